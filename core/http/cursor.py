@@ -1,0 +1,49 @@
+"""Opaque cursors over keys that only grow, and the page every list answers with."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from rest_framework.request import Request
+
+from core.http.problem import Fault, unreadable
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
+
+
+def encode_cursor(key: Sequence[int]) -> str:
+    """Return the opaque form of the last key of a page."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(list(key))).decode().rstrip("=")
+
+
+def decode_cursor(text: str, *, parts: int) -> tuple[int, ...] | None:
+    """Return the key behind a cursor of `parts` numbers, None for an empty one; Problem 400 when bent."""
+    if not text:
+        return None
+    try:
+        key = msgspec.json.decode(
+            base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list[int]
+        )
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        key = []
+    if len(key) != parts:
+        raise unreadable([Fault("query:cursor", "Use a cursor exactly as `next` gave it.")])
+    return tuple(key)
+
+
+def limit_of(request: Request) -> int:
+    """Return the request's page size, 1 to MAX_LIMIT; Problem 400 otherwise."""
+    raw = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    if not raw.isdecimal() or not 1 <= int(raw) <= MAX_LIMIT:
+        raise unreadable([Fault("query:limit", f"A whole number from 1 to {MAX_LIMIT}.")])
+    return int(raw)
+
+
+def page(items: Sequence[Any], *, next_key: Sequence[int] | None) -> dict[str, Any]:
+    """Return the document of one page: the items and the cursor of the next page, or null."""
+    return {"items": items, "next": None if next_key is None else encode_cursor(next_key)}

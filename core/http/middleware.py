@@ -1,0 +1,55 @@
+"""What every request passes through that Django does not bring."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from core.audit import request_id_var
+from core.http.problem import Problem, render
+
+_GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
+API_PREFIX = "/api/"
+
+
+class RequestIdMiddleware:
+    """Give each request an id (the caller's X-Request-ID when well-formed), echo it, and keep API errors JSON."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if _GIVEN.fullmatch(given) else secrets.token_hex(10)
+        token = request_id_var.set(request_id)
+        try:
+            response = self.get_response(request)
+            if (
+                response.status_code >= 400
+                and request.path_info.startswith(API_PREFIX)
+                and not response["Content-Type"].startswith(
+                    ("application/problem+json", "text/event")
+                )
+            ):
+                response = render(_plain(response.status_code))
+            response["X-Request-ID"] = request_id
+            return response
+        finally:
+            request_id_var.reset(token)
+
+
+def _plain(status: int) -> Problem:
+    """Return the problem for an error that Django itself answered (unknown route, crash, oversized body)."""
+    titles = {
+        400: ("unreadable", "The request cannot be read."),
+        403: ("forbidden", "This is not allowed."),
+        404: ("not-found", "There is no such resource."),
+        413: ("too-large", "The request is too large."),
+    }
+    code, title = titles.get(
+        status, ("internal", "Something failed here; nothing was stored. Quote the request id.")
+    )
+    return Problem(status, code, title)

@@ -1,0 +1,145 @@
+"""`application/problem+json` (RFC 9457): the one renderer of every error the API gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from core.audit import encode, request_id_var
+
+CONTENT_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request: where (a JSON pointer, or a parameter's name) and what."""
+
+    pointer: str
+    detail: str
+    code: str = "invalid"
+
+    def as_dict(self) -> dict[str, str]:
+        return {"pointer": self.pointer, "code": self.code, "detail": self.detail}
+
+
+@dataclass
+class Problem(Exception):  # noqa: N818 - RFC 9457's word
+    """An answer that is an error. Raise it from views and services alike.
+
+    status: the HTTP status; code: a stable word for machines; title: one sentence for people;
+    faults: every failure found, never the first only; extra: further members of the document.
+    """
+
+    status: int
+    code: str
+    title: str
+    detail: str = ""
+    faults: Sequence[Fault] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.title)
+
+    def document(self) -> dict[str, Any]:
+        """Return the problem document."""
+        document: dict[str, Any] = {
+            "type": f"urn:middleoffice:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+        }
+        if self.detail:
+            document["detail"] = self.detail
+        if self.faults:
+            document["errors"] = [fault.as_dict() for fault in self.faults]
+        if request_id := request_id_var.get():
+            document["request_id"] = request_id
+        return {**document, **self.extra}
+
+
+def render(problem: Problem) -> HttpResponse:
+    """Return the HTTP answer of a problem."""
+    return HttpResponse(
+        encode(problem.document()),
+        status=problem.status,
+        content_type=CONTENT_TYPE,
+        headers=dict(problem.headers),
+    )
+
+
+def unreadable(faults: Sequence[Fault], *, title: str = "The request cannot be read.") -> Problem:
+    """Return the 400 problem for a request that has faults."""
+    return Problem(400, "unreadable", title, faults=faults)
+
+
+def not_found(what: str) -> Problem:
+    """Return the 404 problem for one subject."""
+    return Problem(404, "not-found", f"There is no such {what}.")
+
+
+def render_exception(error: Exception, context: Any) -> HttpResponse | Response | None:
+    """DRF's exception handler: every error leaves as problem+json."""
+    if isinstance(error, Problem):
+        return render(error)
+    if isinstance(error, Http404):
+        return render(not_found("resource"))
+    if isinstance(error, PermissionDenied):
+        return render(Problem(403, "forbidden", "This is not allowed."))
+    if isinstance(error, exceptions.APIException):
+        return render(_of_drf(error))
+    return None
+
+
+_CODES = {
+    400: "unreadable",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    415: "unsupported-media-type",
+    429: "too-many-requests",
+}
+
+
+def _of_drf(error: exceptions.APIException) -> Problem:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait) + 1)
+    faults = []
+    if isinstance(error, exceptions.ValidationError):
+        faults = _faults_of(error.detail, "")
+    return Problem(
+        error.status_code,
+        _CODES.get(error.status_code, "error"),
+        str(error.default_detail),
+        detail="" if faults else str(error.detail),
+        faults=faults,
+        headers=headers,
+    )
+
+
+def _faults_of(detail: Any, pointer: str) -> list[Fault]:
+    if isinstance(detail, dict):
+        return [
+            fault
+            for key, value in detail.items()
+            for fault in _faults_of(value, f"{pointer}/{key}")
+        ]
+    if isinstance(detail, list) and any(isinstance(each, (dict, list)) for each in detail):
+        return [
+            fault
+            for index, value in enumerate(detail)
+            for fault in _faults_of(value, f"{pointer}/{index}")
+        ]
+    items = detail if isinstance(detail, list) else [detail]
+    return [Fault(pointer, str(each), getattr(each, "code", "invalid")) for each in items]

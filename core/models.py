@@ -1,0 +1,146 @@
+"""Records without business nouns: audit events, work, idempotency, API clients, proposals, heartbeats."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+
+class Event(models.Model):
+    """One line of the log: what happened to which subject, by whom, when and why. Append-only by trigger.
+
+    `xid` is the transaction that wrote the line: readers that must not skip a late commit order by it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    recorded_at = models.DateTimeField()
+    xid = models.BigIntegerField()
+    type = models.TextField()
+    subject = models.TextField()
+    subject_id = models.BigIntegerField()
+    version = models.IntegerField(null=True)
+    actor = models.TextField()
+    request_id = models.TextField(default="")
+    reason = models.TextField(default="")
+    data = models.JSONField(null=True, encoder=DjangoJSONEncoder)
+
+    class Meta:
+        db_table = "core_event"
+        indexes = [models.Index(fields=["subject_id", "id"], name="core_event_subject")]
+
+
+class Work(models.Model):
+    """Subjects that wait for a task: written in the transaction that makes the need, claimed with SKIP LOCKED."""
+
+    id = models.BigAutoField(primary_key=True)
+    task = models.TextField()
+    subject_ids = ArrayField(models.BigIntegerField())
+    created_at = models.DateTimeField(db_default=Now())
+    attempts = models.IntegerField(default=0, db_default=0)
+    not_before = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "core_work"
+        indexes = [models.Index(fields=["task", "id"], name="core_work_task")]
+
+
+class ApiClient(models.Model):
+    """A system that speaks to the API: its hashed token, what it may do and for which sources."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.TextField(unique=True)
+    key = models.TextField(unique=True, editable=False)
+    token_hash = models.BinaryField(editable=False)
+    scopes = ArrayField(models.TextField())
+    sources = ArrayField(models.TextField(), default=list, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        db_table = "core_api_client"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IdempotencyKey(models.Model):
+    """The stored answer to an unsafe request, committed together with its effect."""
+
+    pk = models.CompositePrimaryKey("client_id", "key")
+    client_id = models.BigIntegerField()
+    key = models.TextField()
+    request_hash = models.BinaryField()
+    status = models.SmallIntegerField()
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "core_idempotency_key"
+        indexes = [models.Index(fields=["created_at"], name="core_idempotency_created")]
+
+
+class Proposal(models.Model):
+    """A change that needs two people: bound to the hash of its content, decided by somebody else."""
+
+    class State(models.TextChoices):
+        PENDING = "PENDING"
+        APPROVED = "APPROVED"
+        REJECTED = "REJECTED"
+        VOID = "VOID"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.TextField()
+    subject = models.TextField()
+    subject_id = models.BigIntegerField()
+    content = models.JSONField(encoder=DjangoJSONEncoder)
+    content_hash = models.TextField()
+    maker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="proposals_made"
+    )
+    reason = models.TextField()
+    made_at = models.DateTimeField()
+    state = models.TextField(choices=State.choices, default=State.PENDING)
+    checker = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="proposals_checked",
+    )
+    decided_at = models.DateTimeField(null=True)
+    decision_note = models.TextField(default="")
+
+    class Meta:
+        db_table = "core_proposal"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(checker__isnull=True) | ~Q(checker=F("maker")),
+                name="core_proposal_four_eyes",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["PENDING", "VOID"])
+                | Q(checker__isnull=False, decided_at__isnull=False),
+                name="core_proposal_decided_by_someone",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "subject", "subject_id"],
+                condition=Q(state="PENDING"),
+                name="core_proposal_one_pending",
+            ),
+        ]
+
+
+class Heartbeat(models.Model):
+    """When a kind of process was last seen alive."""
+
+    name = models.TextField(primary_key=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "core_heartbeat"

@@ -1,0 +1,48 @@
+"""Money: currencies, their minor units (ISO 4217) and the one rounding function."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+
+from iso4217 import Currency
+
+ZERO = Decimal(0)
+_QUANTA = {digits: Decimal(1).scaleb(-digits) for digits in range(11)}
+
+
+@cache
+def minor_units(currency: str) -> int | None:
+    """Return the digits after the decimal point of a currency, or None for a code ISO 4217 does not list."""
+    try:
+        exponent = Currency(currency).exponent
+    except ValueError:
+        return None
+    return 2 if exponent is None else exponent
+
+
+def round_money(amount: Decimal, currency: str, *, rounding: str = ROUND_HALF_UP) -> Decimal:
+    """Round an amount to the minor units of its currency. Unlisted currencies keep two digits.
+
+    Commercial rounding (half away from zero) unless a rule names another `decimal` rounding mode.
+    """
+    digits = minor_units(currency)
+    return amount.quantize(_QUANTA[2 if digits is None else digits], rounding=rounding)
+
+
+def is_currency(code: str) -> bool:
+    """Tell whether ISO 4217 lists the code."""
+    return minor_units(code) is not None
+
+
+def format_amount(amount: Decimal | None, currency: str) -> str | None:
+    """Return the amount as an API string with exactly the currency's digits, or None for None."""
+    return None if amount is None else format(round_money(amount, currency), "f")
+
+
+def format_number(number: Decimal | None) -> str | None:
+    """Return a quantity or price as an API string without trailing zeros or exponent, or None for None."""
+    if number is None:
+        return None
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,32 @@
+"""Beat's tasks: sweep, heartbeat, forget."""
+
+from __future__ import annotations
+
+from celery import current_app, shared_task
+
+from core import sql, work
+from core.clock import utc_now
+from core.http.idempotency import forget_keys
+
+
+@shared_task(name="core.sweep")
+def sweep() -> None:
+    """Wake every task that has work waiting: what a lost message left behind is found here."""
+    for task in work.tasks_waiting(now=utc_now()):
+        current_app.send_task(task, expires=30)
+
+
+@shared_task(name="core.heartbeat")
+def heartbeat() -> None:
+    """Note that beat scheduled and a worker ran: what /readyz looks at."""
+    sql.run(
+        "INSERT INTO core_heartbeat (name, seen_at) VALUES ('worker', %s)"
+        " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at",
+        [utc_now()],
+    )
+
+
+@shared_task(name="core.forget_idempotency_keys")
+def forget_idempotency_keys() -> int:
+    """Delete idempotency keys past their time."""
+    return forget_keys(now=utc_now())

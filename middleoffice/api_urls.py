@@ -1,0 +1,12 @@
+"""The routes of the API, version 1, and its description."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+
+urlpatterns = [
+    path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="api-docs"),
+    path("v1/", include("trades.api.urls")),
+    path("v1/", include("refdata.urls")),
+    path("v1/", include("settlement.api.urls")),
+]

@@ -1,0 +1,22 @@
+"""The Celery application. PostgreSQL holds the work; a message is only a wake-up (see core/work.py)."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "middleoffice.settings")
+
+app = Celery("middleoffice")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.task_default_queue = "default"
+app.conf.task_routes = {
+    "risk.*": {"queue": "risk"},
+    "settlement.*": {"queue": "settlement"},
+}
+app.conf.beat_schedule = {
+    "sweep": {"task": "core.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "heartbeat": {"task": "core.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
+    "seal-due": {"task": "settlement.seal_due", "schedule": 30.0, "options": {"expires": 30}},
+    "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
+}
+app.autodiscover_tasks()

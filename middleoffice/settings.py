@@ -1,0 +1,307 @@
+"""Settings, read from the environment once. `.env.example` describes every variable.
+
+Without DATABASE_URL or REDIS_URL the embedded servers under `var/` are used; their secrets are random
+per installation and live beside them. Production (`MIDDLEOFFICE_ENV=production`) has no defaults for secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+import environ
+
+from middleoffice import embedded, env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = embedded.var_dir()
+
+PRODUCTION = os.environ.get("MIDDLEOFFICE_ENV", "development") == "production"
+_env = env.Environment(production=PRODUCTION)
+
+ENVIRONMENT = _env.read(
+    "MIDDLEOFFICE_ENV", str, default="development", purpose="development or production"
+)
+if ENVIRONMENT not in {"development", "production"}:
+    _env.faults.append(f"MIDDLEOFFICE_ENV={ENVIRONMENT!r} is neither development nor production")
+
+
+def _installation_secrets() -> dict[str, str]:
+    """Return this installation's random development secrets, made on first use and kept in var/."""
+    path = VAR_DIR / "secrets.json"
+    if not path.exists():
+        VAR_DIR.mkdir(parents=True, exist_ok=True)
+        made = {"secret_key": secrets.token_urlsafe(50), "token_pepper": secrets.token_urlsafe(50)}
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(made))
+        try:
+            os.link(draft, path)  # the first process wins; the others read what it wrote
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    found: dict[str, str] = json.loads(path.read_text())
+    return found
+
+
+_secrets = (
+    {"secret_key": "x" * 50, "token_pepper": "x" * 50} if PRODUCTION else _installation_secrets()
+)
+SECRET_KEY = _env.read(
+    "SECRET_KEY",
+    env.secret,
+    default=_secrets["secret_key"],
+    required_in_production=True,
+    purpose="signs sessions; 50 random characters",
+)
+TOKEN_PEPPER = _env.read(
+    "TOKEN_PEPPER",
+    env.secret,
+    default=_secrets["token_pepper"],
+    required_in_production=True,
+    purpose="keys the hashes of API tokens; 50 random characters",
+)
+DEBUG = _env.read("DEBUG", env.boolean, default=False, purpose="Django's debug pages")
+ALLOWED_HOSTS = _env.read(
+    "ALLOWED_HOSTS",
+    env.words,
+    default=["localhost", "127.0.0.1", "[::1]"],
+    required_in_production=True,
+    purpose="host names the product answers to, comma-separated",
+)
+CSRF_TRUSTED_ORIGINS = _env.read(
+    "CSRF_TRUSTED_ORIGINS", env.words, default=[], purpose="origins of forms behind a proxy"
+)
+_database_url = _env.read(
+    "DATABASE_URL",
+    env.url("postgres", "postgresql"),
+    default=embedded.database_url(VAR_DIR),
+    required_in_production=True,
+    purpose="the PostgreSQL server, postgres://user:password@host:port/name",
+)
+REDIS_URL = _env.read(
+    "REDIS_URL",
+    env.url("redis", "rediss", "unix"),
+    default=embedded.redis_url(VAR_DIR),
+    required_in_production=True,
+    purpose="the Redis server, redis://host:port/0",
+)
+BASE_CURRENCY = _env.read(
+    "BASE_CURRENCY", str, default="EUR", purpose="ISO 4217 code in which limits are measured"
+)
+BUSINESS_TIME_ZONE = _env.read(
+    "BUSINESS_TIME_ZONE", str, default="Europe/London", purpose="zone that dates the business day"
+)
+HTTPS = _env.read(
+    "HTTPS", env.boolean, default=PRODUCTION, purpose="cookies and redirects assume https"
+)
+SQL_TIMEOUT_MS = _env.read(
+    "SQL_TIMEOUT_MS", env.positive, default=120_000, purpose="longest statement, milliseconds"
+)
+LOG_LEVEL = _env.read("LOG_LEVEL", str, default="INFO", purpose="Python log level")
+_env.verify()
+
+EMBEDDED = not os.environ.get("DATABASE_URL")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "drf_spectacular",
+    "django_filters",
+    "django_htmx",
+    "axes",
+    "csp",
+    "middleoffice",
+    "core",
+    "refdata",
+    "trades",
+    "risk",
+    "settlement",
+    "ledger",
+    "ops",
+]
+
+MIDDLEWARE = [
+    "core.http.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "middleoffice.urls"
+WSGI_APPLICATION = "middleoffice.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        **environ.Env.db_url_config(_database_url),
+        "ENGINE": "django.db.backends.postgresql",
+        # Opening a connection costs ten times a single-row commit; the web server bounds its threads instead.
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "ATOMIC_REQUESTS": False,
+        "OPTIONS": {
+            "options": f"-c statement_timeout={SQL_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "today"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en-gb"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_AUTOREFRESH = DEBUG
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["core.http.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["core.http.authentication.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "core.http.problem.render_exception",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Middleoffice API",
+    "DESCRIPTION": "Capture trades and orders, follow them, pull and acknowledge settlement batches.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SORT_OPERATIONS": True,
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+CELERY_BROKER_URL = embedded.broker_url(VAR_DIR) if not os.environ.get("REDIS_URL") else REDIS_URL
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 120,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 10,
+    "retry_on_timeout": True,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = (
+    64 * 1024 * 1024
+)  # a bulk POST of 10,000 trades; singles are bounded far lower in their view
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+_HOST_ONLY = ["'self'"]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": _HOST_ONLY,
+        "script-src": _HOST_ONLY,
+        "style-src": _HOST_ONLY,
+        "img-src": ["'self'", "data:"],
+        "font-src": _HOST_ONLY,
+        "connect-src": _HOST_ONLY,
+        "form-action": _HOST_ONLY,
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+        "object-src": ["'none'"],
+    }
+}
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django.request": {"level": "ERROR"}, "axes": {"level": "WARNING"}},
+}

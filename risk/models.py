@@ -1,0 +1,54 @@
+"""Limits and how much of them is used."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+
+class Limit(models.Model):
+    """A bound on a measure over a scope.
+
+    `dimensions` name what the measure is kept by (`["counterparty"]`: one figure for each counterparty);
+    `members` narrows to certain codes in the order of the dimensions (empty: all of them).
+    `warn` and `hard` are in the base currency.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    code = models.TextField(unique=True)
+    name = models.TextField()
+    measure = models.TextField()
+    dimensions = ArrayField(models.TextField())
+    members = ArrayField(models.TextField(), default=list, blank=True)
+    warn = models.DecimalField(max_digits=28, decimal_places=2, null=True, blank=True)
+    hard = models.DecimalField(max_digits=28, decimal_places=2)
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True)
+
+    class Meta:
+        db_table = "risk_limit"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(warn__isnull=True) | Q(warn__lte=F("hard")),
+                name="risk_limit_warn_below_hard",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Utilisation(models.Model):
+    """How much of a limit one member of its scope uses now, in base currency."""
+
+    id = models.BigAutoField(primary_key=True)
+    limit = models.ForeignKey(Limit, on_delete=models.PROTECT, related_name="utilisations")
+    key = models.TextField(help_text="the member: ids or names of the dimensions, joined by `|`")
+    used = models.DecimalField(max_digits=28, decimal_places=4, default=0)
+
+    class Meta:
+        db_table = "risk_utilisation"
+        constraints = [
+            models.UniqueConstraint(fields=["limit", "key"], name="risk_utilisation_member")
+        ]

@@ -1,0 +1,182 @@
+"""What the back office is told: obligations, netted instructions, sealed batches, and what became of them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+
+class Channel(models.Model):
+    """A road to the back office with its gap-free sequence and its cut-off in local time."""
+
+    code = models.TextField(primary_key=True)
+    name = models.TextField()
+    last_sequence = models.BigIntegerField(default=0)
+    cut_off_zone = models.TextField(help_text="IANA zone of the cut-off")
+    cut_off_time = models.TimeField(help_text="local time")
+    lead_days = models.SmallIntegerField(
+        default=0, help_text="business days before the value date on which its cut-off falls"
+    )
+
+    class Meta:
+        db_table = "settlement_channel"
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Batch(models.Model):
+    """A sealed package of instructions for one channel and value date. PostgreSQL refuses any change.
+
+    `sha256` is the hash of the canonical bytes: the pages, one after the other.
+    `control_totals`: by asset and direction, the count and the sum.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="batches")
+    sequence = models.BigIntegerField()
+    value_date = models.DateField()
+    sealed_at = models.DateTimeField()
+    sealed_by = models.TextField()
+    instruction_count = models.IntegerField()
+    trade_count = models.IntegerField()
+    control_totals = models.JSONField()
+    byte_count = models.BigIntegerField()
+    sha256 = models.TextField()
+
+    class Meta:
+        db_table = "settlement_batch"
+        verbose_name_plural = "batches"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "sequence"], name="settlement_batch_sequence"
+            )
+        ]
+
+
+class BatchPage(models.Model):
+    """A run of the batch's canonical bytes: up to 1,000 NDJSON lines."""
+
+    pk = models.CompositePrimaryKey("batch_id", "number")
+    batch_id = models.BigIntegerField()
+    number = models.IntegerField()
+    first_line = models.IntegerField()
+    line_count = models.IntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        db_table = "settlement_batch_page"
+
+
+class Instruction(models.Model):
+    """One thing the back office must do: one obligation, or several netted. Never changed."""
+
+    id = models.BigAutoField(primary_key=True)
+    batch_id = models.BigIntegerField()
+    line = models.IntegerField()
+    channel = models.TextField()
+    counterparty_id = models.BigIntegerField()
+    entity_id = models.BigIntegerField()
+    asset_kind = models.TextField()
+    asset = models.TextField(help_text="currency, ISIN or SKU")
+    direction = models.TextField(help_text="DELIVER, RECEIVE or NIL, seen from us")
+    quantity = models.DecimalField(max_digits=28, decimal_places=10)
+    value_date = models.DateField()
+    our_ssi_id = models.BigIntegerField()
+    their_ssi_id = models.BigIntegerField()
+    gross_count = models.IntegerField()
+
+    class Meta:
+        db_table = "settlement_instruction"
+        constraints = [
+            models.UniqueConstraint(fields=["batch_id", "line"], name="settlement_instruction_line")
+        ]
+
+
+class Obligation(models.Model):
+    """One leg of a trade: what is owed, by whom and when. Never changed except that a later date's leg gets
+    its instruction when its own day comes."""
+
+    id = models.BigAutoField(primary_key=True)
+    trade_id = models.BigIntegerField()
+    version = models.IntegerField()
+    leg = models.IntegerField()
+    instruction_id = models.BigIntegerField(null=True)
+    asset_kind = models.TextField()
+    asset = models.TextField()
+    direction = models.TextField()
+    quantity = models.DecimalField(max_digits=28, decimal_places=10)
+    value_date = models.DateField()
+
+    class Meta:
+        db_table = "settlement_obligation"
+        indexes = [
+            models.Index(fields=["trade_id"], name="settlement_obligation_trade"),
+            models.Index(fields=["instruction_id"], name="settlement_obligation_instr"),
+        ]
+
+
+class InstructionState(models.Model):
+    """What the back office said of an instruction: its answer to the hand-off, and the settlement's course."""
+
+    class Processing(models.TextChoices):
+        SEALED = "SEALED"
+        ACCEPTED = "ACCEPTED"
+        REJECTED = "REJECTED"
+
+    class Settlement(models.TextChoices):
+        PENDING = "PENDING"
+        PARTIAL = "PARTIAL"
+        SETTLED = "SETTLED"
+        FAILED = "FAILED"
+
+    instruction_id = models.BigIntegerField(primary_key=True)
+    batch_id = models.BigIntegerField()
+    processing = models.TextField(default=Processing.SEALED)
+    processing_reason = models.TextField(default="")
+    settlement = models.TextField(default=Settlement.PENDING)
+    settlement_reason = models.TextField(default="")
+    settled_quantity = models.DecimalField(max_digits=28, decimal_places=10, default=0)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "settlement_instruction_state"
+        indexes = [models.Index(fields=["batch_id"], name="settlement_istate_batch")]
+
+
+class BatchClaim(models.Model):
+    """A consumer's lease on a batch. At most one is open; it ends by acknowledging everything, or expires."""
+
+    id = models.BigAutoField(primary_key=True)
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="claims")
+    client_id = models.BigIntegerField()
+    client_name = models.TextField()
+    claimed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "settlement_batch_claim"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch"],
+                condition=Q(ended_at__isnull=True),
+                name="settlement_claim_one_open",
+            )
+        ]
+
+
+class StatusReport(models.Model):
+    """What a report said of one instruction, as it came. Never changed."""
+
+    id = models.BigAutoField(primary_key=True)
+    instruction_id = models.BigIntegerField()
+    kind = models.TextField(help_text="ACCEPTED, REJECTED, SETTLED, PARTIAL or FAILED")
+    reason = models.TextField(default="")
+    quantity = models.DecimalField(max_digits=28, decimal_places=10, null=True)
+    reported_by = models.TextField()
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "settlement_status_report"
+        indexes = [models.Index(fields=["instruction_id", "id"], name="settlement_report_instr")]
