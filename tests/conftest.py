@@ -1,0 +1,60 @@
+"""Fixtures of all tests. `tests/plugin.py` starts the servers they use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+
+from tests.support.browser import launch_chromium, watched_page
+from tests.support.product import LiveProduct
+
+
+@pytest.fixture
+def redis_client() -> Iterator[redis.Redis]:
+    """Return a client of the session's Redis, emptied first."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def _product(django_db_setup: None) -> Iterator[LiveProduct]:
+    product = LiveProduct()
+    yield product
+    product.stop()
+
+
+@pytest.fixture
+def live_product(_product: LiveProduct, transactional_db: None) -> Iterator[LiveProduct]:
+    """Return the real product (granian, Celery worker and beat) on the test database, all running.
+
+    It is started once and kept for the session; what one test kills, the next finds alive again. It
+    is quiet before the database is emptied after the test.
+    """
+    _product.ensure("web", "worker", "beat")
+    yield _product
+    _product.quiesce()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Return a headless Chromium, or skip with the way to get one."""
+    # Playwright keeps an event loop in this thread, where Django would refuse to use the database.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with launch_chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def page(browser: Any, live_product: LiveProduct) -> Iterator[Any]:
+    """Return a page in a fresh context; relative addresses go to the live product.
+
+    The test fails if the page raised a script error or broke the content security policy.
+    """
+    with watched_page(browser, live_product.base_url) as page:
+        yield page

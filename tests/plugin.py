@@ -1,0 +1,80 @@
+"""The early part of the test session: its own servers, and the order and summary of its tests.
+
+Loaded with `-p tests.plugin` (see pyproject.toml), because the environment must be right before
+pytest-django reads the settings; run it as `python -m pytest`. Unless DATABASE_URL and REDIS_URL
+are set, the session gets embedded servers on sockets of its own, in a var folder that it removes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from middleoffice import embedded
+
+_servers = pytest.StashKey[embedded.EmbeddedServers]()
+_var = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
+    """Point the settings at a private var folder; the servers start when tests are about to run."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        var = Path(tempfile.mkdtemp(prefix="middleoffice-test-"))
+        var.chmod(
+            0o755
+        )  # root's servers run unprivileged and must pass; their own folders are closed
+        early_config.stash[_var] = var
+        os.environ["MIDDLEOFFICE_VAR"] = str(var)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Start the session's servers, unless it was given some or only lists its tests."""
+    config = session.config
+    if _var in config.stash and session.items and not config.option.collectonly:
+        servers = embedded.EmbeddedServers(
+            config.stash[_var],
+            durable=False,
+            postgres=not os.environ.get("DATABASE_URL"),
+            redis=not os.environ.get("REDIS_URL"),
+            report=lambda line: None,
+        )
+        servers.start()
+        config.stash[_servers] = servers
+    return (yield)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers after the last fixture has let go of them."""
+    if _servers in config.stash:
+        config.stash[_servers].stop()
+    if _var in config.stash:
+        shutil.rmtree(config.stash[_var], ignore_errors=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests of the live product last: its workers would claim the rows of the others."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    fixtures = getattr(item, "fixturenames", ())
+    return 2 if "page" in fixtures else 1 if "live_product" in fixtures else 0
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name every test that was not run, with its reason."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section(f"{len(skipped)} not run")
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        terminalreporter.line(f"{report.nodeid}: {str(reason).removeprefix('Skipped: ')}")
