@@ -1,8 +1,12 @@
 """The Celery application. PostgreSQL holds the work; a message is only a wake-up (see core/work.py)."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, worker_process_init
+
+from middleoffice.lifeline import die_with_supervised_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "middleoffice.settings")
 
@@ -20,3 +24,15 @@ app.conf.beat_schedule = {
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }
 app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def _die_with_worker(**_: Any) -> None:
+    """A pool process must not outlive a worker that was killed."""
+    die_with_supervised_parent()
+
+
+@beat_init.connect
+def _beat_heart(**_: Any) -> None:
+    """Beat at once, so that a first start is ready in seconds and not after the first interval."""
+    app.send_task("core.heartbeat", expires=10)

@@ -343,11 +343,12 @@ class Server:
         process, self.process = self.process, None
         if process is None:
             return
-        for signal_number in self.stop_signals:
+        shares = (0.8, 0.1, 0.1)  # the polite way gets nearly all of the time
+        for signal_number, share in zip(self.stop_signals, shares, strict=False):
             if process.poll() is None:
                 process.send_signal(signal_number)
             try:
-                process.wait(seconds / len(self.stop_signals))
+                process.wait(seconds * share)
                 break
             except subprocess.TimeoutExpired:
                 continue
@@ -591,7 +592,7 @@ class EmbeddedServers:
 # --- command line -------------------------------------------------------------------------------
 
 
-def _stop_on_signals() -> None:
+def stop_on_signals() -> None:
     """Turn the signals that ask a program to end into an orderly exit."""
 
     def leave(number: int, _frame: FrameType | None) -> NoReturn:
@@ -615,7 +616,7 @@ def _up(var: Path, *, durable: bool) -> None:
     lock = lifeline.VarLock(var)
     lock.acquire()
     servers = EmbeddedServers(var, durable=durable)
-    _stop_on_signals()
+    stop_on_signals()
     try:
         servers.start()
         lock.mark("ready")
