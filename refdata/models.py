@@ -169,9 +169,7 @@ class ClosePrice(models.Model):
 
     class Meta:
         db_table = "refdata_close_price"
-        constraints = [
-            models.CheckConstraint(condition=Q(price__gt=0), name="refdata_close_price_positive")
-        ]
+        constraints = [models.CheckConstraint(condition=Q(price__gt=0), name="refdata_close_price_positive")]
 
 
 class FxRate(models.Model):
@@ -186,6 +184,4 @@ class FxRate(models.Model):
 
     class Meta:
         db_table = "refdata_fx_rate"
-        constraints = [
-            models.CheckConstraint(condition=Q(rate__gt=0), name="refdata_fx_rate_positive")
-        ]
+        constraints = [models.CheckConstraint(condition=Q(rate__gt=0), name="refdata_fx_rate_positive")]

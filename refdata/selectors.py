@@ -1,0 +1,130 @@
+"""What the intake path asks of the reference data, in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from core import sql
+
+FX_RATE_MAX_AGE = timedelta(days=10)
+_ONE = Decimal(1)
+_PARTY, _INSTRUMENT, _BOOK = 1, 2, 3  # the kinds of row that refdata_resolve returns; else a rate
+
+
+@dataclass(frozen=True, slots=True)
+class PartyRef:
+    """A legal entity as a trade needs it. `country` is ISO 3166-1 alpha-2, or empty."""
+
+    id: int
+    code: str
+    netting: bool
+    restricted: bool
+    country: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentRef:
+    """A security or good as a trade needs it.
+
+    `price_basis` is UNIT or PERCENT, `settlement_cycle` business days after the trade date (None: the
+    product's), `market` a MIC or empty.
+    """
+
+    id: int
+    code: str
+    currency: str
+    product_class: str
+    price_basis: str
+    multiplier: Decimal
+    settlement_cycle: int | None
+    market: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookRef:
+    """A book with its desk and the party id of the entity it belongs to."""
+
+    id: int
+    code: str
+    desk: str
+    entity_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What was found, by the reference that was asked for. What is unknown is absent.
+
+    `rates` is base currency per unit of a currency.
+    """
+
+    parties: dict[str, PartyRef] = field(default_factory=dict)
+    instruments: dict[str, InstrumentRef] = field(default_factory=dict)
+    books: dict[str, BookRef] = field(default_factory=dict)
+    rates: dict[str, Decimal] = field(default_factory=dict)
+
+
+def resolve(
+    *,
+    parties: Collection[str],
+    instruments: Collection[str],
+    books: Collection[str],
+    currencies: Collection[str],
+    on: date,
+) -> References:
+    """Look up everything a batch of trades refers to, in one statement.
+
+    Parties are found by code or LEI, instruments by code or any further identifier, books by code. A code
+    wins where another row has the same text as its LEI or identifier. A currency's rate is the latest on or
+    before `on` that is at most FX_RATE_MAX_AGE old; the base currency's is 1.
+    """
+    found = References()
+    base = settings.BASE_CURRENCY
+    rows = sql.rows(
+        "SELECT * FROM refdata_resolve(%s, %s, %s, %s, %s, %s)",
+        [
+            list(parties),
+            list(instruments),
+            list(books),
+            [each for each in currencies if each != base],
+            on,
+            on - FX_RATE_MAX_AGE,
+        ],
+    )
+    asked = set(parties)
+    for kind, *row in rows:
+        if kind == _PARTY:
+            _take_party(found, asked, row)
+        elif kind == _INSTRUMENT:
+            _take_instrument(found, row)
+        elif kind == _BOOK:
+            ref, book_id, code, desk, *_, entity_id = row
+            found.books[ref] = BookRef(book_id, code, desk, entity_id)
+        elif row[9] is not None:
+            found.rates[row[0]] = row[9]
+    if base in currencies:
+        found.rates[base] = _ONE
+    return found
+
+
+def _take_party(found: References, asked: set[str], row: Sequence[Any]) -> None:
+    lei, party_id, code, country, role, _, _, netting, restricted, _, _ = row
+    party = PartyRef(party_id, code, netting, restricted, country, role)
+    if code in asked:
+        found.parties[code] = party
+    if lei in asked:
+        found.parties.setdefault(lei, party)
+
+
+def _take_instrument(found: References, row: Sequence[Any]) -> None:
+    ref, instrument_id, code, currency, product_class, basis, market, _, _, multiplier, cycle = row
+    if ref not in found.instruments:  # codes come before further identifiers
+        found.instruments[ref] = InstrumentRef(
+            instrument_id, code, currency, product_class, basis, multiplier, cycle, market
+        )
