@@ -29,9 +29,7 @@ def row(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> tupl
         return found
 
 
-def records(
-    statement: str, parameters: Sequence[Any] | dict[str, Any] = ()
-) -> list[dict[str, Any]]:
+def records(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
     """Run a statement and return its rows as dictionaries by column name."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -75,9 +73,7 @@ def copy_lines(table: str, columns: Sequence[str], lines: Iterable[str]) -> None
     """COPY text-format lines (each ends in a newline) into a table; see `copy_value` for one value."""
     names = ", ".join(columns)
     with connection.cursor() as cursor:
-        cursor.copy_expert(
-            f"COPY {table} ({names}) FROM STDIN", _LineReader(iter(lines)), size=65_536
-        )
+        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", _LineReader(iter(lines)), size=65_536)
 
 
 def copy_value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The one claim helper: work waits in PostgreSQL, is claimed with SKIP LOCKED, and is gone when its effect commits.
+"""The one claim helper: work waits in PostgreSQL, is claimed with SKIP LOCKED, and goes as its effect commits.
 
 A claim locks work rows for the length of the caller's transaction. A killed worker's transaction rolls back,
 so its rows are free again at once and nothing was half done: there is no lease to wait for.
@@ -39,9 +39,7 @@ def enqueue(task: str, subject_ids: Sequence[int]) -> None:
 
 def claim(task: str, *, limit: int, now: datetime) -> Claim:
     """Claim work of a task, oldest first, up to about `limit` subjects (whole rows; at least one row)."""
-    found = sql.rows(
-        "SELECT work_id, subject_ids FROM core_claim_work(%s, %s, %s)", [task, limit, now]
-    )
+    found = sql.rows("SELECT work_id, subject_ids FROM core_claim_work(%s, %s, %s)", [task, limit, now])
     subject_ids = [subject for _, subjects in found for subject in subjects]
     return Claim([work_id for work_id, _ in found], subject_ids)
 

@@ -21,9 +21,7 @@ VAR_DIR = embedded.var_dir()
 PRODUCTION = os.environ.get("MIDDLEOFFICE_ENV", "development") == "production"
 _env = env.Environment(production=PRODUCTION)
 
-ENVIRONMENT = _env.read(
-    "MIDDLEOFFICE_ENV", str, default="development", purpose="development or production"
-)
+ENVIRONMENT = _env.read("MIDDLEOFFICE_ENV", str, default="development", purpose="development or production")
 if ENVIRONMENT not in {"development", "production"}:
     _env.faults.append(f"MIDDLEOFFICE_ENV={ENVIRONMENT!r} is neither development nor production")
 
@@ -47,9 +45,7 @@ def _installation_secrets() -> dict[str, str]:
     return found
 
 
-_secrets = (
-    {"secret_key": "x" * 50, "token_pepper": "x" * 50} if PRODUCTION else _installation_secrets()
-)
+_secrets = {"secret_key": "x" * 50, "token_pepper": "x" * 50} if PRODUCTION else _installation_secrets()
 SECRET_KEY = _env.read(
     "SECRET_KEY",
     env.secret,
@@ -95,9 +91,7 @@ BASE_CURRENCY = _env.read(
 BUSINESS_TIME_ZONE = _env.read(
     "BUSINESS_TIME_ZONE", str, default="Europe/London", purpose="zone that dates the business day"
 )
-HTTPS = _env.read(
-    "HTTPS", env.boolean, default=PRODUCTION, purpose="cookies and redirects assume https"
-)
+HTTPS = _env.read("HTTPS", env.boolean, default=PRODUCTION, purpose="cookies and redirects assume https")
 SQL_TIMEOUT_MS = _env.read(
     "SQL_TIMEOUT_MS", env.positive, default=120_000, purpose="longest statement, milliseconds"
 )
@@ -241,6 +235,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SORT_OPERATIONS": True,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "trades.api.schema.add_message_schemas",
+    ],
 }
 
 CELERY_BROKER_URL = embedded.broker_url(VAR_DIR) if not os.environ.get("REDIS_URL") else REDIS_URL

@@ -26,9 +26,7 @@ def decode_cursor(text: str, *, parts: int) -> tuple[int, ...] | None:
     if not text:
         return None
     try:
-        key = msgspec.json.decode(
-            base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list[int]
-        )
+        key = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list[int])
     except (binascii.Error, ValueError, msgspec.DecodeError):
         key = []
     if len(key) != parts:

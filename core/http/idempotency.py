@@ -49,9 +49,7 @@ def key_of(request: Request) -> str:
             400,
             "idempotency-key-missing",
             "This request needs an Idempotency-Key header.",
-            faults=[
-                Fault("header:Idempotency-Key", "Send a unique key per intended change.", "missing")
-            ],
+            faults=[Fault("header:Idempotency-Key", "Send a unique key per intended change.", "missing")],
         )
     if not _KEY.fullmatch(key):
         raise Problem(

@@ -30,9 +30,7 @@ class RequestIdMiddleware:
             if (
                 response.status_code >= 400
                 and request.path_info.startswith(API_PREFIX)
-                and not response["Content-Type"].startswith(
-                    ("application/problem+json", "text/event")
-                )
+                and not response["Content-Type"].startswith(("application/problem+json", "text/event"))
             ):
                 response = render(_plain(response.status_code))
             response["X-Request-ID"] = request_id

@@ -130,16 +130,10 @@ def _of_drf(error: exceptions.APIException) -> Problem:
 
 def _faults_of(detail: Any, pointer: str) -> list[Fault]:
     if isinstance(detail, dict):
-        return [
-            fault
-            for key, value in detail.items()
-            for fault in _faults_of(value, f"{pointer}/{key}")
-        ]
+        return [fault for key, value in detail.items() for fault in _faults_of(value, f"{pointer}/{key}")]
     if isinstance(detail, list) and any(isinstance(each, (dict, list)) for each in detail):
         return [
-            fault
-            for index, value in enumerate(detail)
-            for fault in _faults_of(value, f"{pointer}/{index}")
+            fault for index, value in enumerate(detail) for fault in _faults_of(value, f"{pointer}/{index}")
         ]
     items = detail if isinstance(detail, list) else [detail]
     return [Fault(pointer, str(each), getattr(each, "code", "invalid")) for each in items]

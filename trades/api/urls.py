@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from trades.api import views
+
+urlpatterns = [
+    path("trades", views.Trades.as_view(), name="api-trades"),
+    path("trade-batches", views.TradeBatches.as_view(), name="api-trade-batches"),
+    path("trades/<str:reference>", views.Trade.as_view(), name="api-trade"),
+    path("trades/<str:reference>/events", views.TradeEvents.as_view(), name="api-trade-events"),
+]

@@ -1,0 +1,78 @@
+"""How the API shows a trade."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from core.ids import TRADE, public_id
+from core.money import format_amount, format_number
+from core.sql import json_value
+from trades.lifecycle import State
+
+
+def trade_etag(version: int, changed_at: datetime) -> str:
+    """Return the strong ETag of a trade: it differs after every change of terms or state."""
+    return f'"{version}-{int(changed_at.timestamp() * 1_000_000)}"'
+
+
+def trade_links(reference: str) -> dict[str, str]:
+    """Return where the parts of a trade are."""
+    base = f"/api/v1/trades/{reference}"
+    return {"self": base, "events": f"{base}/events"}
+
+
+def trade_document(
+    row: Mapping[str, Any], findings: Sequence[Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Return a trade as JSON-ready data from a row of its current version joined with its state.
+
+    `findings`: None leaves them out (lists), a sequence shows them (single reads).
+    """
+    currency, contra = row["currency"], row["contra_currency"]
+    reference = public_id(TRADE, row["trade_id"])
+    document = {
+        "id": reference,
+        "status": State(row["state"]).name,
+        "version": row["version"],
+        "source": row["source"],
+        "source_ref": row["source_ref"],
+        "source_version": row["source_version"],
+        "product": row["product"],
+        "side": row["side"],
+        "instrument": row["instrument_ref"],
+        "counterparty": row["counterparty_ref"],
+        "book": row["book_ref"],
+        "trader": row["trader"],
+        "quantity": format_number(row["quantity"]),
+        "price": format_number(row["price"]),
+        "currency": currency,
+        "gross_amount": format_amount(row["gross_amount"], currency),
+        "net_amount": format_amount(row["net_amount"], currency),
+        "contra_currency": contra,
+        "contra_amount": format_amount(row["contra_amount"], contra) if contra else None,
+        "trade_date": row["trade_date"],
+        "settlement_date": row["settlement_date"],
+        "executed_at": row["executed_at"],
+        "fees": json_value(row["fees"]) or [],
+        "terms": json_value(row["terms"]) or {},
+        "recorded_at": row["recorded_at"],
+        "changed_at": row["changed_at"],
+        "links": trade_links(reference),
+    }
+    if findings is not None:
+        document["findings"] = [finding_document(each) for each in findings]
+    return document
+
+
+def finding_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a finding as JSON-ready data."""
+    names = ("code", "severity", "subject", "message", "expected", "actual", "version", "found_at")
+    return {**{name: row[name] for name in names}, "closed_at": row["closed_at"], "closing": row["closing"]}
+
+
+def event_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event of a trade's timeline as JSON-ready data."""
+    names = ("id", "recorded_at", "type", "version", "actor", "request_id", "reason")
+    return {**{name: row[name] for name in names}, "data": json_value(row["data"])}

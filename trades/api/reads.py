@@ -1,0 +1,78 @@
+"""What the API reads of trades, as SQL that stays quick at any size."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from core import sql
+from trades.lifecycle import State
+
+_CURRENT = """
+SELECT v.*, s.state, s.changed_at, s.changed_xid
+FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+"""
+
+
+def read_trade(trade_id: int) -> dict[str, Any] | None:
+    """Return the current version of a trade with its state, or None."""
+    found = sql.records(f"{_CURRENT} WHERE s.trade_id = %s", [trade_id])
+    return found[0] if found else None
+
+
+def read_findings(trade_id: int) -> list[dict[str, Any]]:
+    """Return every finding of a trade, open ones first, newest first."""
+    return sql.records(
+        "SELECT * FROM trades_finding WHERE trade_id = %s ORDER BY closed_at IS NOT NULL, id DESC",
+        [trade_id],
+    )
+
+
+def read_events(trade_id: int, *, after: int, limit: int) -> list[dict[str, Any]]:
+    """Return the events of a trade after an event id, oldest first."""
+    return sql.records(
+        "SELECT * FROM core_event WHERE subject_id = %s AND subject = 'trade' AND id > %s ORDER BY id LIMIT %s",
+        [trade_id, after, limit],
+    )
+
+
+def list_trades(
+    *,
+    source: str | None,
+    source_ref: str | None,
+    state: State | None,
+    trade_date: date | None,
+    updated_since: datetime | None,
+    after: tuple[int, ...] | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return trades in the order of their last change, after the (transaction, trade) key of a cursor.
+
+    Only what no open transaction can still precede is shown, so a reader that keeps its cursor misses no
+    change: a later commit always sorts behind. The exact reference of one deal is answered without that wait.
+    """
+    where, parameters = ["true"], []
+    if source_ref is not None:
+        where.append(
+            "s.trade_id IN (SELECT trade_id FROM trades_version"
+            " WHERE source_ref = %s AND version = 1 AND (%s::text IS NULL OR source = %s))"
+        )
+        parameters += [source_ref, source, source]
+    else:
+        where.append("s.changed_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+    for condition, value in (
+        ("v.source = %s", source),
+        ("s.state = %s", None if state is None else state.value),
+        ("v.trade_date = %s", trade_date),
+        ("s.changed_at >= %s", updated_since),
+    ):
+        if value is not None:
+            where.append(condition)
+            parameters.append(value)
+    if after is not None:
+        where.append("(s.changed_xid, s.trade_id) > (%s, %s)")
+        parameters += list(after)
+    return sql.records(
+        f"{_CURRENT} WHERE {' AND '.join(where)} ORDER BY s.changed_xid, s.trade_id LIMIT %s",
+        [*parameters, limit],
+    )

@@ -1,0 +1,115 @@
+"""The description of the trade API: schemas come from the typed messages, examples from the products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+
+from trades.lifecycle import State
+from trades.products import PRODUCTS
+
+_TEMPLATE = "#/components/schemas/{name}"
+
+
+def message_components() -> dict[str, Any]:
+    """Return the JSON schemas of every product's message, by name."""
+    _, components = msgspec.json.schema_components(
+        [product.message for product in PRODUCTS.values()], ref_template=_TEMPLATE
+    )
+    return components
+
+
+def add_message_schemas(result: dict[str, Any], generator: Any, request: Any, public: Any) -> dict[str, Any]:
+    """Put the messages' schemas beside drf-spectacular's own (a post-processing hook)."""
+    result.setdefault("components", {}).setdefault("schemas", {}).update(message_components())
+    return result
+
+
+def _message() -> dict[str, Any]:
+    names = [product.message.__name__ for product in PRODUCTS.values()]
+    return {
+        "oneOf": [{"$ref": _TEMPLATE.format(name=name)} for name in names],
+        "discriminator": {
+            "propertyName": "product",
+            "mapping": {
+                product.code: _TEMPLATE.format(name=product.message.__name__) for product in PRODUCTS.values()
+            },
+        },
+    }
+
+
+_PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
+_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="unique per intended change"
+)
+_EXAMPLES = [
+    OpenApiExample(product.title, value=product.example, request_only=True) for product in PRODUCTS.values()
+]
+_CURSOR = OpenApiParameter("cursor", str, description="`next` of the page before")
+_LIMIT = OpenApiParameter("limit", int, description="1 to 1000, default 100")
+
+capture_trade = extend_schema(
+    operation_id="capture_trade",
+    tags=["trades"],
+    parameters=[_KEY, OpenApiParameter("dry_run", bool, description="say everything, store nothing")],
+    request={"application/json": _message()},
+    examples=_EXAMPLES,
+    responses={
+        201: OpenApiResponse(OpenApiTypes.OBJECT, "captured"),
+        200: OpenApiResponse(OpenApiTypes.OBJECT, "captured before with the same terms, or a dry run"),
+        400: _PROBLEM,
+        403: _PROBLEM,
+        409: _PROBLEM,
+        422: _PROBLEM,
+    },
+)
+capture_batch = extend_schema(
+    operation_id="capture_trades",
+    tags=["trades"],
+    parameters=[_KEY, OpenApiParameter("mode", str, enum=["partial", "atomic"])],
+    request={
+        "application/json": {
+            "type": "object",
+            "required": ["items"],
+            "properties": {"items": {"type": "array", "maxItems": 10_000, "items": _message()}},
+        },
+        "application/x-ndjson": {"type": "string"},
+    },
+    examples=[
+        OpenApiExample(
+            "Two products",
+            value={"items": [PRODUCTS["EQUITY"].example, PRODUCTS["FX_SPOT"].example]},
+            request_only=True,
+            media_type="application/json",
+        )
+    ],
+    responses={207: OpenApiResponse(OpenApiTypes.OBJECT, "one result per item, in order"), 400: _PROBLEM},
+)
+list_trades = extend_schema(
+    operation_id="list_trades",
+    tags=["trades"],
+    parameters=[
+        OpenApiParameter("source", str),
+        OpenApiParameter("source_ref", str),
+        OpenApiParameter("status", str, enum=State.names),
+        OpenApiParameter("trade_date", OpenApiTypes.DATE),
+        OpenApiParameter("updated_since", OpenApiTypes.DATETIME),
+        _CURSOR,
+        _LIMIT,
+    ],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "items and next"), 400: _PROBLEM},
+)
+read_trade = extend_schema(
+    operation_id="read_trade",
+    tags=["trades"],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "terms, status, findings, links"), 404: _PROBLEM},
+)
+read_events = extend_schema(
+    operation_id="read_trade_events",
+    tags=["trades"],
+    parameters=[_CURSOR, _LIMIT],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the timeline, oldest first"), 404: _PROBLEM},
+)

@@ -1,0 +1,337 @@
+"""The front office's door: trades in, trades and their timeline out. A view makes one service call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, ClassVar, cast
+
+import msgspec
+from django.db import transaction
+from django.http import HttpResponse
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from core.audit import encode
+from core.clock import utc_now
+from core.http.authentication import Client
+from core.http.cursor import decode_cursor, limit_of, page
+from core.http.idempotency import Answer, answer_once
+from core.http.problem import Fault, Problem, not_found, unreadable
+from core.ids import TRADE, database_id, public_id
+from trades.api import schema
+from trades.api.documents import event_document, finding_document, trade_document, trade_etag
+from trades.api.reads import list_trades, read_events, read_findings, read_trade
+from trades.lifecycle import State
+from trades.products._reading import Unreadable, read_message
+from trades.products.base import Message
+from trades.services.capture import Captured, Outcome, capture_trades
+from trades.services.dry_run import dry_run
+
+MAX_TRADE_BYTES = 2 * 1024 * 1024  # an order of 5,000 lines
+MAX_ITEMS = 10_000
+
+
+class RawParser(BaseParser):
+    """Leaves the body alone: messages are decoded once, typed, by the product's own declaration."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:
+        return bytes(stream.read())
+
+
+def client_of(request: Request) -> Client:
+    """Return the API client behind a request."""
+    return cast(Client, request.user)
+
+
+class Trades(APIView):
+    """Capture one trade, or list trades in the order of their last change."""
+
+    scopes: ClassVar = {"GET": "trades:read", "POST": "trades:write"}
+    parser_classes = (RawParser,)
+
+    @schema.capture_trade
+    def post(self, request: Request) -> HttpResponse:
+        client, now, body = client_of(request), utc_now(), request.body
+        if len(body) > MAX_TRADE_BYTES:
+            raise Problem(413, "too-large", f"A trade is at most {MAX_TRADE_BYTES:,} bytes.")
+        try:
+            message = read_message(body)
+        except Unreadable as error:
+            raise unreadable(error.faults, title="This cannot be read as a trade.") from None
+        if not client.may_use(message.source):
+            raise _foreign_source(client, message.source)
+        if request.query_params.get("dry_run") == "true":
+            return _dry_run_answer(message, client, now)
+        return answer_once(
+            request, client=client, now=now, body=body, act=lambda: _capture_one(message, client, now)
+        )
+
+    @schema.list_trades
+    def get(self, request: Request) -> HttpResponse:
+        query = _ListQuery(request)
+        rows = list_trades(
+            source=query.text("source"),
+            source_ref=query.text("source_ref"),
+            state=query.state(),
+            trade_date=query.date("trade_date"),
+            updated_since=query.moment("updated_since"),
+            after=decode_cursor(request.query_params.get("cursor", ""), parts=2),
+            limit=limit_of(request),
+        )
+        # A list never ends for who polls: the cursor of the last row seen is where the next call goes on.
+        last = (rows[-1]["changed_xid"], rows[-1]["trade_id"]) if rows else None
+        more = last if len(rows) == limit_of(request) else None
+        return json_response(page([trade_document(row) for row in rows], next_key=more))
+
+
+class TradeBatches(APIView):
+    """Capture up to 10,000 trades in one request, with a result for each."""
+
+    scopes: ClassVar = {"POST": "trades:write"}
+    parser_classes = (RawParser,)
+
+    @schema.capture_batch
+    def post(self, request: Request) -> HttpResponse:
+        client, now, body = client_of(request), utc_now(), request.body
+        mode = request.query_params.get("mode", "partial")
+        if mode not in {"partial", "atomic"}:
+            raise unreadable([Fault("query:mode", "Either partial or atomic.")])
+        items = _items(body, request.content_type or "")
+        return answer_once(
+            request,
+            client=client,
+            now=now,
+            body=body,
+            act=lambda: _capture_many(items, client, now, atomic=mode == "atomic"),
+        )
+
+
+class Trade(APIView):
+    """One trade: its terms, where it stands and what was found of it."""
+
+    scopes: ClassVar = {"GET": "trades:read"}
+
+    @schema.read_trade
+    def get(self, request: Request, reference: str) -> HttpResponse:
+        row = _visible(request, reference)
+        etag = trade_etag(row["version"], row["changed_at"])
+        if request.headers.get("If-None-Match") == etag:
+            return HttpResponse(status=304, headers={"ETag": etag})
+        document = trade_document(row, read_findings(row["trade_id"]))
+        return json_response(document, headers={"ETag": etag})
+
+
+class TradeEvents(APIView):
+    """The timeline of a trade, oldest first."""
+
+    scopes: ClassVar = {"GET": "trades:read"}
+
+    @schema.read_events
+    def get(self, request: Request, reference: str) -> HttpResponse:
+        row, limit = _visible(request, reference), limit_of(request)
+        after = decode_cursor(request.query_params.get("cursor", ""), parts=1) or (0,)
+        events = read_events(row["trade_id"], after=after[0], limit=limit)
+        more = (events[-1]["id"],) if len(events) == limit else None
+        return json_response(page([event_document(each) for each in events], next_key=more))
+
+
+def json_response(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """Return a document as JSON: decimals, dates and moments as strings."""
+    return HttpResponse(
+        msgspec.json.encode(document), status=status, content_type="application/json", headers=headers
+    )
+
+
+def _visible(request: Request, reference: str) -> dict[str, Any]:
+    """Return a trade of the client's sources; the others are as if they were not there."""
+    trade_id = database_id(TRADE, reference)
+    row = read_trade(trade_id) if trade_id is not None else None
+    if row is None or not client_of(request).may_use(row["source"]):
+        raise not_found("trade")
+    return row
+
+
+def _foreign_source(client: Client, source: str) -> Problem:
+    return Problem(
+        403,
+        "foreign-source",
+        f"The client {client.name} is not bound to the source {source}.",
+        faults=[Fault("/source", "Not a source of this client.", "foreign-source")],
+    )
+
+
+def _capture_one(message: Message, client: Client, now: datetime) -> Answer:
+    captured = capture_trades(messages=[message], actor=client.actor(), at=now)[0]
+    if captured.outcome is Outcome.CONFLICT:
+        raise _conflict(captured)
+    row = read_trade(captured.trade_id)
+    assert row is not None  # noqa: S101 - captured in this transaction, and trades are never deleted
+    reference = public_id(TRADE, captured.trade_id)
+    return Answer(
+        201 if captured.outcome is Outcome.CREATED else 200,
+        msgspec.json.encode(trade_document(row, [])),
+        {
+            "Location": f"/api/v1/trades/{reference}",
+            "ETag": trade_etag(row["version"], row["changed_at"]),
+        },
+    )
+
+
+def _conflict(captured: Captured) -> Problem:
+    return Problem(
+        409,
+        "reference-taken",
+        "This source_ref was captured before with other terms.",
+        faults=[
+            Fault(f"/{name}", "Differs from what was captured.", "differs") for name in captured.differing
+        ],
+        extra={"trade": public_id(TRADE, captured.trade_id)},
+    )
+
+
+def _dry_run_answer(message: Message, client: Client, now: datetime) -> HttpResponse:
+    captured, findings = dry_run(message=message, actor=client.actor(), at=now)
+    if captured.outcome is Outcome.CONFLICT:
+        raise _conflict(captured)
+    blocking = any(finding["severity"] == "BLOCK" for finding in findings)
+    return json_response(
+        {
+            "outcome": captured.outcome.value,
+            "would_be": State.EXCEPTION.name if blocking else State.VALIDATED.name,
+            "findings": [finding_document(each) for each in findings],
+        }
+    )
+
+
+class _Items(msgspec.Struct, forbid_unknown_fields=True):
+    items: list[msgspec.Raw]
+
+
+def _items(body: bytes, content_type: str) -> Sequence[bytes | msgspec.Raw]:
+    """Split a bulk body into the raw items; Problem 400 or 413 when that cannot be done."""
+    if "ndjson" in content_type or "jsonl" in content_type:
+        items: Sequence[bytes | msgspec.Raw] = [line for line in body.split(b"\n") if line.strip()]
+    else:
+        try:
+            items = msgspec.json.decode(body, type=_Items).items
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise unreadable([Fault("/items", str(error), "malformed")]) from None
+    if not items:
+        raise unreadable([Fault("/items", "At least one trade.", "empty")])
+    if len(items) > MAX_ITEMS:
+        raise Problem(413, "too-many-items", f"A batch has at most {MAX_ITEMS:,} trades, not {len(items):,}.")
+    return items
+
+
+class _RolledBack(Exception):  # noqa: N818
+    """An atomic batch has a bad item: nothing of it may stay."""
+
+
+def _capture_many(
+    items: Sequence[bytes | msgspec.Raw], client: Client, now: datetime, *, atomic: bool
+) -> Answer:
+    results: list[Any] = [None] * len(items)
+    readable: list[tuple[int, Message]] = []
+    for index, raw in enumerate(items):
+        try:
+            message = read_message(raw)
+        except Unreadable as error:
+            results[index] = _refused(
+                index, unreadable(error.faults, title="This cannot be read as a trade.")
+            )
+            continue
+        if client.may_use(message.source):
+            readable.append((index, message))
+        else:
+            results[index] = _refused(index, _foreign_source(client, message.source))
+    try:
+        _fill(results, readable, client, now, atomic=atomic)
+    except _RolledBack:
+        _fail_the_rest(results)
+    created = sum(result["status"] == 201 for result in results)
+    refused = sum(result["status"] >= 400 for result in results)
+    summary = {"created": created, "existing": len(results) - created - refused, "refused": refused}
+    return Answer(207, encode({**summary, "items": results}).encode())
+
+
+def _fill(
+    results: list[Any],
+    readable: list[tuple[int, Message]],
+    client: Client,
+    now: datetime,
+    *,
+    atomic: bool,
+) -> None:
+    """Capture the readable items into their places; _RolledBack when an atomic batch cannot be whole."""
+    if atomic and len(readable) < len(results):
+        raise _RolledBack
+    if not readable:
+        return
+    with transaction.atomic(savepoint=atomic):
+        captured = capture_trades(messages=[message for _, message in readable], actor=client.actor(), at=now)
+        for (index, _), result in zip(readable, captured, strict=True):
+            results[index] = _result(index, result)
+        if atomic and any(result.outcome is Outcome.CONFLICT for result in captured):
+            raise _RolledBack
+
+
+def _result(index: int, captured: Captured) -> dict[str, Any]:
+    if captured.outcome is Outcome.CONFLICT:
+        return _refused(index, _conflict(captured))
+    status = 201 if captured.outcome is Outcome.CREATED else 200
+    return {"index": index, "status": status, "id": public_id(TRADE, captured.trade_id)}
+
+
+def _refused(index: int, problem: Problem) -> dict[str, Any]:
+    return {"index": index, "status": problem.status, "problem": problem.document()}
+
+
+def _fail_the_rest(results: list[Any]) -> None:
+    """In an atomic batch that failed, whatever was good is answered 424: nothing of it was stored."""
+    problem = Problem(424, "batch-failed", "Another item of this atomic batch failed; nothing was stored.")
+    for index, result in enumerate(results):
+        if result is None or result["status"] < 400:
+            results[index] = _refused(index, problem)
+
+
+class _ListQuery:
+    """Reads the query of a list; every malformed parameter is named by a Problem 400."""
+
+    def __init__(self, request: Request) -> None:
+        self._query = request.query_params
+
+    def text(self, name: str) -> str | None:
+        value = self._query.get(name)
+        if value is not None and "\0" in value:
+            raise unreadable([Fault(f"query:{name}", "NUL is not allowed.")])
+        return value or None
+
+    def state(self) -> State | None:
+        name = self._query.get("status")
+        if not name:
+            return None
+        if name not in State.names:
+            raise unreadable([Fault("query:status", f"One of {', '.join(State.names)}.")])
+        return State[name]
+
+    def date(self, name: str) -> date | None:
+        value = self._query.get(name)
+        try:
+            return date.fromisoformat(value) if value else None
+        except ValueError:
+            raise unreadable([Fault(f"query:{name}", "A date, YYYY-MM-DD.")]) from None
+
+    def moment(self, name: str) -> datetime | None:
+        value = (self._query.get(name) or "").replace(" ", "+")  # a plus sign that was not encoded
+        try:
+            moment = datetime.fromisoformat(value) if value else None
+        except ValueError:
+            moment = None
+            value = "malformed"
+        if value and (moment is None or moment.tzinfo is None):
+            raise unreadable([Fault(f"query:{name}", "A moment with its offset, RFC 3339.")])
+        return moment

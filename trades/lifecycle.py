@@ -1,0 +1,183 @@
+"""THE table: every state a trade can be in, every way between them, and what each arrival wakes.
+
+`move_trades()` is the only code that writes a trade's state. One statement moves any number of trades and
+appends an event for each; what else must happen in the same transaction (limits released, say) is declared
+by the apps above with `on_arrival()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import models
+
+from core import sql, work
+from core.audit import Actor, encode
+from core.wake import wake_on_commit
+
+
+class State(models.IntegerChoices):
+    """Where a trade stands."""
+
+    CAPTURED = 1, "captured"
+    EXCEPTION = 2, "exception"
+    VALIDATED = 3, "validated"
+    INSTRUCTED = 4, "instructed"
+    HANDED_OFF = 5, "handed off"
+    ACKNOWLEDGED = 6, "acknowledged"
+    SETTLED = 7, "settled"
+    CANCELLED = 8, "cancelled"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One way from a state to another: the event it writes and, in words, when it is taken."""
+
+    source: State
+    target: State
+    event: str
+    when: str
+
+
+TRANSITIONS = (
+    Transition(State.CAPTURED, State.VALIDATED, "trade.validated", "every blocking check passes"),
+    Transition(State.CAPTURED, State.EXCEPTION, "trade.held", "a blocking check finds something"),
+    Transition(State.CAPTURED, State.CANCELLED, "trade.cancelled", "the deal is called off"),
+    Transition(State.EXCEPTION, State.CAPTURED, "trade.rechecked", "repaired, overridden or its cause fixed"),
+    Transition(State.EXCEPTION, State.CANCELLED, "trade.cancelled", "rejected by operations or called off"),
+    Transition(
+        State.VALIDATED, State.CAPTURED, "trade.rechecked", "its terms changed or a re-check is asked"
+    ),
+    Transition(
+        State.VALIDATED, State.INSTRUCTED, "trade.instructed", "its instructions are sealed in batches"
+    ),
+    Transition(State.VALIDATED, State.CANCELLED, "trade.cancelled", "the deal is called off"),
+    Transition(State.INSTRUCTED, State.HANDED_OFF, "trade.handed_off", "all its batches are claimed"),
+    Transition(
+        State.HANDED_OFF, State.ACKNOWLEDGED, "trade.acknowledged", "all its instructions are accepted"
+    ),
+    Transition(State.INSTRUCTED, State.EXCEPTION, "trade.rejected", "an instruction is rejected early"),
+    Transition(State.HANDED_OFF, State.EXCEPTION, "trade.rejected", "the back office rejects an instruction"),
+    Transition(State.ACKNOWLEDGED, State.SETTLED, "trade.settled", "all its instructions are settled"),
+)
+
+_BY_WAY = {(each.source, each.target): each for each in TRANSITIONS}
+
+# The task that each arrival wakes, by its work queue's name.
+WAKES: dict[State, str] = {State.CAPTURED: "risk.check"}
+
+Effect = Callable[[Sequence[int], datetime, Actor], None]
+_EFFECTS: dict[State, list[Effect]] = {}
+
+CAPTURE_EVENT = "trade.captured"
+SUBJECT = "trade"
+LIVE_STATES = (
+    State.CAPTURED,
+    State.EXCEPTION,
+    State.VALIDATED,
+    State.INSTRUCTED,
+    State.HANDED_OFF,
+    State.ACKNOWLEDGED,
+)
+
+
+def on_arrival(state: State, effect: Effect) -> None:
+    """Register what an app does, in the same transaction, when trades arrive in a state."""
+    _EFFECTS.setdefault(state, []).append(effect)
+
+
+class ForbiddenMove(Exception):  # noqa: N818
+    """The lifecycle table has no such transition."""
+
+
+def transition(source: State, target: State) -> Transition:
+    """Return the table's row; ForbiddenMove when there is none."""
+    try:
+        return _BY_WAY[(source, target)]
+    except KeyError:
+        raise ForbiddenMove(f"{source.name} to {target.name}") from None
+
+
+_MOVE = """
+WITH wanted AS MATERIALIZED (
+    SELECT trade_id, version FROM unnest(%(ids)s::bigint[], %(versions)s::int[]) AS w(trade_id, version)
+), held AS MATERIALIZED (
+    SELECT trade_id FROM trades_state WHERE trade_id = ANY(%(ids)s::bigint[]) ORDER BY trade_id FOR UPDATE
+), moved AS (
+    UPDATE trades_state s
+    SET state = %(target)s, changed_at = %(at)s, changed_xid = pg_current_xact_id()::text::bigint,
+        checked_version = CASE WHEN %(checked)s THEN s.version ELSE s.checked_version END
+    FROM held JOIN wanted USING (trade_id)
+    WHERE s.trade_id = held.trade_id AND s.state = %(source)s AND (wanted.version IS NULL OR s.version = wanted.version)
+    RETURNING s.trade_id, s.version
+), logged AS (
+    INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
+    SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, 'trade', trade_id, version,
+           %(actor)s, %(request_id)s, %(reason)s, %(data)s::jsonb
+    FROM moved ORDER BY trade_id
+)
+SELECT trade_id FROM moved
+"""
+
+
+def move_trades(
+    *,
+    trade_ids: Sequence[int],
+    source: State,
+    target: State,
+    at: datetime,
+    actor: Actor,
+    versions: Sequence[int] | None = None,
+    reason: str = "",
+    data: object = None,
+) -> list[int]:
+    """Move trades from one state to another, with an event each, and queue what the arrival wakes.
+
+    Trades that are not in `source` any more, or whose current version is not the one given, stay where they
+    are: the answer is the ids that moved. Locks in the order of id. ForbiddenMove when the table says no.
+    """
+    way = transition(source, target)
+    if not trade_ids:
+        return []
+    moved = [
+        trade_id
+        for (trade_id,) in sql.rows(
+            _MOVE,
+            {
+                "ids": list(trade_ids),
+                "versions": list(versions) if versions is not None else [None] * len(trade_ids),
+                "source": source.value,
+                "target": target.value,
+                "checked": source == State.CAPTURED and target in {State.VALIDATED, State.EXCEPTION},
+                "at": at,
+                "event": way.event,
+                "actor": actor.name,
+                "request_id": actor.request_id,
+                "reason": reason,
+                "data": None if data is None else encode(data),
+            },
+        )
+    ]
+    moved.sort()
+    arrive(moved, target)
+    for effect in _EFFECTS.get(target, []) if moved else []:
+        effect(moved, at, actor)
+    return moved
+
+
+def arrive(trade_ids: Sequence[int], state: State) -> None:
+    """Queue and wake the task that waits for trades in a state, in the caller's transaction."""
+    task = WAKES.get(state)
+    if task and trade_ids:
+        work.enqueue(task, trade_ids)
+        wake_on_commit(task)
+
+
+def diagram() -> str:
+    """Return the state diagram as Mermaid text, for docs/architecture.md."""
+    lines = ["stateDiagram-v2", "    [*] --> CAPTURED: trade.captured"]
+    lines += [f"    {way.source.name} --> {way.target.name}: {way.when}" for way in TRANSITIONS]
+    lines += [f"    {state.name} --> [*]" for state in (State.SETTLED, State.CANCELLED)]
+    return "\n".join(lines)

@@ -1,0 +1,96 @@
+"""What FX_SPOT and FX_FORWARD share: two currencies exchanged at a rate on one value date."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from core.money import round_money
+from trades.products.base import (
+    Context,
+    Enrich,
+    Leg,
+    Message,
+    Money,
+    Terms,
+    base_amount,
+    duplicate_key,
+    require_decimals,
+    settlement_date,
+)
+
+LEGS = (
+    Leg("CASH", asset="currency", quantity="gross_amount", giver="SELLER"),
+    Leg("CASH", asset="contra_currency", quantity="contra_amount", giver="BUYER"),
+)
+# The sold amount follows from the bought one by the rate, multiplied or divided as the rate is quoted.
+EXPECTED_AMOUNT = (
+    "CASE WHEN b.price <= 0 THEN NULL"
+    " WHEN b.terms->>'rate_basis' = 'BOUGHT_PER_SOLD' THEN b.gross_amount / b.price"
+    " ELSE b.gross_amount * b.price END"
+)
+
+
+class FxTerms(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is exchanged. `rate_basis` says which way the rate is quoted."""
+
+    bought: Money
+    sold: Money
+    rate: Decimal
+    rate_basis: Literal["SOLD_PER_BOUGHT", "BOUGHT_PER_SOLD"] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        require_decimals(self.rate)
+
+
+class FxMessage(Message, kw_only=True, gc=False):
+    """An exchange of two currencies."""
+
+    side: Literal["BUY"] = "BUY"
+    terms: FxTerms
+
+
+def enrich_fx(product: str, cycle: int) -> Enrich:
+    """Return the enrichment of an exchange of two currencies on one date."""
+
+    def enrich(message: FxMessage, context: Context) -> Terms:
+        counterparty = context.parties.get(message.counterparty)
+        book = context.books.get(message.book)
+        bought, sold = message.terms.bought, message.terms.sold
+        basis = message.terms.rate_basis
+        return Terms(
+            product=product,
+            source=message.source,
+            source_ref=message.source_ref,
+            source_version=message.source_version,
+            side="BUY",
+            instrument_ref=None,
+            instrument_id=None,
+            counterparty_ref=message.counterparty,
+            counterparty_id=counterparty.id if counterparty else None,
+            book_ref=message.book,
+            book_id=book.id if book else None,
+            trader=message.trader,
+            quantity=bought.amount,
+            price=message.terms.rate,
+            currency=bought.currency,
+            gross_amount=round_money(bought.amount, bought.currency),
+            net_amount=message.net_amount if message.net_amount is not None else bought.amount,
+            contra_currency=sold.currency,
+            contra_amount=round_money(sold.amount, sold.currency),
+            base_amount=base_amount(bought.amount, bought.currency, context),
+            trade_date=message.trade_date,
+            settlement_date=settlement_date(
+                message, context, cycle=cycle, calendars=(bought.currency, sold.currency)
+            ),
+            executed_at=message.executed_at,
+            duplicate_key=duplicate_key(
+                product, bought, sold, message.terms.rate.normalize(), message.counterparty, message.book
+            ),
+            fees=message.fees or None,
+            terms=None if basis is UNSET else {"rate_basis": basis},
+        )
+
+    return enrich

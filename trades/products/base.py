@@ -1,0 +1,306 @@
+"""What a product declares: the message it reads, how its amounts are computed, what it obliges whom to do.
+
+A product is one file of this package with one `Product` object. The front office's message is a typed
+structure (raw); `Product.enrich` makes `Terms` of it (enriched), the row that is stored.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from core.money import ZERO, round_money
+from refdata.calendars import FIRM, calendars_for, union
+from refdata.selectors import References
+
+Reference = Annotated[str, Meta(min_length=1, max_length=64, description="a code or reference")]
+CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217")]
+Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset")]
+
+MAX_DECIMALS = 10
+MAX_WHOLE_DIGITS = 15
+
+
+def decimal_fault(value: Decimal) -> str:
+    """Return what is wrong with a decimal of a message, or an empty string."""
+    _, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        return "is not a number"
+    if exponent < -MAX_DECIMALS and value.normalize().as_tuple().exponent < -MAX_DECIMALS:  # type: ignore[operator]
+        return f"has more than {MAX_DECIMALS} decimal places"
+    if len(digits) + exponent > MAX_WHOLE_DIGITS:
+        return f"has more than {MAX_WHOLE_DIGITS} digits before the decimal point"
+    return ""
+
+
+def date_fault(value: date) -> str:
+    """Return what is wrong with a business date of a message, or an empty string."""
+    return "" if 1970 <= value.year <= 2199 else "is not between 1970 and 2199"
+
+
+def require_decimals(*values: Decimal | None) -> None:
+    """Raise ValueError for a decimal that cannot be stored exactly."""
+    for value in values:
+        if value is not None and (fault := decimal_fault(value)):
+            raise ValueError(fault)
+
+
+def require_dates(*values: date | None) -> None:
+    """Raise ValueError for a date far outside of business."""
+    for value in values:
+        if value is not None and (fault := date_fault(value)):
+            raise ValueError(fault)
+
+
+class Fee(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fee, tax or commission that the front office charged with the deal."""
+
+    type: Reference
+    amount: Decimal
+    currency: CurrencyCode
+
+    def __post_init__(self) -> None:
+        require_decimals(self.amount)
+
+
+class Money(Struct, frozen=True, forbid_unknown_fields=True):
+    """An amount beside its currency."""
+
+    currency: CurrencyCode
+    amount: Decimal
+
+    def __post_init__(self) -> None:
+        require_decimals(self.amount)
+
+
+class NoTerms(Struct, frozen=True, forbid_unknown_fields=True):
+    """The terms of a product that has none beyond the common fields."""
+
+
+class Message(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="product", gc=False):
+    """The fields every product's message has."""
+
+    source: Reference
+    source_ref: Annotated[str, Meta(min_length=1, max_length=128, description="the front office's own id")]
+    source_version: Annotated[int, Meta(ge=1, le=2_000_000_000)] | None = None
+    counterparty: Reference
+    book: Reference
+    trader: Annotated[str, Meta(max_length=64)] = ""
+    trade_date: date
+    settlement_date: date | None = None
+    executed_at: Moment | None = None
+    net_amount: Decimal | None = None
+    fees: list[Fee] = []
+
+    def __post_init__(self) -> None:
+        require_dates(self.trade_date, self.settlement_date)
+        require_decimals(self.net_amount)
+
+
+class SecurityMessage(Message, kw_only=True, gc=False):
+    """A purchase or sale of a quantity of one instrument at a price."""
+
+    side: Literal["BUY", "SELL"]
+    instrument: Reference
+    quantity: Decimal
+    price: Decimal
+    currency: CurrencyCode
+    gross_amount: Decimal | None = None
+    terms: NoTerms | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        require_dates(self.trade_date, self.settlement_date)
+        require_decimals(self.quantity, self.price, self.gross_amount, self.net_amount)
+
+
+class Terms(Struct, kw_only=True, gc=False):
+    """The enriched terms of one version, in the order of the columns of `trades_version` after its keys."""
+
+    product: str
+    source: str
+    source_ref: str
+    source_version: int | None
+    side: str
+    instrument_ref: str | None
+    instrument_id: int | None
+    counterparty_ref: str
+    counterparty_id: int | None
+    book_ref: str
+    book_id: int | None
+    trader: str
+    quantity: Decimal | None
+    price: Decimal | None
+    currency: str
+    gross_amount: Decimal
+    net_amount: Decimal
+    contra_currency: str | None
+    contra_amount: Decimal | None
+    base_amount: Decimal | None
+    trade_date: date
+    settlement_date: date
+    executed_at: datetime | None
+    duplicate_key: int
+    fees: list[Fee] | None
+    terms: Any
+
+
+COLUMNS = tuple(field.name for field in msgspec.structs.fields(Terms))
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One obligation in a product's shape, as data.
+
+    kind: CASH, SECURITY or GOODS; asset, quantity, date: columns of the terms (for `each` line of the terms'
+    `lines`, asset and quantity are keys of the line); giver: who delivers or pays it, BUYER or SELLER.
+    """
+
+    kind: Literal["CASH", "SECURITY", "GOODS"]
+    asset: str
+    quantity: str
+    giver: Literal["BUYER", "SELLER"]
+    date: str = "settlement_date"
+    each: Literal["lines"] | None = None
+
+
+class Context:
+    """What enrichment looks things up in: the references of one load of messages, and calendars on demand."""
+
+    def __init__(self, references: References) -> None:
+        self.parties = references.parties
+        self.instruments = references.instruments
+        self.books = references.books
+        self.rates = references.rates
+        self._dates: dict[tuple[date, int, tuple[str, ...]], date] = {}
+
+    def settlement_date(self, trade_date: date, cycle: int, calendars: tuple[str, ...]) -> date:
+        """Return the date `cycle` business days after the trade date, open in all of the calendars."""
+        key = (trade_date, cycle, calendars)
+        if key not in self._dates:
+            self._dates[key] = self._count(trade_date, cycle, calendars)
+        return self._dates[key]
+
+    @staticmethod
+    def _count(trade_date: date, cycle: int, calendars: tuple[str, ...]) -> date:
+        codes = [*filter(None, calendars), FIRM]
+        horizon = trade_date + timedelta(days=2 * cycle + 30)
+        found = calendars_for(codes=codes, first=trade_date, last=horizon)
+        return union(found.values()).add_business_days(trade_date, cycle)
+
+
+Enrich = Callable[[Any, Context], Terms]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A kind of trade.
+
+    message: the typed message the front office sends; settlement_cycle: business days from trade to
+    settlement unless the instrument names its own; legs: the shape of its obligations; enrich: raw to
+    enriched; expected_amount: SQL over a version row `b` that recomputes an amount from its factors (null:
+    nothing to compare), actual_amount: the amount it must agree with, amount_currency: the currency whose
+    minor units are the tolerance; example: a message that runs against the demo data.
+    """
+
+    code: str
+    title: str
+    message: type[Message]
+    settlement_cycle: int
+    legs: tuple[Leg, ...]
+    enrich: Enrich
+    expected_amount: str
+    actual_amount: str
+    amount_currency: str
+    example: dict[str, Any]
+
+
+def settlement_date(message: Message, context: Context, *, cycle: int, calendars: tuple[str, ...]) -> date:
+    """Return the settlement date: as sent, or `cycle` business days after the trade date."""
+    if message.settlement_date is not None:
+        return message.settlement_date
+    return context.settlement_date(message.trade_date, cycle, calendars)
+
+
+def fee_total(fees: list[Fee], currency: str) -> Decimal:
+    """Return the sum of the fees in a currency. Fees in another currency are paid apart and not netted in."""
+    return sum((fee.amount for fee in fees if fee.currency == currency), ZERO)
+
+
+def base_amount(amount: Decimal, currency: str, context: Context) -> Decimal | None:
+    """Return the size of an amount in base currency (4 decimals), or None without a rate."""
+    rate = context.rates.get(currency)
+    return None if rate is None else round(abs(amount) * rate, 4)
+
+
+def duplicate_key(*economics: object) -> int:
+    """Return a 32-bit key that trades of the same economics share."""
+    return zlib.crc32("|".join(map(str, economics)).encode()) - (1 << 31)
+
+
+def enrich_security(product: str, cycle: int) -> Enrich:
+    """Return the enrichment of a product that buys or sells a quantity of one instrument at a unit price."""
+
+    def enrich(message: SecurityMessage, context: Context) -> Terms:
+        instrument = context.instruments.get(message.instrument)
+        counterparty = context.parties.get(message.counterparty)
+        book = context.books.get(message.book)
+        multiplier = instrument.multiplier if instrument else 1
+        gross = message.gross_amount
+        if gross is None:
+            gross = round_money(message.quantity * message.price * multiplier, message.currency)
+        net = message.net_amount
+        if net is None:
+            fees = fee_total(message.fees, message.currency) if message.fees else ZERO
+            net = gross + fees if message.side == "BUY" else gross - fees
+        days = (
+            instrument.settlement_cycle if instrument and instrument.settlement_cycle is not None else cycle
+        )
+        return Terms(
+            product=product,
+            source=message.source,
+            source_ref=message.source_ref,
+            source_version=message.source_version,
+            side=message.side,
+            instrument_ref=message.instrument,
+            instrument_id=instrument.id if instrument else None,
+            counterparty_ref=message.counterparty,
+            counterparty_id=counterparty.id if counterparty else None,
+            book_ref=message.book,
+            book_id=book.id if book else None,
+            trader=message.trader,
+            quantity=message.quantity,
+            price=message.price,
+            currency=message.currency,
+            gross_amount=gross,
+            net_amount=net,
+            contra_currency=None,
+            contra_amount=None,
+            base_amount=base_amount(gross, message.currency, context),
+            trade_date=message.trade_date,
+            settlement_date=settlement_date(
+                message,
+                context,
+                cycle=days,
+                calendars=(message.currency, instrument.market if instrument else ""),
+            ),
+            executed_at=message.executed_at,
+            duplicate_key=duplicate_key(
+                message.side,
+                message.instrument,
+                message.quantity.normalize(),
+                message.price.normalize(),
+                message.counterparty,
+                message.book,
+            ),
+            fees=message.fees or None,
+            terms=None,
+        )
+
+    return enrich

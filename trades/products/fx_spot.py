@@ -1,0 +1,35 @@
+"""FX_SPOT: two currencies exchanged two business days after the deal."""
+
+from trades.products._fx import EXPECTED_AMOUNT, LEGS, FxMessage, enrich_fx
+from trades.products.base import Product
+
+
+class FxSpotMessage(FxMessage, kw_only=True, tag="FX_SPOT", gc=False):
+    """A spot exchange of two currencies."""
+
+
+FX_SPOT = Product(
+    code="FX_SPOT",
+    title="Foreign exchange, spot",
+    message=FxSpotMessage,
+    settlement_cycle=2,
+    legs=LEGS,
+    enrich=enrich_fx("FX_SPOT", 2),
+    expected_amount=EXPECTED_AMOUNT,
+    actual_amount="b.contra_amount",
+    amount_currency="b.contra_currency",
+    example={
+        "source": "FO-FX",
+        "source_ref": "F-2001",
+        "product": "FX_SPOT",
+        "counterparty": "BROKER-02",
+        "book": "FX-G10",
+        "trader": "asmith",
+        "trade_date": "2026-11-23",
+        "terms": {
+            "bought": {"currency": "EUR", "amount": "1000000.00"},
+            "sold": {"currency": "USD", "amount": "1085000.00"},
+            "rate": "1.085",
+        },
+    },
+)

@@ -1,0 +1,307 @@
+"""Capture: every deal once and only once, in one transaction, whether one comes or ten thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import msgspec
+from django.db import IntegrityError, transaction
+
+from core import sql
+from core.audit import Actor, encode
+from core.clock import business_date
+from core.sql import NULL
+from core.wake import wake_on_commit
+from core.work import enqueue
+from refdata.selectors import resolve
+from trades.lifecycle import CAPTURE_EVENT, WAKES, State
+from trades.products import PRODUCTS
+from trades.products.base import COLUMNS, Context, Message, Terms
+from trades.products.goods import GoodsMessage
+
+ONE_STATEMENT_UP_TO = 50  # above, COPY beats parameters
+_ATTEMPTS = 10
+
+
+class Outcome(Enum):
+    """What became of one message."""
+
+    CREATED = "CREATED"
+    EXISTING = "EXISTING"  # the same deal with the same terms was captured before
+    CONFLICT = "CONFLICT"  # the reference was captured before, with other terms
+
+
+@dataclass(slots=True)
+class Captured:
+    """The result for one message: its trade, and which fields differ in a CONFLICT."""
+
+    outcome: Outcome
+    trade_id: int
+    differing: list[str] = field(default_factory=list)
+
+
+def capture_trades(*, messages: Sequence[Message], actor: Actor, at: datetime) -> list[Captured]:
+    """Capture messages in the caller's transaction and return one result each, in their order.
+
+    The first message of a (source, source_ref) makes the trade, its state, its event and its work for the
+    checks; the same terms again find it, other terms are a CONFLICT and store nothing. Safe against the same
+    deal arriving at once elsewhere: whoever commits first makes the trade, the other finds it.
+    """
+    context = context_of(messages, at=at)
+    for _ in range(_ATTEMPTS):
+        known, ids = _known_and_ids(messages)
+        fresh = _first_of_each(messages, known)
+        trade_ids = dict(zip(fresh, ids, strict=False))
+        if _store(messages, trade_ids, context, actor, at):
+            return _results(messages, known, trade_ids, context)
+    raise IntegrityError(f"capture was overtaken {_ATTEMPTS} times in a row")
+
+
+def enrich(message: Message, context: Context) -> Terms:
+    """Return the enriched terms of a message."""
+    return PRODUCTS[message.__struct_config__.tag].enrich(message, context)  # type: ignore[index]
+
+
+def context_of(messages: Sequence[Message], *, at: datetime) -> Context:
+    """Look up everything that messages refer to, in one statement.
+
+    Amounts are measured in base currency at the rates of the day of capture: exposure is a thing of today.
+    """
+    instruments: set[str] = set()
+    currencies: set[str] = set()
+    for message in messages:
+        if isinstance(message, GoodsMessage):
+            instruments.update(line.sku for line in message.terms.lines)
+            currencies.add(message.currency)
+        else:
+            if instrument := getattr(message, "instrument", None):
+                instruments.add(instrument)
+            currencies.add(getattr(message, "currency", None) or message.terms.bought.currency)  # type: ignore[attr-defined]
+    return Context(
+        resolve(
+            parties={message.counterparty for message in messages},
+            instruments=instruments,
+            books={message.book for message in messages},
+            currencies=currencies,
+            on=business_date(at),
+        )
+    )
+
+
+_KNOWN = """
+SELECT w.n, v.trade_id, CASE WHEN v.trade_id IS NULL THEN nextval('trades_trade_id') END
+FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS w(source, source_ref, n)
+LEFT JOIN LATERAL (
+    SELECT trade_id FROM trades_version v
+    WHERE v.source = w.source AND v.source_ref = w.source_ref AND v.version = 1 LIMIT 1
+) v ON true
+"""
+
+
+def _known_and_ids(messages: Sequence[Message]) -> tuple[dict[int, int], list[int]]:
+    """Return the trades that exist already, by position, and new ids in order for the others."""
+    found = sql.rows(
+        _KNOWN,
+        [[message.source for message in messages], [message.source_ref for message in messages]],
+    )
+    known = {position - 1: trade_id for position, trade_id, _ in found if trade_id is not None}
+    return known, sorted(new_id for _, _, new_id in found if new_id is not None)
+
+
+def _first_of_each(messages: Sequence[Message], known: dict[int, int]) -> list[int]:
+    """Return the positions that make a trade: the first of each new (source, source_ref)."""
+    seen: set[tuple[str, str]] = set()
+    fresh = []
+    for position, message in enumerate(messages):
+        identity = (message.source, message.source_ref)
+        if position not in known and identity not in seen:
+            seen.add(identity)
+            fresh.append(position)
+    return fresh
+
+
+def _store(
+    messages: Sequence[Message],
+    trade_ids: dict[int, int],
+    context: Context,
+    actor: Actor,
+    at: datetime,
+) -> bool:
+    """Store the new trades; False when somebody else captured one of them in the meantime."""
+    if not trade_ids:
+        return True
+    new = [(trade_id, messages[position]) for position, trade_id in trade_ids.items()]
+    if len(new) <= ONE_STATEMENT_UP_TO:
+        stored = _insert(new, context, actor, at)
+    else:
+        stored = _copy(new, context, actor, at)
+    if stored:
+        wake_on_commit(WAKES[State.CAPTURED])
+    return stored
+
+
+_VERSION_COLUMNS = ("trade_id", "version", "recorded_at", "effective_at", "cause", *COLUMNS)
+_ROW = "(" + ", ".join(["%s"] * len(_VERSION_COLUMNS)) + ")"
+_FOLLOWERS = """
+s AS (
+    INSERT INTO trades_state (trade_id, version, state, changed_at, changed_xid)
+    SELECT trade_id, 1, %s, %s, pg_current_xact_id()::text::bigint FROM v ORDER BY trade_id
+), e AS (
+    INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason)
+    SELECT %s, pg_current_xact_id()::text::bigint, %s, 'trade', trade_id, 1, %s, %s, '' FROM v ORDER BY trade_id
+)
+"""
+_WORK = "INSERT INTO core_work (task, subject_ids) SELECT %s, array_agg(trade_id ORDER BY trade_id) FROM v"
+_SMALL = f"""
+WITH v AS (
+    INSERT INTO trades_version ({", ".join(_VERSION_COLUMNS)}) VALUES {{rows}}
+    ON CONFLICT (source, source_ref) WHERE version = 1 DO NOTHING
+    RETURNING trade_id
+), {_FOLLOWERS}, w AS ({_WORK} HAVING count(*) = %s)
+SELECT count(*) FROM v
+"""
+
+
+def _follower_parameters(actor: Actor, at: datetime) -> list[Any]:
+    return [State.CAPTURED.value, at, at, CAPTURE_EVENT, actor.name, actor.request_id]
+
+
+def _insert(new: list[tuple[int, Message]], context: Context, actor: Actor, at: datetime) -> bool:
+    """Store a few trades with one statement: terms, state, event and work together."""
+    parameters: list[Any] = []
+    for trade_id, message in new:
+        terms = enrich(message, context)
+        row = msgspec.structs.asdict(terms)
+        row["fees"] = None if terms.fees is None else encode(terms.fees)
+        row["terms"] = None if terms.terms is None else encode(terms.terms)
+        parameters += [trade_id, 1, at, terms.executed_at or at, "NEW", *row.values()]
+    statement = _SMALL.format(rows=", ".join([_ROW] * len(new)))
+    tail = [*_follower_parameters(actor, at), WAKES[State.CAPTURED], len(new)]
+    if len(new) == 1:
+        return sql.row(statement, [*parameters, *tail]) == (1,)
+    with transaction.atomic():
+        stored = sql.row(statement, [*parameters, *tail])
+        if stored != (len(new),):
+            transaction.set_rollback(True)
+            return False
+    return True
+
+
+_AFTER_COPY = f"""
+WITH v AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS trade_id), {_FOLLOWERS} SELECT 1
+"""
+
+
+def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: datetime) -> bool:
+    """Store many trades by COPY; rows are built while PostgreSQL stores the ones before."""
+    ids = [trade_id for trade_id, _ in new]
+    try:
+        with transaction.atomic():
+            sql.copy_lines("trades_version", _VERSION_COLUMNS, _lines(new, context, at))
+            sql.run(_AFTER_COPY, [ids, *_follower_parameters(actor, at)])
+            enqueue(WAKES[State.CAPTURED], ids)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _lines(new: list[tuple[int, Message]], context: Context, at: datetime) -> Iterator[str]:
+    stamp = at.isoformat()
+    for trade_id, message in new:
+        yield _line(trade_id, enrich(message, context), stamp)
+
+
+def _line(trade_id: int, t: Terms, stamp: str) -> str:
+    """Return one row of trades_version in COPY's text format; written out because it is the hot loop."""
+    executed = stamp if t.executed_at is None else t.executed_at.isoformat()
+    instrument = NULL if t.instrument_ref is None else _text(t.instrument_ref)
+    fees = NULL if t.fees is None else _text(encode(t.fees))
+    terms = NULL if t.terms is None else _text(encode(t.terms))
+    return (
+        f"{trade_id}\t1\t{stamp}\t{executed}\tNEW\t{t.product}\t{_text(t.source)}\t{_text(t.source_ref)}"
+        f"\t{_null(t.source_version)}\t{t.side}"
+        f"\t{instrument}\t{_null(t.instrument_id)}"
+        f"\t{_text(t.counterparty_ref)}\t{_null(t.counterparty_id)}\t{_text(t.book_ref)}\t{_null(t.book_id)}"
+        f"\t{_text(t.trader)}\t{_null(t.quantity)}\t{_null(t.price)}\t{t.currency}\t{t.gross_amount}"
+        f"\t{t.net_amount}\t{_null(t.contra_currency)}\t{_null(t.contra_amount)}\t{_null(t.base_amount)}"
+        f"\t{t.trade_date}\t{t.settlement_date}\t{NULL if t.executed_at is None else executed}"
+        f"\t{t.duplicate_key}\t{fees}\t{terms}\n"
+    )
+
+
+def _null(value: object) -> object:
+    return NULL if value is None else value
+
+
+def _text(value: str) -> str:
+    return value.replace("\\", "\\\\")  # control characters were refused when the message was read
+
+
+def _results(
+    messages: Sequence[Message], known: dict[int, int], trade_ids: dict[int, int], context: Context
+) -> list[Captured]:
+    results = {at: Captured(Outcome.CREATED, trade_id) for at, trade_id in trade_ids.items()}
+    if len(results) < len(messages):
+        by_reference = {(messages[at].source, messages[at].source_ref): id for at, id in trade_ids.items()}
+        for position, message in enumerate(messages):
+            if position not in results:
+                trade_id = known.get(position) or by_reference[(message.source, message.source_ref)]
+                known[position] = trade_id
+        results.update(_compare(messages, known, context))
+    return [results[position] for position in range(len(messages))]
+
+
+def _compare(messages: Sequence[Message], known: dict[int, int], context: Context) -> dict[int, Captured]:
+    """Compare messages with the first version of the trades they name."""
+    columns = ", ".join(_COMPARED)
+    stored = {
+        each["trade_id"]: each
+        for each in sql.records(
+            f"SELECT trade_id, {columns} FROM trades_version WHERE trade_id = ANY(%s) AND version = 1",
+            [sorted(set(known.values()))],
+        )
+    }
+    results = {}
+    for position, trade_id in known.items():
+        differing = _differing(messages[position], enrich(messages[position], context), stored[trade_id])
+        outcome = Outcome.CONFLICT if differing else Outcome.EXISTING
+        results[position] = Captured(outcome, trade_id, differing)
+    return results
+
+
+# What a message says itself. What is derived counts only where the message states it, because reference
+# data may have moved on since; ids, keys and base amounts follow from the rest.
+_STATED = (
+    "product", "side", "instrument_ref", "counterparty_ref", "book_ref", "trader", "quantity", "price",
+    "currency", "contra_currency", "contra_amount", "trade_date", "executed_at", "source_version",
+)  # fmt: skip
+_DERIVED = ("settlement_date", "gross_amount", "net_amount")
+_COMPARED = (*_STATED, *_DERIVED, "fees", "terms")
+
+
+def _differing(message: Message, terms: Terms, stored: dict[str, Any]) -> list[str]:
+    names = [name for name in _STATED if getattr(terms, name) != stored[name]]
+    names += [
+        name
+        for name in _DERIVED
+        if getattr(message, name, None) is not None and getattr(terms, name) != stored[name]
+    ]
+    for name in ("fees", "terms"):
+        given = getattr(terms, name)
+        if _plain(None if given is None else encode(given)) != _plain(stored[name]):
+            names.append(name)
+    return names
+
+
+def _plain(document: str | None) -> Any:
+    """Return JSON for comparison: resolved ids are ours, not the message's."""
+    value = sql.json_value(document)
+    if isinstance(value, dict) and "lines" in value:
+        return [
+            {key: each for key, each in line.items() if key != "instrument_id"} for line in value["lines"]
+        ]
+    return value
