@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+from urllib.parse import parse_qs, urlsplit
 
 from middleoffice import lifeline
 from middleoffice.lifeline import Account, LaunchError
@@ -88,9 +89,13 @@ def redis_url(var: Path) -> str:
     return f"unix://{socket_dir(var)}/redis.sock?db=0"
 
 
-def broker_url(var: Path) -> str:
-    """Return the embedded Redis as Celery reads it."""
-    return f"redis+socket://{socket_dir(var)}/redis.sock?virtual_host=0"
+def broker_url(address: str) -> str:
+    """Return the Redis at `address` (redis://, rediss:// or unix://) as Celery reads it."""
+    parts = urlsplit(address)
+    if parts.scheme != "unix":
+        return address
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    return f"redis+socket://{parts.path}?virtual_host={database}"
 
 
 def _temporary_dir(var: Path) -> Path:

@@ -37,9 +37,7 @@ class Account:
     gid: int
 
 
-def die_with_parent(
-    signal_number: signal.Signals = signal.SIGTERM, parent: int | None = None
-) -> None:
+def die_with_parent(signal_number: signal.Signals = signal.SIGTERM, parent: int | None = None) -> None:
     """Have the kernel send `signal_number` to this process when its parent ends (Linux only).
 
     Give the expected `parent` where the parent may have ended before this call.

@@ -96,8 +96,8 @@ def find_browser() -> None:
         else:
             return
     print(
-        "There is no Chromium on this machine and it cannot be installed from here: the browser tests will be\n"
-        "skipped. Install it (Debian, as root: apt-get install chromium) and run the tests again.",
+        "There is no Chromium on this machine and it cannot be installed from here: the browser tests will\n"
+        "be skipped. Install it (Debian, as root: apt-get install chromium) and run the tests again.",
         flush=True,
     )
 

@@ -46,18 +46,14 @@ def launch_chromium() -> Iterator[Any]:
 @contextmanager
 def watched_page(browser: Any, base_url: str) -> Iterator[Any]:
     """Open a page whose script errors and breaches of the security policy fail the test."""
-    context = browser.new_context(
-        base_url=base_url, viewport={"width": 1440, "height": 900}, locale="en-GB"
-    )
+    context = browser.new_context(base_url=base_url, viewport={"width": 1440, "height": 900}, locale="en-GB")
     context.set_default_timeout(10_000)
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(f"script error: {error}"))
     page.on(
         "console",
-        lambda message: (
-            faults.append(message.text) if "Content Security Policy" in message.text else None
-        ),
+        lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None,
     )
     yield page
     context.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command, get_commands
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError
@@ -29,9 +29,14 @@ class Command(BaseCommand):
 
     help = __doc__ or ""
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the one choice that is not a matter of the environment."""
+        parser.add_argument("--no-demo", action="store_true", help="leave a new database empty")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until stopped; a fault ends in one message that says what to do."""
         self.began = time.monotonic()
+        self.demo = settings.EMBEDDED and not options["no_demo"]
         try:
             self.supervisor = Supervisor(
                 var=settings.VAR_DIR,
@@ -60,7 +65,7 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             call_command("collectstatic", interactive=False, verbosity=0)
         loaded = settings.VAR_DIR / "demo-loaded"
-        if settings.EMBEDDED and "load_demo" in get_commands() and not loaded.exists():
+        if self.demo and "load_demo" in get_commands() and not loaded.exists():
             self._say("Loading the demo ...")
             call_command("load_demo", f"--url={self.supervisor.url}", stdout=self.stdout)
             loaded.touch()
