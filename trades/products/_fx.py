@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal
 
@@ -50,6 +51,9 @@ class FxMessage(Message, kw_only=True, gc=False):
 
     side: Literal["BUY"] = "BUY"
     terms: FxTerms
+
+    def currencies(self) -> Iterable[str]:
+        return (self.terms.bought.currency, self.terms.sold.currency)
 
 
 def enrich_fx(product: str, cycle: int) -> Enrich:

@@ -7,7 +7,7 @@ structure (raw); `Product.enrich` makes `Terms` of it (enriched), the row that i
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.money import ZERO, round_money
-from refdata.calendars import FIRM, calendars_for, union
+from refdata.calendars import FIRM, BusinessCalendar, union
 from refdata.selectors import References
 
 Reference = Annotated[str, Meta(min_length=1, max_length=64, description="a code or reference")]
@@ -103,6 +103,14 @@ class Message(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="produ
         require_dates(self.trade_date, self.settlement_date)
         require_decimals(self.net_amount)
 
+    def instruments(self) -> Iterable[str]:
+        """Return the references of the instruments the deal is in."""
+        return ()
+
+    def currencies(self) -> Iterable[str]:
+        """Return the currencies the deal is in."""
+        raise NotImplementedError
+
 
 class SecurityMessage(Message, kw_only=True, gc=False):
     """A purchase or sale of a quantity of one instrument at a price."""
@@ -118,6 +126,12 @@ class SecurityMessage(Message, kw_only=True, gc=False):
     def __post_init__(self) -> None:
         require_dates(self.trade_date, self.settlement_date)
         require_decimals(self.quantity, self.price, self.gross_amount, self.net_amount)
+
+    def instruments(self) -> Iterable[str]:
+        return (self.instrument,)
+
+    def currencies(self) -> Iterable[str]:
+        return (self.currency,)
 
 
 class Terms(Struct, kw_only=True, gc=False):
@@ -170,29 +184,27 @@ class Leg:
     each: Literal["lines"] | None = None
 
 
-class Context:
-    """What enrichment looks things up in: the references of one load of messages, and calendars on demand."""
+HORIZON = timedelta(days=60)  # how far beyond a trade date holidays are looked up
 
-    def __init__(self, references: References) -> None:
+
+class Context:
+    """What enrichment looks things up in, fetched for one load of messages before the first is enriched."""
+
+    def __init__(self, references: References, calendars: Mapping[str, BusinessCalendar]) -> None:
         self.parties = references.parties
         self.instruments = references.instruments
         self.books = references.books
         self.rates = references.rates
+        self._calendars = calendars
         self._dates: dict[tuple[date, int, tuple[str, ...]], date] = {}
 
     def settlement_date(self, trade_date: date, cycle: int, calendars: tuple[str, ...]) -> date:
         """Return the date `cycle` business days after the trade date, open in all of the calendars."""
         key = (trade_date, cycle, calendars)
         if key not in self._dates:
-            self._dates[key] = self._count(trade_date, cycle, calendars)
+            open_in_all = union(self._calendars[code] for code in (*calendars, FIRM) if code)
+            self._dates[key] = open_in_all.add_business_days(trade_date, cycle)
         return self._dates[key]
-
-    @staticmethod
-    def _count(trade_date: date, cycle: int, calendars: tuple[str, ...]) -> date:
-        codes = [*filter(None, calendars), FIRM]
-        horizon = trade_date + timedelta(days=2 * cycle + 30)
-        found = calendars_for(codes=codes, first=trade_date, last=horizon)
-        return union(found.values()).add_business_days(trade_date, cycle)
 
 
 Enrich = Callable[[Any, Context], Terms]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -56,6 +57,12 @@ class GoodsMessage(Message, kw_only=True, tag="GOODS", gc=False):
     def __post_init__(self) -> None:
         require_dates(self.trade_date, self.settlement_date)
         require_decimals(self.gross_amount, self.net_amount)
+
+    def instruments(self) -> Iterable[str]:
+        return (line.sku for line in self.terms.lines)
+
+    def currencies(self) -> Iterable[str]:
+        return (self.currency,)
 
 
 def _enrich(message: GoodsMessage, context: Context) -> Terms:

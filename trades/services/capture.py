@@ -17,11 +17,11 @@ from core.clock import business_date
 from core.sql import NULL
 from core.wake import wake_on_commit
 from core.work import enqueue
-from refdata.selectors import resolve
+from refdata.calendars import FIRM, BusinessCalendar, calendars_for
+from refdata.selectors import References, resolve
 from trades.lifecycle import CAPTURE_EVENT, WAKES, State
 from trades.products import PRODUCTS
-from trades.products.base import COLUMNS, Context, Message, Terms
-from trades.products.goods import GoodsMessage
+from trades.products.base import COLUMNS, HORIZON, Context, Message, Terms
 
 ONE_STATEMENT_UP_TO = 50  # above, COPY beats parameters
 _ATTEMPTS = 10
@@ -67,29 +67,35 @@ def enrich(message: Message, context: Context) -> Terms:
 
 
 def context_of(messages: Sequence[Message], *, at: datetime) -> Context:
-    """Look up everything that messages refer to, in one statement.
+    """Look up everything that messages refer to: references in one statement, calendars in another.
 
     Amounts are measured in base currency at the rates of the day of capture: exposure is a thing of today.
     """
     instruments: set[str] = set()
     currencies: set[str] = set()
     for message in messages:
-        if isinstance(message, GoodsMessage):
-            instruments.update(line.sku for line in message.terms.lines)
-            currencies.add(message.currency)
-        else:
-            if instrument := getattr(message, "instrument", None):
-                instruments.add(instrument)
-            currencies.add(getattr(message, "currency", None) or message.terms.bought.currency)  # type: ignore[attr-defined]
-    return Context(
-        resolve(
-            parties={message.counterparty for message in messages},
-            instruments=instruments,
-            books={message.book for message in messages},
-            currencies=currencies,
-            on=business_date(at),
-        )
+        instruments.update(message.instruments())
+        currencies.update(message.currencies())
+    references = resolve(
+        parties={message.counterparty for message in messages},
+        instruments=instruments,
+        books={message.book for message in messages},
+        currencies=currencies,
+        on=business_date(at),
     )
+    return Context(references, _calendars(messages, references, currencies))
+
+
+def _calendars(
+    messages: Sequence[Message], references: References, currencies: set[str]
+) -> dict[str, BusinessCalendar]:
+    """Return the calendars that may decide a settlement date; none when every message brings its own."""
+    dates = [message.trade_date for message in messages if message.settlement_date is None]
+    if not dates:
+        return {}
+    markets = {instrument.market for instrument in references.instruments.values()}
+    codes = {FIRM, *currencies, *markets} - {""}
+    return calendars_for(codes=codes, first=min(dates), last=max(dates) + HORIZON)
 
 
 _KNOWN = """
@@ -135,10 +141,8 @@ def _store(
     if not trade_ids:
         return True
     new = [(trade_id, messages[position]) for position, trade_id in trade_ids.items()]
-    if len(new) <= ONE_STATEMENT_UP_TO:
-        stored = _insert(new, context, actor, at)
-    else:
-        stored = _copy(new, context, actor, at)
+    store = _insert if len(new) <= ONE_STATEMENT_UP_TO else _copy
+    stored = store(new, context, actor, at)
     if stored:
         wake_on_commit(WAKES[State.CAPTURED])
     return stored
