@@ -492,6 +492,12 @@ class Postgres(Server):
         mine = self.process is not None and lines[:1] == [str(self.process.pid)]
         return mine and len(lines) >= 8 and lines[7].strip() == "ready"
 
+    def _noted_postmaster(self) -> int:
+        try:
+            return _number((self.data / "postmaster.pid").read_text().split("\n")[0])
+        except FileNotFoundError:
+            return 0
+
     def _end_leftovers(self) -> None:
         """End what an earlier launcher left, then remove its traces.
 
@@ -499,13 +505,14 @@ class Postgres(Server):
         backends of one that was killed. A new server beside them would corrupt the data: they must
         be gone first.
         """
-        for signal_number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-            for pid in _processes_in(self.data):
-                try:
+        for signal_number, seconds in ((signal.SIGINT, 20), (signal.SIGQUIT, 2), (signal.SIGKILL, 10)):
+            found = _processes_in(self.data)
+            if signal_number == signal.SIGINT:  # a postmaster's orderly stop; means less to a backend
+                found = [pid for pid in found if pid == self._noted_postmaster()]
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal_number)
-                except ProcessLookupError:
-                    continue
-            if lifeline.wait_until(lambda: not _processes_in(self.data), seconds=10):
+            if found and lifeline.wait_until(lambda: not _processes_in(self.data), seconds=seconds):
                 break
         if not Path("/proc/self/cwd").exists():
             return  # PostgreSQL's own judgement of its pid file must do here
