@@ -90,6 +90,10 @@ class InstrumentIdentifier(models.Model):
 
     class Meta:
         db_table = "refdata_instrument_identifier"
+        verbose_name = "identifier"
+
+    def __str__(self) -> str:
+        return f"{self.scheme} {self.value}"
 
 
 class Book(models.Model):
@@ -139,7 +143,8 @@ class Ssi(models.Model):
             models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
                 name="refdata_ssi_range",
-            )
+            ),
+            models.UniqueConstraint(fields=["party", "kind", "key", "valid_from"], name="refdata_ssi_once"),
         ]
 
     def __str__(self) -> str:
@@ -149,19 +154,23 @@ class Ssi(models.Model):
 class Holiday(models.Model):
     """A day on which a calendar is closed, beside its weekends. A calendar is a currency, a MIC or `FIRM`."""
 
-    pk = models.CompositePrimaryKey("calendar", "date")
+    id = models.BigAutoField(primary_key=True)
     calendar = models.TextField()
     date = models.DateField()
     name = models.TextField(blank=True, default="")
 
     class Meta:
         db_table = "refdata_holiday"
+        constraints = [models.UniqueConstraint(fields=["calendar", "date"], name="refdata_holiday_once")]
+
+    def __str__(self) -> str:
+        return f"{self.calendar} {self.date}"
 
 
 class ClosePrice(models.Model):
     """The official close of an instrument on a day."""
 
-    pk = models.CompositePrimaryKey("instrument_id", "date")
+    id = models.BigAutoField(primary_key=True)
     instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="closes")
     date = models.DateField()
     price = models.DecimalField(max_digits=28, decimal_places=10)
@@ -169,13 +178,19 @@ class ClosePrice(models.Model):
 
     class Meta:
         db_table = "refdata_close_price"
-        constraints = [models.CheckConstraint(condition=Q(price__gt=0), name="refdata_close_price_positive")]
+        constraints = [
+            models.UniqueConstraint(fields=["instrument", "date"], name="refdata_close_price_once"),
+            models.CheckConstraint(condition=Q(price__gt=0), name="refdata_close_price_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} {self.date}"
 
 
 class FxRate(models.Model):
     """How much base currency one unit of a currency was worth on a day."""
 
-    pk = models.CompositePrimaryKey("currency", "date")
+    id = models.BigAutoField(primary_key=True)
     currency = models.TextField()
     date = models.DateField()
     rate = models.DecimalField(
@@ -184,4 +199,11 @@ class FxRate(models.Model):
 
     class Meta:
         db_table = "refdata_fx_rate"
-        constraints = [models.CheckConstraint(condition=Q(rate__gt=0), name="refdata_fx_rate_positive")]
+        verbose_name = "FX rate"
+        constraints = [
+            models.UniqueConstraint(fields=["currency", "date"], name="refdata_fx_rate_once"),
+            models.CheckConstraint(condition=Q(rate__gt=0), name="refdata_fx_rate_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.date}"

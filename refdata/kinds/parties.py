@@ -1,0 +1,66 @@
+"""Parties: our entities, counterparties and customers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from core import sql
+from refdata.identifiers import countries, identifier_fault
+from refdata.kinds.base import Field, Kind, Plan, RowFault, one_of
+from refdata.models import Party
+
+
+class Parties(Kind):
+    code = "parties"
+    subject = "party"
+    table = "refdata_party"
+    key = ("code",)
+    fields = {
+        "code": Field(str, "text"),
+        "name": Field(str, "text"),
+        "lei": Field(str, "text", default=None),
+        "bic": Field(str, "text", default=None),
+        "role": Field(str, "text", default=Party.Role.COUNTERPARTY.value),
+        "country": Field(str, "text", default=""),
+        "restricted": Field(bool, "boolean", default=False),
+        "netting": Field(bool, "boolean", default=True),
+    }
+    filters = {"code": "t.code = %s", "lei": "t.lei = %s", "role": "t.role = %s"}
+    example = {
+        "code": "NORDHAVN",
+        "name": "Nordhavn Fondsmæglerselskab A/S",
+        "lei": "9695DEMO0000009999",
+        "bic": "NDHVDKKK",
+        "role": "COUNTERPARTY",
+        "country": "DK",
+        "restricted": False,
+        "netting": True,
+    }
+
+    def check(self, row: Mapping[str, Any]) -> Iterator[RowFault]:
+        for name in ("lei", "bic"):
+            value = row[name]
+            fault = None if value is None else identifier_fault(scheme=name.upper(), value=value)
+            if fault:
+                yield RowFault(name, fault)
+        yield from one_of("role", row["role"], Party.Role.values)
+        if row["country"] and row["country"] not in countries():
+            yield RowFault("country", "ISO 3166-1 lists no such country.", "unknown")
+
+    def find_clashes(self, plans: Sequence[Plan]) -> None:
+        """An LEI is one party's: refuse one that another row or another line of the load has."""
+        wanted = [plan for plan in plans if plan.after["lei"] is not None]
+        owners: dict[str, str] = dict(
+            sql.rows(
+                "SELECT lei, code FROM refdata_party WHERE lei = ANY(%s)",
+                [[plan.after["lei"] for plan in wanted]],
+            )
+        )
+        for plan in wanted:
+            owner = owners.setdefault(plan.after["lei"], plan.after["code"])
+            if owner != plan.after["code"]:
+                plan.faults.append(RowFault("lei", f"This is the LEI of {owner}.", "taken"))
+
+
+PARTIES = Parties()
