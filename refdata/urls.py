@@ -1,3 +1,5 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from refdata.api import ReferenceData
+
+urlpatterns = [path("refdata/<str:kind>", ReferenceData.as_view(), name="api-refdata")]
