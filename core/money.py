@@ -35,6 +35,12 @@ def is_currency(code: str) -> bool:
     return minor_units(code) is not None
 
 
+@cache
+def currency_codes() -> tuple[str, ...]:
+    """Return every code that ISO 4217 lists, sorted."""
+    return tuple(sorted({currency.code for currency in Currency}))
+
+
 def format_amount(amount: Decimal | None, currency: str) -> str | None:
     """Return the amount as an API string with exactly the currency's digits, or None for None."""
     return None if amount is None else format(round_money(amount, currency), "f")

@@ -11,9 +11,12 @@ import os
 import secrets
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 
 from middleoffice import embedded, env
+
+django_stubs_ext.monkeypatch()  # makes generic Django classes subscriptable at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = embedded.var_dir()

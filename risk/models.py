@@ -49,6 +49,4 @@ class Utilisation(models.Model):
 
     class Meta:
         db_table = "risk_utilisation"
-        constraints = [
-            models.UniqueConstraint(fields=["limit", "key"], name="risk_utilisation_member")
-        ]
+        constraints = [models.UniqueConstraint(fields=["limit", "key"], name="risk_utilisation_member")]

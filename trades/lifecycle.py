@@ -132,11 +132,13 @@ def move_trades(
     versions: Sequence[int] | None = None,
     reason: str = "",
     data: object = None,
+    checked: bool = True,
 ) -> list[int]:
     """Move trades from one state to another, with an event each, and queue what the arrival wakes.
 
     Trades that are not in `source` any more, or whose current version is not the one given, stay where they
     are: the answer is the ids that moved. Locks in the order of id. ForbiddenMove when the table says no.
+    `checked=False`: the checks did not see the version although the trade leaves CAPTURED.
     """
     way = transition(source, target)
     if not trade_ids:
@@ -150,7 +152,7 @@ def move_trades(
                 "versions": list(versions) if versions is not None else [None] * len(trade_ids),
                 "source": source.value,
                 "target": target.value,
-                "checked": source == State.CAPTURED and target in {State.VALIDATED, State.EXCEPTION},
+                "checked": checked and source == State.CAPTURED and target in {State.VALIDATED, State.EXCEPTION},
                 "at": at,
                 "event": way.event,
                 "actor": actor.name,

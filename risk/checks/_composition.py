@@ -1,0 +1,150 @@
+"""All checks as one statement: one pass over the batch finds what is broken, and only that is looked at again.
+
+The batch's columns, for the checks' conditions: everything of trades_version, and `checked_version`;
+`party_code`, `restricted`, `party_country` of the counterparty; `book_code`, `desk`, `entity_id` of the book;
+`market`, `multiplier`, `instrument_currency`, `price_tolerance` of the instrument; `close`, `close_date`, the
+latest close on or before the trade date (null when none is fresh).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cache
+
+from core.money import currency_codes, minor_units
+from risk.checks import CHECKS
+from risk.checks.base import Check
+from trades.lifecycle import State
+from trades.products import PRODUCTS
+from trades.products._legs import legs_sql
+
+CLOSE_MAX_AGE_DAYS = 10
+
+_BATCH = """
+WITH todo AS MATERIALIZED (
+    SELECT trade_id, version, checked_version FROM trades_state
+    WHERE trade_id = ANY(%(ids)s::bigint[]) AND state = {captured} ORDER BY trade_id FOR UPDATE
+), priced AS MATERIALIZED (
+    SELECT v.*, t.checked_version,
+           p.code AS party_code, p.restricted, p.country AS party_country,
+           k.code AS book_code, k.desk, k.entity_id,
+           i.market, i.multiplier, i.currency AS instrument_currency, i.price_tolerance
+    FROM todo t
+    JOIN trades_version v ON v.trade_id = t.trade_id AND v.version = t.version
+    LEFT JOIN refdata_party p ON p.id = v.counterparty_id
+    LEFT JOIN refdata_book k ON k.id = v.book_id
+    LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+), closes AS MATERIALIZED (
+    SELECT d.instrument_id, d.trade_date, c.price AS close, c.date AS close_date, c.currency AS close_currency
+    FROM (SELECT DISTINCT instrument_id, trade_date FROM priced WHERE instrument_id IS NOT NULL) d
+    CROSS JOIN LATERAL (
+        SELECT price, date, currency FROM refdata_close_price c
+        WHERE c.instrument_id = d.instrument_id AND c.date BETWEEN d.trade_date - {close_age} AND d.trade_date
+        ORDER BY c.date DESC LIMIT 1
+    ) c
+), minor (currency, unit) AS MATERIALIZED (VALUES {units}
+), batch AS MATERIALIZED (
+    SELECT b.*, c.close, c.close_date, c.close_currency
+    FROM priced b LEFT JOIN closes c ON c.instrument_id = b.instrument_id AND c.trade_date = b.trade_date
+), legs AS MATERIALIZED (
+    {legs}
+)"""
+
+_STATEMENT = """{batch}, flagged AS MATERIALIZED (
+    SELECT b.*, {mask} AS broken FROM batch b
+), failing AS MATERIALIZED (
+    SELECT * FROM flagged WHERE broken <> 0
+), finding (trade_id, code, subject, expected, actual) AS (
+    {findings}
+)
+SELECT b.trade_id, b.version, b.checked_version, b.settlement_date, b.base_amount, {dimensions}, f.findings
+FROM batch b
+LEFT JOIN (
+    SELECT trade_id, json_agg(json_build_array(code, subject, expected, actual)) AS findings
+    FROM finding GROUP BY trade_id
+) f USING (trade_id)
+ORDER BY b.trade_id
+"""
+
+# What a limit can be kept by, and where the batch has it.
+DIMENSIONS = {
+    "counterparty": "party_code",
+    "book": "book_code",
+    "desk": "desk",
+    "entity": "entity_id",
+    "trader": "trader",
+    "country": "party_country",
+    "instrument": "instrument_ref",
+    "product": "product",
+    "currency": "currency",
+    "source": "source",
+}
+
+
+@cache
+def composed_statement() -> str:
+    """Return the statement that checks the trades `%(ids)s`; its other parameters are `parameters()`.
+
+    Its rows, in the order of capture: trade_id, version, checked_version, settlement_date, base_amount, one
+    column for each of DIMENSIONS, and the findings as JSON [[code, subject, expected, actual], …] or null.
+    """
+    flagged = [check for check in CHECKS.values() if check.condition]
+    mask = " | ".join(
+        f"(CASE WHEN {_sql(check, check.condition)} THEN {1 << bit} ELSE 0 END)"
+        for bit, check in enumerate(flagged)
+    )
+    findings = [
+        f"SELECT b.trade_id, '{check.code}', {_sql(check, check.subject)}, ({_sql(check, check.expected)})::text,"
+        f" ({_sql(check, check.actual)})::text FROM failing b WHERE b.broken & {1 << bit} <> 0"
+        for bit, check in enumerate(flagged)
+    ] + [
+        f"SELECT r.trade_id, '{check.code}', r.subject, r.expected::text, r.actual::text"
+        f" FROM ({_sql(check, check.rows)}) AS r"
+        for check in CHECKS.values()
+        if check.rows
+    ]
+    return _STATEMENT.format(
+        batch=_BATCH.format(
+            captured=State.CAPTURED.value,
+            close_age=CLOSE_MAX_AGE_DAYS,
+            legs=legs_sql("batch"),
+            units=", ".join(f"('{code}', {unit}::numeric)" for code, unit in _units()),
+        ),
+        mask=mask,
+        findings="\n    UNION ALL ".join(findings),
+        dimensions=", ".join(f"b.{column}" for column in DIMENSIONS.values()),
+    )
+
+
+@cache
+def parameters() -> dict[str, str]:
+    """Return the checks' parameters under the names the composed statement uses."""
+    return {
+        _parameter(check, name): value
+        for check in CHECKS.values()
+        for name, value in check.parameters.items()
+    }
+
+
+def amount_case(part: str) -> str:
+    """Return SQL over `b` for a part of every product's amount declaration (`expected_amount` …)."""
+    whens = " ".join(f"WHEN '{code}' THEN {getattr(product, part)}" for code, product in PRODUCTS.items())
+    return f"(CASE b.product {whens} END)"
+
+
+def _parameter(check: Check, name: str) -> str:
+    return f"{check.code.lower()}_{name}"
+
+
+def _sql(check: Check, fragment: str) -> str:
+    """Return a check's SQL with its `{name}` parameters as bound ones, and the products' amounts in place."""
+    for name in check.parameters:
+        fragment = fragment.replace(f"{{{name}}}", f"%({_parameter(check, name)})s::numeric")
+    for part in ("expected_amount", "actual_amount", "amount_currency"):
+        fragment = fragment.replace(f"{{{part}}}", amount_case(part))
+    return fragment
+
+
+def _units() -> list[tuple[str, str]]:
+    """Return each currency with the size of its minor unit, e.g. ("EUR", "0.01")."""
+    return [(code, format(Decimal(1).scaleb(-(minor_units(code) or 0)), "f")) for code in currency_codes()]

@@ -1,0 +1,23 @@
+"""AMOUNT_MISMATCH: the factors of the deal do not make its amount."""
+
+from risk.checks.base import Check
+
+AMOUNT_MISMATCH = Check(
+    code="AMOUNT_MISMATCH",
+    title="Amounts do not agree",
+    severity="BLOCK",
+    precedence=30,
+    condition=(
+        "abs({expected_amount} - {actual_amount}) >"
+        " greatest((SELECT unit FROM minor m WHERE m.currency = {amount_currency}), 0.000001)"
+        " + CASE WHEN b.contra_currency IS NULL THEN 0 ELSE abs({actual_amount}) * {fx_tolerance} END"
+    ),
+    subject="'gross_amount'",
+    expected="round({expected_amount}, 4)",
+    actual="{actual_amount}",
+    message="The deal's factors make {expected}, but the amount says {actual}.",
+    fix="Correct quantity, price, rate or amount, whichever the front office confirms to be wrong.",
+    example="100 at 187.25 with a gross amount of 18,752.00.",
+    parameters={"fx_tolerance": "0.00001"},
+    overridable=True,
+)

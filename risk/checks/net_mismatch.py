@@ -1,0 +1,28 @@
+"""NET_MISMATCH: the net amount is not the gross amount with its fees and taxes."""
+
+from risk.checks.base import Check
+
+_FEES = (
+    "coalesce((SELECT sum((fee->>'amount')::numeric) FROM jsonb_array_elements(b.fees) AS fee"
+    " WHERE fee->>'currency' = b.currency), 0)"
+)
+# A seller of securities pays the fees out of the proceeds; a buyer of anything pays them on top.
+_NET = f"(b.gross_amount + CASE WHEN b.side = 'SELL' AND b.product <> 'GOODS' THEN -1 ELSE 1 END * {_FEES})"
+
+NET_MISMATCH = Check(
+    code="NET_MISMATCH",
+    title="Net amount does not agree",
+    severity="BLOCK",
+    precedence=31,
+    condition=(
+        "b.contra_currency IS NULL AND (b.fees IS NOT NULL OR b.net_amount <> b.gross_amount)"
+        " AND abs(b.net_amount - " + _NET + ") >= (SELECT unit FROM minor m WHERE m.currency = b.currency)"
+    ),
+    subject="'net_amount'",
+    expected=_NET,
+    actual="b.net_amount",
+    message="Gross amount and fees make {expected}, but the net amount says {actual}.",
+    fix="Correct the fees or the net amount.",
+    example="A purchase of 1,000.00 with 5.00 commission and a net amount of 1,000.00.",
+    overridable=True,
+)

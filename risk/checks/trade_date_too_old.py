@@ -1,0 +1,19 @@
+"""TRADE_DATE_TOO_OLD: the deal is reported late."""
+
+from risk.checks.base import Check
+
+TRADE_DATE_TOO_OLD = Check(
+    code="TRADE_DATE_TOO_OLD",
+    title="Trade date long past",
+    severity="WARN",
+    precedence=43,
+    condition="b.trade_date < %(today)s::date - {days}::int",
+    subject="'trade_date'",
+    expected="'within 30 days'",
+    actual="b.trade_date",
+    message="The trade date {actual} is more than 30 days ago.",
+    fix="Ask the front office why the deal comes late.",
+    example="A deal of last year that is captured today.",
+    parameters={"days": "30"},
+    overridable=True,
+)

@@ -1,0 +1,34 @@
+"""The worker's side of the checks."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+
+from core import work
+from core.clock import utc_now
+from core.wake import wake_on_commit
+from risk.services.check import BATCH, TASK, check_captured
+
+TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
+
+
+@shared_task(name=TASK)
+def check() -> int:
+    """Check captured trades until none waits or the turn is over; return how many.
+
+    A full batch means more waits: another worker is woken to share it.
+    """
+    done = 0
+    ends = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < ends:
+        claimed = check_captured(now=utc_now())
+        done += claimed
+        if claimed >= BATCH and done == claimed:
+            wake_on_commit(TASK)
+        if not claimed:
+            return done
+    if work.waiting(TASK):
+        wake_on_commit(TASK)
+    return done
