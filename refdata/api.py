@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, cast
 
@@ -24,9 +24,10 @@ from refdata import schema
 from refdata.files import BrokenFile, rows_of_csv, rows_of_json, rows_of_ndjson
 from refdata.kinds.base import Kind
 from refdata.lists import list_rows
-from refdata.services import LoadReport, Mode, RowResult, kind_of, load_rows
+from refdata.services import OUTCOMES, LoadReport, Mode, RowResult, kind_of, load_rows
 
 MAX_ROWS = 10_000
+_PAGING = {"cursor", "limit"}
 _STATUS = {"created": 201, "changed": 200, "unchanged": 200, "refused": 422, "withheld": 424}
 _READERS: dict[str, Callable[[bytes], list[Any]]] = {
     "application/json": rows_of_json,
@@ -40,7 +41,7 @@ class RawParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         return bytes(stream.read())
 
 
@@ -84,12 +85,11 @@ def row_document(row: dict[str, Any]) -> dict[str, Any]:
 
 def report_document(report: LoadReport) -> dict[str, Any]:
     """Return a load's report: how many rows had each outcome, and one item per row, in order."""
-    outcomes = ("created", "changed", "unchanged", "refused", "withheld")
     return {
         "kind": report.kind,
         "mode": report.mode,
         "applied": report.applied,
-        **{outcome: report.count(outcome) for outcome in outcomes},
+        **{outcome: report.count(outcome) for outcome in OUTCOMES},
         "items": [_item(result) for result in report.results],
     }
 
@@ -144,7 +144,7 @@ def _rows_of(request: Request, body: bytes) -> list[Any]:
 
 def _filters_of(request: Request, kind: Kind) -> dict[str, str]:
     """Return the list's filters by name; Problem 400 for one the kind does not have, or a bent date."""
-    given = {name: value for name, value in request.query_params.items() if name not in {"cursor", "limit"}}
+    given = {name: str(value) for name, value in request.query_params.items() if name not in _PAGING}
     faults = []
     for name, value in given.items():
         if name not in kind.filters:
@@ -160,7 +160,7 @@ def _filters_of(request: Request, kind: Kind) -> dict[str, str]:
 
 def _is_date(text: str) -> bool:
     try:
-        datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - a business date has no zone
+        date.fromisoformat(text)
     except ValueError:
         return False
     return True

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from django.db import transaction
@@ -21,6 +21,7 @@ from refdata.selectors import resolve
 
 Mode = Literal["partial", "atomic"]
 Outcome = Literal["created", "changed", "unchanged", "refused", "withheld"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 KINDS: Registry[Kind] = Registry("refdata.kinds", Kind)
 

@@ -1,0 +1,232 @@
+"""Demo reference data: made by rule, the same on every machine, for any day."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from stdnum import iban
+from stdnum.iso7064 import mod_97_10
+
+from core.audit import Actor
+from refdata.calendars import BusinessCalendar
+from refdata.demo_universe import (
+    BOOKS,
+    COLOURS,
+    COUNTERPARTIES,
+    CUSTOMERS,
+    ENTITIES,
+    EQUITIES,
+    EUROS_PER_UNIT,
+    GOODS,
+    MARKETS,
+    RESTRICTED,
+    WITHOUT_NETTING,
+    WITHOUT_SSI,
+)
+from refdata.holiday_sources import CURRENCIES, closing_days
+from refdata.services import LoadReport, load_rows
+
+PRICE_DAYS = 10
+_SSI_SINCE = date(2020, 1, 1)
+_MOVE_BASIS_POINTS = 150  # how far a close may lie from its price in demo_universe
+_CUSTOMER_CURRENCIES = ("GBP", "EUR")
+
+
+def load_demo_refdata(*, today: date, actor: Actor, now: datetime) -> list[LoadReport]:
+    """Load the demo's parties, instruments, books, SSIs, holidays, closes and rates, for `today`.
+
+    Loading again for the same day changes nothing; for a later day it adds that day's prices.
+    Returns one report per kind.
+    """
+    holidays = list(_holidays(today))
+    open_on = BusinessCalendar(frozenset(each["date"] for each in holidays if each["calendar"] == "EUR"))
+    days = _last_business_days(open_on, today)
+    loads = {
+        "parties": _parties(),
+        "books": _books(),
+        "instruments": _instruments(),
+        "ssis": _ssis(),
+        "holidays": holidays,
+        "close-prices": _closes(days),
+        "fx-rates": _rates(days),
+    }
+    return [
+        load_rows(kind=kind, rows=list(rows), mode="atomic", actor=actor, now=now)
+        for kind, rows in loads.items()
+    ]
+
+
+def _last_business_days(calendar: BusinessCalendar, today: date) -> list[date]:
+    last = calendar.add_business_days(today + timedelta(days=1), -1)
+    return [calendar.add_business_days(last, -back) if back else last for back in range(PRICE_DAYS)]
+
+
+def _lei(number: int) -> str:
+    """Return a made-up LEI with right check digits."""
+    body = f"DEMO00MERQUAY{number:05d}"
+    return body + mod_97_10.calc_check_digits(body)
+
+
+def _bic(code: str, country: str) -> str:
+    return f"{code[:4]}{country}2X"
+
+
+def _parties() -> Iterator[dict[str, Any]]:
+    firms = [
+        *((code, name, country, "ENTITY") for code, name, country, _ in ENTITIES),
+        *((code, name, country, "COUNTERPARTY") for code, name, country in COUNTERPARTIES),
+        *((code, name, country, "CUSTOMER") for code, name, country, _ in CUSTOMERS),
+    ]
+    for number, (code, name, country, role) in enumerate(firms, start=1):
+        yield {
+            "code": code,
+            "name": name,
+            "lei": _lei(number),
+            "bic": _bic(code, country) if role == "COUNTERPARTY" else None,
+            "role": role,
+            "country": country,
+            "restricted": code in RESTRICTED,
+            "netting": code not in WITHOUT_NETTING,
+        }
+
+
+def _books() -> Iterator[dict[str, Any]]:
+    for code, name, desk, entity in BOOKS:
+        yield {"code": code, "name": name, "desk": desk, "entity": entity}
+
+
+def _instruments() -> Iterator[dict[str, Any]]:
+    for market, isin, name, _ in EQUITIES:
+        currency, cycle, _ = MARKETS[market]
+        yield {
+            "code": isin,
+            "name": name,
+            "product_class": "EQUITY",
+            "currency": currency,
+            "settlement_cycle": cycle,
+            "market": market,
+            "identifiers": _national_identifier(isin),
+        }
+    for sku, name, currency, _ in _goods():
+        yield {"code": sku, "name": name, "product_class": "GOODS", "currency": currency}
+
+
+def _national_identifier(isin: str) -> dict[str, str]:
+    """Return the national number that an ISIN contains, with its scheme."""
+    match isin[:2]:
+        case "US":
+            return {isin[2:11]: "CUSIP"}
+        case "GB":
+            return {isin[4:11]: "SEDOL"}
+        case "DE":
+            return {isin[5:11]: "WKN"}
+    return {}
+
+
+def _goods() -> Iterator[tuple[str, str, str, str]]:
+    """Yield SKU, name, currency and list price of every good."""
+    for prefix, name, currency, price in GOODS:
+        for colour_code, colour in COLOURS.items():
+            yield f"{prefix}-{colour_code}", f"{name}, {colour}", currency, price
+
+
+def _ssis() -> Iterator[dict[str, Any]]:
+    traders = [each[0] for each in (*ENTITIES, *COUNTERPARTIES) if each[0] not in WITHOUT_SSI]
+    for number, code in enumerate(traders, start=1):
+        for currency in EUROS_PER_UNIT:
+            yield _cash(code, currency, number)
+        for market, (_, _, depository) in MARKETS.items():
+            yield {
+                "party": code,
+                "kind": "SECURITY",
+                "key": market,
+                "account": f"{market[1:]}{number:06d}",
+                "agent_bic": f"CUST{depository[4:6]}2X",
+                "place_of_settlement": depository,
+                "valid_from": _SSI_SINCE,
+            }
+    for number, (code, *_) in enumerate(CUSTOMERS, start=500):
+        for currency in _CUSTOMER_CURRENCIES:
+            yield _cash(code, currency, number)
+    for code, _, _, address in (*ENTITIES, *CUSTOMERS):
+        yield {
+            "party": code,
+            "kind": "GOODS",
+            "key": "*",
+            "delivery_address": address,
+            "valid_from": _SSI_SINCE,
+        }
+
+
+def _cash(code: str, currency: str, number: int) -> dict[str, Any]:
+    country = {"EUR": "DE"}.get(currency, currency[:2])
+    return {
+        "party": code,
+        "kind": "CASH",
+        "key": currency,
+        "account": _account(currency, number),
+        "agent_bic": f"CORR{country}2X",
+        "valid_from": _SSI_SINCE,
+    }
+
+
+def _account(currency: str, number: int) -> str:
+    """Return a made-up account: an IBAN where the currency's home uses them, else digits."""
+    layouts = {
+        "EUR": f"DE00500999{number:012d}",
+        "GBP": f"GB00CORR2099{number:010d}",
+        "CHF": f"CH0009999{number:012d}",
+    }
+    draft = layouts.get(currency)
+    if draft is None:
+        return f"{currency}{number:09d}"
+    return draft[:2] + iban.calc_check_digits(draft) + draft[4:]
+
+
+def _holidays(today: date) -> Iterator[dict[str, Any]]:
+    for code in (*CURRENCIES, *MARKETS):
+        days = closing_days(code=code, first_year=today.year - 1, last_year=today.year + 1)
+        for day, name in days.items():
+            yield {"calendar": code, "date": day, "name": name}
+
+
+def _closes(days: list[date]) -> Iterator[dict[str, Any]]:
+    for market, isin, _, price in EQUITIES:
+        for day in days:
+            close = _moved(Decimal(price), f"{isin} {day}")
+            tick = "0.01" if close >= 10 else "0.0001"
+            yield _close(isin, day, close.quantize(Decimal(tick)), MARKETS[market][0])
+    for sku, _, currency, price in _goods():
+        for day in days:
+            yield _close(sku, day, Decimal(price), currency)
+
+
+def _close(code: str, day: date, price: Decimal, currency: str) -> dict[str, Any]:
+    return {"instrument": code, "date": day, "price": price, "currency": currency}
+
+
+def _rates(days: list[date]) -> Iterator[dict[str, Any]]:
+    for day in days:
+        euros = {
+            currency: _moved(Decimal(rate), f"{currency} {day}") if currency != "EUR" else Decimal(1)
+            for currency, rate in EUROS_PER_UNIT.items()
+        }
+        base = euros.pop(settings.BASE_CURRENCY)
+        for currency, rate in euros.items():
+            yield {
+                "currency": currency,
+                "date": day,
+                "rate": (rate / base).quantize(Decimal("0.00000001")),
+            }
+
+
+def _moved(value: Decimal, seed: str) -> Decimal:
+    """Return the value moved by up to _MOVE_BASIS_POINTS, the same for the same seed."""
+    draw = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4])
+    points = draw % (2 * _MOVE_BASIS_POINTS + 1) - _MOVE_BASIS_POINTS
+    return value * (10_000 + points) / 10_000
