@@ -159,7 +159,7 @@ def lock_holder(var: Path) -> int | None:
 
 
 def lock_state(var: Path) -> str:
-    """Return how far the holder of `var` is: `starting`, `ready`, or empty when it is free."""
+    """Return how far the holder of `var` is: starting, ready, unready, or empty when it is free."""
     return _read_lock(var)[1]
 
 

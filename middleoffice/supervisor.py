@@ -146,8 +146,7 @@ class Supervisor:
             prepare()
             self.say(f"Starting {', '.join(PROCESSES)} ...")
             self._start_children()
-            self._await_ready()
-            self.lock.mark("ready")
+            self.lock.mark("ready" if self._await_ready() else "unready")
             announce()
             while True:
                 self._watch()
@@ -233,8 +232,8 @@ class Supervisor:
             child.process.stdout.close()
             child.process.stdout = None
 
-    def _await_ready(self) -> None:
-        """Return when /readyz says yes; say what is missing if that takes too long."""
+    def _await_ready(self) -> bool:
+        """Return when /readyz says yes; say what is missing, and return False, if it takes long."""
         deadline, asked, reason = time.monotonic() + READY_SECONDS, 0.0, ""
         while time.monotonic() < deadline:
             self._watch()
@@ -242,8 +241,9 @@ class Supervisor:
                 continue
             asked, reason = time.monotonic(), self._unready()
             if not reason:
-                return
+                return True
         self.say(f"Not everything is ready yet: {reason}")
+        return False
 
     def _unready(self) -> str:
         """Return why the product is not ready, or nothing when it is."""

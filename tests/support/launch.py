@@ -63,7 +63,8 @@ class Launcher:
 
         def settled() -> bool:
             return self.process.poll() is not None or (
-                lifeline.lock_holder(self.var) is not None and lifeline.lock_state(self.var) == "ready"
+                lifeline.lock_holder(self.var) == self.process.pid
+                and lifeline.lock_state(self.var) == "ready"
             )
 
         assert lifeline.wait_until(settled, seconds=seconds), self.output
@@ -94,6 +95,7 @@ def launched(
         yield launcher.ready()
     finally:
         if launcher.process.poll() is None:
+            launcher.process.send_signal(signal.SIGCONT)  # a failed test may have left it paused
             launcher.stop(signal.SIGTERM)
 
 
