@@ -1,0 +1,243 @@
+"""Reference data in the Django admin: the loader's rules, and every change in the log."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
+from django.db import models
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from core.audit import Actor, record, request_id_var
+from core.clock import utc_now
+from refdata.identifiers import identifier_fault
+from refdata.kinds.base import Kind, value_faults
+from refdata.models import (
+    Book,
+    ClosePrice,
+    FxRate,
+    Holiday,
+    Instrument,
+    InstrumentIdentifier,
+    Party,
+    Ssi,
+)
+from refdata.services import KINDS, record_change
+
+_TEXT = {"widget": AdminTextInputWidget}
+
+
+def _actor(request: HttpRequest) -> Actor:
+    return Actor(f"user:{request.user.get_username()}", request_id_var.get())
+
+
+class KindForm(forms.ModelForm):
+    """A form that refuses what the loader of its kind refuses."""
+
+    kind: ClassVar[Kind]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
+        for name, each in self.kind.fields.items():
+            if each.default is None and cleaned.get(name) == "":
+                cleaned[name] = None
+        row = {name: self._value(name) for name in self.kind.fields}
+        faults = [
+            fault for name, each in self.kind.fields.items() for fault in value_faults(name, each, row[name])
+        ]
+        for fault in (*faults, *self.kind.check(row)):
+            self.add_error(fault.field if fault.field in self.fields else None, fault.detail)
+        return cleaned
+
+    def _value(self, name: str) -> Any:
+        """Return a field as the loader sees it: another row by its code."""
+        if not self.kind.fields[name].sql:
+            return self.kind.fields[name].default
+        value = self.cleaned_data.get(name, getattr(self.instance, name))
+        return value.code if isinstance(value, (Party, Instrument)) else value
+
+
+class ReferenceAdmin(admin.ModelAdmin):
+    """Edits rows of one kind; never deletes; logs what was before and after with the change."""
+
+    kind: ClassVar[Kind]
+    form = KindForm
+    show_full_result_count = False
+    formfield_overrides = {models.TextField: _TEXT}
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        made = super().get_form(request, obj, change, **kwargs)
+        return type(made.__name__, (made,), {"kind": self.kind})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A code is given once: front offices and files name the row by it."""
+        return ("code",) if obj is not None and self.kind.key == ("code",) else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Say why there is no deletion, and lead back."""
+        messages.error(
+            request,
+            "Reference data is never deleted: trades refer to it, and the database refuses it. "
+            "Mark the row inactive, restrict the party, or end the SSI's validity.",
+        )
+        options = self.opts
+        return redirect(reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[object_id]))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        self.kind.lock()
+        form.stored_before = self.kind.stored([obj.pk])[obj.pk] if change else None
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save the inlines too, then log what the whole row was and is, in the same transaction."""
+        super().save_related(request, form, formsets, change)
+        row_id = form.instance.pk
+        after = self.kind.stored([row_id])[row_id]
+        if form.stored_before != after:
+            record_change(
+                kind=self.kind,
+                id=row_id,
+                before=form.stored_before,
+                after=after,
+                actor=_actor(request),
+                at=utc_now(),
+            )
+
+
+@admin.register(Party)
+class PartyAdmin(ReferenceAdmin):
+    kind = KINDS["parties"]
+    list_display = ("code", "name", "role", "country", "lei", "restricted", "netting")
+    list_filter = ("role", "restricted", "netting", "country")
+    search_fields = ("code", "name", "lei", "bic")
+    ordering = ("code",)
+
+
+class IdentifierForm(forms.ModelForm):
+    """One further identifier, with its check digit right."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and (fault := identifier_fault(scheme=cleaned["scheme"], value=cleaned["value"])):
+            self.add_error("value", fault)
+        return cleaned
+
+
+class IdentifierInline(admin.TabularInline):
+    model = InstrumentIdentifier
+    form = IdentifierForm
+    extra = 1
+    can_delete = False
+    formfield_overrides = {models.TextField: _TEXT}
+
+
+@admin.register(Instrument)
+class InstrumentAdmin(ReferenceAdmin):
+    kind = KINDS["instruments"]
+    inlines = (IdentifierInline,)
+    list_display = ("code", "name", "product_class", "currency", "market", "settlement_cycle", "active")
+    list_filter = ("product_class", "market", "currency", "active")
+    search_fields = ("code", "name", "identifiers__value")
+    ordering = ("code",)
+
+
+@admin.register(Book)
+class BookAdmin(ReferenceAdmin):
+    kind = KINDS["books"]
+    list_display = ("code", "name", "desk", "entity", "active")
+    list_filter = ("desk", "active")
+    list_select_related = ("entity",)
+    search_fields = ("code", "name", "desk")
+    autocomplete_fields = ("entity",)
+    ordering = ("code",)
+
+
+@admin.register(Ssi)
+class SsiAdmin(ReferenceAdmin):
+    kind = KINDS["ssis"]
+    list_display = (
+        "party",
+        "kind",
+        "key",
+        "account",
+        "agent_bic",
+        "place_of_settlement",
+        "valid_from",
+        "valid_to",
+    )
+    list_filter = ("kind", "key")
+    list_select_related = ("party",)
+    search_fields = ("party__code", "party__name", "account")
+    autocomplete_fields = ("party",)
+    ordering = ("party__code", "kind", "key")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "delivery_address":
+            kwargs["widget"] = AdminTextareaWidget
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+@admin.register(Holiday)
+class HolidayAdmin(ReferenceAdmin):
+    """Holidays alone can be withdrawn: nothing refers to one, and a mistaken one must go."""
+
+    kind = KINDS["holidays"]
+    list_display = ("calendar", "date", "name")
+    list_filter = ("calendar",)
+    search_fields = ("calendar", "name")
+    date_hierarchy = "date"
+    ordering = ("-date", "calendar")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return admin.ModelAdmin.delete_view(self, request, object_id, extra_context)
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        self.delete_queryset(request, Holiday.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Holiday]) -> None:
+        self.kind.lock()
+        for row_id, row in self.kind.stored(list(queryset.values_list("pk", flat=True))).items():
+            record(
+                type="holiday.withdrawn",
+                subject=self.kind.subject,
+                ids=[row_id],
+                actor=_actor(request),
+                at=utc_now(),
+                data={"before": row, "after": None},
+            )
+        super().delete_queryset(request, queryset)
+
+
+@admin.register(ClosePrice)
+class ClosePriceAdmin(ReferenceAdmin):
+    kind = KINDS["close-prices"]
+    list_display = ("instrument", "date", "price", "currency")
+    list_filter = ("currency",)
+    list_select_related = ("instrument",)
+    search_fields = ("instrument__code", "instrument__name")
+    autocomplete_fields = ("instrument",)
+    date_hierarchy = "date"
+    ordering = ("-date", "instrument__code")
+
+
+@admin.register(FxRate)
+class FxRateAdmin(ReferenceAdmin):
+    kind = KINDS["fx-rates"]
+    list_display = ("currency", "date", "rate")
+    list_filter = ("currency",)
+    search_fields = ("currency",)
+    date_hierarchy = "date"
+    ordering = ("-date", "currency")
