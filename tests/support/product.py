@@ -134,9 +134,11 @@ class LiveProduct:
         """Hold beat; return when the workers have emptied the queues and the database is idle."""
         if self.alive("beat"):
             self.pause("beat")
-        for name in [n for n in self._running if n.startswith("worker") and self.alive(n)]:
+        workers = [n for n in self._running if n.startswith("worker") and self.alive(n)]
+        for name in workers:
             self.resume(name)
-        lifeline.wait_until(self._idle, seconds=QUIET_SECONDS, pause=0.1)
+        if workers:
+            lifeline.wait_until(self._idle, seconds=QUIET_SECONDS, pause=0.1)
 
     def stop(self) -> None:
         """Stop everything."""
