@@ -41,6 +41,19 @@ def currency_codes() -> tuple[str, ...]:
     return tuple(sorted({currency.code for currency in Currency}))
 
 
+def minor_unit_sql(currency: str) -> str:
+    """Return SQL for the size of the minor unit of a currency expression, e.g. 0.01; 0.01 for unlisted codes."""
+    by_digits: dict[int, list[str]] = {}
+    for code in currency_codes():
+        by_digits.setdefault(minor_units(code) or 0, []).append(code)
+    whens = " ".join(
+        f"WHEN {currency} = ANY('{{{','.join(codes)}}}') THEN {format(Decimal(1).scaleb(-digits), 'f')}"
+        for digits, codes in sorted(by_digits.items())
+        if digits != 2
+    )
+    return f"(CASE {whens} ELSE 0.01 END)"
+
+
 def format_amount(amount: Decimal | None, currency: str) -> str | None:
     """Return the amount as an API string with exactly the currency's digits, or None for None."""
     return None if amount is None else format(round_money(amount, currency), "f")

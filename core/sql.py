@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from django.db import connection
@@ -13,34 +14,63 @@ from django.db import connection
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 NULL = "\\N"
 
+# Lists travel as array literals; where a statement gives PostgreSQL no type to infer, it casts them.
+Parameters: TypeAlias = Sequence[Any] | dict[str, Any]
 
-def rows(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
+
+def array_literal(values: Iterable[Any]) -> str:
+    """Return values as a PostgreSQL array literal.
+
+    One literal is parsed many times faster than the ARRAY[…] of single constants that the driver would send.
+    """
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, (int, Decimal)):
+        return str(value)
+    text = value.isoformat() if isinstance(value, (date, datetime)) else str(value)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _bound(parameters: Parameters) -> Parameters:
+    if isinstance(parameters, dict):
+        return {
+            name: array_literal(value) if isinstance(value, list) else value
+            for name, value in parameters.items()
+        }
+    return [array_literal(value) if isinstance(value, list) else value for value in parameters]
+
+
+def rows(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
     """Run a statement and return all of its rows."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, _bound(parameters))
         return cursor.fetchall()
 
 
-def row(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> tuple[Any, ...] | None:
+def row(statement: str, parameters: Parameters = ()) -> tuple[Any, ...] | None:
     """Run a statement and return its first row, or None."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, _bound(parameters))
         found: tuple[Any, ...] | None = cursor.fetchone()
         return found
 
 
-def records(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
+def records(statement: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
     """Run a statement and return its rows as dictionaries by column name."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, _bound(parameters))
         names = [column.name for column in cursor.description]
         return [dict(zip(names, each, strict=True)) for each in cursor.fetchall()]
 
 
-def run(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> int:
+def run(statement: str, parameters: Parameters = ()) -> int:
     """Run a statement and return the number of rows it touched."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, _bound(parameters))
         return int(cursor.rowcount)
 
 

@@ -100,26 +100,32 @@ def transition(source: State, target: State) -> Transition:
         raise ForbiddenMove(f"{source.name} to {target.name}") from None
 
 
+# The sum keeps PostgreSQL from walking the whole backlog of a state instead of looking the ids up.
 _MOVE = """
-WITH wanted AS MATERIALIZED (
-    SELECT trade_id, version FROM unnest(%(ids)s::bigint[], %(versions)s::int[]) AS w(trade_id, version)
-), held AS MATERIALIZED (
-    SELECT trade_id FROM trades_state WHERE trade_id = ANY(%(ids)s::bigint[]) ORDER BY trade_id FOR UPDATE
-), moved AS (
+WITH moved AS (
     UPDATE trades_state s
     SET state = %(target)s, changed_at = %(at)s, changed_xid = pg_current_xact_id()::text::bigint,
         checked_version = CASE WHEN %(checked)s THEN s.version ELSE s.checked_version END
-    FROM held JOIN wanted USING (trade_id)
-    WHERE s.trade_id = held.trade_id AND s.state = %(source)s AND (wanted.version IS NULL OR s.version = wanted.version)
+    WHERE s.trade_id = ANY(%(ids)s::bigint[]) AND s.state + 0 = %(source)s
+      AND (%(any_version)s OR (s.trade_id, s.version) IN (
+          SELECT * FROM unnest(%(ids)s::bigint[], %(versions)s::int[])))
     RETURNING s.trade_id, s.version
 ), logged AS (
-    INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
+    INSERT INTO core_event
+        (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
     SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, 'trade', trade_id, version,
            %(actor)s, %(request_id)s, %(reason)s, %(data)s::jsonb
     FROM moved ORDER BY trade_id
 )
 SELECT trade_id FROM moved
 """
+
+
+def lock_trades(trade_ids: Sequence[int]) -> None:
+    """Lock the state of trades for the caller's transaction, in the order of id: the one place that does."""
+    sql.run(
+        "SELECT 1 FROM trades_state WHERE trade_id = ANY(%s) ORDER BY trade_id FOR UPDATE", [list(trade_ids)]
+    )
 
 
 def move_trades(
@@ -133,26 +139,33 @@ def move_trades(
     reason: str = "",
     data: object = None,
     checked: bool = True,
+    locked: bool = False,
 ) -> list[int]:
     """Move trades from one state to another, with an event each, and queue what the arrival wakes.
 
     Trades that are not in `source` any more, or whose current version is not the one given, stay where they
     are: the answer is the ids that moved. Locks in the order of id. ForbiddenMove when the table says no.
-    `checked=False`: the checks did not see the version although the trade leaves CAPTURED.
+    `checked=False`: the checks did not see the version although the trade leaves CAPTURED. `locked`: the
+    caller has locked these trades already.
     """
     way = transition(source, target)
     if not trade_ids:
         return []
+    if not locked:
+        lock_trades(trade_ids)
     moved = [
         trade_id
         for (trade_id,) in sql.rows(
             _MOVE,
             {
                 "ids": list(trade_ids),
-                "versions": list(versions) if versions is not None else [None] * len(trade_ids),
+                "any_version": versions is None,
+                "versions": list(versions or ()),
                 "source": source.value,
                 "target": target.value,
-                "checked": checked and source == State.CAPTURED and target in {State.VALIDATED, State.EXCEPTION},
+                "checked": checked
+                and source == State.CAPTURED
+                and target in {State.VALIDATED, State.EXCEPTION},
                 "at": at,
                 "event": way.event,
                 "actor": actor.name,

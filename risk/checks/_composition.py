@@ -3,15 +3,15 @@
 The batch's columns, for the checks' conditions: everything of trades_version, and `checked_version`;
 `party_code`, `restricted`, `party_country` of the counterparty; `book_code`, `desk`, `entity_id` of the book;
 `market`, `multiplier`, `instrument_currency`, `price_tolerance` of the instrument; `close`, `close_date`, the
-latest close on or before the trade date (null when none is fresh).
+latest close on or before the trade date (null when none is fresh). Beside it stand `legs`, every obligation of
+the batch (see trades/products/_legs.py), and `coverage`, how many SSIs each side of a leg has.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import cache
 
-from core.money import currency_codes, minor_units
+from core.money import currency_codes, minor_unit_sql
 from risk.checks import CHECKS
 from risk.checks.base import Check
 from trades.lifecycle import State
@@ -19,35 +19,46 @@ from trades.products import PRODUCTS
 from trades.products._legs import legs_sql
 
 CLOSE_MAX_AGE_DAYS = 10
+_CURRENCIES = "'{" + ",".join(currency_codes()) + "}'::text[]"
 
 _BATCH = """
 WITH todo AS MATERIALIZED (
     SELECT trade_id, version, checked_version FROM trades_state
-    WHERE trade_id = ANY(%(ids)s::bigint[]) AND state = {captured} ORDER BY trade_id FOR UPDATE
-), priced AS MATERIALIZED (
+    WHERE trade_id = ANY(%(ids)s::bigint[]) AND state + 0 = {captured} ORDER BY trade_id FOR UPDATE
+), batch AS MATERIALIZED (
     SELECT v.*, t.checked_version,
            p.code AS party_code, p.restricted, p.country AS party_country,
            k.code AS book_code, k.desk, k.entity_id,
-           i.market, i.multiplier, i.currency AS instrument_currency, i.price_tolerance
+           i.market, i.multiplier, i.currency AS instrument_currency, i.price_tolerance,
+           c.price AS close, c.date AS close_date, c.currency AS close_currency
     FROM todo t
     JOIN trades_version v ON v.trade_id = t.trade_id AND v.version = t.version
     LEFT JOIN refdata_party p ON p.id = v.counterparty_id
     LEFT JOIN refdata_book k ON k.id = v.book_id
     LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
-), closes AS MATERIALIZED (
-    SELECT d.instrument_id, d.trade_date, c.price AS close, c.date AS close_date, c.currency AS close_currency
-    FROM (SELECT DISTINCT instrument_id, trade_date FROM priced WHERE instrument_id IS NOT NULL) d
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT price, date, currency FROM refdata_close_price c
-        WHERE c.instrument_id = d.instrument_id AND c.date BETWEEN d.trade_date - {close_age} AND d.trade_date
+        WHERE c.instrument_id = v.instrument_id AND c.date BETWEEN v.trade_date - {close_age} AND v.trade_date
         ORDER BY c.date DESC LIMIT 1
-    ) c
-), minor (currency, unit) AS MATERIALIZED (VALUES {units}
-), batch AS MATERIALIZED (
-    SELECT b.*, c.close, c.close_date, c.close_currency
-    FROM priced b LEFT JOIN closes c ON c.instrument_id = b.instrument_id AND c.trade_date = b.trade_date
+    ) c ON true
 ), legs AS MATERIALIZED (
     {legs}
+), coverage AS MATERIALIZED (
+    SELECT n.*, s.found
+    FROM (
+        SELECT DISTINCT side.party_id, l.asset_kind, l.ssi_key, l.value_date
+        FROM (SELECT DISTINCT counterparty_id, book_id, asset_kind, ssi_key, value_date FROM legs) l
+        JOIN refdata_book k ON k.id = l.book_id
+        CROSS JOIN LATERAL (VALUES (l.counterparty_id), (k.entity_id)) AS side(party_id)
+        WHERE side.party_id IS NOT NULL
+    ) n
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN count(*) FILTER (WHERE s.key = n.ssi_key) > 0
+                    THEN count(*) FILTER (WHERE s.key = n.ssi_key) ELSE count(*) END AS found
+        FROM refdata_ssi s
+        WHERE s.party_id = n.party_id AND s.kind = n.asset_kind AND s.key IN (n.ssi_key, '*')
+          AND s.valid_from <= n.value_date AND (s.valid_to IS NULL OR s.valid_to >= n.value_date)
+    ) s
 )"""
 
 _STATEMENT = """{batch}, flagged AS MATERIALIZED (
@@ -108,7 +119,6 @@ def composed_statement() -> str:
             captured=State.CAPTURED.value,
             close_age=CLOSE_MAX_AGE_DAYS,
             legs=legs_sql("batch"),
-            units=", ".join(f"('{code}', {unit}::numeric)" for code, unit in _units()),
         ),
         mask=mask,
         findings="\n    UNION ALL ".join(findings),
@@ -140,11 +150,7 @@ def _sql(check: Check, fragment: str) -> str:
     """Return a check's SQL with its `{name}` parameters as bound ones, and the products' amounts in place."""
     for name in check.parameters:
         fragment = fragment.replace(f"{{{name}}}", f"%({_parameter(check, name)})s::numeric")
-    for part in ("expected_amount", "actual_amount", "amount_currency"):
+    for part in ("expected_amount", "actual_amount"):
         fragment = fragment.replace(f"{{{part}}}", amount_case(part))
-    return fragment
-
-
-def _units() -> list[tuple[str, str]]:
-    """Return each currency with the size of its minor unit, e.g. ("EUR", "0.01")."""
-    return [(code, format(Decimal(1).scaleb(-(minor_units(code) or 0)), "f")) for code in currency_codes()]
+    fragment = fragment.replace("{minor_unit}", minor_unit_sql("b.currency"))
+    return fragment.replace("{currencies}", _CURRENCIES)

@@ -9,7 +9,7 @@ AMOUNT_MISMATCH = Check(
     precedence=30,
     condition=(
         "abs({expected_amount} - {actual_amount}) >"
-        " greatest((SELECT unit FROM minor m WHERE m.currency = {amount_currency}), 0.000001)"
+        " CASE WHEN b.contra_currency IS NULL THEN {minor_unit} ELSE 1 END"
         " + CASE WHEN b.contra_currency IS NULL THEN 0 ELSE abs({actual_amount}) * {fx_tolerance} END"
     ),
     subject="'gross_amount'",

@@ -16,7 +16,7 @@ NET_MISMATCH = Check(
     precedence=31,
     condition=(
         "b.contra_currency IS NULL AND (b.fees IS NOT NULL OR b.net_amount <> b.gross_amount)"
-        " AND abs(b.net_amount - " + _NET + ") >= (SELECT unit FROM minor m WHERE m.currency = b.currency)"
+        " AND abs(b.net_amount - " + _NET + ") >= {minor_unit}"
     ),
     subject="'net_amount'",
     expected=_NET,

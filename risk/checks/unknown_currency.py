@@ -7,11 +7,7 @@ UNKNOWN_CURRENCY = Check(
     title="Unknown currency",
     severity="BLOCK",
     precedence=14,
-    condition=(
-        "NOT EXISTS (SELECT 1 FROM minor m WHERE m.currency = b.currency)"
-        " OR (b.contra_currency IS NOT NULL"
-        " AND NOT EXISTS (SELECT 1 FROM minor m WHERE m.currency = b.contra_currency))"
-    ),
+    condition="b.currency <> ALL({currencies}) OR b.contra_currency <> ALL({currencies})",
     subject="'currency'",
     expected="'an ISO 4217 code'",
     actual="concat_ws(' ', b.currency, b.contra_currency)",

@@ -23,7 +23,7 @@ from core.audit import Actor, system
 from core.clock import business_date
 from core.money import ZERO
 from risk.checks import CHECKS
-from risk.checks._composition import DIMENSIONS, composed_statement, parameters
+from risk.checks._composition import composed_statement, parameters
 from risk.services.limits import (
     BREACH,
     Decision,
@@ -53,13 +53,13 @@ class _Checked:
     trade_id: int
     version: int
     checked_version: int | None
-    deadline: datetime
+    settlement_date: date
     exposure: Exposure
     findings: list[NewFinding] = field(default_factory=list)
 
     @property
     def held(self) -> bool:
-        return any(finding.severity == "BLOCK" for finding in self.findings)
+        return bool(self.findings) and any(finding.severity == "BLOCK" for finding in self.findings)
 
 
 def check_captured(*, now: datetime, limit: int = BATCH) -> int:
@@ -120,6 +120,7 @@ def _check_and_move(claimed: work.Claim, now: datetime) -> None:
             target=target,
             at=now,
             actor=ACTOR,
+            locked=True,
         )
     if again:
         passed_again = [each.trade_id for each in passed if each.checked_version is not None]
@@ -153,12 +154,10 @@ def _find(
 
 def _run_checks(trade_ids: Sequence[int], today: date) -> list[_Checked]:
     rows = sql.rows(composed_statement(), {"ids": list(trade_ids), "today": today, **parameters()})
-    names = tuple(DIMENSIONS)
     checked = []
     for trade_id, version, checked_version, settles, base_amount, *places, findings in rows:
-        place = dict(zip(names, places, strict=True))
-        exposure = Exposure(trade_id, base_amount, place, counted=checked_version == version)
-        each = _Checked(trade_id, version, checked_version, _deadline(settles), exposure)
+        exposure = Exposure(trade_id, base_amount, places, counted=checked_version == version)
+        each = _Checked(trade_id, version, checked_version, settles, exposure)
         if findings:
             each.findings = _findings(each, findings)
         checked.append(each)
@@ -235,7 +234,7 @@ def _exception(each: _Checked) -> NewException:
         codes=sorted({finding.code for finding in blocking}),
         summary=" ".join(dict.fromkeys(finding.message for finding in blocking))[:500],
         amount_at_risk=each.exposure.base_amount,
-        deadline=each.deadline,
+        deadline=_deadline(each.settlement_date),
     )
 
 

@@ -15,9 +15,11 @@ from typing import Any
 from core import sql
 from core.audit import Actor
 from core.money import ZERO
+from risk.checks._composition import DIMENSIONS
 from risk.measures import MEASURES
 
 Member = tuple[int, str]  # a limit's id and the key of one member of its scope
+_POSITIONS = {name: position for position, name in enumerate(DIMENSIONS)}
 BREACH, WARNING = "LIMIT_BREACH", "LIMIT_WARNING"
 
 
@@ -28,15 +30,18 @@ class LimitTerms:
     id: int
     code: str
     measure: str
-    dimensions: tuple[str, ...]
+    positions: tuple[int, ...]  # of its dimensions in a trade's place
     members: tuple[str, ...]
     warn: Decimal | None
     hard: Decimal
 
-    def key_of(self, place: Mapping[str, Any]) -> str | None:
+    def key_of(self, place: Sequence[Any]) -> str | None:
         """Return the member of the scope that a trade falls on, or None when the limit does not concern it."""
-        values = [place[dimension] for dimension in self.dimensions]
-        if any(value is None or value == "" for value in values):
+        if len(self.positions) == 1 and not self.members:  # the usual limit, on the hot path
+            value = place[self.positions[0]]
+            return str(value) if value else None
+        values = [place[position] for position in self.positions]
+        if not all(values):
             return None
         texts = tuple(map(str, values))
         if self.members and texts[: len(self.members)] != self.members:
@@ -50,7 +55,7 @@ class Exposure:
 
     trade_id: int
     base_amount: Decimal | None
-    place: Mapping[str, Any]
+    place: Sequence[Any]  # the trade's value for each of DIMENSIONS
     counted: bool = False
 
 
@@ -77,7 +82,9 @@ class Decision:
 def limits_in_force(*, on: date) -> list[LimitTerms]:
     """Return the limits valid on a day."""
     return [
-        LimitTerms(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5], row[6])
+        LimitTerms(
+            row[0], row[1], row[2], tuple(map(_POSITIONS.__getitem__, row[3])), tuple(row[4]), row[5], row[6]
+        )
         for row in sql.rows(
             "SELECT id, code, measure, dimensions, members, warn, hard FROM risk_limit"
             " WHERE valid_from <= %s AND (valid_to IS NULL OR valid_to >= %s) ORDER BY id",
@@ -105,16 +112,18 @@ def decide(
     `used` are the running figures before these trades. Pure: nothing is read or written.
     """
     decision = Decision()
-    measures = [(limit, MEASURES[limit.measure]) for limit in limits]
+    measures = [
+        (limit, MEASURES[limit.measure].size, MEASURES[limit.measure].accumulates) for limit in limits
+    ]
     for exposure in exposures:
         if exposure.base_amount is None:
             continue
-        for limit, measure in measures:
+        for limit, size_of, accumulates in measures:
             key = limit.key_of(exposure.place)
             if key is None:
                 continue
-            figure = size = measure.size(exposure.base_amount)
-            if measure.accumulates:
+            figure = size = size_of(exposure.base_amount)
+            if accumulates:
                 member = (limit.id, key)
                 moved = decision.deltas.get(member, ZERO)
                 if not exposure.counted:
@@ -189,20 +198,24 @@ def release_arrived(trade_ids: Sequence[int], at: datetime, actor: Actor) -> Non
     release(counted_exposures(trade_ids), on=at.date())
 
 
-_COUNTED = """
-SELECT s.trade_id, v.base_amount, p.code AS counterparty, k.code AS book, k.desk, k.entity_id AS entity,
-       v.trader, p.country, v.instrument_ref AS instrument, v.product, v.currency, v.source
-FROM trades_state s
-JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.checked_version
-LEFT JOIN refdata_party p ON p.id = v.counterparty_id
-LEFT JOIN refdata_book k ON k.id = v.book_id
-WHERE s.checked_version IS NOT NULL
+_COUNTED = f"""
+SELECT b.trade_id, b.base_amount, {", ".join(f"b.{column}" for column in DIMENSIONS.values())}
+FROM (
+    SELECT v.*, p.code AS party_code, p.country AS party_country, k.code AS book_code, k.desk, k.entity_id
+    FROM trades_state s
+    JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.checked_version
+    LEFT JOIN refdata_party p ON p.id = v.counterparty_id
+    LEFT JOIN refdata_book k ON k.id = v.book_id
+    WHERE s.trade_id = ANY(%s) AND s.checked_version IS NOT NULL
+) b
 """
 
 
 def counted_exposures(trade_ids: Sequence[int]) -> list[Exposure]:
     """Return the exposures of trades as the running figures carry them: by the version last checked."""
+    if not trade_ids:
+        return []
     return [
-        Exposure(row["trade_id"], row["base_amount"], row)
-        for row in sql.records(f"{_COUNTED} AND s.trade_id = ANY(%s)", [list(trade_ids)])
+        Exposure(trade_id, base_amount, place)
+        for trade_id, base_amount, *place in sql.rows(_COUNTED, [list(trade_ids)])
     ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -19,6 +19,7 @@ from trades.products.base import (
     base_amount,
     duplicate_key,
     require_decimals,
+    restate_common,
     settlement_date,
 )
 
@@ -64,6 +65,7 @@ def enrich_fx(product: str, cycle: int) -> Enrich:
         book = context.books.get(message.book)
         bought, sold = message.terms.bought, message.terms.sold
         basis = message.terms.rate_basis
+        contra_amount = round_money(sold.amount, sold.currency)
         return Terms(
             product=product,
             source=message.source,
@@ -83,7 +85,7 @@ def enrich_fx(product: str, cycle: int) -> Enrich:
             gross_amount=round_money(bought.amount, bought.currency),
             net_amount=message.net_amount if message.net_amount is not None else bought.amount,
             contra_currency=sold.currency,
-            contra_amount=round_money(sold.amount, sold.currency),
+            contra_amount=contra_amount,
             base_amount=base_amount(bought.amount, bought.currency, context),
             trade_date=message.trade_date,
             settlement_date=settlement_date(
@@ -91,10 +93,30 @@ def enrich_fx(product: str, cycle: int) -> Enrich:
             ),
             executed_at=message.executed_at,
             duplicate_key=duplicate_key(
-                product, bought, sold, message.terms.rate.normalize(), message.counterparty, message.book
+                product,
+                bought.currency,
+                bought.amount.normalize(),
+                sold.currency,
+                contra_amount.normalize(),
+                message.terms.rate.normalize(),
+                message.counterparty,
+                message.book,
             ),
             fees=message.fees or None,
             terms=None if basis is UNSET else {"rate_basis": basis},
         )
 
     return enrich
+
+
+def restate_fx(version: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the message of an exchange, from the columns of a stored version."""
+    return {
+        **restate_common(version),
+        "terms": {
+            "bought": {"currency": version["currency"], "amount": version["quantity"]},
+            "sold": {"currency": version["contra_currency"], "amount": version["contra_amount"]},
+            "rate": version["price"],
+            **(version["terms"] or {}),
+        },
+    }

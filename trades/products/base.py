@@ -208,6 +208,7 @@ class Context:
 
 
 Enrich = Callable[[Any, Context], Terms]
+Restate = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -216,9 +217,10 @@ class Product:
 
     message: the typed message the front office sends; settlement_cycle: business days from trade to
     settlement unless the instrument names its own; legs: the shape of its obligations; enrich: raw to
-    enriched; expected_amount: SQL over a version row `b` that recomputes an amount from its factors (null:
-    nothing to compare), actual_amount: the amount it must agree with, amount_currency: the currency whose
-    minor units are the tolerance; example: a message that runs against the demo data.
+    enriched; restate: a stored version's columns back to the message that says the same, without the amounts
+    that enrichment can derive; expected_amount: SQL over a version row `b` that recomputes an amount from
+    its factors (null: nothing to compare), actual_amount: the amount it must agree with, amount_currency:
+    the currency whose minor units are the tolerance; example: a message that runs against the demo data.
     """
 
     code: str
@@ -227,9 +229,9 @@ class Product:
     settlement_cycle: int
     legs: tuple[Leg, ...]
     enrich: Enrich
+    restate: Restate
     expected_amount: str
     actual_amount: str
-    amount_currency: str
     example: dict[str, Any]
 
 
@@ -254,6 +256,35 @@ def base_amount(amount: Decimal, currency: str, context: Context) -> Decimal | N
 def duplicate_key(*economics: object) -> int:
     """Return a 32-bit key that trades of the same economics share."""
     return zlib.crc32("|".join(map(str, economics)).encode()) - (1 << 31)
+
+
+def restate_common(version: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that every message has, from the columns of a stored version."""
+    return {
+        "product": version["product"],
+        "source": version["source"],
+        "source_ref": version["source_ref"],
+        "source_version": version["source_version"],
+        "counterparty": version["counterparty_ref"],
+        "book": version["book_ref"],
+        "trader": version["trader"],
+        "trade_date": version["trade_date"],
+        "settlement_date": version["settlement_date"],
+        "executed_at": version["executed_at"],
+        "fees": version["fees"] or [],
+    }
+
+
+def restate_security(version: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the message of a purchase or sale of one instrument, from the columns of a stored version."""
+    return {
+        **restate_common(version),
+        "side": version["side"],
+        "instrument": version["instrument_ref"],
+        "quantity": version["quantity"],
+        "price": version["price"],
+        "currency": version["currency"],
+    }
 
 
 def enrich_security(product: str, cycle: int) -> Enrich:

@@ -1,6 +1,6 @@
 """EQUITY: shares and funds bought or sold at a unit price, delivered against payment."""
 
-from trades.products.base import Leg, Product, SecurityMessage, enrich_security
+from trades.products.base import Leg, Product, SecurityMessage, enrich_security, restate_security
 
 
 class EquityMessage(SecurityMessage, kw_only=True, tag="EQUITY", gc=False):
@@ -17,9 +17,9 @@ EQUITY = Product(
         Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER"),
     ),
     enrich=enrich_security("EQUITY", 2),
+    restate=restate_security,
     expected_amount="b.quantity * b.price * coalesce(b.multiplier, 1)",
     actual_amount="b.gross_amount",
-    amount_currency="b.currency",
     example={
         "source": "FO-EQ",
         "source_ref": "E-1001",

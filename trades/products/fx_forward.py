@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from trades.products._fx import EXPECTED_AMOUNT, LEGS, FxMessage, enrich_fx
+from trades.products._fx import EXPECTED_AMOUNT, LEGS, FxMessage, enrich_fx, restate_fx
 from trades.products.base import Product
 
 
@@ -19,9 +19,9 @@ FX_FORWARD = Product(
     settlement_cycle=2,
     legs=LEGS,
     enrich=enrich_fx("FX_FORWARD", 2),
+    restate=restate_fx,
     expected_amount=EXPECTED_AMOUNT,
     actual_amount="b.contra_amount",
-    amount_currency="b.contra_currency",
     example={
         "source": "FO-FX",
         "source_ref": "F-3001",

@@ -1,6 +1,6 @@
 """FX_SPOT: two currencies exchanged two business days after the deal."""
 
-from trades.products._fx import EXPECTED_AMOUNT, LEGS, FxMessage, enrich_fx
+from trades.products._fx import EXPECTED_AMOUNT, LEGS, FxMessage, enrich_fx, restate_fx
 from trades.products.base import Product
 
 
@@ -15,9 +15,9 @@ FX_SPOT = Product(
     settlement_cycle=2,
     legs=LEGS,
     enrich=enrich_fx("FX_SPOT", 2),
+    restate=restate_fx,
     expected_amount=EXPECTED_AMOUNT,
     actual_amount="b.contra_amount",
-    amount_currency="b.contra_currency",
     example={
         "source": "FO-FX",
         "source_ref": "F-2001",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,7 @@ from trades.products.base import (
     fee_total,
     require_dates,
     require_decimals,
+    restate_common,
     settlement_date,
 )
 
@@ -103,7 +104,10 @@ def _enrich(message: GoodsMessage, context: Context) -> Terms:
         duplicate_key=duplicate_key(
             "GOODS",
             message.side,
-            [(line["sku"], line["quantity"], line["unit_price"]) for line in lines],
+            [
+                (line.sku, line.quantity.normalize(), line.unit_price.normalize())
+                for line in message.terms.lines
+            ],
             message.counterparty,
             message.book,
         ),
@@ -124,6 +128,16 @@ def _line(line: Line, currency: str, context: Context) -> dict[str, Any]:
     }
 
 
+def _restate(version: Mapping[str, Any]) -> dict[str, Any]:
+    stated = ("sku", "description", "quantity", "unit_price")
+    return {
+        **restate_common(version),
+        "side": version["side"],
+        "currency": version["currency"],
+        "terms": {"lines": [{name: line[name] for name in stated} for line in version["terms"]["lines"]]},
+    }
+
+
 GOODS = Product(
     code="GOODS",
     title="Orders for goods",
@@ -134,12 +148,12 @@ GOODS = Product(
         Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER"),
     ),
     enrich=_enrich,
+    restate=_restate,
     expected_amount=(
         "(SELECT sum((line->>'quantity')::numeric * (line->>'unit_price')::numeric)"
         " FROM jsonb_array_elements(b.terms->'lines') AS line)"
     ),
     actual_amount="b.gross_amount",
-    amount_currency="b.currency",
     example={
         "source": "SHOP",
         "source_ref": "O-4001",

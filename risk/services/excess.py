@@ -1,0 +1,161 @@
+"""Excesses: what a check or limit holds may be accepted by two people, for one version of one trade."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+
+from core import four_eyes, sql
+from core.audit import Actor
+from core.http.problem import Fault, Problem
+from core.models import Proposal
+from risk.checks import CHECKS
+from trades.lifecycle import SUBJECT, State, move_trades
+from trades.services.findings import OVERRIDDEN, close_findings
+from trades.services.versions import lock_held, lock_trades
+
+KIND = "excess"
+_OF_LIMITS = "LIMIT_"  # codes of findings that limits make, beside those of checks
+
+
+def is_overridable(code: str) -> bool:
+    """Tell whether two people may accept a finding of this code."""
+    if code.startswith(_OF_LIMITS):
+        return True
+    return code in CHECKS and CHECKS[code].overridable
+
+
+def propose_excess(
+    *,
+    trade_id: int,
+    codes: Sequence[str],
+    reason: str,
+    user: AbstractBaseUser,
+    actor: Actor,
+    now: datetime,
+    version: int | None = None,
+) -> int:
+    """Propose to accept all open blocking findings of some codes, as they are now; return the proposal's id.
+
+    version: what the person has seen (None: whatever is current). Problem 404 for an unknown trade, 412 when it has another version by
+    now, 409 when it is not held or an excess of it waits already, 422 for every code that is not open or
+    cannot be accepted, and without a reason.
+    """
+    with transaction.atomic():
+        version = lock_held(trade_id=trade_id, version=version)
+        wanted = list(dict.fromkeys(codes))
+        findings = _blocking(trade_id, version, wanted)
+        if faults := _code_faults(wanted, findings):
+            raise Problem(422, "not-overridable", "These findings cannot be accepted.", faults=faults)
+        return four_eyes.propose(
+            kind=KIND,
+            subject=SUBJECT,
+            subject_id=trade_id,
+            content={"version": version, "findings": _content(findings)},
+            user=user,
+            reason=reason,
+            now=now,
+            actor=actor,
+        )
+
+
+def approve_excess(
+    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
+) -> Proposal:
+    """Accept what was proposed: the findings are overridden and the checks run again.
+
+    Problem 409 when the trade or its findings are no longer what they were; else as `four_eyes.approve`.
+    """
+    return four_eyes.approve(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
+
+
+def decline_excess(
+    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
+) -> Proposal:
+    """Refuse what was proposed; the trade stays held. Refuses as `four_eyes.decline`."""
+    return four_eyes.decline(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
+
+
+_PENDING = """
+SELECT p.id FROM core_proposal p JOIN trades_state s ON s.trade_id = p.subject_id
+WHERE p.kind = %s AND p.subject = %s AND p.subject_id = ANY(%s) AND p.state = 'PENDING'
+  AND (s.state = %s OR (p.content->>'version')::int <> s.version)
+"""
+
+
+def void_superseded(trade_ids: Sequence[int], at: datetime, actor: Actor) -> None:
+    """Void the proposals for trades that have another version by now, or are cancelled."""
+    found = sql.rows(_PENDING, [KIND, SUBJECT, list(trade_ids), State.CANCELLED.value])
+    four_eyes.void(
+        proposal_ids=[proposal_id for (proposal_id,) in found],
+        reason="the trade has changed",
+        now=at,
+        actor=actor,
+    )
+
+
+def apply_excess(proposal: Proposal, actor: Actor, at: datetime) -> None:
+    """Override the findings of an approved proposal, and send the trade back to the checks."""
+    trade_id, version = proposal.subject_id, proposal.content["version"]
+    lock_held(trade_id=trade_id, version=version)
+    codes = sorted({each["code"] for each in proposal.content["findings"]})
+    findings = _blocking(trade_id, version, codes)
+    if _content(findings) != proposal.content["findings"]:
+        raise Problem(
+            409,
+            "findings-changed",
+            "The findings are no longer what was proposed.",
+            detail="They were checked again in the meantime. Decline this proposal and make a new one.",
+        )
+    sql.run(
+        "INSERT INTO trades_override (trade_id, version, code, subject, proposal_id, made_at)"
+        " SELECT DISTINCT trade_id, version, code, subject, %s::bigint, %s::timestamptz"
+        " FROM trades_finding WHERE id = ANY(%s) ON CONFLICT DO NOTHING",
+        [proposal.id, at, [each["id"] for each in findings]],
+    )
+    close_findings(finding_ids=[each["id"] for each in findings], closing=OVERRIDDEN, at=at)
+    move_trades(
+        trade_ids=[trade_id],
+        source=State.EXCEPTION,
+        target=State.CAPTURED,
+        at=at,
+        actor=actor,
+        reason=f"excess approved: {', '.join(codes)}",
+    )
+
+
+def lock_trade(trade_id: int) -> None:
+    """Lock a trade before its proposal, as whatever voids the proposal does."""
+    lock_trades(trade_ids=[trade_id])
+
+
+def _blocking(trade_id: int, version: int, codes: Sequence[str]) -> list[dict[str, Any]]:
+    return sql.records(
+        "SELECT id, code, subject, message, expected, actual FROM trades_finding"
+        " WHERE trade_id = %s AND version = %s AND severity = 'BLOCK' AND closed_at IS NULL"
+        " AND code = ANY(%s) ORDER BY code, subject, id",
+        [trade_id, version, list(codes)],
+    )
+
+
+def _content(findings: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    names = ("code", "subject", "message", "expected", "actual")
+    return [{name: each[name] for name in names} for each in findings]
+
+
+def _code_faults(codes: Sequence[str], findings: Sequence[dict[str, Any]]) -> list[Fault]:
+    if not codes:
+        return [Fault("/codes", "At least one finding is required.", "missing")]
+    blocking = {each["code"] for each in findings}
+    faults = []
+    for at, code in enumerate(codes):
+        if code not in blocking:
+            faults.append(Fault(f"/codes/{at}", f"{code} does not hold this trade.", "not-open"))
+        elif not is_overridable(code):
+            why = f"{code} is a fault of the data: it must be corrected."
+            faults.append(Fault(f"/codes/{at}", why, "not-overridable"))
+    return faults
