@@ -14,9 +14,9 @@ from core.audit import Actor
 from core.http.problem import Fault, Problem
 from core.models import Proposal
 from risk.checks import CHECKS
-from trades.lifecycle import SUBJECT, State, move_trades
+from trades.lifecycle import SUBJECT, State, lock_trades, move_trades
 from trades.services.findings import OVERRIDDEN, close_findings
-from trades.services.versions import lock_held, lock_trades
+from trades.services.versions import lock_held
 
 KIND = "excess"
 _OF_LIMITS = "LIMIT_"  # codes of findings that limits make, beside those of checks
@@ -41,9 +41,9 @@ def propose_excess(
 ) -> int:
     """Propose to accept all open blocking findings of some codes, as they are now; return the proposal's id.
 
-    version: what the person has seen (None: whatever is current). Problem 404 for an unknown trade, 412 when it has another version by
-    now, 409 when it is not held or an excess of it waits already, 422 for every code that is not open or
-    cannot be accepted, and without a reason.
+    version: what the person has seen (None: whatever is current). Problem 404 for an unknown trade, 412 when
+    it has another version by now, 409 when it is not held or an excess of it waits already, 422 for every
+    code that is not open or cannot be accepted, and without a reason.
     """
     with transaction.atomic():
         version = lock_held(trade_id=trade_id, version=version)
@@ -125,12 +125,13 @@ def apply_excess(proposal: Proposal, actor: Actor, at: datetime) -> None:
         at=at,
         actor=actor,
         reason=f"excess approved: {', '.join(codes)}",
+        locked=True,
     )
 
 
 def lock_trade(trade_id: int) -> None:
     """Lock a trade before its proposal, as whatever voids the proposal does."""
-    lock_trades(trade_ids=[trade_id])
+    lock_trades([trade_id])
 
 
 def _blocking(trade_id: int, version: int, codes: Sequence[str]) -> list[dict[str, Any]]:

@@ -109,13 +109,12 @@ def close_exceptions(
     trade_ids: Sequence[int],
     kinds: Sequence[Kind] | None = None,
     resolution: str,
-    closed_by: str,
+    closed_by: Actor,
     at: datetime,
-    request_id: str = "",
 ) -> int:
     """Close the open items of trades (only those of some kinds, when given) and return how many.
 
-    closed_by: the name of an actor. An item keeps its owner; the same cause coming back makes a new item.
+    An item keeps its owner; the same cause coming back makes a new item.
     """
     if not trade_ids:
         return 0
@@ -126,8 +125,8 @@ def close_exceptions(
             "kinds": None if kinds is None else list(kinds),
             "at": at,
             "event": "exception.closed",
-            "actor": closed_by,
-            "request_id": request_id,
+            "actor": closed_by.name,
+            "request_id": closed_by.request_id,
             "reason": resolution,
         },
     )

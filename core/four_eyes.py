@@ -1,0 +1,195 @@
+"""Four eyes: a change that needs two people is a stored proposal, bound to the hash of its content.
+
+Kinds of change register what happens on approval; it happens in the transaction of the decision. The maker
+never decides, whoever it is, and the database refuses it too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+
+from core import sql
+from core.audit import Actor, encode, record
+from core.http.problem import Fault, Problem, not_found
+from core.models import Proposal
+from core.text import text_faults
+
+# What an approval does: given the proposal, who approves and when. It may raise a Problem, which undoes all.
+Apply = Callable[[Proposal, Actor, datetime], None]
+# Takes, before the proposal's own lock, the locks that `apply` needs, in the order others take them.
+Lock = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    apply: Apply
+    lock: Lock | None
+
+
+_KINDS: dict[str, _Kind] = {}
+
+
+def on_approval(kind: str, apply: Apply, *, lock: Lock | None = None) -> None:
+    """Register a kind of change: what its approval does, and how its subject is locked before."""
+    _KINDS[kind] = _Kind(apply, lock)
+
+
+def content_hash(*, kind: str, subject: str, subject_id: int, content: Any) -> str:
+    """Return the SHA-256, in hex, of what is proposed for which subject, as JSON with sorted keys."""
+    canonical = msgspec.json.decode(encode([kind, subject, subject_id, content]))
+    return hashlib.sha256(msgspec.json.encode(canonical, order="sorted")).hexdigest()
+
+
+_PROPOSE = """
+INSERT INTO core_proposal (kind, subject, subject_id, content, content_hash, maker_id, reason, made_at, state,
+                           decision_note)
+VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, %s, 'PENDING', '')
+ON CONFLICT (kind, subject, subject_id) WHERE state = 'PENDING' DO NOTHING
+RETURNING id
+"""
+
+
+def propose(
+    *,
+    kind: str,
+    subject: str,
+    subject_id: int,
+    content: Any,
+    user: AbstractBaseUser,
+    reason: str,
+    now: datetime,
+    actor: Actor,
+) -> int:
+    """Store a proposal and return its id. `content` is data for JSON without floats.
+
+    Problem 422 without a reason, 409 when another proposal of the kind waits for the same subject.
+    """
+    if faults := text_faults(reason, pointer="/reason"):
+        raise _invalid(faults)
+    reason = reason.strip()
+    digest = content_hash(kind=kind, subject=subject, subject_id=subject_id, content=content)
+    with transaction.atomic():
+        made = sql.row(_PROPOSE, [kind, subject, subject_id, encode(content), digest, user.pk, reason, now])
+        if made is None:
+            raise Problem(409, "pending-proposal", "Another proposal waits for a decision.")
+        proposal_id = int(made[0])
+        _tell("proposal.made", [(proposal_id, kind, subject, subject_id)], reason, actor, now)
+    return proposal_id
+
+
+def approve(
+    *, proposal_id: int, user: AbstractBaseUser, note: str, now: datetime, actor: Actor, kind: str = ""
+) -> Proposal:
+    """Approve a proposal and do what it says, in one transaction; return it.
+
+    kind: only a proposal of this kind (empty: of any). Problem 404 for an unknown proposal, 403 for its own
+    maker, 409 when it is decided already or its content is not what was proposed, and whatever the change
+    itself is refused with: then the proposal still waits.
+    """
+    with transaction.atomic():
+        proposal = _to_decide(proposal_id, kind, user, note)
+        _decide(proposal, Proposal.State.APPROVED, user, note, now)
+        _tell_one("proposal.approved", proposal, note, actor, now)
+        _KINDS[proposal.kind].apply(proposal, actor, now)
+    return proposal
+
+
+def decline(
+    *, proposal_id: int, user: AbstractBaseUser, note: str, now: datetime, actor: Actor, kind: str = ""
+) -> Proposal:
+    """Decline a proposal, with a note that says why; return it.
+
+    Problem 422 without a note, else as `approve` refuses.
+    """
+    if faults := text_faults(note, pointer="/note"):
+        raise _invalid(faults)
+    with transaction.atomic():
+        proposal = _to_decide(proposal_id, kind, user, note)
+        _decide(proposal, Proposal.State.REJECTED, user, note, now)
+        _tell_one("proposal.declined", proposal, note, actor, now)
+    return proposal
+
+
+_VOID = """
+WITH held AS MATERIALIZED (
+    SELECT id FROM core_proposal WHERE id = ANY(%s) AND state = 'PENDING' ORDER BY id FOR UPDATE
+)
+UPDATE core_proposal p SET state = 'VOID', decided_at = %s, decision_note = %s
+FROM held WHERE p.id = held.id RETURNING p.id, p.kind, p.subject, p.subject_id
+"""
+
+
+def void(*, proposal_ids: Sequence[int], reason: str, now: datetime, actor: Actor) -> list[int]:
+    """Void proposals that still wait, because what they were made for is no more; return their ids."""
+    if not proposal_ids:
+        return []
+    with transaction.atomic():
+        voided = sorted(sql.rows(_VOID, [list(proposal_ids), now, reason]))
+        _tell("proposal.voided", voided, reason, actor, now)
+    return [proposal_id for proposal_id, *_ in voided]
+
+
+def _to_decide(proposal_id: int, kind: str, user: AbstractBaseUser, note: str) -> Proposal:
+    """Return a pending proposal, locked, that the user may decide."""
+    if faults := text_faults(note, pointer="/note", required=False):
+        raise _invalid(faults)
+    found = Proposal.objects.filter(id=proposal_id).first()
+    if found is None or (kind and found.kind != kind):
+        raise not_found("proposal")
+    lock = _KINDS[found.kind].lock
+    if lock is not None:
+        lock(found.subject_id)
+    proposal = Proposal.objects.select_for_update(of=("self",)).get(id=proposal_id)
+    if proposal.maker_id == user.pk:
+        raise Problem(403, "own-proposal", "Somebody else must decide on your proposal.")
+    if proposal.state != Proposal.State.PENDING:
+        state = proposal.get_state_display().lower()
+        raise Problem(409, "not-pending", "The proposal is decided already.", detail=f"It is {state}.")
+    expected = content_hash(
+        kind=proposal.kind,
+        subject=proposal.subject,
+        subject_id=proposal.subject_id,
+        content=proposal.content,
+    )
+    if expected != proposal.content_hash:
+        raise Problem(409, "content-changed", "The proposal is not what its maker proposed.")
+    return proposal
+
+
+def _decide(proposal: Proposal, state: str, user: AbstractBaseUser, note: str, now: datetime) -> None:
+    proposal.state = state
+    proposal.checker_id = user.pk
+    proposal.decided_at = now
+    proposal.decision_note = note.strip()
+    proposal.save(update_fields=["state", "checker", "decided_at", "decision_note"])
+
+
+def _invalid(faults: Sequence[Fault]) -> Problem:
+    return Problem(422, "invalid", "This cannot be stored.", faults=faults)
+
+
+def _tell_one(type: str, proposal: Proposal, reason: str, actor: Actor, now: datetime) -> None:
+    told = (proposal.id, proposal.kind, proposal.subject, proposal.subject_id)
+    _tell(type, [told], reason.strip(), actor, now)
+
+
+def _tell(type: str, proposals: Sequence[tuple[Any, ...]], reason: str, actor: Actor, now: datetime) -> None:
+    """Write an event of the proposal's subject, so that it stands in the subject's own timeline."""
+    for proposal_id, kind, subject, subject_id in proposals:
+        record(
+            type=type,
+            subject=subject,
+            ids=[subject_id],
+            actor=actor,
+            at=now,
+            reason=reason,
+            data={"proposal_id": proposal_id, "kind": kind},
+        )
