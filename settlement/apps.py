@@ -1,6 +1,21 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class SettlementConfig(AppConfig):
     name = "settlement"
     verbose_name = "Settlement"
+
+    def ready(self) -> None:
+        """Have the channels wherever the tables are, also in a database that was just emptied."""
+        post_migrate.connect(_have_channels, sender=self)
+
+
+def _have_channels(**_: Any) -> None:
+    from core import sql
+    from settlement.services.channels import ensure_channels
+
+    if sql.row("SELECT to_regclass('settlement_channel')") != (None,):  # not when migrated back to nothing
+        ensure_channels()

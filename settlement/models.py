@@ -5,9 +5,17 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+# Which channel carries which kind of asset.
+CHANNEL_OF = {"CASH": "CASH", "SECURITY": "SECURITIES", "GOODS": "GOODS"}
+CHANNELS = tuple(CHANNEL_OF.values())
+
 
 class Channel(models.Model):
-    """A road to the back office with its gap-free sequence and its cut-off in local time."""
+    """A road to the back office with its gap-free sequence and its cut-off in local time.
+
+    The three of CHANNELS are made when the database is migrated, all with the same cut-off: a trade's delivery
+    and its payment then leave together. Operators change the cut-offs in the admin.
+    """
 
     code = models.TextField(primary_key=True)
     name = models.TextField()
@@ -48,9 +56,7 @@ class Batch(models.Model):
         db_table = "settlement_batch"
         verbose_name_plural = "batches"
         constraints = [
-            models.UniqueConstraint(
-                fields=["channel", "sequence"], name="settlement_batch_sequence"
-            )
+            models.UniqueConstraint(fields=["channel", "sequence"], name="settlement_batch_sequence")
         ]
 
 
@@ -62,10 +68,26 @@ class BatchPage(models.Model):
     number = models.IntegerField()
     first_line = models.IntegerField()
     line_count = models.IntegerField()
+    first_byte = models.BigIntegerField(help_text="offset of the page in the batch's bytes")
+    byte_count = models.IntegerField()
     content = models.BinaryField()
 
     class Meta:
         db_table = "settlement_batch_page"
+
+
+class BatchState(models.Model):
+    """How far the back office is with a batch: counts kept as it answers, so that no list counts lines."""
+
+    batch_id = models.BigIntegerField(primary_key=True)
+    instruction_count = models.IntegerField()
+    accepted = models.IntegerField(default=0)
+    rejected = models.IntegerField(default=0)
+    settled = models.IntegerField(default=0)
+    claimed_at = models.DateTimeField(null=True, help_text="when it was first claimed")
+
+    class Meta:
+        db_table = "settlement_batch_state"
 
 
 class Instruction(models.Model):
@@ -113,11 +135,19 @@ class Obligation(models.Model):
         indexes = [
             models.Index(fields=["trade_id"], name="settlement_obligation_trade"),
             models.Index(fields=["instruction_id"], name="settlement_obligation_instr"),
+            models.Index(
+                fields=["value_date"],
+                condition=Q(instruction_id__isnull=True),
+                name="settlement_obligation_waiting",
+            ),
         ]
 
 
 class InstructionState(models.Model):
-    """What the back office said of an instruction: its answer to the hand-off, and the settlement's course."""
+    """What the back office said of an instruction: its answer to the hand-off, and how it settles.
+
+    `settlement_reason` keeps every reason of a fail, sorted: it is empty unless a fail was reported.
+    """
 
     class Processing(models.TextChoices):
         SEALED = "SEALED"

@@ -1,0 +1,288 @@
+"""The statements of a seal, in their order. They work on temporary tables of one transaction.
+
+`seal_trade` are the trades taken, `seal_leg` their legs, `seal_group` what is netted together, `seal_net` the
+instructions to be. Legs are inserted once, with the instruction that they are netted in.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from iso4217 import Currency
+
+from core.money import minor_units
+from settlement.formats import canonical
+from settlement.models import CHANNEL_OF
+from trades.lifecycle import State
+from trades.products import PRODUCTS
+from trades.products._legs import legs_sql
+
+TABLES = ("seal_trade", "seal_leg", "seal_group", "seal_net")
+NOW, LATER, ELSEWHERE = 0, 1, 2  # a leg is due and sealed now, falls due later, or goes another channel's way
+
+SETTINGS = """
+SELECT set_config('work_mem', '96MB', true), set_config('temp_buffers', '64MB', false), set_config('jit', 'off', true)
+"""
+
+_ALWAYS = ("trade_id", "version", "product", "side", "counterparty_id", "book_id", "instrument_ref")
+
+
+@cache
+def take_sql() -> str:
+    """Lock the validated trades that settle by a date, as far as nobody else holds them, and copy what their
+    legs are made of."""
+    return f"""
+        CREATE TEMPORARY TABLE seal_trade ON COMMIT DROP AS
+        SELECT v.trade_id, v.version, v.product, v.side, v.counterparty_id, v.book_id, i.market,
+               coalesce(i.code, v.instrument_ref) AS instrument_ref, {", ".join(_leg_columns())}
+        FROM trades_state s
+        JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+        LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+        WHERE s.state = {State.VALIDATED.value} AND v.settlement_date <= %(value_date)s
+          AND coalesce(v.counterparty_id, 0) BETWEEN %(first)s AND %(last)s
+        ORDER BY s.trade_id FOR UPDATE OF s SKIP LOCKED
+    """
+
+
+def _leg_columns() -> list[str]:
+    columns: set[str] = set()
+    for product in PRODUCTS.values():
+        for leg in product.legs:
+            columns |= {leg.date, *(("terms",) if leg.each else (leg.asset, leg.quantity))}
+    return [f"v.{name}" for name in sorted(columns - set(_ALWAYS))]
+
+
+@cache
+def legs_of_trades_sql() -> str:
+    """Expand the taken trades to legs. Cash is rounded to what can be paid: its currency's minor units."""
+    return f"""
+        CREATE TEMPORARY TABLE seal_leg ON COMMIT DROP AS
+        WITH leg AS ({legs_sql("seal_trade")})
+        SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction,
+               CASE WHEN l.asset_kind = 'CASH' THEN round(l.quantity, {_digits("l.asset")})
+                    ELSE l.quantity END AS quantity,
+               l.value_date, l.counterparty_id, k.entity_id, l.ssi_key,
+               CASE WHEN p.netting THEN 0 ELSE l.trade_id END AS solo_trade,
+               CASE WHEN p.netting THEN 0 ELSE l.leg END AS solo_leg,
+               CASE WHEN l.value_date > %(value_date)s THEN {LATER}
+                    WHEN l.asset_kind = ANY(%(kinds)s) THEN {NOW} ELSE {ELSEWHERE} END AS part,
+               NULL::bigint AS obligation_id
+        FROM leg l
+        LEFT JOIN refdata_book k ON k.id = l.book_id
+        LEFT JOIN refdata_party p ON p.id = l.counterparty_id
+    """
+
+
+@cache
+def _digits(currency: str) -> str:
+    """Return SQL for a currency's minor units: only those that do not have two are told apart."""
+    by_digits: dict[int, list[str]] = {}
+    for each in Currency:
+        digits = minor_units(each.code)
+        if digits is not None and digits != 2:
+            by_digits.setdefault(digits, []).append(f"'{each.code}'")
+    cases = " ".join(
+        f"WHEN {currency} IN ({', '.join(sorted(codes))}) THEN {digits}"
+        for digits, codes in sorted(by_digits.items())
+    )
+    return f"CASE {cases} ELSE 2 END"
+
+
+# A leg whose instruction was rejected is instructed again; one that waits for its day waits on, unless the
+# trade's terms have changed since.
+DROP_INSTRUCTED = """
+WITH live AS MATERIALIZED (
+    SELECT o.trade_id, o.leg
+    FROM seal_trade t
+    JOIN settlement_obligation o ON o.trade_id = t.trade_id
+    LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
+    WHERE CASE WHEN o.instruction_id IS NULL THEN o.version = t.version ELSE s.processing <> 'REJECTED' END
+)
+DELETE FROM seal_leg l USING live WHERE l.trade_id = live.trade_id AND l.leg = live.leg
+"""
+
+# Legs of a later date than their trade's first have waited as obligations without an instruction.
+WAITING_LEGS = f"""
+WITH due AS MATERIALIZED (
+    SELECT o.*, v.counterparty_id, v.book_id
+    FROM settlement_obligation o
+    JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
+    JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
+    WHERE o.instruction_id IS NULL AND o.value_date <= %(value_date)s AND o.asset_kind = ANY(%(kinds)s)
+      AND s.state IN ({State.VALIDATED.value}, {State.INSTRUCTED.value}, {State.HANDED_OFF.value})
+      AND coalesce(v.counterparty_id, 0) BETWEEN %(first)s AND %(last)s
+    ORDER BY s.trade_id FOR UPDATE OF s SKIP LOCKED
+)
+INSERT INTO seal_leg
+SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, d.quantity, d.value_date,
+       d.counterparty_id, k.entity_id,
+       CASE d.asset_kind WHEN 'CASH' THEN d.asset WHEN 'GOODS' THEN '*' ELSE coalesce(i.market, '') END,
+       CASE WHEN p.netting THEN 0 ELSE d.trade_id END, CASE WHEN p.netting THEN 0 ELSE d.leg END,
+       {NOW}, d.id
+FROM due d
+LEFT JOIN refdata_book k ON k.id = d.book_id
+LEFT JOIN refdata_party p ON p.id = d.counterparty_id
+LEFT JOIN refdata_instrument i ON i.code = d.asset
+"""
+
+# One group for each net. The SSI pair follows from its columns, so netting by them is netting by the pair.
+GROUP = f"""
+CREATE TEMPORARY TABLE seal_group ON COMMIT DROP AS
+WITH grouped AS MATERIALIZED (
+    SELECT counterparty_id, entity_id, asset_kind, asset, ssi_key, value_date, solo_trade, solo_leg,
+           count(*) AS gross_count,
+           sum(CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END) AS net,
+           min(trade_id) AS trade_id
+    FROM seal_leg WHERE part = {NOW}
+    GROUP BY counterparty_id, entity_id, asset_kind, asset, ssi_key, value_date, solo_trade, solo_leg
+), needed AS MATERIALIZED (
+    SELECT DISTINCT counterparty_id AS party_id, asset_kind, ssi_key, value_date FROM grouped
+    UNION
+    SELECT DISTINCT entity_id, asset_kind, ssi_key, value_date FROM grouped
+), ssi AS MATERIALIZED (
+    SELECT n.*, (
+        SELECT s.id FROM refdata_ssi s
+        WHERE s.party_id = n.party_id AND s.kind = n.asset_kind AND s.key IN (n.ssi_key, '*')
+          AND s.valid_from <= n.value_date AND (s.valid_to IS NULL OR s.valid_to >= n.value_date)
+        ORDER BY s.key = n.ssi_key DESC, s.id LIMIT 1
+    ) AS ssi_id
+    FROM needed n
+)
+SELECT g.*, ours.ssi_id AS our_ssi_id, theirs.ssi_id AS their_ssi_id
+FROM grouped g
+LEFT JOIN ssi ours ON ours.party_id = g.entity_id AND ours.asset_kind = g.asset_kind
+                  AND ours.ssi_key = g.ssi_key AND ours.value_date = g.value_date
+LEFT JOIN ssi theirs ON theirs.party_id = g.counterparty_id AND theirs.asset_kind = g.asset_kind
+                    AND theirs.ssi_key = g.ssi_key AND theirs.value_date = g.value_date
+"""
+
+_SAME_GROUP = """
+l.counterparty_id IS NOT DISTINCT FROM g.counterparty_id AND l.entity_id IS NOT DISTINCT FROM g.entity_id
+AND l.asset_kind = g.asset_kind AND l.asset = g.asset AND l.ssi_key = g.ssi_key AND l.value_date = g.value_date
+AND l.solo_trade = g.solo_trade AND l.solo_leg = g.solo_leg
+"""
+UNRESOLVED = f"""
+SELECT DISTINCT l.trade_id
+FROM seal_leg l
+JOIN seal_group g ON {_SAME_GROUP}
+WHERE l.part = {NOW} AND (g.our_ssi_id IS NULL OR g.their_ssi_id IS NULL)
+"""
+
+_CHANNEL = "CASE asset_kind " + " ".join(f"WHEN '{k}' THEN '{c}'" for k, c in CHANNEL_OF.items()) + " END"
+COUNTS = f"""
+SELECT {_CHANNEL} AS channel, value_date, count(*) FROM seal_group GROUP BY 1, 2 ORDER BY 1, 2
+"""
+TRADE_COUNTS = f"""
+SELECT channel, value_date, count(*) FROM (
+    SELECT DISTINCT {_CHANNEL} AS channel, value_date, trade_id FROM seal_leg WHERE part = {NOW}
+) AS every GROUP BY 1, 2
+"""
+
+# The batches being sealed, as parameters: few rows, wherever a statement needs them.
+_BATCHES = """
+batches AS MATERIALIZED (
+    SELECT * FROM unnest(%(channels)s::text[], %(value_dates)s::date[], %(batch_ids)s::bigint[], %(firsts)s::bigint[])
+    AS b(channel, value_date, batch_id, first_id)
+)
+"""
+
+
+@cache
+def nets_sql() -> str:
+    """Number the nets within their batches, in the canonical order of lines."""
+    return f"""
+        CREATE TEMPORARY TABLE seal_net ON COMMIT DROP AS
+        WITH {_BATCHES}, signed AS (
+            SELECT g.*, {_CHANNEL} AS channel, abs(g.net) AS quantity,
+                   CASE sign(g.net) WHEN 1 THEN 'RECEIVE' WHEN -1 THEN 'DELIVER' ELSE 'NIL' END AS direction
+            FROM seal_group g
+        ), placed AS (
+            SELECT s.*, v.source, v.source_ref,
+                   row_number() OVER (PARTITION BY s.channel, s.value_date ORDER BY {canonical.ORDER})::int AS line
+            FROM signed s
+            JOIN refdata_party cp ON cp.id = s.counterparty_id
+            JOIN refdata_party en ON en.id = s.entity_id
+            LEFT JOIN trades_version v ON s.gross_count = 1 AND v.trade_id = s.trade_id AND v.version = 1
+        )
+        SELECT p.*, b.batch_id, b.first_id + p.line - 1 AS instruction_id,
+               CASE p.asset_kind WHEN 'CASH' THEN round(p.quantity, {_digits("p.asset")})
+                                 ELSE trim_scale(p.quantity) END::text AS quantity_text
+        FROM placed p JOIN batches b ON b.channel = p.channel AND b.value_date = p.value_date
+        ORDER BY b.batch_id, p.line
+    """
+
+
+INSTRUCTIONS = """
+INSERT INTO settlement_instruction
+    (id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity, value_date,
+     our_ssi_id, their_ssi_id, gross_count)
+SELECT instruction_id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity,
+       value_date, our_ssi_id, their_ssi_id, gross_count
+FROM seal_net
+"""
+INSTRUCTION_STATES = """
+INSERT INTO settlement_instruction_state
+    (instruction_id, batch_id, processing, processing_reason, settlement, settlement_reason, settled_quantity, changed_at)
+SELECT instruction_id, batch_id, 'SEALED', '', 'PENDING', '', 0, %(now)s FROM seal_net
+"""
+_LEG_IN_NET = f"LEFT JOIN seal_net g ON l.part = {NOW} AND {_SAME_GROUP.replace(' IS NOT DISTINCT FROM ', ' = ')}"
+OBLIGATIONS = f"""
+INSERT INTO settlement_obligation
+    (trade_id, version, leg, instruction_id, asset_kind, asset, direction, quantity, value_date)
+SELECT l.trade_id, l.version, l.leg, g.instruction_id, l.asset_kind, l.asset, l.direction, l.quantity, l.value_date
+FROM seal_leg l {_LEG_IN_NET}
+WHERE l.part <> {ELSEWHERE} AND l.obligation_id IS NULL
+"""
+WAITING_OBLIGATIONS = f"""
+UPDATE settlement_obligation o SET instruction_id = g.instruction_id
+FROM seal_leg l JOIN seal_net g ON {_SAME_GROUP.replace(" IS NOT DISTINCT FROM ", " = ")}
+WHERE o.id = l.obligation_id
+"""
+
+PAGES = f"""
+WITH {_BATCHES}, head AS MATERIALIZED (
+    SELECT b.batch_id, {canonical.HEAD} AS fragment FROM batches b
+), party AS MATERIALIZED (
+    SELECT p.id, {canonical.party_json("p")} AS fragment FROM refdata_party p
+    WHERE p.id IN (SELECT counterparty_id FROM seal_net UNION SELECT entity_id FROM seal_net)
+), ssi AS MATERIALIZED (
+    SELECT s.id, {canonical.ssi_json("s")} AS fragment FROM refdata_ssi s
+    WHERE s.id IN (SELECT our_ssi_id FROM seal_net UNION SELECT their_ssi_id FROM seal_net)
+), lines AS (
+    SELECT n.batch_id, n.line, {canonical.LINE} AS content
+    FROM seal_net n
+    JOIN head ON head.batch_id = n.batch_id
+    JOIN party cp ON cp.id = n.counterparty_id
+    JOIN party en ON en.id = n.entity_id
+    JOIN ssi ours ON ours.id = n.our_ssi_id
+    JOIN ssi theirs ON theirs.id = n.their_ssi_id
+), pages AS (
+    SELECT batch_id, (line - 1) / {canonical.PAGE_LINES} + 1 AS number, min(line) AS first_line, count(*) AS line_count,
+           convert_to(string_agg(content, '' ORDER BY line), 'UTF8') AS content
+    FROM lines GROUP BY 1, 2
+)
+INSERT INTO settlement_batch_page (batch_id, number, first_line, line_count, first_byte, byte_count, content)
+SELECT batch_id, number, first_line, line_count,
+       sum(octet_length(content)) OVER (PARTITION BY batch_id ORDER BY number) - octet_length(content),
+       octet_length(content), content
+FROM pages
+"""
+
+# Where a batch has more assets than that, its totals are one hash total over all of them, under `*`.
+MAX_TOTAL_ASSETS = 1_000
+TOTALS = f"""
+WITH assets AS (
+    SELECT batch_id, count(DISTINCT asset) AS n FROM seal_net GROUP BY batch_id
+)
+SELECT s.batch_id, CASE WHEN assets.n > {MAX_TOTAL_ASSETS} THEN '*' ELSE s.asset END AS asset, s.direction,
+       count(*), CASE WHEN bool_and(s.asset_kind = 'CASH') THEN sum(s.quantity_text::numeric)
+                      ELSE trim_scale(sum(s.quantity_text::numeric)) END::text
+FROM seal_net s JOIN assets USING (batch_id)
+GROUP BY 1, 2, 3
+"""
+
+INSTRUCTED_WHOLE = f"""
+SELECT trade_id FROM seal_trade
+EXCEPT SELECT trade_id FROM seal_leg WHERE part = {ELSEWHERE}
+ORDER BY trade_id
+"""

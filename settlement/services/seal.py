@@ -1,0 +1,297 @@
+"""Seal: validated trades become obligations, netted instructions and immutable batches, set-based."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import transaction
+
+from core import sql
+from core.audit import Actor, encode, record
+from settlement.models import CHANNEL_OF
+from settlement.selectors import pages
+from settlement.services import _sealing
+from trades.lifecycle import State, move_trades
+
+MAX_TRADES = 250_000  # in one transaction
+BATCH = "batch"  # the subject of a batch's events
+RECHECK_REASON = "no settlement instruction when it was to be sealed"
+_LOCK = 0x5EA1  # the advisory lock that lets one seal run at a time
+_EVERYONE = (0, (1 << 63) - 1)
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be sealed: due on or before a date, of some asset kinds, for a range of counterparty ids."""
+
+    value_date: date
+    kinds: list[str]
+    first: int
+    last: int
+
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "value_date": self.value_date,
+            "kinds": self.kinds,
+            "first": self.first,
+            "last": self.last,
+        }
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A batch in the making. `first_id` is the id of the instruction in line 1."""
+
+    id: int
+    channel: str
+    sequence: int
+    value_date: date
+    count: int
+    first_id: int
+
+
+def seal_batches(
+    *,
+    value_date: date,
+    channels: Sequence[str],
+    actor: Actor,
+    now: datetime,
+    progress: Progress | None = None,
+) -> list[int]:
+    """Instruct and seal all that is due on or before a value date, and return the ids of the new batches.
+
+    channels: of CASH, SECURITIES and GOODS. There is a batch for each channel and value date. A trade is
+    INSTRUCTED once its last due leg is: when only some channels are sealed, it may stay VALIDATED. Legs that
+    have a live instruction are never instructed again; where it was rejected, they are.
+
+    A trade without a settlement instruction for a leg goes back to be checked. Trades that somebody holds
+    at this moment are left for the next seal. Each transaction takes at most MAX_TRADES trades, more only
+    where one counterparty has more: what nets is never split. One seal runs at a time, others wait for it.
+    progress: called with the number of trades instructed so far.
+    """
+    kinds = [kind for kind, channel in CHANNEL_OF.items() if channel in channels]
+    sealed: list[int] = []
+    done = 0
+    for first, last in _counterparties(value_date):
+        batch_ids, moved = _seal(_Wanted(value_date, kinds, first, last), actor, now)
+        sealed += batch_ids
+        done += moved
+        if progress is not None:
+            progress(done)
+    return sealed
+
+
+_MORE_THAN = f"""
+SELECT count(*) > %s FROM (
+    SELECT 1 FROM trades_state WHERE state = {State.VALIDATED.value} LIMIT %s
+) AS open
+"""
+_PER_COUNTERPARTY = f"""
+SELECT coalesce(v.counterparty_id, 0), count(*)
+FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+WHERE s.state = {State.VALIDATED.value} AND v.settlement_date <= %s
+GROUP BY 1 ORDER BY 1
+"""
+
+
+def _counterparties(value_date: date) -> Iterator[tuple[int, int]]:
+    """Yield ranges of counterparty ids with about MAX_TRADES due trades each; together they are all ids."""
+    if sql.row(_MORE_THAN, [MAX_TRADES, MAX_TRADES + 1]) == (False,):
+        yield _EVERYONE
+        return
+    first, taken = _EVERYONE[0], 0
+    for counterparty, count in sql.rows(_PER_COUNTERPARTY, [value_date]):
+        if taken and taken + count > MAX_TRADES:
+            yield first, counterparty - 1
+            first, taken = counterparty, 0
+        taken += count
+    yield first, _EVERYONE[1]
+
+
+def _seal(wanted: _Wanted, actor: Actor, now: datetime) -> tuple[list[int], int]:
+    """Seal one range of counterparties in one transaction; return its batch ids and how many trades moved."""
+    with transaction.atomic(), _temporary_tables():
+        sql.run("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        _expand(wanted)
+        _send_back_unresolved(actor, now)
+        batches = _number_batches()
+        if batches:
+            _write(batches, actor, now)
+        whole = [trade_id for (trade_id,) in sql.rows(_sealing.INSTRUCTED_WHOLE)]
+        moved = move_trades(
+            trade_ids=whole,
+            source=State.VALIDATED,
+            target=State.INSTRUCTED,
+            at=now,
+            actor=actor,
+        )
+    return [batch.id for batch in batches], len(moved)
+
+
+@contextmanager
+def _temporary_tables() -> Iterator[None]:
+    """Have the tables of `_sealing` gone before and after, also within a caller's longer transaction."""
+    drop = f"DROP TABLE IF EXISTS {', '.join(f'pg_temp.{name}' for name in _sealing.TABLES)}"
+    sql.run(drop)
+    sql.run(_sealing.SETTINGS)
+    yield
+    sql.run(drop)
+
+
+def _expand(wanted: _Wanted) -> None:
+    """Take the due trades, make their legs and group what is netted together."""
+    sql.run(_sealing.take_sql(), wanted.parameters())
+    sql.run(_sealing.legs_of_trades_sql(), wanted.parameters())
+    sql.run(_sealing.DROP_INSTRUCTED)
+    sql.run(_sealing.WAITING_LEGS, wanted.parameters())
+    sql.run(_sealing.GROUP)
+
+
+_ASKED_BEFORE = """
+SELECT e.subject_id FROM core_event e JOIN seal_trade t ON t.trade_id = e.subject_id AND t.version = e.version
+WHERE e.subject_id = ANY(%s) AND e.subject = 'trade' AND e.type = 'trade.rechecked' AND e.reason = %s
+"""
+
+
+def _send_back_unresolved(actor: Actor, now: datetime) -> None:
+    """Take out the trades with a leg that has no SSI, and ask for a re-check, which holds them with a finding.
+
+    Once for each version: if the checks let it pass again, it waits in sight as overdue instead of going
+    to and fro at every seal.
+    """
+    unresolved = [trade_id for (trade_id,) in sql.rows(_sealing.UNRESOLVED)]
+    if not unresolved:
+        return
+    asked = {trade_id for (trade_id,) in sql.rows(_ASKED_BEFORE, [unresolved, RECHECK_REASON])}
+    taken = {trade_id for (trade_id,) in sql.rows("SELECT trade_id FROM seal_trade")}
+    move_trades(
+        trade_ids=[each for each in unresolved if each in taken and each not in asked],
+        source=State.VALIDATED,
+        target=State.CAPTURED,
+        at=now,
+        actor=actor,
+        reason=RECHECK_REASON,
+    )
+    sql.run("DELETE FROM seal_trade WHERE trade_id = ANY(%s)", [unresolved])
+    sql.run("DELETE FROM seal_leg WHERE trade_id = ANY(%s)", [unresolved])
+    sql.run("DROP TABLE pg_temp.seal_group")
+    sql.run(_sealing.GROUP)
+
+
+# Nobody else takes ids from the sequence while the seal holds its lock, so a run of them can be taken at once.
+_NEXT_INSTRUCTIONS = """
+SELECT setval(sequence, nextval(sequence) + %(n)s - 1) - %(n)s + 1
+FROM pg_get_serial_sequence('settlement_instruction', 'id') AS sequence
+"""
+_NEXT_BATCH = """
+UPDATE settlement_channel SET last_sequence = last_sequence + 1 WHERE code = %s
+RETURNING last_sequence, nextval(pg_get_serial_sequence('settlement_batch', 'id'))
+"""
+
+
+def _number_batches() -> list[_Batch]:
+    """Give every channel and value date its batch, with the channel's next sequence number.
+
+    The channel's row stays locked to the end of the transaction: a number is taken only with its batch.
+    """
+    counts = sql.rows(_sealing.COUNTS)
+    if not counts:
+        return []
+    first = sql.row(_NEXT_INSTRUCTIONS, {"n": sum(count for _, _, count in counts)})
+    assert first is not None  # noqa: S101 - a sequence always answers
+    first_id = int(first[0])
+    batches = []
+    for channel, value_date, count in counts:
+        numbers = sql.row(_NEXT_BATCH, [channel])
+        if numbers is None:
+            raise LookupError(f"there is no settlement channel {channel}")
+        batches.append(_Batch(numbers[1], channel, numbers[0], value_date, count, first_id))
+        first_id += count
+    return batches
+
+
+def _write(batches: list[_Batch], actor: Actor, now: datetime) -> None:
+    """Write the instructions, the legs behind them, the batches' bytes and the batches themselves."""
+    parameters = {
+        "channels": [batch.channel for batch in batches],
+        "value_dates": [batch.value_date for batch in batches],
+        "batch_ids": [batch.id for batch in batches],
+        "firsts": [batch.first_id for batch in batches],
+    }
+    sql.run(_sealing.nets_sql(), parameters)
+    sql.run("ANALYZE pg_temp.seal_net")
+    sql.run(_sealing.INSTRUCTIONS)
+    sql.run(_sealing.INSTRUCTION_STATES, {"now": now})
+    sql.run(_sealing.OBLIGATIONS)
+    sql.run(_sealing.WAITING_OBLIGATIONS)
+    sql.run(_sealing.PAGES, parameters)
+    _write_batches(batches, actor, now)
+
+
+_INSERT_BATCH = """
+INSERT INTO settlement_batch
+    (id, channel_id, sequence, value_date, sealed_at, sealed_by, instruction_count, trade_count, control_totals,
+     byte_count, sha256)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)
+"""
+_INSERT_STATE = """
+INSERT INTO settlement_batch_state (batch_id, instruction_count, accepted, rejected, settled)
+VALUES (%s, %s, 0, 0, 0)
+"""
+
+
+def _write_batches(batches: list[_Batch], actor: Actor, now: datetime) -> None:
+    totals = _control_totals()
+    trades = {(channel, day): count for channel, day, count in sql.rows(_sealing.TRADE_COUNTS)}
+    for batch in batches:
+        size, digest = _hash(batch.id)
+        sql.run(
+            _INSERT_BATCH,
+            [
+                batch.id,
+                batch.channel,
+                batch.sequence,
+                batch.value_date,
+                now,
+                actor.name,
+                batch.count,
+                trades[(batch.channel, batch.value_date)],
+                encode(totals[batch.id]),
+                size,
+                digest,
+            ],
+        )
+        sql.run(_INSERT_STATE, [batch.id, batch.count])
+        record(
+            type="batch.sealed",
+            subject=BATCH,
+            ids=[batch.id],
+            actor=actor,
+            at=now,
+            data={"channel": batch.channel, "sequence": batch.sequence, "sha256": digest},
+        )
+
+
+def _control_totals() -> dict[int, dict[str, dict[str, dict[str, Any]]]]:
+    """Return each batch's totals: asset → direction → {"count", "sum"}, sums as decimal strings."""
+    totals: dict[int, dict[str, dict[str, dict[str, Any]]]] = {}
+    for batch_id, asset, direction, count, total in sql.rows(_sealing.TOTALS):
+        by_direction = totals.setdefault(batch_id, {}).setdefault(asset, {})
+        by_direction[direction] = {"count": count, "sum": total}
+    return totals
+
+
+def _hash(batch_id: int) -> tuple[int, str]:
+    """Return the size and SHA-256 of a batch's bytes, read page by page: memory stays flat at any size."""
+    digest, size = hashlib.sha256(), 0
+    for content in pages(batch_id):
+        digest.update(content)
+        size += len(content)
+    return size, digest.hexdigest()
