@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg2
@@ -50,6 +51,8 @@ class Launcher:
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # A test session that is killed takes its launchers, and they all of theirs, along.
+            preexec_fn=partial(lifeline.die_with_parent, signal.SIGKILL, os.getpid()),  # noqa: PLW1509
         )
 
     @property

@@ -61,13 +61,13 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self._say("Migrating the database ...")
-            call_command("migrate", interactive=False, stdout=self.stdout)
+            call_command("migrate", interactive=False)
         if settings.PRODUCTION:
             call_command("collectstatic", interactive=False, verbosity=0)
         loaded = settings.VAR_DIR / "demo-loaded"
         if self.demo and "load_demo" in get_commands() and not loaded.exists():
             self._say("Loading the demo ...")
-            call_command("load_demo", f"--url={self.supervisor.url}", stdout=self.stdout)
+            call_command("load_demo", f"--url={self.supervisor.url}")
             loaded.touch()
         connections.close_all()
 
