@@ -13,7 +13,8 @@ from django.db import transaction
 
 from core import sql
 from core.audit import Actor, encode, record
-from core.http.problem import Fault, Problem, not_found
+from core.http.problem import Problem, not_found
+from core.text import text_faults
 from trades.lifecycle import SUBJECT
 from trades.models import Comment, ExceptionItem
 
@@ -222,9 +223,8 @@ def comment(*, exception_id: int, text: str, actor: Actor, now: datetime) -> int
     Problem 404 for an unknown item, 422 for a text that is empty, too long or holds a NUL character.
     """
     text = text.strip()
-    if not text or len(text) > MAX_COMMENT or "\0" in text:
-        fault = Fault("/text", f"Between 1 and {MAX_COMMENT} characters are allowed.", "length")
-        raise Problem(422, "invalid-comment", "The comment cannot be stored.", faults=[fault])
+    if faults := text_faults(text, pointer="/text", most=MAX_COMMENT):
+        raise Problem(422, "invalid", "The comment cannot be stored.", faults=faults)
     with transaction.atomic():
         item = ExceptionItem.objects.filter(id=exception_id).first()
         if item is None:

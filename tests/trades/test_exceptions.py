@@ -1,0 +1,220 @@
+"""Exceptions are opened and closed with trades, and belong to one person at a time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from core.audit import Actor
+from core.http.problem import Problem
+from tests.support.records import CLERK, LATER, NOW, all_written, events_of, person, race
+from trades.models import Comment, ExceptionItem
+from trades.services.exceptions import (
+    NewException,
+    claim_exceptions,
+    close_exceptions,
+    comment,
+    open_exceptions,
+    release_exceptions,
+    take_next,
+)
+
+CHECKS = Actor("system:checks")
+
+
+def _opened(trade_id: int, kind="FINDING", *, codes=("A",), money="10", deadline=LATER) -> int:
+    amount = None if money is None else Decimal(money)
+    item = NewException(trade_id, kind, list(codes), "held", amount, deadline)
+    open_exceptions(items=[item], at=NOW, actor=CHECKS)
+    return ExceptionItem.objects.get(trade_id=trade_id, kind=kind, closed_at=None).id
+
+
+@pytest.mark.django_db
+class TestOpening:
+    def test_it_is_stored_and_told(self) -> None:
+        number = _opened(5, codes=["B", 'A",}'], money="1234.5678")
+        item = ExceptionItem.objects.get()
+        assert (item.id, item.kind, item.trade_id, item.codes, item.summary) == (
+            number, "FINDING", 5, ["B", 'A",}'], "held",
+        )  # fmt: skip
+        assert (item.amount_at_risk, item.deadline, item.opened_at) == (Decimal("1234.5678"), LATER, NOW)
+        assert (item.owner_id, item.closed_at, item.closed_by, item.resolution) == (None, None, "", "")
+        told = {"exception_id": number, "kind": "FINDING", "codes": ["B", 'A",}']}
+        assert events_of(5) == [("exception.opened", None, "system:checks", "", "", told)]
+
+    def test_an_open_one_gets_the_new_facts_and_keeps_its_owner_without_a_second_event(self) -> None:
+        user = person("ann")
+        number = _opened(5)
+        claim_exceptions(exception_ids=[number], user=user, actor=CLERK, now=NOW)
+        assert _opened(5, codes=["C"], money=None, deadline=None) == number
+        item = ExceptionItem.objects.get()
+        assert (item.codes, item.amount_at_risk, item.deadline, item.owner) == (["C"], None, None, user)
+        assert [event[0] for event in events_of(5)] == ["exception.opened", "exception.claimed"]
+
+    def test_kinds_are_apart_and_a_closed_one_that_recurs_is_new(self) -> None:
+        first = _opened(5)
+        other = _opened(5, "FAIL")
+        close_exceptions(trade_ids=[5], kinds=["FINDING"], resolution="done", closed_by=CLERK, at=LATER)
+        assert len({first, other, _opened(5)}) == 3
+
+    def test_many_are_one_statement_and_none_are_no_statement(self, django_assert_num_queries) -> None:
+        items = [NewException(n, "FINDING", ["A"], "s") for n in range(300)]
+        with django_assert_num_queries(1):
+            open_exceptions(items=items, at=NOW, actor=CHECKS)
+        with django_assert_num_queries(0):
+            open_exceptions(items=[], at=NOW, actor=CHECKS)
+            assert close_exceptions(trade_ids=[], resolution="x", closed_by=CLERK, at=NOW) == 0
+        assert ExceptionItem.objects.count() == 300
+
+
+@pytest.mark.django_db
+class TestClosing:
+    def test_it_closes_what_is_open_once_and_tells_why(self) -> None:
+        number = _opened(5)
+        _opened(6)
+        for expected in (1, 0):
+            found = close_exceptions(trade_ids=[5, 99], resolution="passes", closed_by=CLERK, at=LATER)
+            assert found == expected
+        item = ExceptionItem.objects.get(id=number)
+        assert (item.closed_at, item.closed_by, item.resolution) == (LATER, "user:clerk", "passes")
+        told = {"exception_id": number, "kind": "FINDING", "codes": ["A"]}
+        closed = ("exception.closed", None, "user:clerk", "req-1", "passes", told)
+        assert events_of(5, "exception.closed") == [closed]
+        assert ExceptionItem.objects.get(trade_id=6).closed_at is None
+
+
+@pytest.mark.django_db
+class TestOwning:
+    def test_a_claim_says_what_became_of_each(self) -> None:
+        ann, bob = person("ann"), person("bob")
+        free, his, closed = _opened(1), _opened(2), _opened(3)
+        claim_exceptions(exception_ids=[his], user=bob, actor=CLERK, now=NOW)
+        close_exceptions(trade_ids=[3], resolution="x", closed_by=CLERK, at=NOW)
+        expected = {free: "CLAIMED", his: "TAKEN", closed: "CLOSED"}
+        for _ in range(2):  # again: still hers, and no second event
+            found = claim_exceptions(
+                exception_ids=[closed, his, free, 999_999], user=ann, actor=CLERK, now=LATER
+            )
+            assert found == expected
+        item = ExceptionItem.objects.get(id=free)
+        assert (item.owner, item.claimed_at) == (ann, LATER)
+        assert len(events_of(1, "exception.claimed")) == 1
+        assert ExceptionItem.objects.get(id=his).owner == bob
+        assert ExceptionItem.objects.get(id=closed).owner is None
+
+    def test_only_the_owner_releases(self) -> None:
+        ann, bob = person("ann"), person("bob")
+        hers, free, closed = _opened(1), _opened(2), _opened(3)
+        claim_exceptions(exception_ids=[hers], user=ann, actor=CLERK, now=NOW)
+        close_exceptions(trade_ids=[3], resolution="x", closed_by=CLERK, at=NOW)
+        ids = [hers, free, closed]
+        found = release_exceptions(exception_ids=ids, user=bob, actor=CLERK, now=LATER)
+        assert found == {hers: "TAKEN", free: "RELEASED", closed: "CLOSED"}
+        assert ExceptionItem.objects.get(id=hers).owner == ann
+        assert release_exceptions(exception_ids=[hers], user=ann, actor=CLERK, now=LATER) == {
+            hers: "RELEASED"
+        }
+        item = ExceptionItem.objects.get(id=hers)
+        assert (item.owner, item.claimed_at) == (None, None)
+        assert len(events_of(1, "exception.released")) == 1
+        assert events_of(2, "exception.released") == []
+
+    def test_the_next_is_the_earliest_then_the_dearest_that_nobody_has(self) -> None:
+        ann = person("ann")
+        never = _opened(1, deadline=None, money="900")
+        unpriced = _opened(2, deadline=LATER, money=None)
+        small = _opened(3, deadline=LATER, money="5")
+        big = _opened(4, deadline=LATER, money="50")
+        first = _opened(5, deadline=NOW, money="1")
+        _opened(6, deadline=NOW - timedelta(days=1))
+        close_exceptions(trade_ids=[6], resolution="x", closed_by=CLERK, at=NOW)
+        taken = [take_next(user=ann, actor=CLERK, now=NOW) for _ in range(6)]
+        assert taken == [first, big, small, unpriced, never, None]
+        assert events_of(5, "exception.claimed")[0][2:4] == ("user:clerk", "req-1")
+
+
+@pytest.mark.django_db
+class TestCommenting:
+    def test_it_is_written_with_its_author_and_told(self) -> None:
+        number = _opened(5)
+        close_exceptions(trade_ids=[5], resolution="x", closed_by=CLERK, at=NOW)
+        written = comment(exception_id=number, text="  Called them.\n", actor=CLERK, now=LATER)
+        found = Comment.objects.get()
+        assert (found.id, found.exception_id, found.author, found.text, found.written_at) == (
+            written, number, "user:clerk", "Called them.", LATER,
+        )  # fmt: skip
+        (event,) = events_of(5, "exception.commented")
+        assert event[5] == {"exception_id": number, "comment_id": written}
+
+    @pytest.mark.parametrize(
+        ("text", "code"),
+        [("", "missing"), (" \n ", "missing"), ("x" * 4001, "length"), ("a\0b", "control-character")],
+    )
+    def test_an_unusable_text_is_refused(self, text: str, code: str) -> None:
+        number = _opened(5)
+        before = all_written()
+        with pytest.raises(Problem) as refused:
+            comment(exception_id=number, text=text, actor=CLERK, now=NOW)
+        assert refused.value.status == 422
+        assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [("/text", code)]
+        assert all_written() == before
+
+    def test_the_longest_allowed_is_stored(self) -> None:
+        comment(exception_id=_opened(5), text="x" * 4000, actor=CLERK, now=NOW)
+        assert len(Comment.objects.get().text) == 4000
+
+    def test_an_unknown_exception_is_not_found(self) -> None:
+        with pytest.raises(Problem) as refused:
+            comment(exception_id=1, text="x", actor=CLERK, now=NOW)
+        assert refused.value.status == 404
+
+
+@pytest.mark.concurrency
+@pytest.mark.django_db(transaction=True)
+class TestRaces:
+    def test_of_many_who_claim_the_same_exactly_one_wins(self) -> None:
+        people = [person(f"p{n}") for n in range(6)]
+        ids = [_opened(1), _opened(2)]
+
+        def claims(at: int):
+            # Half ask in the other order: ids are locked in one order whoever asks.
+            asked = ids if at % 2 else ids[::-1]
+            return lambda: claim_exceptions(exception_ids=asked, user=people[at], actor=CLERK, now=NOW)
+
+        results = race(*[claims(at) for at in range(6)])
+        for number, trade_id in zip(ids, (1, 2), strict=True):
+            answers = sorted(result[number] for result in results)
+            assert answers == ["CLAIMED"] + ["TAKEN"] * 5
+            winner = next(at for at, result in enumerate(results) if result[number] == "CLAIMED")
+            assert ExceptionItem.objects.get(id=number).owner == people[winner]
+            assert len(events_of(trade_id, "exception.claimed")) == 1
+
+    def test_people_who_take_the_next_get_different_ones(self) -> None:
+        people = [person(f"p{n}") for n in range(6)]
+        ids = {_opened(n) for n in range(1, 6)}
+        taken = race(*[lambda p=p: take_next(user=p, actor=CLERK, now=NOW) for p in people])
+        assert sorted(each for each in taken if each is not None) == sorted(ids)
+        assert taken.count(None) == 1
+
+    def test_opening_and_claiming_crosswise_never_deadlock(self) -> None:
+        user = person("ann")
+        second, first = _opened(2), _opened(1)  # ids run against the trades' order
+        items = [NewException(n, "FINDING", ["X"], "again") for n in (1, 2)]
+        for _ in range(10):
+            results = race(
+                lambda: open_exceptions(items=items, at=LATER, actor=CHECKS),
+                lambda: claim_exceptions(exception_ids=[first, second], user=user, actor=CLERK, now=NOW),
+                lambda: release_exceptions(exception_ids=[first, second], user=user, actor=CLERK, now=NOW),
+                lambda: open_exceptions(items=items[::-1], at=LATER, actor=CHECKS),
+            )
+            assert [each for each in results if isinstance(each, Exception)] == []
+        assert ExceptionItem.objects.count() == 2
+
+    def test_opening_the_same_twice_at_once_makes_one(self) -> None:
+        items = [NewException(n, "FINDING", ["X"], "once") for n in range(1, 4)]
+        results = race(*[lambda: open_exceptions(items=items, at=NOW, actor=CHECKS)] * 4)
+        assert results == [None] * 4
+        assert ExceptionItem.objects.count() == 3
+        assert [len(events_of(n, "exception.opened")) for n in range(1, 4)] == [1, 1, 1]
