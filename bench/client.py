@@ -1,0 +1,127 @@
+"""A lean HTTP client: raw keep-alive sockets, so that measuring does not eat the machine it measures."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+TIMEOUT_SECONDS = 120
+_READ = 262_144
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as it came: status, raw head, body."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+    def header(self, name: str) -> list[str]:
+        """Return every value of a header."""
+        lines = self.head.decode("latin-1").split("\r\n")[1:]
+        return [
+            value.strip()
+            for key, _, value in (line.partition(":") for line in lines)
+            if key.lower() == name.lower()
+        ]
+
+
+def request(method: str, path: str, *, body: bytes = b"", **headers: str) -> bytes:
+    """Return the bytes of a request; `content_type` stands for Content-Type."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    if body or method != "GET":
+        lines.append(f"Content-Length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+class Connection:
+    """One keep-alive connection. Answers need a Content-Length."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+
+    def ask(self, data: bytes) -> Reply:
+        """Send a request and wait for its answer."""
+        self.socket.sendall(data)
+        while (reply := self.receive()) is None:
+            pass
+        return reply
+
+    def receive(self) -> Reply | None:
+        """Read what is there; return the answer once it is complete."""
+        data = self.socket.recv(_READ)
+        if not data:
+            raise ConnectionError("the server closed the connection")
+        self._buffer += data
+        head, found, rest = self._buffer.partition(b"\r\n\r\n")
+        if not found:
+            return None
+        length = _content_length(head)
+        if len(rest) < length:
+            return None
+        self._buffer = rest[length:]
+        return Reply(int(head[9:12]), head, rest[:length])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.socket.close()
+
+
+def _content_length(head: bytes) -> int:
+    at = head.lower().find(b"\r\ncontent-length:")
+    if at < 0:
+        if head[9:12] in {b"204", b"304"}:
+            return 0
+        raise ConnectionError(f"an answer without Content-Length: {head!r}")
+    return int(head[at + 17 :].split(b"\r\n", 1)[0])
+
+
+class Crowd:
+    """Many keep-alive clients in one thread, each with one request under way."""
+
+    def __init__(self, port: int, clients: int) -> None:
+        self.connections = [Connection(port) for _ in range(clients)]
+
+    def send_all(self, requests: Iterable[bytes], *, expect: int) -> tuple[int, float]:
+        """Send every request, one after the other on each connection; return how many and the seconds.
+
+        Raises AssertionError at the first answer with another status than `expect`.
+        """
+        waiting = iter(requests)
+        answered, started = 0, time.perf_counter()
+        with selectors.DefaultSelector() as selector:
+            for connection in self.connections:
+                if (data := next(waiting, None)) is not None:
+                    connection.socket.sendall(data)
+                    selector.register(connection.socket, selectors.EVENT_READ, connection)
+            while selector.get_map():
+                for connection in _ready(selector):
+                    reply = connection.receive()
+                    if reply is None:
+                        continue
+                    assert reply.status == expect, f"{reply.status}: {reply.body[:500]!r}"
+                    answered += 1
+                    if (data := next(waiting, None)) is None:
+                        selector.unregister(connection.socket)
+                    else:
+                        connection.socket.sendall(data)
+        return answered, time.perf_counter() - started
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self.connections:
+            connection.close()
+
+
+def _ready(selector: selectors.BaseSelector) -> Iterator[Connection]:
+    events = selector.select(TIMEOUT_SECONDS)
+    assert events, f"no answer within {TIMEOUT_SECONDS} s"
+    for key, _ in events:
+        yield key.data

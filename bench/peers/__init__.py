@@ -1,0 +1,1 @@
+"""What the product is compared to, where that is more than a statement."""
