@@ -14,7 +14,6 @@ from functools import cache
 from core.money import currency_codes, minor_unit_sql
 from risk.checks import CHECKS
 from risk.checks.base import Check
-from trades.lifecycle import State
 from trades.products import PRODUCTS
 from trades.products._legs import legs_sql
 
@@ -22,25 +21,27 @@ CLOSE_MAX_AGE_DAYS = 10
 _CURRENCIES = "'{" + ",".join(currency_codes()) + "}'::text[]"
 
 _BATCH = """
-WITH todo AS MATERIALIZED (
-    SELECT trade_id, version, checked_version FROM trades_state
-    WHERE trade_id = ANY(%(ids)s::bigint[]) AND state + 0 = {captured} ORDER BY trade_id FOR UPDATE
-), batch AS MATERIALIZED (
-    SELECT v.*, t.checked_version,
-           p.code AS party_code, p.restricted, p.country AS party_country,
-           k.code AS book_code, k.desk, k.entity_id,
-           i.market, i.multiplier, i.currency AS instrument_currency, i.price_tolerance,
-           c.price AS close, c.date AS close_date, c.currency AS close_currency
-    FROM todo t
-    JOIN trades_version v ON v.trade_id = t.trade_id AND v.version = t.version
-    LEFT JOIN refdata_party p ON p.id = v.counterparty_id
-    LEFT JOIN refdata_book k ON k.id = v.book_id
-    LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
-    LEFT JOIN LATERAL (
-        SELECT price, date, currency FROM refdata_close_price c
-        WHERE c.instrument_id = v.instrument_id AND c.date BETWEEN v.trade_date - {close_age} AND v.trade_date
-        ORDER BY c.date DESC LIMIT 1
-    ) c ON true
+WITH batch AS MATERIALIZED (
+    SELECT b.*, {mask} AS broken
+    FROM (
+        SELECT v.*, w.checked_version,
+               p.code AS party_code, p.restricted, p.country AS party_country,
+               k.code AS book_code, k.desk, k.entity_id,
+               i.market, i.multiplier, i.currency AS instrument_currency, i.price_tolerance,
+               c.price AS close, c.date AS close_date, c.currency AS close_currency
+        FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(befores)s::int[])
+            AS w(trade_id, version, checked_version)
+        JOIN trades_version v ON v.trade_id = w.trade_id AND v.version = w.version
+        LEFT JOIN refdata_party p ON p.id = v.counterparty_id
+        LEFT JOIN refdata_book k ON k.id = v.book_id
+        LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+        LEFT JOIN LATERAL (
+            SELECT price, date, currency FROM refdata_close_price c
+            WHERE c.instrument_id = v.instrument_id
+              AND c.date BETWEEN v.trade_date - {close_age} AND v.trade_date
+            ORDER BY c.date DESC LIMIT 1
+        ) c ON true
+    ) b
 ), legs AS MATERIALIZED (
     {legs}
 ), coverage AS MATERIALIZED (
@@ -61,21 +62,19 @@ WITH todo AS MATERIALIZED (
     ) s
 )"""
 
-_STATEMENT = """{batch}, flagged AS MATERIALIZED (
-    SELECT b.*, {mask} AS broken FROM batch b
-), failing AS MATERIALIZED (
-    SELECT * FROM flagged WHERE broken <> 0
+_STATEMENT = """{batch}, failing AS MATERIALIZED (
+    SELECT * FROM batch WHERE broken <> 0
 ), finding (trade_id, code, subject, expected, actual) AS (
     {findings}
 )
-SELECT b.trade_id, b.version, b.checked_version, b.settlement_date, b.base_amount, {dimensions}, f.findings
-FROM batch b
-LEFT JOIN (
-    SELECT trade_id, json_agg(json_build_array(code, subject, expected, actual)) AS findings
-    FROM finding GROUP BY trade_id
-) f USING (trade_id)
-ORDER BY b.trade_id
+SELECT trade_id, code, subject, expected, actual, NULL::int, NULL::text[], NULL::numeric, NULL::numeric FROM finding
+{uses}
 """
+_USE = """UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, {group}, ARRAY[{places}]::text[], sum({size}), max({size})
+FROM batch b
+WHERE b.checked_version IS NULL AND {size} IS NOT NULL AND {placed}
+GROUP BY {places}"""
 
 # What a limit can be kept by, and where the batch has it.
 DIMENSIONS = {
@@ -92,12 +91,17 @@ DIMENSIONS = {
 }
 
 
-@cache
-def composed_statement() -> str:
-    """Return the statement that checks the trades `%(ids)s`; its other parameters are `parameters()`.
+Group = tuple[tuple[str, ...], str]  # the dimensions a limit is kept by, and the SQL of its measure's size
 
-    Its rows, in the order of capture: trade_id, version, checked_version, settlement_date, base_amount, one
-    column for each of DIMENSIONS, and the findings as JSON [[code, subject, expected, actual], …] or null.
+
+@cache
+def composed_statement(groups: tuple[Group, ...]) -> str:
+    """Return the statement that checks trades: `%(ids)s`, their `%(versions)s`, and the versions checked before,
+    `%(befores)s`; its other parameters are `parameters()`.
+
+    Its rows are of two kinds. A finding: trade_id, code, subject, expected, actual. A use of limits by trades
+    never checked before: in columns 6 to 9 the position in `groups`, the place (one text for each dimension),
+    and the sum and the greatest of the sizes there.
     """
     flagged = [check for check in CHECKS.values() if check.condition]
     mask = " | ".join(
@@ -114,16 +118,19 @@ def composed_statement() -> str:
         for check in CHECKS.values()
         if check.rows
     ]
-    return _STATEMENT.format(
-        batch=_BATCH.format(
-            captured=State.CAPTURED.value,
-            close_age=CLOSE_MAX_AGE_DAYS,
-            legs=legs_sql("batch"),
-        ),
+    batch = _BATCH.format(
+        close_age=CLOSE_MAX_AGE_DAYS,
+        legs=legs_sql("batch"),
         mask=mask,
-        findings="\n    UNION ALL ".join(findings),
-        dimensions=", ".join(f"b.{column}" for column in DIMENSIONS.values()),
     )
+    uses = "\n".join(_use(number, *group) for number, group in enumerate(groups))
+    return _STATEMENT.format(batch=batch, findings="\n    UNION ALL ".join(findings), uses=uses)
+
+
+def _use(number: int, dimensions: tuple[str, ...], size: str) -> str:
+    places = [f"b.{DIMENSIONS[dimension]}" for dimension in dimensions]
+    placed = " AND ".join(f"{place} IS NOT NULL" for place in places)
+    return _USE.format(group=number, places=", ".join(places), size=size, placed=placed)
 
 
 @cache

@@ -7,13 +7,21 @@ NOT_BUSINESS_DAY = Check(
     title="Settlement on a closed day",
     severity="BLOCK",
     precedence=41,
-    condition=(
-        "extract(isodow FROM b.settlement_date) > 5 OR EXISTS (SELECT 1 FROM refdata_holiday h"
-        " WHERE h.date = b.settlement_date AND h.calendar IN (b.currency, b.contra_currency, b.market, 'FIRM'))"
-    ),
-    subject="'settlement_date'",
-    expected="'a business day'",
-    actual="b.settlement_date",
+    rows="""
+        SELECT b.trade_id, 'settlement_date' AS subject, 'a business day' AS expected,
+               b.settlement_date AS actual
+        FROM (
+            SELECT d.* FROM (
+                SELECT DISTINCT settlement_date, currency, contra_currency, market FROM batch
+            ) d
+            WHERE extract(isodow FROM d.settlement_date) > 5 OR EXISTS (
+                SELECT 1 FROM refdata_holiday h WHERE h.date = d.settlement_date
+                AND h.calendar IN (d.currency, d.contra_currency, d.market, 'FIRM'))
+        ) closed
+        JOIN batch b ON b.settlement_date = closed.settlement_date AND b.currency = closed.currency
+            AND b.contra_currency IS NOT DISTINCT FROM closed.contra_currency
+            AND b.market IS NOT DISTINCT FROM closed.market
+    """,
     message="The settlement date {actual} is not a business day.",
     fix="Correct the settlement date to the next business day.",
     example="A settlement date on a Saturday, or on a TARGET holiday for euro.",

@@ -2,4 +2,6 @@
 
 from risk.measures.base import Measure
 
-GROSS_EXPOSURE = Measure(code="GROSS_EXPOSURE", title="Gross settlement exposure", accumulates=True, size=abs)
+GROSS_EXPOSURE = Measure(
+    code="GROSS_EXPOSURE", title="Gross settlement exposure", accumulates=True, size="b.base_amount"
+)

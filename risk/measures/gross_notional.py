@@ -2,4 +2,6 @@
 
 from risk.measures.base import Measure
 
-GROSS_NOTIONAL = Measure(code="GROSS_NOTIONAL", title="Gross notional", accumulates=True, size=abs)
+GROSS_NOTIONAL = Measure(
+    code="GROSS_NOTIONAL", title="Gross notional", accumulates=True, size="b.base_amount"
+)

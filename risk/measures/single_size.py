@@ -2,4 +2,6 @@
 
 from risk.measures.base import Measure
 
-SINGLE_SIZE = Measure(code="SINGLE_SIZE", title="Size of a single trade", accumulates=False, size=abs)
+SINGLE_SIZE = Measure(
+    code="SINGLE_SIZE", title="Size of a single trade", accumulates=False, size="b.base_amount"
+)

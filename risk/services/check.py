@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from datetime import time as clock_time
 from decimal import Decimal
@@ -27,9 +27,14 @@ from risk.checks._composition import composed_statement, parameters
 from risk.services.limits import (
     BREACH,
     Decision,
-    Exposure,
-    counted_exposures,
+    LimitTerms,
+    Member,
+    Use,
+    add_up,
+    all_below_marks,
     decide,
+    exposures_of,
+    groups_of,
     limits_in_force,
     lock_figures,
     members_of,
@@ -47,19 +52,22 @@ NOON = clock_time(12)
 
 
 @dataclass(slots=True)
-class _Checked:
-    """One trade of the batch with what was found of it."""
+class _Batch:
+    """The captured trades of a claim, locked, and what was found of them."""
 
-    trade_id: int
-    version: int
-    checked_version: int | None
-    settlement_date: date
-    exposure: Exposure
-    findings: list[NewFinding] = field(default_factory=list)
+    versions: dict[int, int]  # by trade id, in the order of capture
+    checked_before: dict[int, int]  # the version checked before, of those that were
+    limits: list[LimitTerms]
+    findings: dict[int, list[NewFinding]] = field(default_factory=dict)
+    uses: list[Use] = field(default_factory=list)
 
-    @property
-    def held(self) -> bool:
-        return bool(self.findings) and any(finding.severity == "BLOCK" for finding in self.findings)
+    def held(self) -> list[int]:
+        """Return the trades that a blocking finding holds."""
+        return [
+            trade_id
+            for trade_id, findings in self.findings.items()
+            if any(finding.severity == "BLOCK" for finding in findings)
+        ]
 
 
 def check_captured(*, now: datetime, limit: int = BATCH) -> int:
@@ -85,116 +93,118 @@ def check_captured(*, now: datetime, limit: int = BATCH) -> int:
 
 def preview(trade_ids: Sequence[int], at: datetime) -> list[dict[str, Any]]:
     """Return what the checks and limits would find of trades, changing nothing (for dry runs)."""
-    checked, _ = _find(trade_ids, at)
+    batch = _run_checks(trade_ids, business_date(at))
+    _apply_limits(batch)
     return [
-        {
-            "code": finding.code,
-            "severity": finding.severity,
-            "subject": finding.subject,
-            "message": finding.message,
-            "expected": finding.expected,
-            "actual": finding.actual,
-            "version": finding.version,
-            "found_at": at,
-            "closed_at": None,
-            "closing": "",
-        }
-        for each in checked
-        for finding in each.findings
+        {**asdict(finding), "found_at": at, "closed_at": None, "closing": ""}
+        for findings in batch.findings.values()
+        for finding in findings
     ]
 
 
 def _check_and_move(claimed: work.Claim, now: datetime) -> None:
-    checked, recount = _find(claimed.subject_ids, now, claimed=claimed)
-    move_figures(*recount)
-    again = [each.trade_id for each in checked if each.checked_version is not None]
-    if again:
-        clear_findings(trade_ids=again, closing="CLEARED", at=now)
-    add_findings(findings=[finding for each in checked for finding in each.findings], at=now)
-    passed = [each for each in checked if not each.held]
-    held = [each for each in checked if each.held]
+    batch = _run_checks(claimed.subject_ids, business_date(now))
+    work.wait_for_earlier(TASK, claimed)
+    move_figures(*_apply_limits(batch))
+    clear_findings(trade_ids=list(batch.checked_before), closing="CLEARED", at=now)
+    add_findings(findings=[each for found in batch.findings.values() for each in found], at=now)
+    held = batch.held()
+    passed = list(batch.versions.keys() - set(held))
     for group, target in ((passed, State.VALIDATED), (held, State.EXCEPTION)):
         move_trades(
-            trade_ids=[each.trade_id for each in group],
-            source=State.CAPTURED,
-            target=target,
-            at=now,
-            actor=ACTOR,
-            locked=True,
+            trade_ids=sorted(group), source=State.CAPTURED, target=target, at=now, actor=ACTOR, locked=True
         )
-    if again:
-        passed_again = [each.trade_id for each in passed if each.checked_version is not None]
-        close_exceptions(trade_ids=passed_again, resolution="checks pass", closed_by=ACTOR, at=now)
-    open_exceptions(items=[_exception(each) for each in held], at=now, actor=ACTOR)
-
-
-def _find(
-    trade_ids: Sequence[int], now: datetime, *, claimed: work.Claim | None = None
-) -> tuple[list[_Checked], tuple[dict[Any, int], dict[Any, Decimal]]]:
-    """Run all checks and limits over trades; return them, and how the limits' figures must move."""
-    today = business_date(now)
-    checked = _run_checks(trade_ids, today)
-    limits = limits_in_force(on=today)
-    exposures = [each.exposure for each in checked]
-    superseded = counted_exposures(
-        [each.trade_id for each in checked if each.checked_version not in {None, each.version}]
+    close_exceptions(
+        trade_ids=sorted(batch.checked_before.keys() - set(held)),
+        resolution="checks pass",
+        closed_by=ACTOR.name,
+        at=now,
     )
-    if claimed is not None:
-        work.wait_for_earlier(TASK, claimed)
-    row_ids, used = lock_figures(members_of(limits, [*exposures, *superseded]))
+    open_exceptions(items=_exceptions(batch, held), at=now, actor=ACTOR)
+
+
+_LOCK = """
+SELECT trade_id, version, checked_version FROM trades_state
+WHERE trade_id = ANY(%s) AND state + 0 = %s  -- the sum keeps the backlog's index out of it
+ORDER BY trade_id FOR UPDATE
+"""
+
+
+def _run_checks(trade_ids: Sequence[int], today: date) -> _Batch:
+    """Lock the trades that are still captured and run every check over them."""
+    rows = sql.rows(_LOCK, [list(trade_ids), State.CAPTURED.value])
+    batch = _Batch(
+        versions={trade_id: version for trade_id, version, _ in rows},
+        checked_before={trade_id: before for trade_id, _, before in rows if before is not None},
+        limits=limits_in_force(on=today),
+    )
+    groups = groups_of(batch.limits)
+    bound = {
+        "ids": [trade_id for trade_id, _, _ in rows],
+        "versions": [version for _, version, _ in rows],
+        "befores": [before for _, _, before in rows],
+        "today": today,
+        **parameters(),
+    }
+    for trade_id, *found, group, place, total, greatest in sql.rows(composed_statement(groups), bound):
+        if trade_id is None:
+            batch.uses.append(Use(groups[group], tuple(place), total, greatest))
+        else:
+            _add_finding(batch, trade_id, *found)
+    return batch
+
+
+def _add_finding(
+    batch: _Batch, trade_id: int, code: str, subject: str, expected: str | None, actual: str | None
+) -> None:
+    check = CHECKS[code]
+    if check.confirm is not None and not check.confirm(actual or ""):
+        return
+    words = {"subject": subject, "expected": expected or "", "actual": actual or ""}
+    finding = NewFinding(
+        trade_id=trade_id,
+        version=batch.versions[trade_id],
+        code=code,
+        severity=check.severity,
+        message=check.message.format(**words),
+        **words,
+    )
+    findings = batch.findings.setdefault(trade_id, [])
+    findings.append(finding)
+    findings.sort(key=lambda each: CHECKS[each.code].precedence)
+
+
+def _apply_limits(batch: _Batch) -> tuple[dict[Member, int], dict[Member, Decimal]]:
+    """Add what the limits find to the batch; return the locked figures' rows and how they must move."""
+    limits = batch.limits
+    superseded = exposures_of(
+        [trade_id for trade_id, before in batch.checked_before.items() if before != batch.versions[trade_id]],
+        limits,
+        version="checked_version",
+    )
+    again = exposures_of(list(batch.checked_before), limits, version="version")
+    added = add_up(limits, batch.uses)
+    row_ids, used = lock_figures({*added, *members_of(limits, [*superseded, *again])})
     freed = decide(limits, superseded, {}).deltas
     for member, size in freed.items():
         used[member] -= size
-    decision = decide(limits, exposures, used)
+    if again or not all_below_marks(limits, batch.uses, used):
+        decision = decide(limits, exposures_of(list(batch.versions), limits, version="version"), used)
+    else:
+        decision = Decision(deltas=added)
     for member, size in freed.items():
         decision.deltas[member] = decision.deltas.get(member, ZERO) - size
-    _add_excesses(checked, decision)
-    return checked, (row_ids, decision.deltas)
+    _add_excesses(batch, decision)
+    _withdraw_overridden(batch)
+    return row_ids, decision.deltas
 
 
-def _run_checks(trade_ids: Sequence[int], today: date) -> list[_Checked]:
-    rows = sql.rows(composed_statement(), {"ids": list(trade_ids), "today": today, **parameters()})
-    checked = []
-    for trade_id, version, checked_version, settles, base_amount, *places, findings in rows:
-        exposure = Exposure(trade_id, base_amount, places, counted=checked_version == version)
-        each = _Checked(trade_id, version, checked_version, settles, exposure)
-        if findings:
-            each.findings = _findings(each, findings)
-        checked.append(each)
-    _withdraw_overridden(checked)
-    return checked
-
-
-def _findings(each: _Checked, found: list[list[str]]) -> list[NewFinding]:
-    findings = []
-    for code, subject, expected, actual in found:
-        check = CHECKS[code]
-        if check.confirm is not None and not check.confirm(actual):
-            continue
-        words = {"subject": subject, "expected": expected or "", "actual": actual or ""}
-        findings.append(
-            NewFinding(
-                trade_id=each.trade_id,
-                version=each.version,
-                code=code,
-                severity=check.severity,
-                message=check.message.format(**words),
-                **words,
-            )
-        )
-    findings.sort(key=lambda finding: CHECKS[finding.code].precedence)
-    return findings
-
-
-def _add_excesses(checked: list[_Checked], decision: Decision) -> None:
-    by_id = {each.trade_id: each for each in checked}
-    found = []
+def _add_excesses(batch: _Batch, decision: Decision) -> None:
     for excess in decision.excesses:
-        each = by_id[excess.trade_id]
         verb = "exceeds" if excess.code == BREACH else "passes the warning mark of"
         finding = NewFinding(
-            trade_id=each.trade_id,
-            version=each.version,
+            trade_id=excess.trade_id,
+            version=batch.versions[excess.trade_id],
             code=excess.code,
             severity="BLOCK" if excess.code == BREACH else "WARN",
             subject=f"{excess.limit} {excess.key}",
@@ -202,15 +212,12 @@ def _add_excesses(checked: list[_Checked], decision: Decision) -> None:
             expected=f"at most {excess.bound:,.2f}",
             actual=f"{excess.used:,.2f}",
         )
-        each.findings.append(finding)
-        found.append(each)
-    if found:
-        _withdraw_overridden(found)
+        batch.findings.setdefault(excess.trade_id, []).append(finding)
 
 
-def _withdraw_overridden(checked: list[_Checked]) -> None:
+def _withdraw_overridden(batch: _Batch) -> None:
     """Drop the findings that two people accepted for exactly this version."""
-    again = [each.trade_id for each in checked if each.checked_version is not None and each.findings]
+    again = [trade_id for trade_id in batch.checked_before if trade_id in batch.findings]
     if not again:
         return
     accepted = set(
@@ -218,24 +225,38 @@ def _withdraw_overridden(checked: list[_Checked]) -> None:
             "SELECT trade_id, version, code, subject FROM trades_override WHERE trade_id = ANY(%s)", [again]
         )
     )
-    for each in checked:
-        each.findings = [
-            finding
-            for finding in each.findings
-            if (finding.trade_id, finding.version, finding.code, finding.subject) not in accepted
+    for trade_id in again:
+        batch.findings[trade_id] = [
+            each
+            for each in batch.findings[trade_id]
+            if (trade_id, each.version, each.code, each.subject) not in accepted
         ]
 
 
-def _exception(each: _Checked) -> NewException:
-    blocking = [finding for finding in each.findings if finding.severity == "BLOCK"]
-    return NewException(
-        trade_id=each.trade_id,
-        kind="FINDING",
-        codes=sorted({finding.code for finding in blocking}),
-        summary=" ".join(dict.fromkeys(finding.message for finding in blocking))[:500],
-        amount_at_risk=each.exposure.base_amount,
-        deadline=_deadline(each.settlement_date),
+def _exceptions(batch: _Batch, held: Sequence[int]) -> list[NewException]:
+    """Return the work items of held trades: why, the money at risk, and when they must be free to settle."""
+    if not held:
+        return []
+    facts = sql.rows(
+        "SELECT v.trade_id, v.base_amount, v.settlement_date"
+        " FROM unnest(%s::bigint[], %s::int[]) AS h(trade_id, version)"
+        " JOIN trades_version v ON v.trade_id = h.trade_id AND v.version = h.version",
+        [list(held), [batch.versions[trade_id] for trade_id in held]],
     )
+    items = []
+    for trade_id, base_amount, settlement_date in facts:
+        blocking = [each for each in batch.findings[trade_id] if each.severity == "BLOCK"]
+        items.append(
+            NewException(
+                trade_id=trade_id,
+                kind="FINDING",
+                codes=sorted({each.code for each in blocking}),
+                summary=" ".join(dict.fromkeys(each.message for each in blocking))[:500],
+                amount_at_risk=base_amount,
+                deadline=_deadline(settlement_date),
+            )
+        )
+    return items
 
 
 def _deadline(settlement_date: date) -> datetime:

@@ -1,7 +1,8 @@
-"""Limits: a pure decision in the order of capture, fed and flushed set-based.
+"""Limits: a decision in the order of capture over running figures, fed and flushed set-based.
 
 A captured trade is a promise made: its use counts from its first check on, held or not, until it settles or
-is cancelled. A breach holds the trade; it does not undo it.
+is cancelled. A breach holds the trade; it does not undo it. Uses are never negative, so a batch whose sums
+leave every member below its marks needs no look at single trades; else `decide()` takes them one by one.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Literal
 
 from core import sql
 from core.audit import Actor
+from core.clock import business_date
 from core.money import ZERO
-from risk.checks._composition import DIMENSIONS
+from risk.checks._composition import DIMENSIONS, Group
 from risk.measures import MEASURES
 
 Member = tuple[int, str]  # a limit's id and the key of one member of its scope
-_POSITIONS = {name: position for position, name in enumerate(DIMENSIONS)}
 BREACH, WARNING = "LIMIT_BREACH", "LIMIT_WARNING"
+_COLUMN = {name: position for position, name in enumerate(DIMENSIONS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +32,53 @@ class LimitTerms:
     id: int
     code: str
     measure: str
-    positions: tuple[int, ...]  # of its dimensions in a trade's place
+    dimensions: tuple[str, ...]
     members: tuple[str, ...]
     warn: Decimal | None
     hard: Decimal
 
-    def key_of(self, place: Sequence[Any]) -> str | None:
-        """Return the member of the scope that a trade falls on, or None when the limit does not concern it."""
-        if len(self.positions) == 1 and not self.members:  # the usual limit, on the hot path
-            value = place[self.positions[0]]
-            return str(value) if value else None
-        values = [place[position] for position in self.positions]
-        if not all(values):
+    @property
+    def group(self) -> Group:
+        """What its uses are summed by: limits of the same group share one summation."""
+        return self.dimensions, MEASURES[self.measure].size
+
+    @property
+    def accumulates(self) -> bool:
+        return MEASURES[self.measure].accumulates
+
+    @property
+    def first_mark(self) -> Decimal:
+        """The lowest figure above which there is something to say."""
+        return self.hard if self.warn is None else self.warn
+
+    def key_of(self, place: Sequence[str]) -> str | None:
+        """Return the member that a place (a text for each dimension) is, or None when outside of the scope."""
+        if self.members and tuple(place[: len(self.members)]) != self.members:
             return None
-        texts = tuple(map(str, values))
-        if self.members and texts[: len(self.members)] != self.members:
-            return None
-        return "|".join(texts)
+        return "|".join(place)
 
 
 @dataclass(slots=True)
 class Exposure:
-    """One trade as the limits see it. `counted`: its use is in the running figures already."""
+    """One trade as the limits see it: where it stands, and its size by each group of limits (null: unknown).
+
+    counted: its use is in the running figures already.
+    """
 
     trade_id: int
-    base_amount: Decimal | None
-    place: Sequence[Any]  # the trade's value for each of DIMENSIONS
+    places: Mapping[Group, tuple[str, ...] | None]
+    sizes: Mapping[Group, Decimal | None]
     counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What new trades of a batch use together in one place of one group of limits."""
+
+    group: Group
+    place: tuple[str, ...]
+    total: Decimal
+    greatest: Decimal
 
 
 @dataclass(slots=True)
@@ -82,9 +104,7 @@ class Decision:
 def limits_in_force(*, on: date) -> list[LimitTerms]:
     """Return the limits valid on a day."""
     return [
-        LimitTerms(
-            row[0], row[1], row[2], tuple(map(_POSITIONS.__getitem__, row[3])), tuple(row[4]), row[5], row[6]
-        )
+        LimitTerms(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5], row[6])
         for row in sql.rows(
             "SELECT id, code, measure, dimensions, members, warn, hard FROM risk_limit"
             " WHERE valid_from <= %s AND (valid_to IS NULL OR valid_to >= %s) ORDER BY id",
@@ -93,14 +113,51 @@ def limits_in_force(*, on: date) -> list[LimitTerms]:
     ]
 
 
+def groups_of(limits: Sequence[LimitTerms]) -> tuple[Group, ...]:
+    """Return the groups that limits are summed by, each once."""
+    return tuple(dict.fromkeys(limit.group for limit in limits))
+
+
+def add_up(limits: Sequence[LimitTerms], uses: Iterable[Use]) -> dict[Member, Decimal]:
+    """Return by how much summed uses move the figures of every member they touch."""
+    by_group: dict[Group, list[LimitTerms]] = {}
+    for limit in limits:
+        if limit.accumulates:
+            by_group.setdefault(limit.group, []).append(limit)
+    return {
+        (limit.id, key): use.total
+        for use in uses
+        for limit in by_group.get(use.group, ())
+        if (key := limit.key_of(use.place)) is not None
+    }
+
+
+def all_below_marks(
+    limits: Sequence[LimitTerms], uses: Iterable[Use], used: Mapping[Member, Decimal]
+) -> bool:
+    """Tell whether no order of the trades behind these uses could pass any mark."""
+    by_group: dict[Group, list[LimitTerms]] = {}
+    for limit in limits:
+        by_group.setdefault(limit.group, []).append(limit)
+    for use in uses:
+        for limit in by_group.get(use.group, ()):
+            key = limit.key_of(use.place)
+            if key is None:
+                continue
+            figure = used.get((limit.id, key), ZERO) + use.total if limit.accumulates else use.greatest
+            if figure > limit.first_mark:
+                return False
+    return True
+
+
 def members_of(limits: Sequence[LimitTerms], exposures: Iterable[Exposure]) -> set[Member]:
     """Return the members whose running figures a decision over these exposures needs."""
-    kept = [limit for limit in limits if MEASURES[limit.measure].accumulates]
+    kept = [limit for limit in limits if limit.accumulates]
     return {
         (limit.id, key)
         for exposure in exposures
         for limit in kept
-        if (key := limit.key_of(exposure.place)) is not None
+        if (place := exposure.places[limit.group]) is not None and (key := limit.key_of(place)) is not None
     }
 
 
@@ -112,30 +169,22 @@ def decide(
     `used` are the running figures before these trades. Pure: nothing is read or written.
     """
     decision = Decision()
-    measures = [
-        (limit, MEASURES[limit.measure].size, MEASURES[limit.measure].accumulates) for limit in limits
-    ]
     for exposure in exposures:
-        if exposure.base_amount is None:
-            continue
-        for limit, size_of, accumulates in measures:
-            key = limit.key_of(exposure.place)
-            if key is None:
+        for limit in limits:
+            size, place = exposure.sizes[limit.group], exposure.places[limit.group]
+            key = None if size is None or place is None else limit.key_of(place)
+            if size is None or key is None:
                 continue
-            figure = size = size_of(exposure.base_amount)
-            if accumulates:
+            figure = size
+            if limit.accumulates:
                 member = (limit.id, key)
-                moved = decision.deltas.get(member, ZERO)
                 if not exposure.counted:
-                    moved += size
-                    decision.deltas[member] = moved
-                figure = used.get(member, ZERO) + moved
-            if figure > limit.hard:
-                excess = Excess(exposure.trade_id, BREACH, limit.code, key, limit.hard, figure)
-                decision.excesses.append(excess)
-            elif limit.warn is not None and figure > limit.warn:
-                excess = Excess(exposure.trade_id, WARNING, limit.code, key, limit.warn, figure)
-                decision.excesses.append(excess)
+                    decision.deltas[member] = decision.deltas.get(member, ZERO) + size
+                figure = used.get(member, ZERO) + decision.deltas.get(member, ZERO)
+            for code, bound in ((BREACH, limit.hard), (WARNING, limit.warn)):
+                if bound is not None and figure > bound:
+                    decision.excesses.append(Excess(exposure.trade_id, code, limit.code, key, bound, figure))
+                    break
     return decision
 
 
@@ -184,38 +233,59 @@ def move_figures(row_ids: Mapping[Member, int], deltas: Mapping[Member, Decimal]
         )
 
 
-def release(exposures: Sequence[Exposure], *, on: date) -> None:
+def release(exposures: Sequence[Exposure], limits: Sequence[LimitTerms]) -> None:
     """Take the uses of trades out of the running figures, in the caller's transaction."""
-    limits = limits_in_force(on=on)
-    members = members_of(limits, exposures)
-    row_ids, _ = lock_figures(members)
     taken = decide(limits, exposures, {}).deltas
+    row_ids, _ = lock_figures(set(taken))
     move_figures(row_ids, {member: -size for member, size in taken.items()})
 
 
 def release_arrived(trade_ids: Sequence[int], at: datetime, actor: Actor) -> None:
     """Release what trades use when they are settled or cancelled (an effect of the lifecycle)."""
-    release(counted_exposures(trade_ids), on=at.date())
+    limits = limits_in_force(on=business_date(at))
+    release(exposures_of(trade_ids, limits, version="checked_version"), limits)
 
 
-_COUNTED = f"""
-SELECT b.trade_id, b.base_amount, {", ".join(f"b.{column}" for column in DIMENSIONS.values())}
+_EXPOSURES = """
+SELECT b.trade_id, b.version = b.checked_version, {columns}
 FROM (
-    SELECT v.*, p.code AS party_code, p.country AS party_country, k.code AS book_code, k.desk, k.entity_id
+    SELECT v.*, s.checked_version, p.code AS party_code, p.country AS party_country,
+           k.code AS book_code, k.desk, k.entity_id
     FROM trades_state s
-    JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.checked_version
+    JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.{version}
     LEFT JOIN refdata_party p ON p.id = v.counterparty_id
     LEFT JOIN refdata_book k ON k.id = v.book_id
-    WHERE s.trade_id = ANY(%s) AND s.checked_version IS NOT NULL
+    WHERE s.trade_id = ANY(%s)
 ) b
+ORDER BY b.trade_id
 """
 
 
-def counted_exposures(trade_ids: Sequence[int]) -> list[Exposure]:
-    """Return the exposures of trades as the running figures carry them: by the version last checked."""
-    if not trade_ids:
+def exposures_of(
+    trade_ids: Sequence[int], limits: Sequence[LimitTerms], *, version: Literal["version", "checked_version"]
+) -> list[Exposure]:
+    """Return trades as the limits see them, in the order of capture: by the current version, or by the one
+    last checked, whose use the running figures carry (trades never checked are left out then)."""
+    groups = groups_of(limits)
+    if not trade_ids or not groups:
         return []
-    return [
-        Exposure(trade_id, base_amount, place)
-        for trade_id, base_amount, *place in sql.rows(_COUNTED, [list(trade_ids)])
-    ]
+    current = version == "version"
+    columns = ", ".join(
+        [f"b.{column}::text" for column in DIMENSIONS.values()] + [f"({size})" for _, size in groups]
+    )
+    exposures = []
+    statement = _EXPOSURES.format(columns=columns, version=version)
+    for trade_id, counted, *values in sql.rows(statement, [list(trade_ids)]):
+        texts, sizes = values[: len(DIMENSIONS)], values[len(DIMENSIONS) :]
+        places = {group: _place(texts, group) for group in groups}
+        exposures.append(
+            Exposure(
+                trade_id, places, dict(zip(groups, sizes, strict=True)), counted=current and bool(counted)
+            )
+        )
+    return exposures
+
+
+def _place(texts: Sequence[str | None], group: Group) -> tuple[str, ...] | None:
+    place = [text for dimension in group[0] if (text := texts[_COLUMN[dimension]]) is not None]
+    return tuple(place) if len(place) == len(group[0]) else None

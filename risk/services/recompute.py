@@ -12,7 +12,7 @@ from core import sql
 from core.audit import Actor, record
 from core.clock import business_date
 from core.money import ZERO
-from risk.services.limits import counted_exposures, decide, limits_in_force
+from risk.services.limits import decide, exposures_of, limits_in_force
 from trades.lifecycle import LIVE_STATES
 
 CHUNK = 50_000
@@ -67,7 +67,8 @@ def _from_trades(now: datetime) -> dict[tuple[int, str], Decimal]:
         if not ids:
             return figures
         after = ids[-1]
-        for member, size in decide(limits, counted_exposures(ids), {}).deltas.items():
+        exposures = exposures_of(ids, limits, version="checked_version")
+        for member, size in decide(limits, exposures, {}).deltas.items():
             figures[member] = figures.get(member, ZERO) + size
 
 
