@@ -26,12 +26,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     """Point the settings at a private var folder; the servers start when tests are about to run."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         var = Path(tempfile.mkdtemp(prefix="middleoffice-test-"))
-        var.chmod(
-            0o755
-        )  # root's servers run unprivileged and must pass; their own folders are closed
+        var.chmod(0o755)  # root's servers run unprivileged and must pass; their own folders are closed
         early_config.stash[_var] = var
         os.environ["MIDDLEOFFICE_VAR"] = str(var)
-    return (yield)
+    try:
+        return (yield)
+    except BaseException:  # the settings did not load: no session will come to tidy up
+        _remove_var(early_config)
+        raise
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,6 +57,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers after the last fixture has let go of them."""
     if _servers in config.stash:
         config.stash[_servers].stop()
+    _remove_var(config)
+
+
+def _remove_var(config: pytest.Config) -> None:
     if _var in config.stash:
         shutil.rmtree(config.stash[_var], ignore_errors=True)
 
