@@ -60,7 +60,8 @@ class KindForm(forms.ModelForm):
         """Return a field as the loader sees it: another row by its code."""
         if not self.kind.fields[name].sql:
             return self.kind.fields[name].default
-        value = self.cleaned_data.get(name, getattr(self.instance, name))
+        given = self.cleaned_data
+        value = given[name] if name in given else getattr(self.instance, name)
         return value.code if isinstance(value, (Party, Instrument)) else value
 
 

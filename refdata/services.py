@@ -148,18 +148,20 @@ def _read(kind: Kind, number: int, raw: Any) -> Plan:
         return Plan(number, faults=[RowFault("", "A row is an object of fields.", "unreadable")])
     sent = kind.prepare(dict(raw))
     faults = [fault for name, value in sent.items() for fault in _form_faults(kind, name, value)]
+    known = {fault.field for fault in faults}
     given: dict[str, Any] = {}
     try:
         row = msgspec.convert(sent, kind.row_type, strict=False)
     except msgspec.ValidationError:
-        faults.extend(_type_faults(kind, sent, {fault.field for fault in faults}))
+        faults.extend(_type_faults(kind, sent, known))
     else:
         for name, each in kind.fields.items():
             value = getattr(row, name)
             if value is msgspec.UNSET:
                 continue
             given[name] = each.default if value is None else value
-            faults.extend(value_faults(name, each, given[name]))
+            if name not in known:
+                faults.extend(value_faults(name, each, given[name]))
     return Plan(number, given or sent, faults)
 
 

@@ -28,10 +28,10 @@ class Parties(Kind):
     }
     filters = {"code": "t.code = %s", "lei": "t.lei = %s", "role": "t.role = %s"}
     example = {
-        "code": "NORDHAVN",
-        "name": "Nordhavn Fondsmæglerselskab A/S",
-        "lei": "9695DEMO0000009999",
-        "bic": "NDHVDKKK",
+        "code": "SKAGENBU",
+        "name": "Skagenbugten Fondsmæglerselskab A/S",
+        "lei": "DEMO00EXAMPLE0000158",
+        "bic": "SKAGDK2X",
         "role": "COUNTERPARTY",
         "country": "DK",
         "restricted": False,

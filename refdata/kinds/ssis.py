@@ -34,7 +34,7 @@ class Ssis(Kind):
     }
     filters = {"party": "p.code = %s", "kind": "t.kind = %s", "key": "t.key = %s"}
     example = {
-        "party": "NORDHAVN",
+        "party": "SKAGENBU",
         "kind": "CASH",
         "key": "EUR",
         "account": "DE89370400440532013000",
