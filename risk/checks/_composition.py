@@ -20,6 +20,7 @@ from trades.products._legs import legs_sql
 CLOSE_MAX_AGE_DAYS = 10
 _CURRENCIES = "'{" + ",".join(currency_codes()) + "}'::text[]"
 
+# OFFSET 0 makes each look-up a look-up by key, however wrong PostgreSQL's picture of the tables is after a load.
 _BATCH = """
 WITH batch AS MATERIALIZED (
     SELECT b.*, {mask} AS broken
@@ -31,10 +32,12 @@ WITH batch AS MATERIALIZED (
                c.price AS close, c.date AS close_date, c.currency AS close_currency
         FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(befores)s::int[])
             AS w(trade_id, version, checked_version)
-        JOIN trades_version v ON v.trade_id = w.trade_id AND v.version = w.version
-        LEFT JOIN refdata_party p ON p.id = v.counterparty_id
-        LEFT JOIN refdata_book k ON k.id = v.book_id
-        LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+        CROSS JOIN LATERAL (
+            SELECT * FROM trades_version v WHERE v.trade_id = w.trade_id AND v.version = w.version OFFSET 0
+        ) v
+        LEFT JOIN LATERAL (SELECT * FROM refdata_party p WHERE p.id = v.counterparty_id OFFSET 0) p ON true
+        LEFT JOIN LATERAL (SELECT * FROM refdata_book k WHERE k.id = v.book_id OFFSET 0) k ON true
+        LEFT JOIN LATERAL (SELECT * FROM refdata_instrument i WHERE i.id = v.instrument_id OFFSET 0) i ON true
         LEFT JOIN LATERAL (
             SELECT price, date, currency FROM refdata_close_price c
             WHERE c.instrument_id = v.instrument_id

@@ -12,10 +12,15 @@ POSSIBLE_DUPLICATE = Check(
         SELECT b.trade_id, 'source_ref' AS subject, 'one deal' AS expected,
                min(o.source || ' ' || o.source_ref) AS actual
         FROM batch b
-        JOIN trades_version o ON o.trade_date = b.trade_date AND o.duplicate_key = b.duplicate_key
-            AND o.trade_id < b.trade_id AND o.quantity IS NOT DISTINCT FROM b.quantity
-            AND o.net_amount = b.net_amount AND o.counterparty_ref = b.counterparty_ref
-        JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version AND s.state <> {State.CANCELLED.value}
+        CROSS JOIN LATERAL (
+            SELECT * FROM trades_version o
+            WHERE o.trade_date = b.trade_date AND o.duplicate_key = b.duplicate_key AND o.trade_id < b.trade_id
+            OFFSET 0  -- look the key up, never join the whole table
+        ) o
+        JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
+            AND s.state <> {State.CANCELLED.value}
+        WHERE o.quantity IS NOT DISTINCT FROM b.quantity AND o.net_amount = b.net_amount
+            AND o.counterparty_ref = b.counterparty_ref
         GROUP BY b.trade_id
     """,
     message="The same deal was captured before as {actual}.",
