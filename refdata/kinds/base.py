@@ -17,7 +17,8 @@ from core.money import is_currency
 REQUIRED: Any = msgspec.NODEFAULT
 PARTIES, INSTRUMENTS = "parties", "instruments"
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Control characters but tab and line feed, and halves of characters that UTF-8 cannot hold.
+_UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _TEXT_LENGTH_MAX = 1_000
 
@@ -149,14 +150,21 @@ def value_faults(name: str, each: Field, value: Any) -> Iterator[RowFault]:
     if isinstance(value, str):
         if not value and each.default is REQUIRED:
             yield RowFault(name, "This must not be empty.", "missing")
-        if value != value.strip():
-            yield RowFault(name, "There are spaces around this.")
-        if _CONTROL.search(value) or len(value) > _TEXT_LENGTH_MAX:
-            yield RowFault(name, f"No control characters, at most {_TEXT_LENGTH_MAX} characters.")
+        yield from _text_faults(name, value)
+    elif isinstance(value, dict):
+        for text in (*value, *value.values()):
+            yield from _text_faults(name, text)
     elif isinstance(value, Decimal):
         whole, scale = each.digits
         if not value.is_finite() or value.adjusted() >= whole or value != round(value, scale):
             yield RowFault(name, f"At most {whole} digits before the point and {scale} after it.")
+
+
+def _text_faults(name: str, text: str) -> Iterator[RowFault]:
+    if text != text.strip():
+        yield RowFault(name, "There are spaces around this.")
+    if _UNFIT.search(text) or len(text) > _TEXT_LENGTH_MAX:
+        yield RowFault(name, f"No control characters, at most {_TEXT_LENGTH_MAX} characters.")
 
 
 def is_number(text: str) -> bool:

@@ -18,8 +18,14 @@ NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 ACTOR = Actor("user:tester")
 LEI = "5493001KJTIIGC8Y1R12"
 OTHER_LEI = "HWUPKR0MPOU8FGXBT394"
-
-Load = Callable[..., LoadReport]
+CASH_SSI = {
+    "party": "CP",
+    "kind": "CASH",
+    "key": "EUR",
+    "account": "DE89370400440532013000",
+    "agent_bic": "DEUTDEFF",
+    "valid_from": "2026-01-01",
+}
 
 
 def load(kind: str, *rows: Any, mode: Any = "partial") -> LoadReport:

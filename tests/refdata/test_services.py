@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from core.http.problem import Problem
 from core.models import Event
-from refdata.models import ClosePrice, Instrument, InstrumentIdentifier, Party, Ssi
-from refdata.services import KINDS, Unreadable
-from tests.refdata.conftest import LEI, NOW, OTHER_LEI, events, faults, load, outcomes
+from refdata.lists import list_rows
+from refdata.models import Party
+from refdata.services import KINDS, Unreadable, load_rows
+from tests.refdata.conftest import ACTOR, CASH_SSI, LEI, NOW, events, faults, load, outcomes
 
 pytestmark = pytest.mark.django_db
+
+# Whatever JSON can say, with texts that are likely to hurt.
+texts = st.text(max_size=12) | st.sampled_from(["", "\x00", "\ud800", " ", "NaN", "1e999", "2026-02-30"])
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.decimals() | texts
+anything = scalars | st.lists(scalars, max_size=3) | st.dictionaries(texts, scalars, max_size=3)
 
 
 class TestLoading:
@@ -136,9 +145,6 @@ class TestLoading:
         assert caught.value.status == 404
 
     def test_tells_of_every_row_as_it_becomes_known(self, party) -> None:
-        from refdata.services import load_rows
-        from tests.refdata.conftest import ACTOR
-
         known = []
         rows = [{"code": "CP", "name": "Counterparty"}, {"code": "X"}, {"code": "Y", "name": "Y"}]
 
@@ -147,232 +153,11 @@ class TestLoading:
         assert len(known) == 3
 
 
-class TestParties:
-    @pytest.mark.parametrize(
-        ("field", "value"),
-        [
-            ("lei", "5493001KJTIIGC8Y1R13"),
-            ("lei", LEI.lower()),
-            ("bic", "DEUTDE"),
-            ("role", "FRIEND"),
-            ("country", "XX"),
-            ("name", ""),
-            ("name", " spaced"),
-            ("name", "NUL \x00 inside"),
-        ],
-    )
-    def test_with_a_bad_field_are_refused(self, field: str, value: str) -> None:
-        report = load("parties", {"code": "CP", "name": "Counterparty", field: value})
-
-        assert [(number, name) for number, name, _ in faults(report)] == [(1, field)]
-        assert not Party.objects.exists()
-        assert not Event.objects.exists()
-
-    def test_cannot_take_another_party_s_lei(self, party) -> None:
-        report = load("parties", {"code": "NEW", "name": "New", "lei": LEI})
-
-        assert faults(report) == [(1, "lei", "taken")]
-        assert not Party.objects.filter(code="NEW").exists()
-
-    def test_cannot_share_an_lei_within_a_load(self) -> None:
-        report = load(
-            "parties",
-            {"code": "A", "name": "A", "lei": OTHER_LEI},
-            {"code": "B", "name": "B", "lei": OTHER_LEI},
-        )
-
-        assert faults(report) == [(2, "lei", "taken")]
-
-
-class TestInstruments:
-    def test_with_a_wrong_check_digit_are_refused(self) -> None:
-        report = load(
-            "instruments",
-            {"code": "US0378331006", "name": "Apple", "product_class": "EQUITY", "currency": "USD"},
-        )
-
-        assert faults(report) == [(1, "code", "invalid")]
-        assert report.results[0].faults[0].detail == "The check digit of this ISIN is wrong."
-        assert not Instrument.objects.exists()
-
-    def test_that_are_goods_are_known_by_their_sku(self) -> None:
-        load(
-            "instruments",
-            {"code": "85123A", "name": "Lantern", "product_class": "GOODS", "currency": "GBP"},
-        )
-
-        assert Instrument.objects.get().scheme == "SKU"
-
-    def test_gain_identifiers_and_lose_none(self, apple) -> None:
-        report = load(
-            "instruments",
-            {
-                "code": "US0378331005",
-                "name": "Apple Inc.",
-                "product_class": "EQUITY",
-                "currency": "USD",
-                "identifiers": {"2046251": "SEDOL"},
-            },
-        )
-
-        assert outcomes(report) == ["changed"]
-        assert set(InstrumentIdentifier.objects.values_list("scheme", "value")) == {
-            ("SEDOL", "2046251"),
-            ("CUSIP", "037833100"),
-        }
-        assert events()[-1][1]["after"] == {"identifiers": {"037833100": "CUSIP", "2046251": "SEDOL"}}
-
-    def test_read_identifiers_from_a_flat_cell(self) -> None:
-        load(
-            "instruments",
-            {
-                "code": "US0378331005",
-                "name": "Apple Inc.",
-                "product_class": "EQUITY",
-                "currency": "USD",
-                "identifiers": "SEDOL=2046251; CUSIP=037833100",
-            },
-        )
-
-        assert InstrumentIdentifier.objects.count() == 2
-
-    @pytest.mark.parametrize(
-        ("scheme", "value"),
-        [("SEDOL", "2046252"), ("CUSIP", "037833101"), ("FIGI", "BBG000B9XRY5"), ("", "X")],
-    )
-    def test_with_a_bad_identifier_are_refused(self, scheme: str, value: str) -> None:
-        report = load(
-            "instruments",
-            {
-                "code": "US0378331005",
-                "name": "Apple Inc.",
-                "product_class": "EQUITY",
-                "currency": "USD",
-                "identifiers": {value: scheme},
-            },
-        )
-
-        assert [name for _, name, _ in faults(report)] == [f"identifiers/{value}"]
-        assert not Instrument.objects.exists()
-
-    def test_cannot_take_another_s_identifier(self, apple) -> None:
-        report = load(
-            "instruments",
-            {
-                "code": "US5949181045",
-                "name": "Microsoft",
-                "product_class": "EQUITY",
-                "currency": "USD",
-                "identifiers": {"037833100": "CUSIP"},
-            },
-        )
-
-        assert faults(report) == [(1, "identifiers/037833100", "taken")]
-        assert Instrument.objects.count() == 1
-
-    @pytest.mark.parametrize(
-        ("field", "value"),
-        [
-            ("currency", "XXQ"),
-            ("product_class", "SHARE"),
-            ("price_basis", "HALF"),
-            ("multiplier", "0"),
-            ("multiplier", "1.2345678"),
-            ("settlement_cycle", -1),
-            ("market", "XNASDAQ"),
-            ("price_tolerance", "-0.1"),
-        ],
-    )
-    def test_with_a_bad_field_are_refused(self, field: str, value: object) -> None:
-        row = {"code": "US0378331005", "name": "A", "product_class": "EQUITY", "currency": "USD"}
-
-        report = load("instruments", row | {field: value})
-
-        assert [name for _, name, _ in faults(report)] == [field]
-        assert not Instrument.objects.exists()
-
-
-class TestSsis:
-    CASH = {
-        "party": "CP",
-        "kind": "CASH",
-        "key": "EUR",
-        "account": "DE89370400440532013000",
-        "agent_bic": "DEUTDEFF",
-        "valid_from": "2026-01-01",
-    }
-
-    def test_find_their_party_by_code_or_lei(self, party) -> None:
-        assert outcomes(load("ssis", self.CASH)) == ["created"]
-        assert outcomes(load("ssis", self.CASH | {"party": LEI})) == ["unchanged"]
-        assert Ssi.objects.get().party.code == "CP"
-
-    def test_of_an_unknown_party_are_refused(self, party) -> None:
-        report = load("ssis", self.CASH | {"party": "NOBODY"})
-
-        assert faults(report) == [(1, "party", "unknown")]
-        assert not Ssi.objects.exists()
-
-    @pytest.mark.parametrize(
-        ("change", "field"),
-        [
-            ({"kind": "CHEQUE"}, "kind"),
-            ({"key": "XNAS"}, "key"),
-            ({"account": "DE88370400440532013000"}, "account"),
-            ({"account": None}, "account"),
-            ({"agent_bic": "X"}, "agent_bic"),
-            ({"valid_to": "2025-12-31"}, "valid_to"),
-            ({"valid_from": "2026-02-30"}, "valid_from"),
-            ({"kind": "SECURITY", "key": "XNAS"}, "place_of_settlement"),
-            ({"kind": "GOODS", "key": "*"}, "delivery_address"),
-            ({"kind": "GOODS", "key": "EUR", "delivery_address": "1 High St"}, "key"),
-        ],
-    )
-    def test_with_a_bad_field_are_refused(self, party, change, field: str) -> None:
-        report = load("ssis", self.CASH | change)
-
-        assert [name for _, name, _ in faults(report)] == [field]
-        assert not Ssi.objects.exists()
-
-
-class TestPricesAndRates:
-    def test_are_kept_to_the_digit(self, apple) -> None:
-        load(
-            "close-prices",
-            {
-                "instrument": "037833100",
-                "date": "2026-11-20",
-                "price": "187.2512345678",
-                "currency": "USD",
-            },
-        )
-
-        stored = ClosePrice.objects.get()
-        assert (stored.instrument.code, stored.price) == ("US0378331005", Decimal("187.2512345678"))
-
-    @pytest.mark.parametrize("price", [1.5, "1.5e3", "1_000", " 1", "NaN", "", "0", "-1", "1.00000000001"])
-    def test_that_are_not_plain_positive_decimals_are_refused(self, apple, price: object) -> None:
-        report = load(
-            "close-prices",
-            {"instrument": "US0378331005", "date": "2026-11-20", "price": price, "currency": "USD"},
-        )
-
-        assert [name for _, name, _ in faults(report)] == ["price"]
-        assert not ClosePrice.objects.exists()
-
-    def test_of_the_base_currency_are_refused(self) -> None:
-        report = load("fx-rates", {"currency": "EUR", "date": "2026-11-20", "rate": "1"})
-
-        assert faults(report) == [(1, "currency", "invalid")]
-
-
 class TestEveryKind:
     @pytest.mark.parametrize("kind", list(KINDS))
     def test_lists_rows_that_load_again_unchanged(self, kind: str, party, apple) -> None:
-        from refdata.lists import list_rows
-
         load("books", {"code": "EQ-US", "desk": "EQ", "entity": "ENT"})
-        load("ssis", TestSsis.CASH)
+        load("ssis", CASH_SSI)
         load("holidays", {"calendar": "FIRM", "date": "2026-12-24"})
         load("fx-rates", {"currency": "USD", "date": "2026-11-20", "rate": "0.86"})
         load(
@@ -386,3 +171,33 @@ class TestEveryKind:
         assert rows
         assert set(outcomes(load(kind, *rows))) == {"unchanged"}
         assert events() == before
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(kind=st.sampled_from(list(KINDS)), data=st.data())
+    def test_answers_whatever_it_is_sent(self, party, apple, kind: str, data: st.DataObject) -> None:
+        good = KINDS[kind].example
+        bent = st.dictionaries(st.sampled_from([*good, "other"]), anything, max_size=3)
+
+        report = load(kind, good | data.draw(bent), good, data.draw(anything))
+
+        assert len(report.results) == 3
+
+
+class TestTwoLoadsAtOnce:
+    @pytest.mark.concurrency
+    @pytest.mark.django_db(transaction=True)
+    def test_store_each_row_once(self) -> None:
+        rows = [{"code": f"P{n}", "name": "n", "lei": None} for n in range(200)]
+
+        def one(_: int) -> list[str]:
+            try:
+                return outcomes(load("parties", *rows))
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(4) as pool:
+            results = list(pool.map(one, range(4)))
+
+        assert sorted(result[0] for result in results) == ["created"] + ["unchanged"] * 3
+        assert all(len(set(result)) == 1 for result in results)
+        assert (Party.objects.count(), Event.objects.count()) == (200, 200)
