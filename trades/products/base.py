@@ -26,6 +26,7 @@ Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset"
 
 MAX_DECIMALS = 10
 MAX_WHOLE_DIGITS = 15
+_BASE_QUANTUM = Decimal("0.0001")
 
 
 def decimal_fault(value: Decimal) -> str:
@@ -48,7 +49,11 @@ def date_fault(value: date) -> str:
 def require_decimals(*values: Decimal | None) -> None:
     """Raise ValueError for a decimal that cannot be stored exactly."""
     for value in values:
-        if value is not None and (fault := decimal_fault(value)):
+        if value is None or (
+            len(str(value)) <= MAX_DECIMALS and 0 <= value.adjusted() < MAX_WHOLE_DIGITS and value.is_finite()
+        ):
+            continue  # so short a number, one or more in size, cannot have too many digits on either side
+        if fault := decimal_fault(value):
             raise ValueError(fault)
 
 
@@ -250,7 +255,7 @@ def fee_total(fees: list[Fee], currency: str) -> Decimal:
 def base_amount(amount: Decimal, currency: str, context: Context) -> Decimal | None:
     """Return the size of an amount in base currency (4 decimals), or None without a rate."""
     rate = context.rates.get(currency)
-    return None if rate is None else round(abs(amount) * rate, 4)
+    return None if rate is None else (abs(amount) * rate).quantize(_BASE_QUANTUM)
 
 
 def duplicate_key(*economics: object) -> int:
