@@ -1,3 +1,28 @@
-from django.urls import URLPattern
+"""The addresses of the console."""
 
-urlpatterns: list[URLPattern] = []
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from ops.views import approvals, batches, blotter, exceptions, limits, search, session, today, trade
+
+urlpatterns = [
+    path("", today.today, name="today"),
+    path("log-in", session.LogIn.as_view(), name="login"),
+    path("log-out", LogoutView.as_view(), name="logout"),
+    path("preferences", session.prefer, name="prefer"),
+    path("search", search.search, name="search"),
+    path("trades", blotter.blotter, name="blotter"),
+    path("trades/count", blotter.blotter_count, name="blotter_count"),
+    path("trades/<str:ref>", trade.trade, name="trade"),
+    path("trades/<str:ref>/re-check", trade.trade_recheck, name="trade_recheck"),
+    path("exceptions", exceptions.exceptions, name="exceptions"),
+    path("exceptions/next", exceptions.take, name="exception_next"),
+    path("exceptions/<str:ref>", exceptions.exception, name="exception"),
+    path("exceptions/<str:ref>/<slug:action>", exceptions.act, name="exception_act"),
+    path("approvals", approvals.approvals, name="approvals"),
+    path("approvals/<str:ref>/<slug:decision>", approvals.decide, name="approval_decide"),
+    path("batches", batches.batches, name="batches"),
+    path("batches/seal", batches.seal, name="batch_seal"),
+    path("batches/<str:ref>", batches.batch, name="batch"),
+    path("limits", limits.limits, name="limits"),
+]

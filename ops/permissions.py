@@ -1,0 +1,97 @@
+"""Who may do what in the browser: the ONE table of rights and the roles that carry them.
+
+Roles are Django groups. A view names the right it needs; nothing else decides. Superusers get no right here
+beyond the administrator's: whoever runs the system does not therefore trade, repair or approve in it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from django.apps import apps as installed_apps
+from django.apps.registry import Apps
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class Right(Enum):
+    """One thing a person may do, in the words of the permission-denied page."""
+
+    READ_TRADES = "read trades"
+    READ_EXCEPTIONS = "read exceptions"
+    WORK_EXCEPTIONS = "claim, release and comment exceptions"
+    REPAIR = "repair and re-check trades"
+    REJECT = "reject trades"
+    PROPOSE_EXCESS = "request the approval of an excess"
+    READ_APPROVALS = "read approvals"
+    APPROVE_EXCESS = "approve or decline an excess"
+    READ_BATCHES = "read batches"
+    SEAL = "seal batches"
+    READ_LIMITS = "read limits"
+
+
+OPERATIONS = "operations"
+SUPERVISOR = "supervisor"
+RISK = "risk"
+BACK_OFFICE = "back office"
+AUDITOR = "auditor"
+ADMINISTRATOR = "administrator"
+FRONT_OFFICE = "front-office reader"
+
+ROLES = (OPERATIONS, SUPERVISOR, RISK, BACK_OFFICE, AUDITOR, ADMINISTRATOR, FRONT_OFFICE)
+
+_EVERYONE = frozenset(ROLES)
+_INSIDE = _EVERYONE - {FRONT_OFFICE}
+
+GRANTS: dict[Right, frozenset[str]] = {
+    Right.READ_TRADES: _EVERYONE,
+    Right.READ_EXCEPTIONS: _INSIDE,
+    Right.WORK_EXCEPTIONS: frozenset({OPERATIONS, SUPERVISOR, RISK}),
+    Right.REPAIR: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.REJECT: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.PROPOSE_EXCESS: frozenset({OPERATIONS, SUPERVISOR, RISK}),
+    Right.READ_APPROVALS: _INSIDE - {BACK_OFFICE},
+    Right.APPROVE_EXCESS: frozenset({SUPERVISOR, RISK}),
+    Right.READ_BATCHES: _INSIDE,
+    Right.SEAL: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},
+}
+
+_ROLES_OF_USER = "_console_roles"
+
+
+def ensure_roles(*, apps: Apps = installed_apps, **_: Any) -> None:
+    """Make the groups that do not exist yet. Runs after every migration, and may run at any time."""
+    try:
+        group = apps.get_model("auth", "Group")
+    except LookupError:  # migrated to a point before there were groups
+        return
+    group.objects.bulk_create([group(name=name) for name in ROLES], ignore_conflicts=True)
+
+
+def roles_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[str]:
+    """Return the roles of a user, read once per request."""
+    if not user.is_authenticated:
+        return frozenset()
+    found: frozenset[str] | None = getattr(user, _ROLES_OF_USER, None)
+    if found is None:
+        groups: Any = user
+        names = set(groups.groups.values_list("name", flat=True)) & _EVERYONE
+        found = frozenset(names | ({ADMINISTRATOR} if groups.is_superuser else set()))
+        setattr(user, _ROLES_OF_USER, found)
+    return found
+
+
+def may(user: AbstractBaseUser | AnonymousUser, right: Right) -> bool:
+    """Tell whether a user has a right."""
+    return not roles_of(user).isdisjoint(GRANTS[right])
+
+
+def rights_of(user: AbstractBaseUser | AnonymousUser) -> dict[str, bool]:
+    """Return every right by its lower-case name, for templates: `{% if rights.seal %}`."""
+    return {right.name.lower(): may(user, right) for right in Right}
+
+
+def holders(right: Right) -> list[str]:
+    """Return the roles that have a right, in the order of ROLES."""
+    return [role for role in ROLES if role in GRANTS[right]]

@@ -1,0 +1,45 @@
+"""What a person set for this browser, kept in cookies: theme, density, navigation, time zone of moments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "theme": ("system", "light", "dark"),
+    "density": ("compact", "cosy", "roomy"),
+    "nav": ("full", "icons"),
+    "zone": ("desk", "utc"),
+}
+_YEAR = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """The choices in force, each the first of its CHOICES unless set."""
+
+    theme: str = "system"
+    density: str = "compact"
+    nav: str = "full"
+    zone: str = "desk"
+
+    @property
+    def tzinfo(self) -> ZoneInfo:
+        """Return the zone in which moments are shown."""
+        return ZoneInfo("UTC" if self.zone == "utc" else settings.BUSINESS_TIME_ZONE)
+
+
+def preferences_of(request: HttpRequest) -> Preferences:
+    """Return the preferences in the request's cookies; what is not one of the choices is ignored."""
+    given = {name: request.COOKIES.get(name, "") for name in CHOICES}
+    return Preferences(**{name: value for name, value in given.items() if value in CHOICES[name]})
+
+
+def remember(response: HttpResponse, name: str, value: str) -> None:
+    """Keep one choice in the browser."""
+    response.set_cookie(
+        name, value, max_age=_YEAR, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+    )

@@ -1,0 +1,410 @@
+"""Reads that only the console needs: the cut-offs of the shell, what is stuck, batches as the desk sees them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from core import sql
+from refdata.calendars import FIRM, BusinessCalendar, calendars_for
+from risk.measures import MEASURES
+from settlement.cut_off import HORIZON, cut_off
+from settlement.models import CHANNEL_OF, Batch, Channel
+from trades.lifecycle import State
+from trades.products import PRODUCTS
+
+COUNT_CAP = 10_000
+
+# How long a trade or batch may stay before somebody should look.
+EXPECTED_CHECK = timedelta(minutes=2)
+EXPECTED_CLAIM = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """The next cut-off of a channel and the value date it closes."""
+
+    channel: str
+    name: str
+    at: datetime
+    value_date: date
+
+
+def cut_offs(*, now: datetime) -> list[CutOff]:
+    """Return the next cut-off of every channel by the firm's calendar, the soonest first."""
+    today = now.date()
+    first, last = today - timedelta(days=1), today + HORIZON
+    calendar = calendars_for(codes=[FIRM], first=first, last=last)[FIRM]
+    return sorted(
+        (_next(channel, now, calendar) for channel in Channel.objects.all()), key=lambda each: each.at
+    )
+
+
+def _next(channel: Channel, now: datetime, calendar: BusinessCalendar) -> CutOff:
+    value_date = calendar.add_business_days(now.date() - timedelta(days=1), 0)
+    while True:
+        at = cut_off(
+            value_date=value_date,
+            at=channel.cut_off_time,
+            zone=channel.cut_off_zone,
+            lead_days=channel.lead_days,
+            calendar=calendar,
+        )
+        if at > now:
+            return CutOff(channel.code, channel.name, at, value_date)
+        value_date = calendar.add_business_days(value_date, 1)
+
+
+_COUNTS = """
+SELECT w.state, (SELECT count(*) FROM (SELECT 1 FROM trades_state s WHERE s.state = w.state LIMIT %(cap)s) AS counted)
+FROM unnest(%(states)s::smallint[]) AS w(state)
+"""
+
+
+def state_counts() -> dict[State, int]:
+    """Return how many trades are in each state, each count at most COUNT_CAP + 1."""
+    found = dict(sql.rows(_COUNTS, {"cap": COUNT_CAP + 1, "states": [each.value for each in State]}))
+    return {state: found.get(state.value, 0) for state in State}
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """Something that stays longer than expected: how many (capped), since when, and where to see them."""
+
+    title: str
+    count: int
+    since: datetime | None
+    target: str
+
+
+_WAITING = """
+SELECT count(*), min(changed_at) FROM (
+    SELECT s.changed_at FROM trades_state s
+    JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+    WHERE s.state = %(state)s AND s.changed_at < %(before)s AND v.settlement_date <= %(settles)s
+    ORDER BY s.trade_id LIMIT %(cap)s
+) AS waiting
+"""
+_UNCLAIMED = """
+SELECT count(*), min(b.sealed_at) FROM (
+    SELECT b.id, b.sealed_at FROM settlement_batch b ORDER BY b.id DESC LIMIT 2000
+) AS b
+JOIN settlement_batch_state s ON s.batch_id = b.id
+WHERE b.sealed_at < %(before)s AND s.claimed_at IS NULL
+"""
+
+
+def stuck(*, now: datetime, today: date) -> list[Stuck]:
+    """Return what waits longer than expected: unchecked trades, trades past their day, unclaimed batches."""
+    unchecked = sql.row(
+        _WAITING,
+        {
+            "state": State.CAPTURED.value,
+            "before": now - EXPECTED_CHECK,
+            "settles": date.max,
+            "cap": COUNT_CAP + 1,
+        },
+    )
+    unsealed = sql.row(
+        _WAITING,
+        {
+            "state": State.VALIDATED.value,
+            "before": now,
+            "settles": today - timedelta(days=1),
+            "cap": COUNT_CAP + 1,
+        },
+    )
+    unclaimed = sql.row(_UNCLAIMED, {"before": now - EXPECTED_CLAIM})
+    return [
+        _stuck("captured, not checked within 2 min", unchecked, "/trades?status=captured"),
+        _stuck("validated, past the settlement date", unsealed, "/trades?status=validated"),
+        _stuck("batches sealed, not claimed within 15 min", unclaimed, "/batches?view=unclaimed"),
+    ]
+
+
+def _stuck(title: str, found: tuple[Any, ...] | None, target: str) -> Stuck:
+    count, since = found or (0, None)
+    return Stuck(title, count, since, target)
+
+
+_BEFORE_CUT_OFF = (State.CAPTURED, State.EXCEPTION, State.VALIDATED)
+# One pass for all channels: by state, product and date, of which there are few.
+_OPEN_BEFORE = """
+SELECT w.state, v.product, v.settlement_date, count(*) FROM unnest(%(states)s::smallint[]) AS w(state)
+CROSS JOIN LATERAL (
+    SELECT trade_id, version FROM trades_state WHERE state = w.state ORDER BY trade_id LIMIT %(cap)s
+) AS s
+JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+GROUP BY w.state, v.product, v.settlement_date
+"""
+
+
+@dataclass(frozen=True)
+class Open:
+    """How many trades concern a cut-off; `more`: there were too many to look at all."""
+
+    count: int
+    more: bool
+
+
+def open_before(days: list[CutOff]) -> list[tuple[CutOff, list[Open]]]:
+    """Return with each cut-off how many trades stand before it: unchecked, held, ready to seal."""
+    states = [each.value for each in _BEFORE_CUT_OFF]
+    groups = sql.rows(_OPEN_BEFORE, {"states": states, "cap": COUNT_CAP + 1})
+    looked_at: Counter[int] = Counter()
+    for state, _, _, count in groups:
+        looked_at[state] += count
+    return [(each, [_open(each, state, groups, looked_at[state]) for state in states]) for each in days]
+
+
+def _open(day: CutOff, state: int, groups: list[tuple[Any, ...]], looked_at: int) -> Open:
+    concerned = sum(
+        count
+        for held_in, product, settles, count in groups
+        if held_in == state and settles <= day.value_date and _leaves_by(product, day.channel)
+    )
+    return Open(concerned, looked_at > COUNT_CAP)
+
+
+def _leaves_by(product: str, channel: str) -> bool:
+    """Tell whether a product has a leg that leaves by a channel."""
+    declared = PRODUCTS.get(product)
+    return declared is not None and any(CHANNEL_OF[leg.kind] == channel for leg in declared.legs)
+
+
+BATCH_VIEWS = ("all", "unclaimed", "claimed", "rejected")
+BATCH_PAGE = 50
+_BATCHES = """
+SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
+       b.trade_count, b.sha256, s.accepted, s.rejected, s.settled, s.claimed_at, c.client_name, c.expires_at
+FROM (
+    SELECT b.* FROM settlement_batch b JOIN settlement_batch_state s ON s.batch_id = b.id
+    WHERE (%(channel)s = '' OR b.channel_id = %(channel)s)
+      AND (%(value_date)s::date IS NULL OR b.value_date = %(value_date)s::date) {condition}
+    ORDER BY b.id DESC LIMIT %(limit)s OFFSET %(offset)s
+) AS b
+JOIN settlement_batch_state s ON s.batch_id = b.id
+LEFT JOIN settlement_batch_claim c
+       ON c.batch_id = b.id AND c.ended_at IS NULL AND c.expires_at > %(now)s
+ORDER BY b.id DESC
+"""
+_BATCH_CONDITIONS = {
+    "all": "",
+    "unclaimed": "AND s.claimed_at IS NULL",
+    "claimed": "AND EXISTS (SELECT 1 FROM settlement_batch_claim a WHERE a.batch_id = b.id"
+    " AND a.ended_at IS NULL AND a.expires_at > %(now)s)",
+    "rejected": "AND s.rejected > 0",
+}
+
+
+def batches(
+    *, view: str, channel: str, value_date: date | None, now: datetime, number: int = 1
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return one page of batches, the last sealed first, and whether more follow. view: one of BATCH_VIEWS."""
+    rows = sql.records(
+        _BATCHES.format(condition=_BATCH_CONDITIONS[view]),
+        {
+            "channel": channel,
+            "value_date": value_date,
+            "now": now,
+            "limit": BATCH_PAGE + 1,
+            "offset": (number - 1) * BATCH_PAGE,
+        },
+    )
+    for row in rows:
+        row["status"] = _batch_status(row)
+    return rows[:BATCH_PAGE], len(rows) > BATCH_PAGE
+
+
+def _batch_status(row: dict[str, Any]) -> str:
+    if row["rejected"]:
+        return "REJECTED"
+    if row["settled"] >= row["instruction_count"]:
+        return "SETTLED"
+    if row["accepted"] >= row["instruction_count"]:
+        return "ACCEPTED"
+    if row["client_name"]:
+        return "CLAIMED"
+    return "ANSWERED" if row["accepted"] else "SEALED"
+
+
+def batch(batch_id: int) -> Batch | None:
+    """Return a batch with its channel, or None."""
+    return Batch.objects.select_related("channel").filter(id=batch_id).first()
+
+
+_INSTRUCTIONS = """
+SELECT i.id, i.line, i.asset_kind, i.asset, i.direction, i.quantity, i.gross_count, i.counterparty_id,
+       p.code AS counterparty_code, p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement,
+       s.settlement_reason, s.settled_quantity
+FROM settlement_instruction i
+JOIN settlement_instruction_state s ON s.instruction_id = i.id
+LEFT JOIN refdata_party p ON p.id = i.counterparty_id
+WHERE i.batch_id = %(batch)s AND i.line > %(after)s
+ORDER BY i.line LIMIT %(limit)s
+"""
+
+
+def instructions(batch_id: int, *, after_line: int, size: int) -> tuple[list[dict[str, Any]], bool]:
+    """Return instructions of a batch in the order of lines, and whether more follow."""
+    rows = sql.records(_INSTRUCTIONS, {"batch": batch_id, "after": after_line, "limit": size + 1})
+    return rows[:size], len(rows) > size
+
+
+_LEGS = """
+SELECT o.instruction_id, o.trade_id, o.leg, o.direction, o.asset, o.quantity, v.source_ref
+FROM unnest(%(ids)s::bigint[]) AS i(id)
+CROSS JOIN LATERAL (
+    SELECT * FROM settlement_obligation o WHERE o.instruction_id = i.id ORDER BY o.id LIMIT %(cap)s
+) AS o
+LEFT JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
+ORDER BY o.instruction_id, o.trade_id, o.leg
+"""
+LEGS_SHOWN = 20
+
+
+def gross_legs(instruction_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return the first LEGS_SHOWN legs behind each instruction."""
+    found: dict[int, list[dict[str, Any]]] = {each: [] for each in instruction_ids}
+    for row in sql.records(_LEGS, {"ids": instruction_ids, "cap": LEGS_SHOWN}):
+        found[row["instruction_id"]].append(row)
+    return found
+
+
+_SETTLEMENT = """
+SELECT o.leg, o.version, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date, o.instruction_id,
+       i.line, i.quantity AS instruction_quantity, i.direction AS instruction_direction, i.gross_count,
+       b.id AS batch_id, b.channel_id AS channel, b.sequence, s.processing, s.processing_reason, s.settlement,
+       s.settlement_reason
+FROM settlement_obligation o
+LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
+LEFT JOIN settlement_batch b ON b.id = i.batch_id
+LEFT JOIN settlement_instruction_state s ON s.instruction_id = i.id
+WHERE o.trade_id = %s ORDER BY o.version DESC, o.leg, o.id LIMIT 200
+"""
+
+
+def settlement_of(trade_id: int) -> list[dict[str, Any]]:
+    """Return the legs of a trade with their instructions, batches and what the back office said."""
+    return sql.records(_SETTLEMENT, [trade_id])
+
+
+_UTILISATION = """
+SELECT l.id, l.code, l.name, l.measure, l.dimensions, l.warn, l.hard, u.key, u.used
+FROM risk_limit l
+LEFT JOIN LATERAL (
+    SELECT key, used FROM risk_utilisation u WHERE u.limit_id = l.id ORDER BY used DESC, key LIMIT %(top)s
+) AS u ON true
+WHERE l.valid_from <= %(today)s AND (l.valid_to IS NULL OR l.valid_to >= %(today)s)
+ORDER BY l.code, u.used DESC NULLS LAST, u.key
+"""
+# How a member's part of a limit's key names a row of reference data: table and column.
+_NAMED_BY = {
+    "counterparty": ("refdata_party", "code"),
+    "book": ("refdata_book", "code"),
+    "entity": ("refdata_party", "id::text"),
+    "instrument": ("refdata_instrument", "code"),
+}
+
+
+def utilisations(*, today: date, top: int) -> list[dict[str, Any]]:
+    """Return the limits in force with their `top` most used members, keys resolved to names."""
+    rows = sql.records(_UTILISATION, {"today": today, "top": top})
+    limits: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        limit = limits.setdefault(row["id"], {**row, "members": [], "accumulates": _accumulates(row)})
+        if row["key"] is not None:
+            limit["members"].append(_member(row))
+    found = list(limits.values())
+    _name_members(found)
+    return found
+
+
+def _accumulates(row: dict[str, Any]) -> bool:
+    measure = MEASURES.get(row["measure"])
+    return measure is not None and measure.accumulates
+
+
+def _member(row: dict[str, Any]) -> dict[str, Any]:
+    used, hard, warn = row["used"], row["hard"], row["warn"]
+    status = "OVER" if used > hard else "NEAR" if warn is not None and used > warn else "WITHIN"
+    return {
+        "key": row["key"],
+        "used": used,
+        "headroom": hard - used,
+        "status": status,
+        "per_mille": min(1000, int(used * 1000 / hard)) if hard else 1000,
+        "warn_per_mille": int(warn * 1000 / hard) if warn is not None and hard else None,
+        "share": (used * 100 / hard) if hard else None,
+    }
+
+
+def _name_members(limits: list[dict[str, Any]]) -> None:
+    """Give every member its name: what the parts of its key stand for, in the order of the dimensions."""
+    wanted: dict[str, set[str]] = {}
+    for limit in limits:
+        for member in limit["members"]:
+            for dimension, part in zip(limit["dimensions"], member["key"].split("|"), strict=False):
+                wanted.setdefault(dimension, set()).add(part)
+    names = {
+        dimension: dict(
+            sql.rows(
+                f"SELECT {column}, name FROM {table} WHERE {column} = ANY(%s)", [sorted(wanted[dimension])]
+            )
+        )
+        for dimension, (table, column) in _NAMED_BY.items()
+        if dimension in wanted
+    }
+    for limit in limits:
+        for member in limit["members"]:
+            parts = list(zip(limit["dimensions"], member["key"].split("|"), strict=False))
+            member["code"] = " · ".join(part for _, part in parts)
+            member["name"] = " · ".join(
+                filter(None, (names.get(each, {}).get(part, "") for each, part in parts))
+            )
+
+
+_PROPOSALS = """
+SELECT r.id, r.kind, r.subject_id AS trade_id, r.content, r.maker_id, m.username AS maker, r.reason, r.made_at,
+       r.state, c.username AS checker, r.decided_at, r.decision_note,
+       e.id AS exception_id, e.summary, e.deadline, e.amount_at_risk,
+       v.product, v.currency, v.net_amount, v.counterparty_ref, p.code AS counterparty_code,
+       p.name AS counterparty_name
+FROM (
+    SELECT * FROM core_proposal WHERE subject = 'trade' AND {condition} ORDER BY {inner} LIMIT %(limit)s
+) AS r
+JOIN auth_user m ON m.id = r.maker_id
+LEFT JOIN auth_user c ON c.id = r.checker_id
+LEFT JOIN trades_exception e ON e.trade_id = r.subject_id AND e.kind = 'FINDING' AND e.closed_at IS NULL
+LEFT JOIN trades_state s ON s.trade_id = r.subject_id
+LEFT JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+LEFT JOIN refdata_party p ON p.id = v.counterparty_id
+ORDER BY {order}
+"""
+PROPOSALS_SHOWN = 200
+
+
+def pending_proposals() -> list[dict[str, Any]]:
+    """Return what awaits a second person, the oldest first."""
+    return _proposals("state = 'PENDING'", order="r.made_at, r.id", limit=PROPOSALS_SHOWN)
+
+
+def decided_proposals() -> list[dict[str, Any]]:
+    """Return what was decided last."""
+    return _proposals("state <> 'PENDING'", order="r.id DESC", limit=20)
+
+
+def pending_proposal_of(trade_id: int) -> dict[str, Any] | None:
+    """Return what awaits a second person for a trade, or None."""
+    found = _proposals("state = 'PENDING' AND subject_id = %(trade)s", order="r.id", limit=1, trade=trade_id)
+    return found[0] if found else None
+
+
+def _proposals(condition: str, *, order: str, limit: int, **parameters: Any) -> list[dict[str, Any]]:
+    statement = _PROPOSALS.format(condition=condition, order=order, inner=order.replace("r.", ""))
+    rows = sql.records(statement, {"limit": limit, **parameters})
+    for row in rows:
+        row["content"] = sql.json_value(row["content"])
+    return rows

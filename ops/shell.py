@@ -1,0 +1,185 @@
+"""What surrounds every screen: navigation, search, the day, the next cut-off; and what it asks of a view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from core.audit import Actor, request_id_var
+from core.clock import business_date, utc_now
+from core.http.problem import Fault, Problem
+from ops import selectors
+from ops.permissions import Right, holders, may, rights_of, roles_of
+from ops.preferences import preferences_of
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+@dataclass(frozen=True)
+class Destination:
+    """One entry of the navigation: `g` and `key` go there."""
+
+    name: str
+    title: str
+    key: str
+    right: Right
+
+
+DESTINATIONS = (
+    Destination("today", "Today", "t", Right.READ_TRADES),
+    Destination("blotter", "Blotter", "b", Right.READ_TRADES),
+    Destination("exceptions", "Exceptions", "e", Right.READ_EXCEPTIONS),
+    Destination("approvals", "Approvals", "v", Right.READ_APPROVALS),
+    Destination("batches", "Batches", "s", Right.READ_BATCHES),
+    Destination("limits", "Limits", "l", Right.READ_LIMITS),
+)
+
+# The keys that a screen adds to those of the shell, for its help.
+SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
+    "today": (("n", "Take the next exception"),),
+    "blotter": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
+    "trade": (("e", "Work its exception"), ("Esc", "Back to the blotter")),
+    "exceptions": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open the row"),
+        ("n", "Take the next exception"),
+    ),
+    "exception": (
+        ("j k", "Next, previous exception of the list"),
+        ("m", "Assign to me"),
+        ("c", "Write a comment"),
+        ("e", "Go to the repair"),
+        ("n", "Take the next exception"),
+        ("Esc", "Back to the list"),
+    ),
+    "batches": (("j k", "Next, previous row"), ("Enter", "Open the row")),
+    "batch": (("j k", "Next, previous row"), ("Esc", "Back to the batches")),
+    "approvals": (("j k", "Next, previous row"), ("Enter", "Open the exception")),
+}
+_OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."
+
+
+def actor(request: HttpRequest) -> Actor:
+    """Return the person behind a request as the actor of what happens in it."""
+    return Actor(f"user:{request.user.get_username()}", request_id_var.get())
+
+
+def person(request: HttpRequest) -> User:
+    """Return who is behind a request that `needs` has let in."""
+    return cast(User, request.user)
+
+
+def surroundings(request: HttpRequest, *, screen: str, now: datetime) -> dict[str, Any]:
+    """Return what the shell's template shows beside the screen."""
+    cut_offs = selectors.cut_offs(now=now)
+    return {
+        "screen": screen,
+        "section": _SECTIONS.get(screen, screen),
+        "now": now,
+        "business_date": business_date(now),
+        "preferences": preferences_of(request),
+        "zone_name": now.astimezone(preferences_of(request).tzinfo).strftime("%Z"),
+        "next_cut_off": cut_offs[0] if cut_offs else None,
+        "cut_offs": cut_offs,
+        "environment": settings.ENVIRONMENT,
+        "base_currency": settings.BASE_CURRENCY,
+        "destinations": [each for each in DESTINATIONS if may(request.user, each.right)],
+        "rights": rights_of(request.user),
+        "roles": sorted(roles_of(request.user)),
+        "screen_keys": SCREEN_KEYS.get(screen, ()),
+    }
+
+
+_SECTIONS = {"trade": "blotter", "exception": "exceptions", "batch": "batches"}
+
+
+def show(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    *,
+    screen: str,
+    now: datetime,
+    status: int = 200,
+) -> HttpResponse:
+    """Render a screen inside the shell."""
+    return render(
+        request,
+        template,
+        {**surroundings(request, screen=screen, now=now), **context},
+        status=status,
+    )
+
+
+def needs(right: Right) -> Callable[[View[P]], View[P]]:
+    """Let only people with a right into a view; anybody else sees which role has it.
+
+    A Problem that the view lets through becomes an error page of the same status.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not may(request.user, right):
+                return denied(request, right)
+            try:
+                return view(request, *args, **kwargs)
+            except Problem as problem:
+                return failed(request, problem)
+
+        guarded.right = right  # type: ignore[attr-defined]
+        return login_required(guarded)
+
+    return decorate
+
+
+def denied(request: HttpRequest, right: Right) -> HttpResponse:
+    """Answer 403 with the roles that have the right."""
+    context = {"right": right.value, "holders": holders(right), "advice": _OPERATIONS_CAN_ASK}
+    return show(request, "ops/denied.html", context, screen="denied", now=utc_now(), status=403)
+
+
+def failed(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Answer a Problem as a page."""
+    if problem.status == 404:
+        raise Http404(problem.title)
+    context = {"problem": Shown.of(problem)}
+    return show(request, "ops/problem.html", context, screen="problem", now=utc_now(), status=problem.status)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A problem as a form shows it: every fault, and by field."""
+
+    title: str
+    detail: str
+    faults: list[Fault]
+    by_field: dict[str, str]
+
+    @classmethod
+    def of(cls, problem: Problem) -> Shown:
+        """Return the form's view of a problem; a fault's field is the last part of its pointer."""
+        by_field: dict[str, str] = {}
+        for fault in problem.faults:
+            field = fault.pointer.rpartition("/")[2].rpartition(":")[2]
+            by_field[field] = f"{by_field[field]} {fault.detail}" if field in by_field else fault.detail
+        return cls(problem.title, problem.detail, list(problem.faults), by_field)
+
+
+def next_url(request: HttpRequest, fallback: str) -> str:
+    """Return the address a form asks to go to afterwards, when it is one of ours."""
+    wanted = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        return wanted
+    return fallback

@@ -1,0 +1,148 @@
+// The keyboard, the countdown and the small comforts. Every page works without this file.
+"use strict";
+
+const root = document.documentElement;
+root.classList.add("scripted");
+
+const typing = (target) =>
+  target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]") !== null;
+
+// Rows: focus moves over each row's own link, so that Enter is the browser's.
+const rows = () => [...document.querySelectorAll("[data-row-link]")];
+
+function step(by) {
+  const links = rows();
+  if (links.length === 0) return;
+  const here = links.findIndex((link) => link === document.activeElement || link.hasAttribute("aria-current"));
+  const next = here < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, here + by));
+  links[next].focus({ preventScroll: true });
+  links[next].scrollIntoView({ block: "nearest", inline: "nearest" });
+  if (links[next].hasAttribute("data-follow")) links[next].click();
+}
+
+function press(selector) {
+  const found = document.querySelector(selector);
+  if (found === null) return false;
+  const fold = found.closest("details");
+  if (fold !== null) fold.open = true;
+  if (found.matches("input, textarea, select")) found.focus();
+  else found.click();
+  return true;
+}
+
+function help() {
+  document.getElementById("keys")?.showModal();
+}
+
+// `g` and a letter within a second.
+let going = 0;
+
+const single = {
+  "/": () => press("#search"),
+  "?": help,
+  j: () => step(1),
+  k: () => step(-1),
+  f: () => press("[data-filter-first]"),
+  m: () => press("[data-key=m]"),
+  c: () => press("[data-key=c]"),
+  e: () => press("[data-key=e]"),
+  n: () => press("[data-key=n]"),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") return leave(event);
+  if (typing(event.target) || document.querySelector("dialog[open]") !== null) return;
+  if (going > event.timeStamp - 1000) {
+    going = 0;
+    if (press(`[data-go="${CSS.escape(event.key)}"]`)) event.preventDefault();
+    return;
+  }
+  if (event.key === "g") {
+    going = event.timeStamp;
+    return;
+  }
+  if (Object.hasOwn(single, event.key)) {
+    event.preventDefault();
+    single[event.key]();
+  }
+});
+
+function leave(event) {
+  const menu = document.querySelector("details.menu[open]");
+  if (menu !== null) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (typing(event.target)) {
+    event.target.blur();
+  } else if (document.querySelector("dialog[open]") === null) {
+    press("[data-back]");
+  }
+}
+
+document.addEventListener("click", (event) => {
+  document.querySelectorAll("details.menu[open]").forEach((menu) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+  if (event.target.closest("[data-help]")) help();
+  const row = event.target.closest("[data-row]");
+  if (row !== null && !event.target.closest("a, button, input, select, label, summary") && !String(getSelection())) {
+    row.querySelector("[data-row-link]")?.click();
+  }
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+});
+
+// An address names only what was chosen.
+document.addEventListener("htmx:configRequest", (event) => {
+  const given = event.detail.parameters;
+  for (const name of Object.keys(given)) if (given[name] === "") delete given[name];
+});
+
+document.addEventListener("htmx:responseError", () => {
+  document.getElementById("status").textContent = "That could not be loaded; what is shown is as before.";
+});
+
+// A second press of a button that is under way does nothing.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+});
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+});
+
+function left(seconds) {
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor((seconds % 3600) / 60);
+  if (hours >= 24) return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  if (minutes >= 10) return `${minutes} min`;
+  return `${minutes}:${String(Math.floor(seconds % 60)).padStart(2, "0")} min`;
+}
+
+function tick() {
+  document.querySelectorAll("[data-countdown] time").forEach((time) => {
+    const seconds = (new Date(time.dateTime) - Date.now()) / 1000;
+    const icon = time.querySelector(".icon");
+    const words = seconds >= 0 ? `in ${left(seconds)}` : `-${left(-seconds)} overdue`;
+    time.replaceChildren(...(icon ? [icon] : []), words);
+    time.classList.toggle("amber", seconds >= 0 && seconds < 3600);
+    time.classList.toggle("red", seconds < 0);
+  });
+}
+tick();
+setInterval(tick, 1000);
+
+// What a page says after a change is also said to readers of the screen; a failed form shows its first error.
+function announce() {
+  const said = [...document.querySelectorAll("[data-announce]")].map((each) => each.textContent.trim()).join(" ");
+  if (said) document.getElementById("status").textContent = said;
+  const first = document.querySelector("[data-first-error]");
+  if (first !== null) first.focus();
+}
+setTimeout(announce, 100);

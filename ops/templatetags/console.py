@@ -1,0 +1,271 @@
+"""How figures, dates, references and states look: the one place that formats anything on a page."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.conf import settings
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from core.audit import encode, request_id_var
+from core.ids import public_id
+from core.money import minor_units, round_money
+from ops.icons import icon as draw
+from ops.preferences import Preferences
+from trades.lifecycle import State
+
+register = template.Library()
+
+NOTHING = "—"
+_MIN_PRICE_DIGITS = 2
+
+# Icon and colour of every state that anything can have; the word is always beside them.
+_TRADE = {
+    State.CAPTURED: ("inbox", "blue"),
+    State.VALIDATED: ("check", "blue"),
+    State.EXCEPTION: ("alert", "amber"),
+    State.INSTRUCTED: ("document", "blue"),
+    State.HANDED_OFF: ("send", "blue"),
+    State.ACKNOWLEDGED: ("receipt", "blue"),
+    State.SETTLED: ("check-circle", "green"),
+    State.CANCELLED: ("cancel", "grey"),
+}
+_WORDS = {
+    "SEALED": ("lock", "blue", "sealed"),
+    "CLAIMED": ("user", "blue", "claimed"),
+    "ANSWERED": ("receipt", "blue", "answered"),
+    "ACCEPTED": ("check", "blue", "accepted"),
+    "REJECTED": ("stop", "red", "rejected"),
+    "PENDING": ("clock", "grey", "pending"),
+    "PARTIAL": ("partial", "amber", "partial"),
+    "SETTLED": ("check-circle", "green", "settled"),
+    "FAILED": ("stop", "red", "failed"),
+    "BLOCK": ("stop", "red", "blocking"),
+    "WARN": ("alert", "amber", "warning"),
+    "INFO": ("info", "grey", "note"),
+    "WITHIN": ("check", "green", "within"),
+    "NEAR": ("alert", "amber", "over warning"),
+    "OVER": ("stop", "red", "over limit"),
+    "APPROVAL": ("two-people", "violet", "awaits approval"),
+    "APPROVED": ("check-circle", "green", "approved"),
+    "DECLINED": ("cancel", "grey", "declined"),
+    "VOID": ("cancel", "grey", "void"),
+    "CLOSED": ("check-circle", "grey", "closed"),
+    "OPEN": ("alert", "amber", "open"),
+    "OVERDUE": ("stop", "red", "overdue"),
+    "STUCK": ("alert", "amber", "stuck"),
+    "FLOWING": ("check", "green", "flowing"),
+}
+
+
+def pill(name: str, colour: str, word: str) -> SafeString:
+    """Return icon, word and colour together."""
+    return format_html('<span class="pill {}">{}{}</span>', colour, draw(name), word)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw an icon: `{% icon "search" %}`."""
+    return draw(name)
+
+
+@register.filter
+def trade_state(value: int) -> SafeString:
+    """Show the state of a trade: `{{ trade.state|trade_state }}`."""
+    state = State(value)
+    name, colour = _TRADE[state]
+    return pill(name, colour, str(state.label))
+
+
+@register.filter
+def mark(value: str) -> SafeString:
+    """Show any other state by its code: `{{ finding.severity|mark }}`."""
+    return pill(*_WORDS.get(value, ("dot", "grey", value.lower().replace("_", " "))))
+
+
+@register.filter
+def ref(number: int | None, prefix: str) -> str:
+    """Show a database id as its public id: `{{ trade.trade_id|ref:"trd" }}`."""
+    return NOTHING if number is None else public_id(prefix, number)
+
+
+@register.filter
+def money(amount: Decimal | None, currency: str) -> str:
+    """Show an amount with exactly its currency's digits: `{{ amount|money:"JPY" }}`."""
+    return NOTHING if amount is None else f"{round_money(amount, currency):,f}"
+
+
+@register.filter
+def base_money(amount: Decimal | None) -> str:
+    """Show an amount in base currency, without the currency, which stands beside it."""
+    return money(amount, settings.BASE_CURRENCY)
+
+
+@register.filter
+def short_money(amount: Decimal | None) -> str:
+    """Show an amount in base currency at a glance, for tiles only: `1.2m`."""
+    if amount is None:
+        return NOTHING
+    for unit, letter in ((Decimal(10**9), "bn"), (Decimal(10**6), "m"), (Decimal(10**3), "k")):
+        if abs(amount) >= unit:
+            return f"{amount / unit:.1f}{letter}"
+    return f"{round_money(amount, settings.BASE_CURRENCY):,f}"
+
+
+@register.filter
+def asset_quantity(quantity: Decimal | None, asset: str) -> str:
+    """Show a quantity of an asset: by minor units when it is a currency, else as a number."""
+    return money(quantity, asset) if minor_units(asset) is not None else number(quantity)
+
+
+@register.filter
+def number(value: Decimal | int | None) -> str:
+    """Show a quantity with all its digits, grouped."""
+    if value is None:
+        return NOTHING
+    text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,d}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@register.filter
+def price(value: Decimal | None) -> str:
+    """Show a price: all its digits, and never fewer than two decimals."""
+    if value is None:
+        return NOTHING
+    whole, _, digits = f"{value:,f}".partition(".")
+    return f"{whole}.{digits.rstrip('0').ljust(_MIN_PRICE_DIGITS, '0')}"
+
+
+@register.filter
+def capped(count: int) -> str:
+    """Show a count that stops at ten thousand: `10,000+`."""
+    return "10,000+" if count > 10_000 else f"{count:,d}"
+
+
+@register.filter
+def day(value: date | None) -> str:
+    """Show a business date, never shifted by a zone."""
+    return NOTHING if value is None else value.isoformat()
+
+
+@register.simple_tag(takes_context=True)
+def moment(context: template.Context, value: datetime | None, style: str = "minute") -> SafeString | str:
+    """Show a moment in the chosen zone. style: minute, second, or time (today's, without the date)."""
+    if value is None:
+        return NOTHING
+    preferences: Preferences = context.get("preferences") or Preferences()
+    shown = value.astimezone(preferences.tzinfo)
+    formats = {
+        "minute": "%Y-%m-%d %H:%M",
+        "second": "%Y-%m-%d %H:%M:%S",
+        "time": "%H:%M:%S",
+        "clock": "%H:%M",
+    }
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(),
+        shown.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        shown.strftime(formats[style]),
+    )
+
+
+def span(length: timedelta) -> str:
+    """Return a length of time in its two largest units: `2 d 3 h`, `1 h 12 min`, `15 min`, `40 s`."""
+    seconds = int(length.total_seconds())
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, rest = divmod(rest, 60)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{rest} s"
+
+
+@register.simple_tag(takes_context=True)
+def age(context: template.Context, value: datetime | None) -> SafeString | str:
+    """Show how long ago a moment was."""
+    if value is None:
+        return NOTHING
+    now: datetime = context["now"]
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(),
+        value.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        span(max(now - value, timedelta())),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def due(context: template.Context, deadline: datetime | None) -> SafeString | str:
+    """Show a deadline as what is left of it: `in 1 h 12 min`, `-15 min overdue`."""
+    if deadline is None:
+        return NOTHING
+    now: datetime = context["now"]
+    left = deadline - now
+    late = left < timedelta()
+    colour = "red" if late else "amber" if left < timedelta(hours=1) else "plain"
+    words = f"-{span(-left)} overdue" if late else f"in {span(left)}"
+    return format_html(
+        '<time class="due {}" datetime="{}" title="{}">{}{}</time>',
+        colour,
+        deadline.isoformat(),
+        deadline.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        draw("stop" if late else "clock") if colour != "plain" else "",
+        words,
+    )
+
+
+@register.filter
+def who(actor: str) -> str:
+    """Show an actor without its kind where that says nothing: `user:jdoe` is jdoe."""
+    kind, _, name = actor.partition(":")
+    return name if kind == "user" else actor.replace(":", " ", 1)
+
+
+@register.filter
+def event_words(kind: str) -> str:
+    """Show the type of an event as words: `trade.handed_off` is "handed off"."""
+    return kind.rpartition(".")[2].replace("_", " ")
+
+
+@register.filter
+def words(code: str) -> str:
+    """Show a code as words: `FX_SPOT` is "FX spot"."""
+    text = code.replace("_", " ").lower()
+    return " ".join(part.upper() if part in {"fx", "ssi", "lei", "isin"} else part for part in text.split())
+
+
+@register.filter
+def item(mapping: dict[Any, Any], key: Any) -> Any:
+    """Look a key up that is only known here."""
+    return mapping.get(key, "")
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """Show the value of any field of a version, as a comparison of versions does."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, Decimal):
+        return number(value)
+    return encode(value) if isinstance(value, (dict, list)) else str(value)
+
+
+@register.simple_tag
+def query(parameters: dict[str, str], **changes: str | int | None) -> str:
+    """Return the query string of parameters with some changed; None or empty ones are left out."""
+    merged = {**parameters, **changes}
+    kept = {name: value for name, value in merged.items() if value not in (None, "")}
+    return f"?{urlencode(kept)}" if kept else "?"
+
+
+@register.simple_tag
+def request_id() -> str:
+    """Return the id of the present request, to be quoted to whoever looks after the system."""
+    return request_id_var.get()

@@ -1,0 +1,150 @@
+"""Batches: what was sealed for the back office, and what it made of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from core import ids
+from core.clock import utc_now
+from core.http.problem import Fault, Problem
+from ops import selectors
+from ops.permissions import Right
+from ops.shell import Shown, actor, needs, show
+from settlement.models import CHANNELS, BatchClaim, Channel
+from settlement.services.seal import seal_batches
+
+TABS = (
+    ("all", "All"),
+    ("unclaimed", "Not claimed"),
+    ("claimed", "Claimed now"),
+    ("rejected", "With rejections"),
+)
+_MAX_PAGE = 200
+_INSTRUCTIONS_SHOWN = 100
+
+
+@needs(Right.READ_BATCHES)
+def batches(request: HttpRequest) -> HttpResponse:
+    """Show the batches, the last sealed first, under the next cut-offs."""
+    return _show(request)
+
+
+@require_POST
+@needs(Right.SEAL)
+def seal(request: HttpRequest) -> HttpResponse:
+    """Seal what is ready for a value date now, without waiting for the cut-off."""
+    try:
+        value_date, channels = _wanted(request)
+        sealed = seal_batches(
+            value_date=value_date,
+            channels=channels,
+            actor=actor(request),
+            now=utc_now(),
+        )
+    except Problem as problem:
+        return _show(request, problem=problem)
+    if not sealed:
+        messages.warning(request, "Nothing was ready to be sealed.")
+    elif len(sealed) == 1:
+        reference = ids.public_id(ids.BATCH, sealed[0])
+        messages.success(request, f"Sealed {reference}.")
+        return HttpResponseRedirect(reverse("batch", args=[reference]), status=303)
+    else:
+        messages.success(request, f"Sealed {len(sealed)} batches.")
+    return HttpResponseRedirect(reverse("batches"), status=303)
+
+
+def _wanted(request: HttpRequest) -> tuple[date, list[str]]:
+    """Return the value date and channels of the form; Problem 422 with all that is wrong with them."""
+    on, channels = _date(request.POST.get("value_date", "")), request.POST.getlist("channels")
+    faults = []
+    if on is None:
+        faults.append(Fault("/value_date", "Write a date as 2026-11-23."))
+    if not channels or not set(channels) <= set(CHANNELS):
+        faults.append(Fault("/channels", f"Choose among {', '.join(CHANNELS)}."))
+    if faults or on is None:
+        raise Problem(422, "invalid", "Nothing was sealed.", faults=faults)
+    return on, channels
+
+
+def _show(request: HttpRequest, *, problem: Problem | None = None) -> HttpResponse:
+    now = utc_now()
+    view = request.GET.get("view", "all")
+    view = view if view in selectors.BATCH_VIEWS else "all"
+    number = request.GET.get("page", "1")
+    page = min(_MAX_PAGE, max(1, int(number[:6]))) if number.isdecimal() else 1
+    channels = list(Channel.objects.order_by("code").values_list("code", flat=True))
+    channel = request.GET.get("channel", "")
+    channel = channel if channel in channels else ""
+    rows, more = selectors.batches(
+        view=view, channel=channel, value_date=_date(request.GET.get("value_date", "")), now=now, number=page
+    )
+    given = {name: request.GET.get(name, "") for name in ("view", "channel", "value_date")}
+    context: dict[str, Any] = {
+        "rows": rows,
+        "more": more,
+        "view": view,
+        "number": page,
+        "previous": page - 1,
+        "following": page + 1,
+        "channel": channel,
+        "channels": channels,
+        "parameters": {name: value for name, value in given.items() if value},
+        "tabs": TABS,
+        "days": selectors.open_before(selectors.cut_offs(now=now)),
+        "problem": Shown.of(problem) if problem else None,
+        "typed": request.POST if problem else {},
+        "chosen": request.POST.getlist("channels") if problem else channels,
+    }
+    status = problem.status if problem else 200
+    return show(request, "ops/batches.html", context, screen="batches", now=now, status=status)
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+@needs(Right.READ_BATCHES)
+def batch(request: HttpRequest, ref: str) -> HttpResponse:
+    """Show one batch with its instructions and the gross legs behind each."""
+    now = utc_now()
+    number = ids.database_id(ids.BATCH, ref)
+    found = None if number is None else selectors.batch(number)
+    if found is None:
+        raise Http404
+    after = request.GET.get("after", "0")
+    rows, more = selectors.instructions(
+        found.id, after_line=int(after[:9]) if after.isdecimal() else 0, size=_INSTRUCTIONS_SHOWN
+    )
+    legs = selectors.gross_legs([row["id"] for row in rows])
+    context = {
+        "batch": found,
+        "reference": ids.public_id(ids.BATCH, found.id),
+        "totals": _totals(found.control_totals),
+        "claims": list(BatchClaim.objects.filter(batch=found).order_by("-id")[:20]),
+        "instructions": [(row, legs[row["id"]]) for row in rows],
+        "more": more,
+        "last_line": rows[-1]["line"] if rows else 0,
+        "first_page": after == "0",
+        "legs_shown": selectors.LEGS_SHOWN,
+    }
+    return show(request, "ops/batch.html", context, screen="batch", now=now)
+
+
+def _totals(control_totals: dict[str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the control totals as rows: asset, direction, count, sum."""
+    return [
+        {"asset": asset, "direction": direction, "count": each["count"], "sum": Decimal(each["sum"])}
+        for asset, directions in sorted(control_totals.items())
+        for direction, each in sorted(directions.items())
+    ]

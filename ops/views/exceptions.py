@@ -1,0 +1,316 @@
+"""The queue of exceptions and the desk on which one of them is worked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from core import ids
+from core.clock import utc_now
+from core.http.problem import Problem
+from ops import selectors
+from ops.permissions import Right, may
+from ops.shell import Shown, actor, denied, needs, person, show
+from ops.views.trade import steps
+from risk.services.excess import is_overridable, propose_excess
+from trades.lifecycle import State
+from trades.models import ExceptionItem, Finding
+from trades.selectors import exceptions as queue
+from trades.selectors import timeline
+from trades.services import exceptions as services
+from trades.services.recheck import recheck_trades
+from trades.services.reject import reject_trade
+from trades.services.repair import repair_fields, repair_trade
+
+TABS = (
+    ("open", "Open"),
+    ("mine", "Mine"),
+    ("unassigned", "Unassigned"),
+    ("overdue", "Overdue"),
+    ("returned", "Returned"),
+    ("closed", "Closed"),
+)
+_FIELD = "set."
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the queue somebody is: the view, the code it is narrowed to, the page."""
+
+    view: str
+    code: str
+    number: int
+
+    @classmethod
+    def of(cls, parameters: Any) -> Place:
+        """Read the place out of an address or a form."""
+        view, number = parameters.get("view", ""), parameters.get("page", "1")
+        return cls(
+            view if view in queue.VIEWS else "open",
+            parameters.get("code", "").replace("\0", "")[:64],
+            min(queue.MAX_PAGE, max(1, int(number[:6]))) if number.isdecimal() else 1,
+        )
+
+    @property
+    def previous(self) -> int:
+        """Return the number of the page before."""
+        return self.number - 1
+
+    @property
+    def following(self) -> int:
+        """Return the number of the page after."""
+        return self.number + 1
+
+    def parameters(self) -> dict[str, str]:
+        """Return the place as parameters of an address."""
+        page = str(self.number) if self.number > 1 else ""
+        kept = {"view": "" if self.view == "open" else self.view, "code": self.code, "page": page}
+        return {name: value for name, value in kept.items() if value}
+
+    def url(self, name: str, *args: str) -> str:
+        """Return the address of a screen at this place."""
+        found = self.parameters()
+        return reverse(name, args=args) + (f"?{urlencode(found)}" if found else "")
+
+
+@needs(Right.READ_EXCEPTIONS)
+def exceptions(request: HttpRequest) -> HttpResponse:
+    """Show the queue."""
+    now = utc_now()
+    place = Place.of(request.GET)
+    rows, more = queue.queue(
+        view=place.view, code=place.code, user_id=person(request).id, now=now, number=place.number
+    )
+    context = {
+        "rows": rows,
+        "more": more,
+        "place": place,
+        "parameters": place.parameters(),
+        "tabs": TABS,
+        "codes": queue.codes(),
+        "summary": queue.summary(user_id=person(request).id, now=now),
+    }
+    return show(request, "ops/exceptions.html", context, screen="exceptions", now=now)
+
+
+@needs(Right.READ_EXCEPTIONS)
+def exception(request: HttpRequest, ref: str) -> HttpResponse:
+    """Show one exception, with the queue at its left."""
+    return _show(request, _item(ref), Place.of(request.GET))
+
+
+@require_POST
+@needs(Right.WORK_EXCEPTIONS)
+def take(request: HttpRequest) -> HttpResponse:
+    """Claim the most urgent exception that nobody has, and go to it."""
+    return _take_next(request, Place.of(request.POST))
+
+
+@require_POST
+@needs(Right.READ_EXCEPTIONS)
+def act(request: HttpRequest, ref: str, action: str) -> HttpResponse:
+    """Do one of ACTIONS to an exception; what fails is shown beside the form, with what was typed."""
+    chosen = ACTIONS.get(action)
+    if chosen is None:
+        raise Http404
+    if not may(request.user, chosen.right):
+        return denied(request, chosen.right)
+    item, place = _item(ref), Place.of(request.POST)
+    try:
+        chosen.act(request, item, utc_now())
+    except Problem as problem:
+        return _show(request, item, place, problem=problem, failed=action)
+    if chosen.resolves and request.POST.get("then") == "next" and may(request.user, Right.WORK_EXCEPTIONS):
+        return _take_next(request, place)
+    return HttpResponseRedirect(place.url("exception", ref), status=303)
+
+
+def _take_next(request: HttpRequest, place: Place) -> HttpResponse:
+    found = services.take_next(user=person(request), actor=actor(request), now=utc_now())
+    if found is None:
+        messages.success(request, "Nothing is left to take: every open exception has an owner.")
+        return HttpResponseRedirect(place.url("exceptions"), status=303)
+    return HttpResponseRedirect(place.url("exception", ids.public_id(ids.EXCEPTION, found)), status=303)
+
+
+def _item(ref: str) -> ExceptionItem:
+    number = ids.database_id(ids.EXCEPTION, ref)
+    found = None if number is None else queue.exception(number)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _version(request: HttpRequest) -> int:
+    text = request.POST.get("version", "")
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def _claim(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+    became = services.claim_exceptions(
+        exception_ids=[item.id],
+        user=person(request),
+        actor=actor(request),
+        now=now,
+    )
+    if became.get(item.id) == services.TAKEN:
+        messages.error(request, "Somebody else was faster: it has another owner.")
+    elif became.get(item.id) == services.CLOSED:
+        messages.error(request, "It was closed meanwhile.")
+    else:
+        messages.success(request, "It is yours.")
+
+
+def _release(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+    services.release_exceptions(
+        exception_ids=[item.id],
+        user=person(request),
+        actor=actor(request),
+        now=now,
+    )
+    messages.success(request, "It is back in the queue.")
+
+
+def _comment(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+    services.comment(exception_id=item.id, text=request.POST.get("text", ""), actor=actor(request), now=now)
+    messages.success(request, "The comment is stored.")
+
+
+def _repair(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+    present = {field.name: field.value for field in repair_fields(trade_id=item.trade_id)}
+    changes = {
+        name.removeprefix(_FIELD): value.strip()
+        for name, value in request.POST.dict().items()
+        if name.startswith(_FIELD) and value.strip() != present.get(name.removeprefix(_FIELD))
+    }
+    version = repair_trade(
+        trade_id=item.trade_id,
+        version=_version(request),
+        changes=changes,
+        reason=request.POST.get("reason", ""),
+        actor=actor(request),
+        now=now,
+    )
+    messages.success(request, f"Stored as version {version}; the checks look at it again.")
+
+
+def _recheck(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+    moved = recheck_trades(
+        trade_ids=[item.trade_id], reason=request.POST.get("reason", ""), actor=actor(request), now=now
+    )
+    if moved:
+        messages.success(request, "The checks look at it again.")
+    else:
+        messages.error(request, "The trade has moved on meanwhile and was not re-checked.")
+
+
+def _request_excess(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+    propose_excess(
+        trade_id=item.trade_id,
+        version=_version(request),
+        codes=request.POST.getlist("codes"),
+        reason=request.POST.get("reason", ""),
+        user=person(request),
+        actor=actor(request),
+        now=now,
+    )
+    messages.success(request, "The request awaits a second person’s approval.")
+
+
+def _reject(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+    reject_trade(
+        trade_id=item.trade_id,
+        version=_version(request),
+        reason=request.POST.get("reason", ""),
+        actor=actor(request),
+        now=now,
+    )
+    messages.success(request, "The trade is rejected and cancelled.")
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something done to an exception: the right it needs, what it calls, whether it resolves."""
+
+    right: Right
+    act: Callable[[HttpRequest, ExceptionItem, datetime], None]
+    resolves: bool = False
+
+
+ACTIONS = {
+    "claim": Action(Right.WORK_EXCEPTIONS, _claim),
+    "release": Action(Right.WORK_EXCEPTIONS, _release),
+    "comment": Action(Right.WORK_EXCEPTIONS, _comment),
+    "repair": Action(Right.REPAIR, _repair, resolves=True),
+    "re-check": Action(Right.REPAIR, _recheck, resolves=True),
+    "excess": Action(Right.PROPOSE_EXCESS, _request_excess, resolves=True),
+    "reject": Action(Right.REJECT, _reject, resolves=True),
+}
+
+
+def _show(
+    request: HttpRequest,
+    item: ExceptionItem,
+    place: Place,
+    *,
+    problem: Problem | None = None,
+    failed: str = "",
+) -> HttpResponse:
+    now = utc_now()
+    rows, more = queue.queue(
+        view=place.view, code=place.code, user_id=person(request).id, now=now, number=place.number
+    )
+    shown = timeline.trade(item.trade_id)
+    if shown is None:
+        raise Http404
+    findings = timeline.findings(item.trade_id)
+    held = item.closed_at is None and shown["state"] == State.EXCEPTION
+    proposal = selectors.pending_proposal_of(item.trade_id)
+    context = {
+        "item": item,
+        "reference": ids.public_id(ids.EXCEPTION, item.id),
+        "rows": rows,
+        "more": more,
+        "place": place,
+        "parameters": place.parameters(),
+        "trade": shown,
+        "steps": steps(State(shown["state"])),
+        "held": held,
+        "mine": item.owner_id == person(request).id,
+        "findings": findings,
+        "overridable": _overridable(findings),
+        "proposal": proposal,
+        "fields": _fields(request, item, failed) if held and may(request.user, Right.REPAIR) else [],
+        "entries": timeline.timeline(item.trade_id, exception_ids=[item.id]),
+        "problem": Shown.of(problem) if problem else None,
+        "failed": failed,
+        "typed": {**request.POST.dict(), "codes": request.POST.getlist("codes")} if failed else {},
+        "seen_version": shown["version"],
+    }
+    status = problem.status if problem else 200
+    return show(request, "ops/exception.html", context, screen="exception", now=now, status=status)
+
+
+def _fields(request: HttpRequest, item: ExceptionItem, failed: str) -> list[dict[str, Any]]:
+    """Return the fields of the repair form: the present values, or what was typed into a form that failed."""
+    typed = request.POST if failed == "repair" else {}
+    return [
+        {"field": field, "name": _FIELD + field.name, "value": typed.get(_FIELD + field.name, field.value)}
+        for field in repair_fields(trade_id=item.trade_id)
+    ]
+
+
+def _overridable(findings: list[Finding]) -> list[str]:
+    """Return the codes of open blocking findings that two people may accept."""
+    codes = dict.fromkeys(
+        each.code for each in findings if each.closed_at is None and each.severity == Finding.Severity.BLOCK
+    )
+    return [code for code in codes if is_overridable(code)]

@@ -1,0 +1,134 @@
+"""One trade: its economics, where it stands and whose move it is, and everything that happened to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from core import ids
+from core.clock import utc_now
+from core.http.problem import Problem
+from ops import selectors
+from ops.permissions import Right
+from ops.shell import Shown, actor, needs, show
+from trades.lifecycle import State
+from trades.models import ExceptionItem
+from trades.selectors import timeline
+from trades.services.recheck import recheck_trades
+
+_WAY = (
+    State.CAPTURED,
+    State.VALIDATED,
+    State.INSTRUCTED,
+    State.HANDED_OFF,
+    State.ACKNOWLEDGED,
+    State.SETTLED,
+)
+
+# Whose move it is in each state, in one sentence.
+_MOVES = {
+    State.CAPTURED: "The checks run next, by themselves.",
+    State.EXCEPTION: "Held: operations decide what happens to it.",
+    State.VALIDATED: "Waits for its batches to be sealed at the cut-off.",
+    State.INSTRUCTED: "Sealed; the back office claims the batches next.",
+    State.HANDED_OFF: "The back office has it and answers next.",
+    State.ACKNOWLEDGED: "Accepted; waits for the settlement reports.",
+    State.SETTLED: "Settled. Nothing is left to do.",
+    State.CANCELLED: "Cancelled. Nothing is left to do.",
+}
+_RECHECKABLE = (State.EXCEPTION, State.VALIDATED)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the way: done, now, or ahead."""
+
+    label: str
+    place: str
+
+
+def steps(state: State) -> list[Step]:
+    """Return the way of a trade as far as it has come. A held trade stands where the checks do."""
+    if state == State.CANCELLED:
+        return [Step("captured", "done"), Step("cancelled", "now")]
+    here = _WAY.index(State.VALIDATED if state == State.EXCEPTION else state)
+    found = []
+    for place, each in enumerate(_WAY):
+        label = "exception" if state == State.EXCEPTION and place == here else str(each.label)
+        done = place < here or state == State.SETTLED
+        found.append(Step(label, "done" if done else "now" if place == here else "ahead"))
+    return found
+
+
+def trade_id_of(ref: str) -> int:
+    """Return the trade id behind a reference in an address, or raise 404."""
+    found = ids.database_id(ids.TRADE, ref)
+    if found is None:
+        raise Http404
+    return found
+
+
+@needs(Right.READ_TRADES)
+def trade(request: HttpRequest, ref: str) -> HttpResponse:
+    """Show one trade."""
+    return _show(request, trade_id_of(ref))
+
+
+@require_POST
+@needs(Right.REPAIR)
+def trade_recheck(request: HttpRequest, ref: str) -> HttpResponse:
+    """Send a trade through the checks again."""
+    trade_id = trade_id_of(ref)
+    try:
+        moved = recheck_trades(
+            trade_ids=[trade_id], reason=request.POST.get("reason", ""), actor=actor(request), now=utc_now()
+        )
+    except Problem as problem:
+        return _show(request, trade_id, problem=problem)
+    if moved:
+        messages.success(request, f"{ref} goes through the checks again.")
+    else:
+        messages.error(request, f"{ref} has moved on meanwhile and was not re-checked.")
+    return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
+
+
+def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None) -> HttpResponse:
+    now = utc_now()
+    found = timeline.trade(trade_id)
+    if found is None:
+        raise Http404
+    exceptions = timeline.exceptions(trade_id)
+    state = State(found["state"])
+    context: dict[str, Any] = {
+        "trade": found,
+        "reference": ids.public_id(ids.TRADE, trade_id),
+        "move": _MOVES[state],
+        "steps": steps(state),
+        "held": state == State.EXCEPTION,
+        "open_exception": next((each for each in exceptions if each.closed_at is None), None),
+        "exceptions": exceptions,
+        "exception_kinds": dict(ExceptionItem.Kind.choices),
+        "findings": timeline.findings(trade_id),
+        "legs": selectors.settlement_of(trade_id),
+        "versions": _versions(trade_id),
+        "entries": timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions]),
+        "can_recheck": state in _RECHECKABLE,
+        "problem": Shown.of(problem) if problem else None,
+        "typed": request.POST,
+    }
+    status = problem.status if problem else 200
+    return show(request, "ops/trade.html", context, screen="trade", now=now, status=status)
+
+
+def _versions(trade_id: int) -> list[dict[str, Any]]:
+    """Return the versions of a trade, the newest first, each with what it changed."""
+    versions = timeline.versions(trade_id)
+    return [
+        {"version": after, "changes": timeline.changes(before, after) if before else []}
+        for before, after in zip([None, *versions], versions, strict=False)
+    ][::-1]

@@ -1,0 +1,1 @@
+"""Reads of trades. Nothing here writes."""

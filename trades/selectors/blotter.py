@@ -1,0 +1,279 @@
+"""The blotter: pages over any number of trades at the same price.
+
+Three things keep a page flat at a million rows: keys instead of offsets (an offset only for a jump, and only so
+far), filters that an index serves, and a window of ids for filters that none serves. Nothing counts a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.utils import OperationalError
+
+from core import sql
+from trades.lifecycle import State
+
+PAGE_SIZES = (50, 100, 200, 500)
+MAX_PAGE = 200  # the farthest jump: an offset of 10,000 rows at the default size
+COUNT_CAP = 10_000
+WINDOW = 200_000  # ids that one page looks through for a filter without an index
+TIMEOUT_MS = 3_000
+
+SORTS = ("-captured", "captured", "-trade_date", "trade_date")
+QUERY_CANCELED = "57014"
+
+
+class TooBroad(Exception):  # noqa: N818
+    """The filter looks through more trades than one page may take time for."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the blotter shows. Ids are resolved; `trade_ids` (from a reference search) overrides the rest."""
+
+    state: State | None = None
+    counterparty_ids: tuple[int, ...] = ()
+    counterparty_ref: str = ""
+    book_id: int | None = None
+    product: str = ""
+    source: str = ""
+    traded_from: date | None = None
+    traded_to: date | None = None
+    trade_ids: tuple[int, ...] | None = None
+
+    @property
+    def indexed(self) -> bool:
+        """Tell whether an index in the order of capture serves every part of the filter, or nearly."""
+        if self.trade_ids is not None or len(self.counterparty_ids) == 1:
+            return True
+        return not (
+            self.counterparty_ids
+            or self.counterparty_ref
+            or self.book_id
+            or self.product
+            or self.source
+            or self.traded_from
+            or self.traded_to
+        )
+
+
+@dataclass(frozen=True)
+class Key:
+    """The place of a row in a sort: its id, and its trade date where that comes first."""
+
+    trade_id: int
+    trade_date: date | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows in display order; whether there are more on either side; how far back a window was searched."""
+
+    rows: list[dict[str, Any]]
+    more: bool
+    searched_to: int | None = None
+
+
+def conditions(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
+    """Return the SQL conditions of a filter over `s` (state) and `v` (version), with their parameters."""
+    if wanted.trade_ids is not None:
+        return ["s.trade_id = ANY(%(trade_ids)s::bigint[])"], {"trade_ids": list(wanted.trade_ids)}
+    found: list[str] = []
+    if wanted.state is not None:
+        found.append("s.state = %(state)s")
+    if len(wanted.counterparty_ids) == 1:
+        found.append("v.counterparty_id = %(counterparty_id)s")
+    elif wanted.counterparty_ids:
+        found.append("v.counterparty_id = ANY(%(counterparty_ids)s::bigint[])")
+    elif wanted.counterparty_ref:
+        found.append("v.counterparty_ref = %(counterparty_ref)s")
+    if wanted.book_id is not None:
+        found.append("v.book_id = %(book_id)s")
+    if wanted.product:
+        found.append("v.product = %(product)s")
+    if wanted.source:
+        found.append("v.source = %(source)s")
+    if wanted.traded_from:
+        found.append("v.trade_date >= %(traded_from)s")
+    if wanted.traded_to:
+        found.append("v.trade_date <= %(traded_to)s")
+    return found, {
+        "state": None if wanted.state is None else wanted.state.value,
+        "counterparty_id": next(iter(wanted.counterparty_ids), None),
+        "counterparty_ids": list(wanted.counterparty_ids),
+        "counterparty_ref": wanted.counterparty_ref,
+        "book_id": wanted.book_id,
+        "product": wanted.product,
+        "source": wanted.source,
+        "traded_from": wanted.traded_from,
+        "traded_to": wanted.traded_to,
+    }
+
+
+# The page's keys are found first over narrow rows; only those few are joined with everything shown of them.
+_PAGE = """
+WITH page AS MATERIALIZED (
+    SELECT s.trade_id, s.version, s.state, s.changed_at
+    FROM trades_state s {join}
+    {where}
+    ORDER BY {order}
+    LIMIT %(limit)s OFFSET %(offset)s
+)
+SELECT s.trade_id, s.version, s.state, s.changed_at, v.recorded_at, v.product, v.source, v.source_ref, v.side,
+       v.instrument_ref, i.code AS instrument_code, i.name AS instrument_name,
+       v.counterparty_ref, p.code AS counterparty_code, p.name AS counterparty_name,
+       v.book_ref, v.trader, v.quantity, v.price, v.currency, v.net_amount, v.contra_currency, v.contra_amount,
+       v.trade_date, v.settlement_date
+FROM page s
+JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+LEFT JOIN refdata_party p ON p.id = v.counterparty_id
+LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+ORDER BY {order}
+"""
+_JOIN = "JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version"
+
+
+def page(
+    wanted: Filter,
+    *,
+    sort: str = "-captured",
+    size: int = 50,
+    number: int = 1,
+    after: Key | None = None,
+    before: Key | None = None,
+) -> Page:
+    """Return a page of the blotter.
+
+    after, before: the key of the row that the page follows or precedes in display order; without them `number`
+    jumps by an offset, up to MAX_PAGE. TooBroad when the search takes longer than a page may.
+    """
+    backwards = before is not None and after is None
+    key = before if backwards else after
+    descending = sort.startswith("-") != backwards
+    by_date = sort.endswith("trade_date")
+    found, parameters = conditions(wanted)
+    parameters["limit"] = size + 1
+    parameters["offset"] = 0 if key else (min(number, MAX_PAGE) - 1) * size
+    if key is not None:
+        found.append(_beyond(key, by_date=by_date, descending=descending, parameters=parameters))
+    edge = None
+    if not wanted.indexed and not by_date and not parameters["offset"]:
+        edge = _window(key, descending=descending)
+        if edge is not None:
+            found.append("s.trade_id >= %(edge)s" if descending else "s.trade_id <= %(edge)s")
+            parameters["edge"] = edge
+    statement = _statement(found, by_date=by_date, descending=descending)
+    with _bounded(not wanted.indexed or by_date):
+        rows = sql.records(statement, parameters)
+    more = len(rows) > size
+    rows = rows[:size]
+    if backwards:
+        rows.reverse()
+    return Page(rows, more, edge if not more else None)
+
+
+def _statement(found: list[str], *, by_date: bool, descending: bool) -> str:
+    direction = "DESC" if descending else "ASC"
+    order = f"s.trade_id {direction}"
+    if by_date:
+        order = f"v.trade_date {direction}, {order}"
+    joined = by_date or any("v." in each for each in found)
+    return _PAGE.format(
+        join=_JOIN if joined else "",
+        where=f"WHERE {' AND '.join(found)}" if found else "",
+        order=order,
+    )
+
+
+def _beyond(key: Key, *, by_date: bool, descending: bool, parameters: dict[str, Any]) -> str:
+    sign = "<" if descending else ">"
+    parameters["key_id"] = key.trade_id
+    if not by_date:
+        return f"s.trade_id {sign} %(key_id)s"
+    parameters["key_date"] = key.trade_date
+    # The first condition is implied by the second, and is the one that the index on the date understands.
+    return (
+        f"v.trade_date {sign}= %(key_date)s AND (v.trade_date, s.trade_id) {sign} (%(key_date)s, %(key_id)s)"
+    )
+
+
+def _window(key: Key | None, *, descending: bool) -> int | None:
+    """Return the id at which a search without an index stops, or None when it reaches the end anyway."""
+    ends = sql.row("SELECT min(trade_id), max(trade_id) FROM trades_state")
+    if ends is None or ends[0] is None:
+        return None
+    lowest, highest = ends
+    if descending:
+        edge = (key.trade_id if key else highest + 1) - WINDOW
+        return None if edge <= lowest else edge
+    edge = (key.trade_id if key else lowest - 1) + WINDOW
+    return None if edge >= highest else edge
+
+
+@contextmanager
+def _bounded(bounded: bool) -> Iterator[None]:
+    """Stop a search that no index serves after TIMEOUT_MS, as TooBroad."""
+    if not bounded:
+        yield
+        return
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = %s", [TIMEOUT_MS])
+            yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", None) != QUERY_CANCELED:
+            raise
+        raise TooBroad from error
+
+
+def count(wanted: Filter) -> int:
+    """Return how many trades a filter matches, at most COUNT_CAP + 1. TooBroad when that takes too long."""
+    found, parameters = conditions(wanted)
+    join = _JOIN if any("v." in each for each in found) else ""
+    where = f"WHERE {' AND '.join(found)}" if found else ""
+    statement = (
+        f"SELECT count(*) FROM (SELECT 1 FROM trades_state s {join} {where} LIMIT {COUNT_CAP + 1}) AS counted"
+    )
+    with _bounded(not wanted.indexed):
+        answer = sql.row(statement, parameters)
+    return int(answer[0]) if answer else 0
+
+
+_SOURCES = """
+WITH RECURSIVE source AS (
+    (SELECT source FROM trades_version WHERE version = 1 ORDER BY source LIMIT 1)
+    UNION ALL
+    SELECT (SELECT v.source FROM trades_version v WHERE v.version = 1 AND v.source > source.source
+            ORDER BY v.source LIMIT 1)
+    FROM source WHERE source.source IS NOT NULL
+)
+SELECT source FROM source WHERE source IS NOT NULL LIMIT 200
+"""
+
+
+def sources() -> list[str]:
+    """Return the front-office systems that ever sent a trade: one index probe each."""
+    return [name for (name,) in sql.rows(_SOURCES)]
+
+
+def find_reference(text: str) -> list[int]:
+    """Return the trades whose front-office reference is exactly the text (or its upper case), at most 200."""
+    return [
+        trade_id
+        for (trade_id,) in sql.rows(
+            "SELECT trade_id FROM trades_version WHERE version = 1 AND source = ANY(%s)"
+            " AND source_ref = ANY(%s) ORDER BY trade_id DESC LIMIT 200",
+            [sources(), list({text, text.upper()})],
+        )
+    ]
+
+
+def with_ids(wanted: Filter, trade_ids: list[int]) -> Filter:
+    """Return the filter narrowed to certain trades."""
+    return replace(wanted, trade_ids=tuple(trade_ids))

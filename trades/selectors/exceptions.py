@@ -1,0 +1,132 @@
+"""The queue of exceptions: by deadline, then by the money at risk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from core import sql
+from trades.models import ExceptionItem
+
+COUNT_CAP = 10_000
+PAGE_SIZE = 50
+MAX_PAGE = 200
+
+VIEWS = ("open", "mine", "unassigned", "overdue", "returned", "closed")
+
+_CONDITIONS = {
+    "open": "e.closed_at IS NULL",
+    "mine": "e.closed_at IS NULL AND e.owner_id = %(user)s",
+    "unassigned": "e.closed_at IS NULL AND e.owner_id IS NULL",
+    "overdue": "e.closed_at IS NULL AND e.deadline < %(now)s",
+    "returned": "e.closed_at IS NULL AND e.kind <> 'FINDING'",
+    "closed": "e.closed_at IS NOT NULL",
+}
+_LIST = """
+WITH page AS MATERIALIZED (
+    SELECT e.* FROM trades_exception e
+    WHERE {condition}
+    ORDER BY {order}
+    LIMIT %(limit)s OFFSET %(offset)s
+)
+SELECT e.id, e.kind, e.trade_id, e.codes, e.summary, e.amount_at_risk, e.deadline, e.owner_id, e.claimed_at,
+       e.opened_at, e.closed_at, e.closed_by, e.resolution, u.username AS owner, v.product, v.source_ref,
+       v.counterparty_ref, p.code AS counterparty_code, p.name AS counterparty_name, v.currency, v.net_amount
+FROM page e
+LEFT JOIN auth_user u ON u.id = e.owner_id
+LEFT JOIN trades_state s ON s.trade_id = e.trade_id
+LEFT JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+LEFT JOIN refdata_party p ON p.id = v.counterparty_id
+ORDER BY {order}
+"""
+_BY_URGENCY = "e.deadline, e.amount_at_risk DESC NULLS LAST, e.id"
+_BY_CLOSING = "e.closed_at DESC, e.id DESC"
+
+
+def queue(
+    *, view: str, code: str, user_id: int, now: datetime, number: int = 1, size: int = PAGE_SIZE
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return one page of the queue and whether more follow.
+
+    view: one of VIEWS; code: only exceptions with this finding code (empty: all).
+    """
+    condition = _CONDITIONS[view] + (" AND %(code)s = ANY(e.codes)" if code else "")
+    statement = _LIST.format(condition=condition, order=_BY_CLOSING if view == "closed" else _BY_URGENCY)
+    rows = sql.records(
+        statement,
+        {
+            "user": user_id,
+            "now": now,
+            "code": code,
+            "limit": size + 1,
+            "offset": (min(number, MAX_PAGE) - 1) * size,
+        },
+    )
+    return rows[:size], len(rows) > size
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The open queue in figures; counts above COUNT_CAP mean "more than". Money in base currency."""
+
+    open: int
+    mine: int
+    unassigned: int
+    overdue: int
+    due_soon: int
+    older_than_a_day: int
+    at_risk: Decimal
+    at_risk_overdue: Decimal
+    rejected: int
+    failed: int
+    last_closed_at: datetime | None
+    last_closed_by: str
+
+
+_SUMMARY = """
+SELECT count(*), count(*) FILTER (WHERE owner_id = %(user)s), count(*) FILTER (WHERE owner_id IS NULL),
+       count(*) FILTER (WHERE deadline < %(now)s),
+       count(*) FILTER (WHERE deadline >= %(now)s AND deadline < %(soon)s),
+       count(*) FILTER (WHERE opened_at < %(yesterday)s),
+       coalesce(sum(amount_at_risk), 0), coalesce(sum(amount_at_risk) FILTER (WHERE deadline < %(now)s), 0),
+       count(*) FILTER (WHERE kind = 'REJECTION'), count(*) FILTER (WHERE kind = 'FAIL')
+FROM (SELECT owner_id, deadline, opened_at, amount_at_risk, kind FROM trades_exception
+      WHERE closed_at IS NULL ORDER BY deadline, id LIMIT %(cap)s) AS open
+"""
+
+
+def summary(*, user_id: int, now: datetime) -> Summary:
+    """Return the open queue in figures, looking at no more than COUNT_CAP + 1 exceptions."""
+    figures = sql.row(
+        _SUMMARY,
+        {
+            "user": user_id,
+            "now": now,
+            "soon": now + timedelta(hours=1),
+            "yesterday": now - timedelta(days=1),
+            "cap": COUNT_CAP + 1,
+        },
+    )
+    closed = sql.row(
+        "SELECT closed_at, closed_by FROM trades_exception WHERE closed_at IS NOT NULL"
+        " ORDER BY closed_at DESC LIMIT 1"
+    )
+    assert figures is not None  # noqa: S101 - an aggregate always returns one row
+    return Summary(*figures, *(closed or (None, "")))
+
+
+def exception(exception_id: int) -> ExceptionItem | None:
+    """Return one exception with its owner, or None."""
+    return ExceptionItem.objects.select_related("owner").filter(id=exception_id).first()
+
+
+def codes() -> list[tuple[str, int]]:
+    """Return the finding codes among the open exceptions with how many carry each, the commonest first."""
+    return sql.rows(
+        "SELECT code, count(*) FROM (SELECT codes FROM trades_exception WHERE closed_at IS NULL"
+        " ORDER BY deadline, id LIMIT %s) AS open, unnest(open.codes) AS code"
+        " GROUP BY code ORDER BY count(*) DESC, code LIMIT 30",
+        [COUNT_CAP],
+    )
