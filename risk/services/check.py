@@ -117,7 +117,7 @@ def _check_and_move(claimed: work.Claim, now: datetime) -> None:
     close_exceptions(
         trade_ids=sorted(batch.checked_before.keys() - set(held)),
         resolution="checks pass",
-        closed_by=ACTOR.name,
+        closed_by=ACTOR,
         at=now,
     )
     open_exceptions(items=_exceptions(batch, held), at=now, actor=ACTOR)
