@@ -1,6 +1,6 @@
 """Measure the product and print one table of ratios; see README.md.
 
-    python -m bench [--quick] [--only NAME ...] [--list]
+python -m bench [--quick] [--only NAME ...] [--list]
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import shutil
 import sys
 import time
 import traceback
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +27,9 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     names = [each.name for each in MEASUREMENTS]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes: about three minutes, rougher figures")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes: about three minutes, rougher figures"
+    )
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help="measure only these")
     parser.add_argument("--list", action="store_true", help="list the measurements and end")
     return parser.parse_args()

@@ -88,7 +88,7 @@ class Messages:
         sold = f"{amount / round(rate, 6):.{digits}f}"
         # The rate is quoted as bought per sold, so that the sold amount is what division makes of it.
         return (
-            f'{self._common(product, random.choice(self._reference.parties))}'
+            f"{self._common(product, random.choice(self._reference.parties))}"
             f',"settlement_date":"{self._settles}","terms":{{"bought":{{"currency":"EUR","amount":"{amount}.00"}}'
             f',"sold":{{"currency":"{currency}","amount":"{sold}"}},"rate":"{rate:.6f}"'
             f',"rate_basis":"BOUGHT_PER_SOLD"}}}}'

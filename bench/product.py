@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,7 +20,7 @@ import environ
 import psycopg2
 
 from bench.messages import Messages
-from bench.reference import ENTITY, LIMITS, Reference
+from bench.reference import LIMITS, Reference
 from middleoffice import lifeline, processes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,10 +109,8 @@ class Process:
         """End it with all of its children."""
         if self.handle.poll() is None:
             self.handle.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.handle.wait(10)
-            except subprocess.TimeoutExpired:
-                pass
         lifeline.signal_group(self.handle, lifeline.signal.SIGKILL)
         self.handle.wait()
 
@@ -205,7 +200,12 @@ class Bench:
             assert not faults, f"{kind}: {faults[:3]}"
         Limit.objects.bulk_create(
             Limit(
-                code=code, name=code, measure=measure, dimensions=[dimension], hard=hard, valid_from="2020-01-01"
+                code=code,
+                name=code,
+                measure=measure,
+                dimensions=[dimension],
+                hard=hard,
+                valid_from="2020-01-01",
             )
             for code, measure, dimension, hard in LIMITS
         )
@@ -308,7 +308,7 @@ def wait_for_http(process: Process, url: str) -> None:
 
     def answers() -> bool:
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  (ours)
                 return True
         except urllib.error.HTTPError:
             return True
