@@ -102,7 +102,8 @@ class _LineReader:
 def copy_lines(table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
     """COPY text-format lines (each ends in a newline) into a table; see `copy_value` for one value."""
     names = ", ".join(columns)
-    with connection.cursor() as cursor:
+    # Django wraps the errors of execute() only.
+    with connection.cursor() as cursor, connection.wrap_database_errors:
         cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", _LineReader(iter(lines)), size=65_536)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
 import msgspec
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
+from psycopg2.errors import DeadlockDetected, UniqueViolation
 
 from core import sql
 from core.audit import Actor, encode
@@ -187,12 +188,7 @@ def _insert(new: list[tuple[int, Message]], context: Context, actor: Actor, at: 
     tail = [*_follower_parameters(actor, at), WAKES[State.CAPTURED], len(new)]
     if len(new) == 1:
         return sql.row(statement, [*parameters, *tail]) == (1,)
-    with transaction.atomic():
-        stored = sql.row(statement, [*parameters, *tail])
-        if stored != (len(new),):
-            transaction.set_rollback(True)
-            return False
-    return True
+    return _all_or_nothing(lambda: sql.row(statement, [*parameters, *tail]) == (len(new),))
 
 
 _AFTER_COPY = f"""
@@ -203,14 +199,31 @@ WITH v AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS trade_id), {_FOLLOWERS} S
 def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: datetime) -> bool:
     """Store many trades by COPY; rows are built while PostgreSQL stores the ones before."""
     ids = [trade_id for trade_id, _ in new]
+
+    def copy() -> bool:
+        sql.copy_lines("trades_version", _VERSION_COLUMNS, _lines(new, context, at))
+        sql.run(_AFTER_COPY, [ids, *_follower_parameters(actor, at)])
+        enqueue(WAKES[State.CAPTURED], ids)
+        return True
+
+    return _all_or_nothing(copy)
+
+
+def _all_or_nothing(store: Callable[[], bool]) -> bool:
+    """Run in a savepoint that stays only when all is stored; False when another capture was faster.
+
+    Two loads of the same deals in opposite orders block each other: PostgreSQL ends one, and what the other
+    has made by then is found by the next attempt.
+    """
     try:
         with transaction.atomic():
-            sql.copy_lines("trades_version", _VERSION_COLUMNS, _lines(new, context, at))
-            sql.run(_AFTER_COPY, [ids, *_follower_parameters(actor, at)])
-            enqueue(WAKES[State.CAPTURED], ids)
-    except IntegrityError:
-        return False
-    return True
+            stored = store()
+            transaction.set_rollback(not stored)
+    except (IntegrityError, OperationalError) as error:
+        if isinstance(error.__cause__, (UniqueViolation, DeadlockDetected)):
+            return False
+        raise
+    return stored
 
 
 def _lines(new: list[tuple[int, Message]], context: Context, at: datetime) -> Iterator[str]:

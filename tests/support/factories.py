@@ -1,0 +1,376 @@
+"""Reference data, limits, API clients and documents for tests, small and exact."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import msgspec
+
+from core import sql
+from core.audit import Actor, system
+from core.clock import business_date, utc_now
+from core.http.authentication import SCOPES, issue_client
+from core.ids import TRADE, database_id
+from core.models import ApiClient
+from refdata.calendars import BusinessCalendar
+from refdata.models import Book, ClosePrice, FxRate, Instrument, Party, Ssi
+from risk.models import Limit
+from risk.services.check import check_captured
+from tests.support.records import NOW, TODAY
+from trades.lifecycle import State, move_trades
+from trades.products._reading import read_message
+from trades.services.capture import Captured, capture_trades
+
+FRONT_OFFICE = Actor("client:front", "req-front-1")
+SINCE = date(2020, 1, 1)
+APPLE = "US0378331005"
+EURO_SHARE = "DE0007164600"
+_references = itertools.count(1)
+
+# What a party needs so that trades of every product settle.
+FULL_SSIS = (
+    ("CASH", "EUR"), ("CASH", "USD"), ("CASH", "GBP"), ("CASH", "JPY"),
+    ("SECURITY", "*"), ("GOODS", "*"),
+)  # fmt: skip
+
+
+def party(code: str, *, ssis: Iterable[tuple[str, str]] = FULL_SSIS, **fields: Any) -> Party:
+    """Store a party with one settlement instruction for each (kind, key)."""
+    made = Party.objects.create(code=code, name=code.title(), **fields)
+    for kind, key in ssis:
+        ssi(made, kind, key)
+    return made
+
+
+def ssi(owner: Party, kind: str, key: str, **fields: Any) -> Ssi:
+    """Store a settlement instruction that holds since long ago, unless it says otherwise."""
+    given = {"account": f"{owner.code}-{kind}-{key}", "valid_from": SINCE, **fields}
+    return Ssi.objects.create(party=owner, kind=kind, key=key, **given)
+
+
+def instrument(
+    code: str, *, currency: str = "USD", product_class: str = "EQUITY", **fields: Any
+) -> Instrument:
+    """Store an instrument."""
+    return Instrument.objects.create(
+        code=code, name=code, product_class=product_class, currency=currency, **fields
+    )
+
+
+def close(of: Instrument, price: str, *, on: date = TODAY, currency: str = "") -> ClosePrice:
+    """Store a close price in the instrument's own currency, unless another is given."""
+    return ClosePrice.objects.create(
+        instrument=of, price=Decimal(price), date=on, currency=currency or of.currency
+    )
+
+
+def rate(currency: str, value: str, *, on: date = TODAY) -> FxRate:
+    """Store what a unit of a currency is worth in euro, the base currency of the tests."""
+    return FxRate.objects.create(currency=currency, rate=Decimal(value), date=on)
+
+
+def limit(
+    code: str = "CPTY",
+    *,
+    hard: str,
+    warn: str | None = None,
+    measure: str = "GROSS_EXPOSURE",
+    dimensions: Sequence[str] = ("counterparty",),
+    members: Sequence[str] = (),
+    **fields: Any,
+) -> Limit:
+    """Store a limit in force since long ago."""
+    return Limit.objects.create(
+        code=code,
+        name=code.title(),
+        measure=measure,
+        dimensions=list(dimensions),
+        members=list(members),
+        hard=Decimal(hard),
+        warn=None if warn is None else Decimal(warn),
+        **{"valid_from": SINCE, **fields},
+    )
+
+
+@dataclass(frozen=True)
+class World:
+    """What a good trade of any product refers to."""
+
+    ours: Party
+    broker: Party
+    customer: Party
+    apple: Instrument
+    euro_share: Instrument
+    book: Book
+
+
+def world(*, today: date = TODAY) -> World:
+    """Store reference data with which the documents of this module pass every check on `today`."""
+    ours = party("OURS", role=Party.Role.ENTITY)
+    apple = instrument(APPLE, market="XNAS", settlement_cycle=1)
+    euro_share = instrument(EURO_SHARE, currency="EUR", market="XETR")
+    for sku in ("SKU-1", "SKU-2"):
+        instrument(sku, scheme="SKU", product_class="GOODS", currency="EUR")
+    close(apple, "187.00", on=today)
+    for currency, value in (("USD", "0.92"), ("GBP", "1.15"), ("JPY", "0.0061")):
+        rate(currency, value, on=today)
+    return World(
+        ours=ours,
+        broker=party("BROKER-01", lei="529900T8BM49AURSDO55", country="US"),
+        customer=party("CUST-01", role=Party.Role.CUSTOMER, country="GB"),
+        apple=apple,
+        euro_share=euro_share,
+        book=Book.objects.create(code="BOOK-1", desk="DESK-1", entity=ours),
+    )
+
+
+def settles_on(trade_date: date) -> date:
+    """Return the second weekday after a trade date."""
+    return BusinessCalendar().add_business_days(trade_date, 2)
+
+
+def equity(ref: str = "", *, on: date = TODAY, **changes: Any) -> dict[str, Any]:
+    """Return a purchase of 100 Apple at 187.25 USD as a front office sends it."""
+    return {
+        "source": "FO-EQ",
+        "source_ref": ref or f"E-{next(_references)}",
+        "product": "EQUITY",
+        "side": "BUY",
+        "instrument": APPLE,
+        "quantity": "100",
+        "price": "187.25",
+        "currency": "USD",
+        "counterparty": "BROKER-01",
+        "book": "BOOK-1",
+        "trader": "jdoe",
+        "trade_date": on.isoformat(),
+        "settlement_date": settles_on(on).isoformat(),
+        **changes,
+    }
+
+
+def unit_trade(n: int, *, on: date = TODAY, **changes: Any) -> dict[str, Any]:
+    """Return a good purchase worth exactly 100.00 euro; each `n` has other economics."""
+    price = round(Decimal(100) / (n + 1), 10)
+    stated = {"instrument": EURO_SHARE, "currency": "EUR", "quantity": str(n + 1), "price": f"{price:f}"}
+    return equity(f"U-{n}", on=on, **{**stated, **changes})
+
+
+def exact_trade(n: int, *, on: date = TODAY, **changes: Any) -> dict[str, Any]:
+    """Return a good purchase of n + 1 euro shares at 1 euro; each `n` has other economics."""
+    stated = {"instrument": EURO_SHARE, "currency": "EUR", "quantity": str(n + 1), "price": "1"}
+    return equity(f"X-{n}", on=on, **{**stated, **changes})
+
+
+def fx(ref: str = "", *, on: date = TODAY, **changes: Any) -> dict[str, Any]:
+    """Return a purchase of a million euro against dollars at 1.085."""
+    return {
+        "source": "FO-FX",
+        "source_ref": ref or f"F-{next(_references)}",
+        "product": "FX_SPOT",
+        "counterparty": "BROKER-01",
+        "book": "BOOK-1",
+        "trader": "asmith",
+        "trade_date": on.isoformat(),
+        "settlement_date": settles_on(on).isoformat(),
+        "terms": {
+            "bought": {"currency": "EUR", "amount": "1000000.00"},
+            "sold": {"currency": "USD", "amount": "1085000.00"},
+            "rate": "1.085",
+        },
+        **changes,
+    }
+
+
+def goods(ref: str = "", *, on: date = TODAY, lines: Any = None, **changes: Any) -> dict[str, Any]:
+    """Return an order of two articles, 96.00 euro in all."""
+    given = lines or [
+        {"sku": "SKU-1", "description": "Ceramic mug", "quantity": "12", "unit_price": "4.25"},
+        {"sku": "SKU-2", "description": "Tea towel", "quantity": "6", "unit_price": "7.50"},
+    ]
+    return {
+        "source": "SHOP",
+        "source_ref": ref or f"O-{next(_references)}",
+        "product": "GOODS",
+        "side": "SELL",
+        "currency": "EUR",
+        "counterparty": "CUST-01",
+        "book": "BOOK-1",
+        "trade_date": on.isoformat(),
+        "settlement_date": settles_on(on).isoformat(),
+        "terms": {"lines": given},
+        **changes,
+    }
+
+
+def capture(*documents: dict[str, Any], at: datetime = NOW, actor: Actor = FRONT_OFFICE) -> list[Captured]:
+    """Capture documents as one batch, by the service."""
+    messages = [read_message(msgspec.json.encode(each)) for each in documents]
+    return capture_trades(messages=messages, actor=actor, at=at)
+
+
+def captured_ids(*documents: dict[str, Any], at: datetime = NOW) -> list[int]:
+    """Capture documents as one batch and return the ids of their trades."""
+    return [each.trade_id for each in capture(*documents, at=at)]
+
+
+def check_everything(*, now: datetime = NOW, limit: int = 5_000) -> int:
+    """Run the checks until nothing waits; return how many trades were claimed."""
+    total = 0
+    while claimed := check_captured(now=now, limit=limit):
+        total += claimed
+    return total
+
+
+def checked(document: dict[str, Any], *, now: datetime = NOW) -> int:
+    """Capture one document, run the checks, and return the trade's id."""
+    (trade_id,) = captured_ids(document, at=now)
+    check_everything(now=now)
+    return trade_id
+
+
+def findings_of(trade_id: int, *, also_closed: bool = False) -> list[dict[str, Any]]:
+    """Return the findings of a trade in the order in which they were stored, those still open."""
+    return sql.records(
+        "SELECT version, code, severity, subject, message, expected, actual, closing FROM trades_finding"
+        " WHERE trade_id = %s AND (%s OR closed_at IS NULL) ORDER BY id",
+        [trade_id, also_closed],
+    )
+
+
+def codes_of(trade_id: int) -> list[str]:
+    """Return the codes of the open findings of a trade, in their order."""
+    return [finding["code"] for finding in findings_of(trade_id)]
+
+
+def states() -> dict[str, int]:
+    """Return how many trades stand in each state."""
+    return {
+        State(state).name: count
+        for state, count in sql.rows("SELECT state, count(*) FROM trades_state GROUP BY state")
+    }
+
+
+def used(code: str = "CPTY") -> dict[str, Decimal]:
+    """Return the running figures of a limit by member."""
+    return dict(
+        sql.rows(
+            "SELECT u.key, u.used FROM risk_utilisation u JOIN risk_limit l ON l.id = u.limit_id"
+            " WHERE l.code = %s ORDER BY u.key",
+            [code],
+        )
+    )
+
+
+WAY_TO_SETTLED = (
+    State.VALIDATED, State.INSTRUCTED, State.HANDED_OFF, State.ACKNOWLEDGED, State.SETTLED,
+)  # fmt: skip
+
+
+def settle(trade_ids: Sequence[int], *, at: datetime = NOW) -> list[int]:
+    """Move validated trades all the way to SETTLED; return those that got there."""
+    ids = list(trade_ids)
+    for source, target in itertools.pairwise(WAY_TO_SETTLED):
+        ids = move_trades(trade_ids=ids, source=source, target=target, at=at, actor=system("settlement"))
+    return ids
+
+
+def api_client(
+    name: str = "front",
+    *,
+    scopes: Sequence[str] = tuple(SCOPES),
+    sources: Sequence[str] = (),
+    expires_at: datetime | None = None,
+) -> tuple[ApiClient, str]:
+    """Issue an API client and return it with its token."""
+    return issue_client(
+        name=name,
+        scopes=list(scopes),
+        sources=list(sources),
+        expires_at=expires_at,
+        actor=system("tests"),
+        at=utc_now(),
+    )
+
+
+def live_today() -> date:
+    """Return the business date of the live product."""
+    return business_date(utc_now())
+
+
+class Front:
+    """A front office that speaks to the live product: many connections, one token."""
+
+    def __init__(self, base_url: str) -> None:
+        _, token = api_client(f"front-{os.urandom(4).hex()}")
+        self.http = httpx.Client(
+            base_url=base_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
+        )
+
+    def post_trade(
+        self, document: dict[str, Any], *, key: str | None = None, **parameters: Any
+    ) -> httpx.Response:
+        """Post one trade, under a key of its own unless one is given."""
+        return self.http.post(
+            "/api/v1/trades",
+            content=msgspec.json.encode(document),
+            params=parameters,
+            headers={"Idempotency-Key": key or os.urandom(8).hex(), "Content-Type": "application/json"},
+        )
+
+    def post_batch(self, documents: Sequence[dict[str, Any]], *, key: str | None = None) -> httpx.Response:
+        """Post many trades as NDJSON."""
+        return self.http.post(
+            "/api/v1/trade-batches",
+            content=b"\n".join(map(msgspec.json.encode, documents)),
+            headers={"Idempotency-Key": key or os.urandom(8).hex(), "Content-Type": "application/x-ndjson"},
+        )
+
+    def at_once(self, calls: Sequence[Callable[[], httpx.Response]]) -> list[httpx.Response]:
+        """Run requests at the same moment, each in a thread, and return their answers in order."""
+        barrier = threading.Barrier(len(calls))
+
+        def run(call: Callable[[], httpx.Response]) -> httpx.Response:
+            barrier.wait(30)
+            return call()
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(run, calls))
+
+
+def trade_id_of(answer: httpx.Response) -> int:
+    """Return the database id of the trade in an answer."""
+    number = database_id(TRADE, answer.json()["id"])
+    assert number is not None
+    return number
+
+
+def wait_for(condition: Callable[[], Any], *, seconds: float, what: str = "") -> Any:
+    """Return the first true value of a condition, asked often; fail after the deadline."""
+    ends = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < ends, f"not within {seconds} s: {what or condition}: {states()}"
+        time.sleep(0.05)
+
+
+def nothing_captured() -> bool:
+    """Whether every trade has left CAPTURED and no work waits."""
+    return not sql.row(
+        "SELECT 1 FROM trades_state WHERE state = %s UNION ALL SELECT 1 FROM core_work LIMIT 1",
+        [State.CAPTURED.value],
+    )
