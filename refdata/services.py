@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -152,7 +152,7 @@ def _read(kind: Kind, number: int, raw: Any) -> Plan:
     given: dict[str, Any] = {}
     try:
         row = msgspec.convert(sent, kind.row_type, strict=False)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         faults.extend(_type_faults(kind, sent, known))
     else:
         for name, each in kind.fields.items():
@@ -185,12 +185,18 @@ def _type_faults(kind: Kind, sent: Mapping[str, Any], known: set[str]) -> list[R
             if each.default is msgspec.NODEFAULT:
                 faults.append(RowFault(name, "This field is needed.", "missing"))
         elif name not in known:
-            try:
-                msgspec.convert(sent[name], each.type | None, strict=False)
-            except msgspec.ValidationError as error:
-                detail = str(error).partition(" - at ")[0].replace("`", "")
-                faults.append(RowFault(name, f"{detail}."))
+            faults.extend(_type_fault(name, each, sent[name]))
     return faults
+
+
+def _type_fault(name: str, each: Field, value: Any) -> Iterator[RowFault]:
+    try:
+        msgspec.convert(value, each.type | None, strict=False)
+    except msgspec.ValidationError as error:
+        detail = str(error).partition(" - at ")[0].replace("`", "")
+        yield RowFault(name, f"{detail}.")
+    except UnicodeEncodeError:
+        yield RowFault(name, "This is not Unicode text.")
 
 
 def _find_references(kind: Kind, plans: Sequence[Plan], now: datetime) -> None:

@@ -138,6 +138,12 @@ class TestLoading:
     def test_refuses_a_row_that_is_not_an_object(self) -> None:
         assert faults(load("parties", ["A"], None, 3)) == [(n, "", "unreadable") for n in (1, 2, 3)]
 
+    @pytest.mark.parametrize("field", ["date", "name"])
+    def test_refuses_half_a_character(self, field: str) -> None:
+        report = load("holidays", {"calendar": "FIRM", "date": "2026-12-24"} | {field: "\ud800"})
+
+        assert faults(report) == [(1, field, "invalid")]
+
     def test_refuses_a_kind_that_does_not_exist(self) -> None:
         with pytest.raises(Problem) as caught:
             load("unicorns", {"code": "A"})
