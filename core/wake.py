@@ -51,6 +51,11 @@ class _Waker:
 _waker = _Waker()
 
 
+def wake(task: str) -> None:
+    """Wake a task's worker now; for work that is committed already."""
+    _waker.wake(task)
+
+
 def wake_on_commit(task: str) -> None:
     """Wake a task's worker once the present transaction has committed (at once outside of one)."""
     transaction.on_commit(lambda: _waker.wake(task))

@@ -68,7 +68,7 @@ def request_hash(request: Request, body: bytes) -> bytes:
 
 
 _LOOK_UP = """
-SELECT pg_try_advisory_xact_lock(hashtextextended(%(client)s::text || ' ' || %(key)s, 7)),
+SELECT core_hold_idempotency_key(%(client)s, %(key)s),
        k.request_hash, k.status, k.headers, k.body
 FROM (SELECT 1) AS one LEFT JOIN core_idempotency_key k ON k.client_id = %(client)s AND k.key = %(key)s
 """
@@ -134,9 +134,15 @@ def _look_up(client_id: int, key: str, digest: bytes) -> Answer | None:
     return None
 
 
+def stored_headers(answer: Answer) -> str:
+    """Return the headers of an answer as they are stored, JSON."""
+    return encode({**answer.headers, "Content-Type": answer.content_type})
+
+
 def _store(client_id: int, key: str, digest: bytes, answer: Answer, now: datetime) -> None:
-    headers = encode({**answer.headers, "Content-Type": answer.content_type})
-    stored = sql.run(_STORE, [client_id, key, digest, answer.status, headers, answer.body, now])
+    stored = sql.run(
+        _STORE, [client_id, key, digest, answer.status, stored_headers(answer), answer.body, now]
+    )
     if not stored:
         raise _Overtaken
 

@@ -6,6 +6,8 @@ import re
 import secrets
 from collections.abc import Callable
 
+from django.core.handlers.base import BaseHandler
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 
 from core.audit import request_id_var
@@ -13,6 +15,7 @@ from core.http.problem import Problem, render
 
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
 API_PREFIX = "/api/"
+VERSIONED_PREFIX = "/api/v1/"
 
 
 class RequestIdMiddleware:
@@ -37,6 +40,31 @@ class RequestIdMiddleware:
             return response
         finally:
             request_id_var.reset(token)
+
+
+class ApiMiddleware:
+    """Take API requests straight to their view: sessions, forms and pages are not for them, and cost as much
+    as the view itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self._straight = _StraightHandler().get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(VERSIONED_PREFIX):
+            return self._straight(request)
+        return self.get_response(request)
+
+
+class _StraightHandler(BaseHandler):
+    """Django's own request handling with no middleware around the view."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view_middleware = []
+        self._template_response_middleware = []
+        self._exception_middleware = []
+        self._middleware_chain = convert_exception_to_response(self._get_response)
 
 
 def _plain(status: int) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar, cast
 
@@ -13,11 +13,10 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from core.audit import encode
 from core.clock import utc_now
 from core.http.authentication import Client
 from core.http.cursor import decode_cursor, limit_of, page
-from core.http.idempotency import Answer, answer_once
+from core.http.idempotency import Answer, answer_once, key_of, request_hash, to_response
 from core.http.problem import Fault, Problem, not_found, unreadable
 from core.ids import TRADE, database_id, public_id
 from trades.api import schema
@@ -25,9 +24,10 @@ from trades.api.documents import event_document, finding_document, trade_documen
 from trades.api.reads import list_trades, read_events, read_findings, read_trade
 from trades.lifecycle import State
 from trades.products._reading import Unreadable, read_message
-from trades.products.base import Message
-from trades.services.capture import Captured, Outcome, capture_trades
+from trades.products.base import Message, Terms
+from trades.services.capture import Captured, Outcome, capture_new, capture_trades
 from trades.services.dry_run import dry_run
+from trades.services.load import RUN, load_trades
 
 MAX_TRADE_BYTES = 2 * 1024 * 1024  # an order of 5,000 lines
 MAX_ITEMS = 10_000
@@ -66,6 +66,17 @@ class Trades(APIView):
             raise _foreign_source(client, message.source)
         if request.query_params.get("dry_run") == "true":
             return _dry_run_answer(message, client, now)
+        answer = capture_new(
+            message=message,
+            actor=client.actor(),
+            at=now,
+            client_id=client.id,
+            key=key_of(request),
+            request_hash=request_hash(request, body),
+            answer=lambda trade_id, terms: _created(trade_id, terms, now),
+        )
+        if answer is not None:
+            return to_response(answer)
         return answer_once(
             request, client=client, now=now, body=body, act=lambda: _capture_one(message, client, now)
         )
@@ -164,21 +175,34 @@ def _foreign_source(client: Client, source: str) -> Problem:
     )
 
 
+def _created(trade_id: int, terms: Terms, now: datetime) -> Answer:
+    """Return the answer to a deal that makes a new trade."""
+    row = {
+        **msgspec.structs.asdict(terms),
+        "trade_id": trade_id,
+        "version": 1,
+        "state": State.CAPTURED,
+        "recorded_at": now,
+        "changed_at": now,
+    }
+    return _capture_answer(201, row)
+
+
+def _capture_answer(status: int, row: Mapping[str, Any]) -> Answer:
+    headers = {
+        "Location": f"/api/v1/trades/{public_id(TRADE, row['trade_id'])}",
+        "ETag": trade_etag(row["version"], row["changed_at"]),
+    }
+    return Answer(status, msgspec.json.encode(trade_document(row, [])), headers)
+
+
 def _capture_one(message: Message, client: Client, now: datetime) -> Answer:
     captured = capture_trades(messages=[message], actor=client.actor(), at=now)[0]
     if captured.outcome is Outcome.CONFLICT:
         raise _conflict(captured)
     row = read_trade(captured.trade_id)
     assert row is not None  # noqa: S101 - captured in this transaction, and trades are never deleted
-    reference = public_id(TRADE, captured.trade_id)
-    return Answer(
-        201 if captured.outcome is Outcome.CREATED else 200,
-        msgspec.json.encode(trade_document(row, [])),
-        {
-            "Location": f"/api/v1/trades/{reference}",
-            "ETag": trade_etag(row["version"], row["changed_at"]),
-        },
-    )
+    return _capture_answer(201 if captured.outcome is Outcome.CREATED else 200, row)
 
 
 def _conflict(captured: Captured) -> Problem:
@@ -234,49 +258,53 @@ class _RolledBack(Exception):  # noqa: N818
 def _capture_many(
     items: Sequence[bytes | msgspec.Raw], client: Client, now: datetime, *, atomic: bool
 ) -> Answer:
-    results: list[Any] = [None] * len(items)
-    readable: list[tuple[int, Message]] = []
-    for index, raw in enumerate(items):
-        try:
-            message = read_message(raw)
-        except Unreadable as error:
-            results[index] = _refused(
-                index, unreadable(error.faults, title="This cannot be read as a trade.")
-            )
-            continue
-        if client.may_use(message.source):
-            readable.append((index, message))
-        else:
-            results[index] = _refused(index, _foreign_source(client, message.source))
+    intake = _Intake(items, client)
     try:
-        _fill(results, readable, client, now, atomic=atomic)
+        with transaction.atomic(savepoint=atomic):
+            captured = load_trades(runs=intake.runs(), expected=len(items), actor=client.actor(), at=now)
+            results = intake.results(captured)
+            if atomic and any(result["status"] >= 400 for result in results):
+                raise _RolledBack
     except _RolledBack:
-        _fail_the_rest(results)
+        results = _fail_the_rest(results)
     created = sum(result["status"] == 201 for result in results)
     refused = sum(result["status"] >= 400 for result in results)
     summary = {"created": created, "existing": len(results) - created - refused, "refused": refused}
-    return Answer(207, encode({**summary, "items": results}).encode())
+    return Answer(207, msgspec.json.encode({**summary, "items": results}))
 
 
-def _fill(
-    results: list[Any],
-    readable: list[tuple[int, Message]],
-    client: Client,
-    now: datetime,
-    *,
-    atomic: bool,
-) -> None:
-    """Capture the readable items into their places; _RolledBack when an atomic batch cannot be whole."""
-    if atomic and len(readable) < len(results):
-        raise _RolledBack
-    if not readable:
-        return
-    with transaction.atomic(savepoint=atomic):
-        captured = capture_trades(messages=[message for _, message in readable], actor=client.actor(), at=now)
-        for (index, _), result in zip(readable, captured, strict=True):
-            results[index] = _result(index, result)
-        if atomic and any(result.outcome is Outcome.CONFLICT for result in captured):
-            raise _RolledBack
+class _Intake:
+    """Reads the items of a batch run by run, remembering which could not be read, and puts results in order."""
+
+    def __init__(self, items: Sequence[bytes | msgspec.Raw], client: Client) -> None:
+        self._items = items
+        self._client = client
+        self._refused: dict[int, dict[str, Any]] = {}
+
+    def runs(self) -> Iterator[list[Message]]:
+        for first in range(0, len(self._items), RUN):
+            messages = []
+            for index, raw in enumerate(self._items[first : first + RUN], start=first):
+                try:
+                    message = read_message(raw)
+                except Unreadable as error:
+                    problem = unreadable(error.faults, title="This cannot be read as a trade.")
+                    self._refused[index] = _refused(index, problem)
+                    continue
+                if self._client.may_use(message.source):
+                    messages.append(message)
+                else:
+                    self._refused[index] = _refused(index, _foreign_source(self._client, message.source))
+            yield messages
+
+    def results(self, captured: Sequence[Captured]) -> list[dict[str, Any]]:
+        if not self._refused:
+            return [_result(index, each) for index, each in enumerate(captured)]
+        rest = iter(captured)
+        return [
+            self._refused[index] if index in self._refused else _result(index, next(rest))
+            for index in range(len(self._items))
+        ]
 
 
 def _result(index: int, captured: Captured) -> dict[str, Any]:
@@ -290,12 +318,13 @@ def _refused(index: int, problem: Problem) -> dict[str, Any]:
     return {"index": index, "status": problem.status, "problem": problem.document()}
 
 
-def _fail_the_rest(results: list[Any]) -> None:
+def _fail_the_rest(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """In an atomic batch that failed, whatever was good is answered 424: nothing of it was stored."""
     problem = Problem(424, "batch-failed", "Another item of this atomic batch failed; nothing was stored.")
-    for index, result in enumerate(results):
-        if result is None or result["status"] < 400:
-            results[index] = _refused(index, problem)
+    return [
+        result if result["status"] >= 400 else _refused(index, problem)
+        for index, result in enumerate(results)
+    ]
 
 
 class _ListQuery:

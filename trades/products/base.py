@@ -7,10 +7,11 @@ structure (raw); `Product.enrich` makes `Terms` of it (enriched), the row that i
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -189,19 +190,66 @@ class Leg:
     each: Literal["lines"] | None = None
 
 
+@dataclass(slots=True)
+class Asked:
+    """What a load of messages refers to, and the range of trade dates that need a settlement date."""
+
+    parties: set[str]
+    books: set[str]
+    instruments: set[str]
+    currencies: set[str]
+    first: date | None
+    last: date | None
+
+    @classmethod
+    def of(cls, messages: Sequence[Message]) -> Asked:
+        dates = [message.trade_date for message in messages if message.settlement_date is None]
+        return cls(
+            parties={message.counterparty for message in messages},
+            books={message.book for message in messages},
+            instruments=set(chain.from_iterable(message.instruments() for message in messages)),
+            currencies=set(chain.from_iterable(message.currencies() for message in messages)),
+            first=min(dates, default=None),
+            last=max(dates, default=None),
+        )
+
+    def holds(self, message: Message) -> bool:
+        """Tell whether a message refers to nothing else."""
+        dated = message.settlement_date is not None or (
+            self.first is not None and self.last is not None and self.first <= message.trade_date <= self.last
+        )
+        return (
+            dated
+            and message.counterparty in self.parties
+            and message.book in self.books
+            and self.instruments.issuperset(message.instruments())
+            and self.currencies.issuperset(message.currencies())
+        )
+
+
 HORIZON = timedelta(days=60)  # how far beyond a trade date holidays are looked up
 
 
 class Context:
     """What enrichment looks things up in, fetched for one load of messages before the first is enriched."""
 
-    def __init__(self, references: References, calendars: Mapping[str, BusinessCalendar]) -> None:
+    def __init__(
+        self,
+        references: References,
+        calendars: Mapping[str, BusinessCalendar],
+        asked: Asked,
+    ) -> None:
         self.parties = references.parties
         self.instruments = references.instruments
         self.books = references.books
         self.rates = references.rates
         self._calendars = calendars
+        self._asked = asked
         self._dates: dict[tuple[date, int, tuple[str, ...]], date] = {}
+
+    def covers(self, messages: Iterable[Message]) -> bool:
+        """Tell whether everything that messages refer to was looked up already."""
+        return all(map(self._asked.holds, messages))
 
     def settlement_date(self, trade_date: date, cycle: int, calendars: tuple[str, ...]) -> date:
         """Return the date `cycle` business days after the trade date, open in all of the calendars."""

@@ -15,6 +15,7 @@ from psycopg2.errors import DeadlockDetected, UniqueViolation
 from core import sql
 from core.audit import Actor, encode
 from core.clock import business_date
+from core.http.idempotency import Answer, stored_headers
 from core.sql import NULL
 from core.wake import wake_on_commit
 from core.work import enqueue
@@ -22,7 +23,7 @@ from refdata.calendars import FIRM, BusinessCalendar, calendars_for
 from refdata.selectors import References, resolve
 from trades.lifecycle import CAPTURE_EVENT, WAKES, State
 from trades.products import PRODUCTS
-from trades.products.base import COLUMNS, HORIZON, Context, Message, Terms
+from trades.products.base import COLUMNS, HORIZON, Asked, Context, Message, Terms
 
 ONE_STATEMENT_UP_TO = 50  # above, COPY beats parameters
 _ATTEMPTS = 10
@@ -62,6 +63,54 @@ def capture_trades(*, messages: Sequence[Message], actor: Actor, at: datetime) -
     raise IntegrityError(f"capture was overtaken {_ATTEMPTS} times in a row")
 
 
+_CAPTURE_NEW = """
+SELECT trades_capture_new(
+    ROW({row})::trades_version, %s::smallint, %s, %s, %s, %s, %s, %s, %s, %s::smallint, %s::jsonb, %s)
+"""
+
+
+def capture_new(
+    *,
+    message: Message,
+    actor: Actor,
+    at: datetime,
+    client_id: int,
+    key: str,
+    request_hash: bytes,
+    answer: Callable[[int, Terms], Answer],
+) -> Answer | None:
+    """Capture one deal with the answer that belongs to its idempotency key, in a single call.
+
+    None when it is not as simple as that: the key or the deal is known already, or both are in flight; then
+    nothing was stored, and `capture_trades` within `answer_once` says what is the matter.
+    """
+    terms = enrich(message, context_of([message], at=at))
+    (trade_id,) = sql.rows("SELECT nextval('trades_trade_id')")[0]
+    given = answer(trade_id, terms)
+    row = _row(trade_id, terms, at)
+    created = sql.row(
+        _CAPTURE_NEW.format(row=", ".join(["%s"] * len(row))),
+        [
+            *row,
+            State.CAPTURED.value,
+            WAKES[State.CAPTURED],
+            CAPTURE_EVENT,
+            actor.name,
+            actor.request_id,
+            client_id,
+            key,
+            request_hash,
+            given.status,
+            stored_headers(given),
+            given.body,
+        ],
+    )
+    if created != (True,):
+        return None
+    wake_on_commit(WAKES[State.CAPTURED])
+    return given
+
+
 def enrich(message: Message, context: Context) -> Terms:
     """Return the enriched terms of a message."""
     return PRODUCTS[message.__struct_config__.tag].enrich(message, context)  # type: ignore[index]
@@ -72,31 +121,24 @@ def context_of(messages: Sequence[Message], *, at: datetime) -> Context:
 
     Amounts are measured in base currency at the rates of the day of capture: exposure is a thing of today.
     """
-    instruments: set[str] = set()
-    currencies: set[str] = set()
-    for message in messages:
-        instruments.update(message.instruments())
-        currencies.update(message.currencies())
+    asked = Asked.of(messages)
     references = resolve(
-        parties={message.counterparty for message in messages},
-        instruments=instruments,
-        books={message.book for message in messages},
-        currencies=currencies,
+        parties=asked.parties,
+        instruments=asked.instruments,
+        books=asked.books,
+        currencies=asked.currencies,
         on=business_date(at),
     )
-    return Context(references, _calendars(messages, references, currencies))
+    return Context(references, _calendars(asked, references), asked)
 
 
-def _calendars(
-    messages: Sequence[Message], references: References, currencies: set[str]
-) -> dict[str, BusinessCalendar]:
+def _calendars(asked: Asked, references: References) -> dict[str, BusinessCalendar]:
     """Return the calendars that may decide a settlement date; none when every message brings its own."""
-    dates = [message.trade_date for message in messages if message.settlement_date is None]
-    if not dates:
+    if asked.first is None or asked.last is None:
         return {}
     markets = {instrument.market for instrument in references.instruments.values()}
-    codes = {FIRM, *currencies, *markets} - {""}
-    return calendars_for(codes=codes, first=min(dates), last=max(dates) + HORIZON)
+    codes = {FIRM, *asked.currencies, *markets} - {""}
+    return calendars_for(codes=codes, first=asked.first, last=asked.last + HORIZON)
 
 
 _KNOWN = """
@@ -149,8 +191,8 @@ def _store(
     return stored
 
 
-_VERSION_COLUMNS = ("trade_id", "version", "recorded_at", "effective_at", "cause", *COLUMNS)
-_ROW = "(" + ", ".join(["%s"] * len(_VERSION_COLUMNS)) + ")"
+VERSION_COLUMNS = ("trade_id", "version", "recorded_at", "effective_at", "cause", *COLUMNS)
+_ROW = "(" + ", ".join(["%s"] * len(VERSION_COLUMNS)) + ")"
 _FOLLOWERS = """
 s AS (
     INSERT INTO trades_state (trade_id, version, state, changed_at, changed_xid)
@@ -163,7 +205,7 @@ s AS (
 _WORK = "INSERT INTO core_work (task, subject_ids) SELECT %s, array_agg(trade_id ORDER BY trade_id) FROM v"
 _SMALL = f"""
 WITH v AS (
-    INSERT INTO trades_version ({", ".join(_VERSION_COLUMNS)}) VALUES {{rows}}
+    INSERT INTO trades_version ({", ".join(VERSION_COLUMNS)}) VALUES {{rows}}
     ON CONFLICT (source, source_ref) WHERE version = 1 DO NOTHING
     RETURNING trade_id
 ), {_FOLLOWERS}, w AS ({_WORK} HAVING count(*) = %s)
@@ -171,27 +213,31 @@ SELECT count(*) FROM v
 """
 
 
-def _follower_parameters(actor: Actor, at: datetime) -> list[Any]:
+def follower_parameters(actor: Actor, at: datetime) -> list[Any]:
     return [State.CAPTURED.value, at, at, CAPTURE_EVENT, actor.name, actor.request_id]
+
+
+def _row(trade_id: int, terms: Terms, at: datetime) -> list[Any]:
+    """Return the values of a first version in the order of the table's columns."""
+    row = msgspec.structs.asdict(terms)
+    row["fees"] = None if terms.fees is None else encode(terms.fees)
+    row["terms"] = None if terms.terms is None else encode(terms.terms)
+    return [trade_id, 1, at, terms.executed_at or at, "NEW", *row.values()]
 
 
 def _insert(new: list[tuple[int, Message]], context: Context, actor: Actor, at: datetime) -> bool:
     """Store a few trades with one statement: terms, state, event and work together."""
     parameters: list[Any] = []
     for trade_id, message in new:
-        terms = enrich(message, context)
-        row = msgspec.structs.asdict(terms)
-        row["fees"] = None if terms.fees is None else encode(terms.fees)
-        row["terms"] = None if terms.terms is None else encode(terms.terms)
-        parameters += [trade_id, 1, at, terms.executed_at or at, "NEW", *row.values()]
+        parameters += _row(trade_id, enrich(message, context), at)
     statement = _SMALL.format(rows=", ".join([_ROW] * len(new)))
-    tail = [*_follower_parameters(actor, at), WAKES[State.CAPTURED], len(new)]
+    tail = [*follower_parameters(actor, at), WAKES[State.CAPTURED], len(new)]
     if len(new) == 1:
         return sql.row(statement, [*parameters, *tail]) == (1,)
     return _all_or_nothing(lambda: sql.row(statement, [*parameters, *tail]) == (len(new),))
 
 
-_AFTER_COPY = f"""
+AFTER_COPY = f"""
 WITH v AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS trade_id), {_FOLLOWERS} SELECT 1
 """
 
@@ -201,8 +247,8 @@ def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: da
     ids = [trade_id for trade_id, _ in new]
 
     def copy() -> bool:
-        sql.copy_lines("trades_version", _VERSION_COLUMNS, _lines(new, context, at))
-        sql.run(_AFTER_COPY, [ids, *_follower_parameters(actor, at)])
+        sql.copy_lines("trades_version", VERSION_COLUMNS, _lines(new, context, at))
+        sql.run(AFTER_COPY, [ids, *follower_parameters(actor, at)])
         enqueue(WAKES[State.CAPTURED], ids)
         return True
 
@@ -229,10 +275,10 @@ def _all_or_nothing(store: Callable[[], bool]) -> bool:
 def _lines(new: list[tuple[int, Message]], context: Context, at: datetime) -> Iterator[str]:
     stamp = at.isoformat()
     for trade_id, message in new:
-        yield _line(trade_id, enrich(message, context), stamp)
+        yield version_line(trade_id, enrich(message, context), stamp)
 
 
-def _line(trade_id: int, t: Terms, stamp: str) -> str:
+def version_line(trade_id: int, t: Terms, stamp: str) -> str:
     """Return one row of trades_version in COPY's text format; written out because it is the hot loop."""
     executed = stamp if t.executed_at is None else t.executed_at.isoformat()
     instrument = NULL if t.instrument_ref is None else _text(t.instrument_ref)

@@ -1,0 +1,139 @@
+"""Load: thousands of new deals at once, with Python and PostgreSQL working side by side.
+
+While a thread has PostgreSQL store one run of rows, the caller's thread reads and enriches the next. It is
+the optimistic road: when any of the deals turns out to be known already, everything is taken back and
+`capture_trades` finds out which.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+
+from core import sql
+from core.audit import Actor
+from core.wake import wake_on_commit
+from core.work import enqueue
+from trades.lifecycle import WAKES, State
+from trades.products.base import Context, Message
+from trades.services.capture import (
+    AFTER_COPY,
+    ONE_STATEMENT_UP_TO,
+    VERSION_COLUMNS,
+    Captured,
+    Outcome,
+    capture_trades,
+    context_of,
+    enrich,
+    follower_parameters,
+    version_line,
+)
+
+RUN = 2_000  # trades in one run: long enough to amortise a round trip, short enough to overlap
+
+
+class _KnownDeal(Exception):  # noqa: N818
+    """A deal of the load is known already, or stands in it twice."""
+
+
+def load_trades(
+    *, runs: Iterable[Sequence[Message]], expected: int, actor: Actor, at: datetime
+) -> list[Captured]:
+    """Capture runs of messages in one transaction and return one result each, in their order.
+
+    `runs` is consumed as the load goes on, so that reading messages overlaps with storing them; `expected` is
+    how many messages come at most. The results are those of `capture_trades`.
+    """
+    messages: list[Message] = []
+    rest = iter(runs)
+    if expected > ONE_STATEMENT_UP_TO:
+        try:
+            return _load(rest, expected, messages, actor, at)
+        except (_KnownDeal, IntegrityError):
+            pass
+    for run in rest:
+        messages += run
+    return capture_trades(messages=messages, actor=actor, at=at) if messages else []
+
+
+def _load(
+    runs: Iterable[Sequence[Message]],
+    expected: int,
+    messages: list[Message],
+    actor: Actor,
+    at: datetime,
+) -> list[Captured]:
+    stamp = at.isoformat()
+    with transaction.atomic():
+        new_ids = sql.rows("SELECT nextval('trades_trade_id') FROM generate_series(1, %s)", [expected])
+        ids = [trade_id for (trade_id,) in new_ids]
+        seen: set[tuple[str, str]] = set()
+        context: Context | None = None
+        with _Writer(follower_parameters(actor, at)) as writer:
+            for run in runs:
+                first = len(messages)
+                messages += run
+                seen.update((message.source, message.source_ref) for message in run)
+                if len(seen) < len(messages):
+                    raise _KnownDeal
+                if context is None or not context.covers(run):
+                    writer.wait()  # one connection serves one statement at a time
+                    context = context_of(messages, at=at)
+                run_ids = ids[first : len(messages)]
+                lines = [
+                    version_line(trade_id, enrich(message, context), stamp)
+                    for trade_id, message in zip(run_ids, run, strict=True)
+                ]
+                writer.write("".join(lines).encode(), run_ids)
+        captured = ids[: len(messages)]
+        enqueue(WAKES[State.CAPTURED], captured)
+        wake_on_commit(WAKES[State.CAPTURED])
+    return [Captured(Outcome.CREATED, trade_id) for trade_id in captured]
+
+
+_COPY = f"COPY trades_version ({', '.join(VERSION_COLUMNS)}) FROM STDIN"
+
+
+class _Writer:
+    """Stores runs of rows in a thread of its own, in order, one at a time, on the caller's connection."""
+
+    def __init__(self, followers: list[Any]) -> None:
+        self._followers = followers
+        self._raw: Any = connection.connection
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
+        self._busy: Future[None] | None = None
+
+    def write(self, rows: bytes, trade_ids: Sequence[int]) -> None:
+        """Hand a run over as soon as the one before is stored; raises what that one met."""
+        self.wait()
+        self._busy = self._thread.submit(self._store, rows, sql.array_literal(trade_ids))
+
+    def wait(self) -> None:
+        """Wait until the run under way is stored; raises what it met, as Django's database errors."""
+        if self._busy is not None:
+            with connection.wrap_database_errors:
+                self._busy.result()
+            self._busy = None
+
+    def _store(self, rows: bytes, trade_ids: str) -> None:
+        with self._raw.cursor() as cursor:
+            cursor.copy_expert(_COPY, io.BytesIO(rows), size=len(rows))
+            cursor.execute(AFTER_COPY, [trade_ids, *self._followers])
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.wait()
+        finally:
+            self._thread.shutdown(wait=True)
