@@ -71,7 +71,7 @@ ALLOWED_HOSTS = _env.read(
     required_in_production=True,
     purpose="host names the product answers to, comma-separated",
 )
-CSRF_TRUSTED_ORIGINS = _env.read(
+CSRF_TRUSTED_ORIGINS: list[str] = _env.read(
     "CSRF_TRUSTED_ORIGINS", env.words, default=[], purpose="origins of forms behind a proxy"
 )
 _database_url = _env.read(

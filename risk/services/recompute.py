@@ -42,7 +42,7 @@ def recompute_limits(*, now: datetime, actor: Actor, correct: bool) -> list[Diff
         }
         told = _from_trades(now)
         differences = [
-            Difference(*member, running.get(member, ZERO), told.get(member, ZERO))
+            Difference(member[0], member[1], running.get(member, ZERO), told.get(member, ZERO))
             for member in sorted(running.keys() | told.keys())
             if running.get(member, ZERO) != told.get(member, ZERO)
         ]

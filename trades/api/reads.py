@@ -51,7 +51,8 @@ def list_trades(
     Only what no open transaction can still precede is shown, so a reader that keeps its cursor misses no
     change: a later commit always sorts behind. The exact reference of one deal is answered without that wait.
     """
-    where, parameters = ["true"], []
+    where: list[str] = ["true"]
+    parameters: list[Any] = []
     if source_ref is not None:
         where.append(
             "s.trade_id IN (SELECT trade_id FROM trades_version"

@@ -31,7 +31,7 @@ class Unreadable(Exception):  # noqa: N818
 @cache
 def _decoder() -> msgspec.json.Decoder[Message]:
     messages = tuple(product.message for product in PRODUCTS.values())
-    return msgspec.json.Decoder(Union[messages])  # type: ignore[arg-type]  # noqa: UP007 - made at run time
+    return msgspec.json.Decoder(Union[messages])  # noqa: UP007 - made at run time
 
 
 def read_message(raw: bytes | msgspec.Raw) -> Message:
