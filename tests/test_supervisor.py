@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -75,24 +76,35 @@ def test_the_second_start_is_ready_in_seconds_with_the_data_kept(var):
         assert product.stop(signal.SIGTERM) < 10
 
 
-@pytest.mark.parametrize(
-    "part",
-    ["granian", "ForkPoolWorker|--app middleoffice.celery worker", "beat", "bin/postgres", "redis-server"],
-)
-def test_what_is_killed_comes_back(var, part):
+PARTS = {
+    "web": ("granian",),
+    "worker": ("ForkPoolWorker", "--app middleoffice.celery worker"),
+    "beat": ("beat",),
+    "postgres": ("bin/postgres",),
+    "redis": ("redis-server",),
+}
+
+
+def processes_of(part: str, var: Path) -> set[int]:
+    """Return the processes of one part of the product, its children included."""
+    return {pid for pid, words in belonging_to(var).items() if any(mark in words for mark in PARTS[part])}
+
+
+def test_whatever_is_killed_comes_back(var):
     port = free_port()
     with launched(var, *PRODUCT, PORT=str(port)):
-        before = {pid for pid, words in belonging_to(var).items() if any(p in words for p in part.split("|"))}
-        assert before
-        for pid in before:
-            os.kill(pid, signal.SIGKILL)
+        for part in PARTS:
+            before = processes_of(part, var)
+            assert before, part
+            for pid in before:
+                with suppress(ProcessLookupError):  # a part's children may fall with it
+                    os.kill(pid, signal.SIGKILL)
 
-        def back() -> bool:
-            after = belonging_to(var)
-            again = {pid for pid, words in after.items() if any(p in words for p in part.split("|"))}
-            return len(again) >= len(before) and not again & before and answers(var) and ready(port)
+            def back(part: str = part, before: frozenset[int] = frozenset(before)) -> bool:
+                again = processes_of(part, var)
+                return len(again) >= len(before) and not again & before and answers(var) and ready(port)
 
-        assert lifeline.wait_until(back, seconds=40, pause=0.2), belonging_to(var)
+            assert lifeline.wait_until(back, seconds=40, pause=0.2), (part, belonging_to(var))
 
 
 def test_a_killed_supervisor_takes_everything_with_it(var):
