@@ -6,8 +6,9 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,6 +16,8 @@ from typing import Any
 
 import httpx
 import msgspec
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from core import sql
 from core.audit import Actor, system
@@ -374,3 +377,14 @@ def nothing_captured() -> bool:
         "SELECT 1 FROM trades_state WHERE state = %s UNION ALL SELECT 1 FROM core_work LIMIT 1",
         [State.CAPTURED.value],
     )
+
+
+@contextmanager
+def other_connection() -> Iterator[CursorWrapper]:
+    """Return a cursor on a second connection to the test database; what it began ends with the block."""
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            yield cursor
+    finally:
+        other.close()
