@@ -33,9 +33,7 @@ def local_moment(day: date, at: time, zone: str) -> datetime:
     return late
 
 
-def cut_off(
-    *, value_date: date, at: time, zone: str, lead_days: int, calendar: BusinessCalendar
-) -> datetime:
+def cut_off(*, value_date: date, at: time, zone: str, lead_days: int, calendar: BusinessCalendar) -> datetime:
     """Return in UTC the cut-off for a value date: `at` in the zone, `lead_days` business days before it.
 
     With 0 lead days it is the value date itself, or the last business day before one that is closed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -91,7 +92,11 @@ class BatchState(models.Model):
 
 
 class Instruction(models.Model):
-    """One thing the back office must do: one obligation, or several netted. Never changed."""
+    """One thing the back office must do: one obligation, or several netted. Never changed.
+
+    `trade_ids`: the trades behind it, once for each leg. The legs are found through them: an index by
+    instruction on the legs would cost a tenth of the seal.
+    """
 
     id = models.BigAutoField(primary_key=True)
     batch_id = models.BigIntegerField()
@@ -107,6 +112,7 @@ class Instruction(models.Model):
     our_ssi_id = models.BigIntegerField()
     their_ssi_id = models.BigIntegerField()
     gross_count = models.IntegerField()
+    trade_ids = ArrayField(models.BigIntegerField())
 
     class Meta:
         db_table = "settlement_instruction"
@@ -117,12 +123,16 @@ class Instruction(models.Model):
 
 class Obligation(models.Model):
     """One leg of a trade: what is owed, by whom and when. Never changed except that a later date's leg gets
-    its instruction when its own day comes."""
+    its instruction when its own day comes.
 
-    id = models.BigAutoField(primary_key=True)
+    `attempt` counts from 1: a leg whose instruction was rejected is instructed again as the next attempt.
+    """
+
+    pk = models.CompositePrimaryKey("trade_id", "leg", "attempt")
     trade_id = models.BigIntegerField()
-    version = models.IntegerField()
     leg = models.IntegerField()
+    attempt = models.SmallIntegerField()
+    version = models.IntegerField()
     instruction_id = models.BigIntegerField(null=True)
     asset_kind = models.TextField()
     asset = models.TextField()
@@ -133,8 +143,6 @@ class Obligation(models.Model):
     class Meta:
         db_table = "settlement_obligation"
         indexes = [
-            models.Index(fields=["trade_id"], name="settlement_obligation_trade"),
-            models.Index(fields=["instruction_id"], name="settlement_obligation_instr"),
             models.Index(
                 fields=["value_date"],
                 condition=Q(instruction_id__isnull=True),

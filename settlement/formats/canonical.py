@@ -27,10 +27,10 @@ from __future__ import annotations
 
 PAGE_LINES = 1_000
 
-# Over a net `s`, its parties `cp` and `en` and, of a single trade, the first version `v`.
+# Over a net `s` and its parties `cp` and `en`.
 ORDER = (
     'cp.code COLLATE "C", en.code COLLATE "C", s.asset COLLATE "C", s.direction, s.our_ssi_id, s.their_ssi_id,'
-    ' s.quantity, v.source COLLATE "C", v.source_ref COLLATE "C", s.solo_leg'
+    ' s.quantity, s.source COLLATE "C", s.source_ref COLLATE "C", s.leg'
 )
 
 
@@ -70,7 +70,7 @@ LINE = """
 || ',"their_ssi":' || theirs.fragment
 || ',"legs":' || n.gross_count
 || ',"trade":' || CASE WHEN n.source IS NULL THEN 'null' ELSE
-       '{"id":"' || settlement_public_id('trd', n.trade_id)
+       '{"id":"' || settlement_public_id('trd', n.trade_ids[1])
        || '","source":' || to_json(n.source) || ',"source_ref":' || to_json(n.source_ref) || '}' END
 || E'}\n'
 """

@@ -17,14 +17,24 @@ from trades.lifecycle import State
 from trades.products import PRODUCTS
 from trades.products._legs import legs_sql
 
-TABLES = ("seal_trade", "seal_leg", "seal_group", "seal_net")
+TABLES = ("seal_trade", "seal_earlier", "seal_leg", "seal_group", "seal_net")
 NOW, LATER, ELSEWHERE = 0, 1, 2  # a leg is due and sealed now, falls due later, or goes another channel's way
 
-SETTINGS = """
-SELECT set_config('work_mem', '96MB', true), set_config('temp_buffers', '64MB', false), set_config('jit', 'off', true)
-"""
+# Temporary tables have no statistics: sorted merges of them are what the planner gets wrong.
+SETTINGS = "SET LOCAL work_mem = '96MB'; SET LOCAL jit = off; SET LOCAL enable_mergejoin = off"
+DEFAULTS = "SET LOCAL work_mem TO DEFAULT; SET LOCAL jit TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
 
-_ALWAYS = ("trade_id", "version", "product", "side", "counterparty_id", "book_id", "instrument_ref")
+_ALWAYS = (
+    "trade_id",
+    "version",
+    "product",
+    "side",
+    "counterparty_id",
+    "book_id",
+    "instrument_id",
+    "instrument_ref",
+)
+_LEG_BITS = 20  # of a number that tells one leg of one trade; an order's lines are far fewer
 
 
 @cache
@@ -33,11 +43,8 @@ def take_sql() -> str:
     legs are made of."""
     return f"""
         CREATE TEMPORARY TABLE seal_trade ON COMMIT DROP AS
-        SELECT v.trade_id, v.version, v.product, v.side, v.counterparty_id, v.book_id, i.market,
-               coalesce(i.code, v.instrument_ref) AS instrument_ref, {", ".join(_leg_columns())}
-        FROM trades_state s
-        JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
-        LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+        SELECT {", ".join(f"v.{name}" for name in (*_ALWAYS, *_leg_columns()))}
+        FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
         WHERE s.state = {State.VALIDATED.value} AND v.settlement_date <= %(value_date)s
           AND coalesce(v.counterparty_id, 0) BETWEEN %(first)s AND %(last)s
         ORDER BY s.trade_id FOR UPDATE OF s SKIP LOCKED
@@ -49,28 +56,39 @@ def _leg_columns() -> list[str]:
     for product in PRODUCTS.values():
         for leg in product.legs:
             columns |= {leg.date, *(("terms",) if leg.each else (leg.asset, leg.quantity))}
-    return [f"v.{name}" for name in sorted(columns - set(_ALWAYS))]
+    return sorted(columns - set(_ALWAYS))
 
 
 @cache
 def legs_of_trades_sql() -> str:
-    """Expand the taken trades to legs. Cash is rounded to what can be paid: its currency's minor units."""
+    """Expand the taken trades to legs. Cash is rounded to what can be paid: its currency's minor units.
+
+    A security goes by its instrument's code, however the front office called it, so that it nets.
+    """
     return f"""
         CREATE TEMPORARY TABLE seal_leg ON COMMIT DROP AS
-        WITH leg AS ({legs_sql("seal_trade")})
+        WITH batch AS MATERIALIZED (
+            SELECT {", ".join(f"t.{name}" for name in (*_ALWAYS[:-1], *_leg_columns()))},
+                   coalesce(i.code, t.instrument_ref) AS instrument_ref, i.market
+            FROM seal_trade t LEFT JOIN refdata_instrument i ON i.id = t.instrument_id
+        ), leg AS ({legs_sql("batch")})
         SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction,
                CASE WHEN l.asset_kind = 'CASH' THEN round(l.quantity, {_digits("l.asset")})
                     ELSE l.quantity END AS quantity,
                l.value_date, l.counterparty_id, k.entity_id, l.ssi_key,
-               CASE WHEN p.netting THEN 0 ELSE l.trade_id END AS solo_trade,
-               CASE WHEN p.netting THEN 0 ELSE l.leg END AS solo_leg,
+               {_solo("l")} AS solo,
                CASE WHEN l.value_date > %(value_date)s THEN {LATER}
                     WHEN l.asset_kind = ANY(%(kinds)s) THEN {NOW} ELSE {ELSEWHERE} END AS part,
-               NULL::bigint AS obligation_id
+               1::smallint AS attempt, false AS waited
         FROM leg l
         LEFT JOIN refdata_book k ON k.id = l.book_id
         LEFT JOIN refdata_party p ON p.id = l.counterparty_id
     """
+
+
+def _solo(leg: str) -> str:
+    """Return SQL for what keeps a leg apart where the party does not allow netting: a number of its own."""
+    return f"CASE WHEN p.netting THEN 0 ELSE ({leg}.trade_id << {_LEG_BITS}) + {leg}.leg END"
 
 
 @cache
@@ -85,20 +103,30 @@ def _digits(currency: str) -> str:
         f"WHEN {currency} IN ({', '.join(sorted(codes))}) THEN {digits}"
         for digits, codes in sorted(by_digits.items())
     )
-    return f"CASE {cases} ELSE 2 END"
+    every = ", ".join(sorted(code for codes in by_digits.values() for code in codes))
+    return f"CASE WHEN {currency} IN ({every}) THEN CASE {cases} END ELSE 2 END"
 
 
-# A leg whose instruction was rejected is instructed again; one that waits for its day waits on, unless the
-# trade's terms have changed since.
+# A leg whose instruction was rejected is instructed again, as its next attempt; one that waits for its day waits
+# on, unless the trade's terms have changed since. The ids go in as one sorted array: probes of one index, at any
+# number of obligations.
+EARLIER = """
+CREATE TEMPORARY TABLE seal_earlier ON COMMIT DROP AS
+SELECT o.trade_id, o.leg, max(o.attempt) AS attempt,
+       bool_or(CASE WHEN o.instruction_id IS NULL THEN o.version = t.version
+                    ELSE s.processing <> 'REJECTED' END) AS live
+FROM settlement_obligation o
+JOIN seal_trade t ON t.trade_id = o.trade_id
+LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
+WHERE o.trade_id = ANY(ARRAY(SELECT trade_id FROM seal_trade ORDER BY trade_id))
+GROUP BY o.trade_id, o.leg
+"""
 DROP_INSTRUCTED = """
-WITH live AS MATERIALIZED (
-    SELECT o.trade_id, o.leg
-    FROM seal_trade t
-    JOIN settlement_obligation o ON o.trade_id = t.trade_id
-    LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
-    WHERE CASE WHEN o.instruction_id IS NULL THEN o.version = t.version ELSE s.processing <> 'REJECTED' END
-)
-DELETE FROM seal_leg l USING live WHERE l.trade_id = live.trade_id AND l.leg = live.leg
+DELETE FROM seal_leg l USING seal_earlier e WHERE e.live AND l.trade_id = e.trade_id AND l.leg = e.leg
+"""
+COUNT_ATTEMPTS = """
+UPDATE seal_leg l SET attempt = e.attempt + 1 FROM seal_earlier e
+WHERE l.trade_id = e.trade_id AND l.leg = e.leg
 """
 
 # Legs of a later date than their trade's first have waited as obligations without an instruction.
@@ -117,24 +145,23 @@ INSERT INTO seal_leg
 SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, d.quantity, d.value_date,
        d.counterparty_id, k.entity_id,
        CASE d.asset_kind WHEN 'CASH' THEN d.asset WHEN 'GOODS' THEN '*' ELSE coalesce(i.market, '') END,
-       CASE WHEN p.netting THEN 0 ELSE d.trade_id END, CASE WHEN p.netting THEN 0 ELSE d.leg END,
-       {NOW}, d.id
+       {_solo("d")}, {NOW}, d.attempt, true
 FROM due d
 LEFT JOIN refdata_book k ON k.id = d.book_id
 LEFT JOIN refdata_party p ON p.id = d.counterparty_id
 LEFT JOIN refdata_instrument i ON i.code = d.asset
 """
 
-# One group for each net. The SSI pair follows from its columns, so netting by them is netting by the pair.
+# One group for each net. The SSI pair follows from its columns (an asset has one market), so netting by them
+# is netting by the pair.
 GROUP = f"""
 CREATE TEMPORARY TABLE seal_group ON COMMIT DROP AS
 WITH grouped AS MATERIALIZED (
-    SELECT counterparty_id, entity_id, asset_kind, asset, ssi_key, value_date, solo_trade, solo_leg,
-           count(*) AS gross_count,
-           sum(CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END) AS net,
-           min(trade_id) AS trade_id
+    SELECT solo, counterparty_id, entity_id, asset, value_date, asset_kind, max(ssi_key) AS ssi_key,
+           count(*) AS gross_count, array_agg(trade_id) AS trade_ids, min(leg) AS leg,
+           sum(CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END) AS net
     FROM seal_leg WHERE part = {NOW}
-    GROUP BY counterparty_id, entity_id, asset_kind, asset, ssi_key, value_date, solo_trade, solo_leg
+    GROUP BY solo, counterparty_id, entity_id, asset, value_date, asset_kind
 ), needed AS MATERIALIZED (
     SELECT DISTINCT counterparty_id AS party_id, asset_kind, ssi_key, value_date FROM grouped
     UNION
@@ -156,26 +183,27 @@ LEFT JOIN ssi theirs ON theirs.party_id = g.counterparty_id AND theirs.asset_kin
                     AND theirs.ssi_key = g.ssi_key AND theirs.value_date = g.value_date
 """
 
-_SAME_GROUP = """
-l.counterparty_id IS NOT DISTINCT FROM g.counterparty_id AND l.entity_id IS NOT DISTINCT FROM g.entity_id
-AND l.asset_kind = g.asset_kind AND l.asset = g.asset AND l.ssi_key = g.ssi_key AND l.value_date = g.value_date
-AND l.solo_trade = g.solo_trade AND l.solo_leg = g.solo_leg
-"""
 UNRESOLVED = f"""
 SELECT DISTINCT l.trade_id
-FROM seal_leg l
-JOIN seal_group g ON {_SAME_GROUP}
-WHERE l.part = {NOW} AND (g.our_ssi_id IS NULL OR g.their_ssi_id IS NULL)
+FROM (SELECT * FROM seal_group WHERE our_ssi_id IS NULL OR their_ssi_id IS NULL) g
+JOIN seal_leg l ON l.asset = g.asset AND l.asset_kind = g.asset_kind AND l.value_date = g.value_date
+    AND l.solo = g.solo AND l.counterparty_id IS NOT DISTINCT FROM g.counterparty_id
+    AND l.entity_id IS NOT DISTINCT FROM g.entity_id
+WHERE l.part = {NOW}
+"""
+_SAME_GROUP = """
+l.solo = g.solo AND l.counterparty_id = g.counterparty_id AND l.entity_id = g.entity_id AND l.asset = g.asset
+AND l.value_date = g.value_date AND l.asset_kind = g.asset_kind
 """
 
 _CHANNEL = "CASE asset_kind " + " ".join(f"WHEN '{k}' THEN '{c}'" for k, c in CHANNEL_OF.items()) + " END"
 COUNTS = f"""
 SELECT {_CHANNEL} AS channel, value_date, count(*) FROM seal_group GROUP BY 1, 2 ORDER BY 1, 2
 """
-TRADE_COUNTS = f"""
-SELECT channel, value_date, count(*) FROM (
-    SELECT DISTINCT {_CHANNEL} AS channel, value_date, trade_id FROM seal_leg WHERE part = {NOW}
-) AS every GROUP BY 1, 2
+TRADE_COUNT = f"""
+SELECT count(*) FROM (
+    SELECT DISTINCT trade_id FROM seal_leg WHERE part = {NOW} AND asset_kind = %s AND value_date = %s
+) AS trades
 """
 
 # The batches being sealed, as parameters: few rows, wherever a statement needs them.
@@ -196,13 +224,18 @@ def nets_sql() -> str:
             SELECT g.*, {_CHANNEL} AS channel, abs(g.net) AS quantity,
                    CASE sign(g.net) WHEN 1 THEN 'RECEIVE' WHEN -1 THEN 'DELIVER' ELSE 'NIL' END AS direction
             FROM seal_group g
-        ), placed AS (
-            SELECT s.*, v.source, v.source_ref,
-                   row_number() OVER (PARTITION BY s.channel, s.value_date ORDER BY {canonical.ORDER})::int AS line
+        ), referred AS (
+            SELECT s.*, (v.reference).source, (v.reference).source_ref
             FROM signed s
+            CROSS JOIN LATERAL (SELECT CASE WHEN s.gross_count = 1 THEN (
+                SELECT v FROM trades_version v WHERE v.trade_id = s.trade_ids[1] AND v.version = 1
+            ) END AS reference) v
+        ), placed AS (
+            SELECT s.*,
+                   row_number() OVER (PARTITION BY s.channel, s.value_date ORDER BY {canonical.ORDER})::int AS line
+            FROM referred s
             JOIN refdata_party cp ON cp.id = s.counterparty_id
             JOIN refdata_party en ON en.id = s.entity_id
-            LEFT JOIN trades_version v ON s.gross_count = 1 AND v.trade_id = s.trade_id AND v.version = 1
         )
         SELECT p.*, b.batch_id, b.first_id + p.line - 1 AS instruction_id,
                CASE p.asset_kind WHEN 'CASH' THEN round(p.quantity, {_digits("p.asset")})
@@ -215,9 +248,9 @@ def nets_sql() -> str:
 INSTRUCTIONS = """
 INSERT INTO settlement_instruction
     (id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity, value_date,
-     our_ssi_id, their_ssi_id, gross_count)
+     our_ssi_id, their_ssi_id, gross_count, trade_ids)
 SELECT instruction_id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity,
-       value_date, our_ssi_id, their_ssi_id, gross_count
+       value_date, our_ssi_id, their_ssi_id, gross_count, trade_ids
 FROM seal_net
 """
 INSTRUCTION_STATES = """
@@ -225,18 +258,18 @@ INSERT INTO settlement_instruction_state
     (instruction_id, batch_id, processing, processing_reason, settlement, settlement_reason, settled_quantity, changed_at)
 SELECT instruction_id, batch_id, 'SEALED', '', 'PENDING', '', 0, %(now)s FROM seal_net
 """
-_LEG_IN_NET = f"LEFT JOIN seal_net g ON l.part = {NOW} AND {_SAME_GROUP.replace(' IS NOT DISTINCT FROM ', ' = ')}"
 OBLIGATIONS = f"""
 INSERT INTO settlement_obligation
-    (trade_id, version, leg, instruction_id, asset_kind, asset, direction, quantity, value_date)
-SELECT l.trade_id, l.version, l.leg, g.instruction_id, l.asset_kind, l.asset, l.direction, l.quantity, l.value_date
-FROM seal_leg l {_LEG_IN_NET}
-WHERE l.part <> {ELSEWHERE} AND l.obligation_id IS NULL
+    (trade_id, leg, attempt, version, instruction_id, asset_kind, asset, direction, quantity, value_date)
+SELECT l.trade_id, l.leg, l.attempt, l.version, g.instruction_id, l.asset_kind, l.asset, l.direction, l.quantity,
+       l.value_date
+FROM seal_leg l LEFT JOIN seal_net g ON l.part = {NOW} AND {_SAME_GROUP}
+WHERE l.part <> {ELSEWHERE} AND NOT l.waited
 """
 WAITING_OBLIGATIONS = f"""
 UPDATE settlement_obligation o SET instruction_id = g.instruction_id
-FROM seal_leg l JOIN seal_net g ON {_SAME_GROUP.replace(" IS NOT DISTINCT FROM ", " = ")}
-WHERE o.id = l.obligation_id
+FROM seal_leg l JOIN seal_net g ON {_SAME_GROUP}
+WHERE l.waited AND o.trade_id = l.trade_id AND o.leg = l.leg AND o.attempt = l.attempt
 """
 
 PAGES = f"""
@@ -282,7 +315,6 @@ GROUP BY 1, 2, 3
 """
 
 INSTRUCTED_WHOLE = f"""
-SELECT trade_id FROM seal_trade
-EXCEPT SELECT trade_id FROM seal_leg WHERE part = {ELSEWHERE}
-ORDER BY trade_id
+SELECT t.trade_id FROM seal_trade t
+WHERE NOT EXISTS (SELECT FROM seal_leg l WHERE l.part = {ELSEWHERE} AND l.trade_id = t.trade_id)
 """

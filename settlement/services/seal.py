@@ -119,11 +119,11 @@ def _seal(wanted: _Wanted, actor: Actor, now: datetime) -> tuple[list[int], int]
     """Seal one range of counterparties in one transaction; return its batch ids and how many trades moved."""
     with transaction.atomic(), _temporary_tables():
         sql.run("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        _expand(wanted)
+        waited = _expand(wanted)
         _send_back_unresolved(actor, now)
         batches = _number_batches()
         if batches:
-            _write(batches, actor, now)
+            _write(batches, waited, actor, now)
         whole = [trade_id for (trade_id,) in sql.rows(_sealing.INSTRUCTED_WHOLE)]
         moved = move_trades(
             trade_ids=whole,
@@ -131,6 +131,7 @@ def _seal(wanted: _Wanted, actor: Actor, now: datetime) -> tuple[list[int], int]
             target=State.INSTRUCTED,
             at=now,
             actor=actor,
+            locked=True,
         )
     return [batch.id for batch in batches], len(moved)
 
@@ -142,16 +143,29 @@ def _temporary_tables() -> Iterator[None]:
     sql.run(drop)
     sql.run(_sealing.SETTINGS)
     yield
-    sql.run(drop)
+    sql.run(f"{drop}; {_sealing.DEFAULTS}")
 
 
-def _expand(wanted: _Wanted) -> None:
-    """Take the due trades, make their legs and group what is netted together."""
+def _expand(wanted: _Wanted) -> bool:
+    """Take the due trades, make their legs and group what is netted together.
+
+    Tell whether there are legs among them that waited for their day.
+    """
     sql.run(_sealing.take_sql(), wanted.parameters())
     sql.run(_sealing.legs_of_trades_sql(), wanted.parameters())
-    sql.run(_sealing.DROP_INSTRUCTED)
-    sql.run(_sealing.WAITING_LEGS, wanted.parameters())
+    if sql.run(_sealing.EARLIER):
+        sql.run(_sealing.DROP_INSTRUCTED)
+        sql.run(_sealing.COUNT_ATTEMPTS)
+    waited = sql.run(_sealing.WAITING_LEGS, wanted.parameters()) > 0
+    _group()
+    return waited
+
+
+def _group() -> None:
+    # Without statistics the planner would sort the legs to group them; hashing is twice as quick.
+    sql.run("SET LOCAL enable_sort = off")
     sql.run(_sealing.GROUP)
+    sql.run("SET LOCAL enable_sort TO DEFAULT")
 
 
 _ASKED_BEFORE = """
@@ -182,7 +196,7 @@ def _send_back_unresolved(actor: Actor, now: datetime) -> None:
     sql.run("DELETE FROM seal_trade WHERE trade_id = ANY(%s)", [unresolved])
     sql.run("DELETE FROM seal_leg WHERE trade_id = ANY(%s)", [unresolved])
     sql.run("DROP TABLE pg_temp.seal_group")
-    sql.run(_sealing.GROUP)
+    _group()
 
 
 # Nobody else takes ids from the sequence while the seal holds its lock, so a run of them can be taken at once.
@@ -217,7 +231,7 @@ def _number_batches() -> list[_Batch]:
     return batches
 
 
-def _write(batches: list[_Batch], actor: Actor, now: datetime) -> None:
+def _write(batches: list[_Batch], waited: bool, actor: Actor, now: datetime) -> None:
     """Write the instructions, the legs behind them, the batches' bytes and the batches themselves."""
     parameters = {
         "channels": [batch.channel for batch in batches],
@@ -226,11 +240,11 @@ def _write(batches: list[_Batch], actor: Actor, now: datetime) -> None:
         "firsts": [batch.first_id for batch in batches],
     }
     sql.run(_sealing.nets_sql(), parameters)
-    sql.run("ANALYZE pg_temp.seal_net")
     sql.run(_sealing.INSTRUCTIONS)
     sql.run(_sealing.INSTRUCTION_STATES, {"now": now})
     sql.run(_sealing.OBLIGATIONS)
-    sql.run(_sealing.WAITING_OBLIGATIONS)
+    if waited:
+        sql.run(_sealing.WAITING_OBLIGATIONS)
     sql.run(_sealing.PAGES, parameters)
     _write_batches(batches, actor, now)
 
@@ -249,9 +263,10 @@ VALUES (%s, %s, 0, 0, 0)
 
 def _write_batches(batches: list[_Batch], actor: Actor, now: datetime) -> None:
     totals = _control_totals()
-    trades = {(channel, day): count for channel, day, count in sql.rows(_sealing.TRADE_COUNTS)}
+    kinds = {channel: kind for kind, channel in CHANNEL_OF.items()}
     for batch in batches:
         size, digest = _hash(batch.id)
+        trades = sql.row(_sealing.TRADE_COUNT, [kinds[batch.channel], batch.value_date]) or (0,)
         sql.run(
             _INSERT_BATCH,
             [
@@ -262,7 +277,7 @@ def _write_batches(batches: list[_Batch], actor: Actor, now: datetime) -> None:
                 now,
                 actor.name,
                 batch.count,
-                trades[(batch.channel, batch.value_date)],
+                trades[0],
                 encode(totals[batch.id]),
                 size,
                 digest,
