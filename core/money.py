@@ -27,7 +27,8 @@ def round_money(amount: Decimal, currency: str, *, rounding: str = ROUND_HALF_UP
     Commercial rounding (half away from zero) unless a rule names another `decimal` rounding mode.
     """
     digits = minor_units(currency)
-    return amount.quantize(_QUANTA[2 if digits is None else digits], rounding=rounding)
+    rounded = amount.quantize(_QUANTA[2 if digits is None else digits], rounding=rounding)
+    return rounded or abs(rounded)  # never a negative zero
 
 
 def is_currency(code: str) -> bool:

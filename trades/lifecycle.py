@@ -63,6 +63,7 @@ TRANSITIONS = (
     Transition(State.ACKNOWLEDGED, State.SETTLED, "trade.settled", "all its instructions are settled"),
 )
 
+_FROM_CHECKS = tuple(each for each in TRANSITIONS if each.event in {"trade.validated", "trade.held"})
 _BY_WAY = {(each.source, each.target): each for each in TRANSITIONS}
 
 # The task that each arrival wakes, by its work queue's name.
@@ -105,7 +106,9 @@ _MOVE = """
 WITH moved AS (
     UPDATE trades_state s
     SET state = %(target)s, changed_at = %(at)s, changed_xid = pg_current_xact_id()::text::bigint,
-        checked_version = CASE WHEN %(checked)s THEN s.version ELSE s.checked_version END
+        checked_version = CASE WHEN %(checked)s THEN s.version
+                               WHEN %(unchecked)s THEN coalesce(s.checked_version, 0)
+                               ELSE s.checked_version END
     WHERE s.trade_id = ANY(%(ids)s::bigint[]) AND s.state + 0 = %(source)s
       AND (%(any_version)s OR (s.trade_id, s.version) IN (
           SELECT * FROM unnest(%(ids)s::bigint[], %(versions)s::int[])))
@@ -145,7 +148,7 @@ def move_trades(
 
     Trades that are not in `source` any more, or whose current version is not the one given, stay where they
     are: the answer is the ids that moved. Locks in the order of id. ForbiddenMove when the table says no.
-    `checked=False`: the checks did not see the version although the trade leaves CAPTURED. `locked`: the
+    `checked=False`: the checks could not look at the trade although it leaves CAPTURED. `locked`: the
     caller has locked these trades already.
     """
     way = transition(source, target)
@@ -163,9 +166,8 @@ def move_trades(
                 "versions": list(versions or ()),
                 "source": source.value,
                 "target": target.value,
-                "checked": checked
-                and source == State.CAPTURED
-                and target in {State.VALIDATED, State.EXCEPTION},
+                "checked": checked and way in _FROM_CHECKS,
+                "unchecked": not checked and way in _FROM_CHECKS,
                 "at": at,
                 "event": way.event,
                 "actor": actor.name,

@@ -68,7 +68,8 @@ class TradeVersion(models.Model):
 class TradeState(models.Model):
     """Where a trade stands now. Only `lifecycle.move_trades()` and the services that add a version write it.
 
-    `version` is the current one; `checked_version` the one whose exposure the limits carry (null: none).
+    `version` is the current one; `checked_version` the one whose exposure the limits carry (null: no check has
+    seen the trade, 0: it was held because none could).
     `changed_xid` orders readers that must not skip a late commit.
     """
 

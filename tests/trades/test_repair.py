@@ -390,7 +390,7 @@ _optional = {
     ),
 }
 _sides = st.sampled_from(["BUY", "SELL"])
-_positive = st.decimals("0", "9999999", places=10).map(str)
+_positive = st.decimals("0", "9999999", places=4).map(str)
 _cash = st.fixed_dictionaries({"currency": _currencies, "amount": _positive})
 _line = st.fixed_dictionaries(
     {"sku": st.just("SKU-1") | _codes, "quantity": _sizes, "unit_price": _sizes},

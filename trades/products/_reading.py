@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from core.http.problem import Fault
 from trades.products import PRODUCTS
-from trades.products.base import Message, date_fault, decimal_fault
+from trades.products.base import MAX_DECIMALS, Message, date_fault, decimal_fault
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_DEPTH = 12
@@ -152,11 +152,18 @@ def _value_faults(value: Any, declared: Any, pointer: str) -> list[Fault]:
         converted = msgspec.convert(value, declared)
     except msgspec.ValidationError as error:
         return [Fault(pointer, f"{str(error).split(' - at')[0]}.", "type")]
-    if isinstance(converted, Decimal) and (fault := decimal_fault(converted)):
+    if isinstance(converted, Decimal) and (fault := decimal_fault(converted, _decimals(declared))):
         return [Fault(pointer, f"The number {fault}.", "scale")]
     if isinstance(converted, date) and not hasattr(converted, "hour") and (fault := date_fault(converted)):
         return [Fault(pointer, f"The date {fault}.", "range")]
     return []
+
+
+def _decimals(declared: Any) -> int:
+    """Return how many decimal places a field may have."""
+    parts = [declared, *get_args(declared)]
+    marks = [mark for part in parts for mark in getattr(part, "__metadata__", ())]
+    return next((mark.extra["decimals"] for mark in marks if getattr(mark, "extra", None)), MAX_DECIMALS)
 
 
 def _unwrap(declared: Any, value: Any) -> Any:

@@ -21,22 +21,24 @@ from core.money import ZERO, round_money
 from refdata.calendars import FIRM, BusinessCalendar, union
 from refdata.selectors import References
 
+Amount = Annotated[Decimal, Meta(description="an amount of money", extra={"decimals": 4})]
 Reference = Annotated[str, Meta(min_length=1, max_length=64, description="a code or reference")]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217")]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset")]
 
 MAX_DECIMALS = 10
+AMOUNT_DECIMALS = 4
 MAX_WHOLE_DIGITS = 15
 _BASE_QUANTUM = Decimal("0.0001")
 
 
-def decimal_fault(value: Decimal) -> str:
+def decimal_fault(value: Decimal, decimals: int = MAX_DECIMALS) -> str:
     """Return what is wrong with a decimal of a message, or an empty string."""
     _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         return "is not a number"
-    if exponent < -MAX_DECIMALS and value.normalize().as_tuple().exponent < -MAX_DECIMALS:  # type: ignore[operator]
-        return f"has more than {MAX_DECIMALS} decimal places"
+    if exponent < -decimals and value.normalize().as_tuple().exponent < -decimals:  # type: ignore[operator]
+        return f"has more than {decimals} decimal places"
     if len(digits) + exponent > MAX_WHOLE_DIGITS:
         return f"has more than {MAX_WHOLE_DIGITS} digits before the decimal point"
     return ""
@@ -58,6 +60,13 @@ def require_decimals(*values: Decimal | None) -> None:
             raise ValueError(fault)
 
 
+def require_amounts(*values: Decimal | None) -> None:
+    """Raise ValueError for an amount of money that cannot be stored exactly."""
+    for value in values:
+        if value is not None and (fault := decimal_fault(value, AMOUNT_DECIMALS)):
+            raise ValueError(fault)
+
+
 def require_dates(*values: date | None) -> None:
     """Raise ValueError for a date far outside of business."""
     for value in values:
@@ -69,21 +78,21 @@ class Fee(Struct, frozen=True, forbid_unknown_fields=True):
     """A fee, tax or commission that the front office charged with the deal."""
 
     type: Reference
-    amount: Decimal
+    amount: Amount
     currency: CurrencyCode
 
     def __post_init__(self) -> None:
-        require_decimals(self.amount)
+        require_amounts(self.amount)
 
 
 class Money(Struct, frozen=True, forbid_unknown_fields=True):
     """An amount beside its currency."""
 
     currency: CurrencyCode
-    amount: Decimal
+    amount: Amount
 
     def __post_init__(self) -> None:
-        require_decimals(self.amount)
+        require_amounts(self.amount)
 
 
 class NoTerms(Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,12 +111,12 @@ class Message(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="produ
     trade_date: date
     settlement_date: date | None = None
     executed_at: Moment | None = None
-    net_amount: Decimal | None = None
+    net_amount: Amount | None = None
     fees: list[Fee] = []
 
     def __post_init__(self) -> None:
         require_dates(self.trade_date, self.settlement_date)
-        require_decimals(self.net_amount)
+        require_amounts(self.net_amount)
 
     def instruments(self) -> Iterable[str]:
         """Return the references of the instruments the deal is in."""
@@ -126,12 +135,13 @@ class SecurityMessage(Message, kw_only=True, gc=False):
     quantity: Decimal
     price: Decimal
     currency: CurrencyCode
-    gross_amount: Decimal | None = None
+    gross_amount: Amount | None = None
     terms: NoTerms | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         require_dates(self.trade_date, self.settlement_date)
-        require_decimals(self.quantity, self.price, self.gross_amount, self.net_amount)
+        require_decimals(self.quantity, self.price)
+        require_amounts(self.gross_amount, self.net_amount)
 
     def instruments(self) -> Iterable[str]:
         return (self.instrument,)

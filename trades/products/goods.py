@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from core.money import ZERO, round_money
 from trades.products.base import (
+    Amount,
     Context,
     CurrencyCode,
     Leg,
@@ -20,6 +21,7 @@ from trades.products.base import (
     base_amount,
     duplicate_key,
     fee_total,
+    require_amounts,
     require_dates,
     require_decimals,
     restate_common,
@@ -52,12 +54,12 @@ class GoodsMessage(Message, kw_only=True, tag="GOODS", gc=False):
 
     side: Literal["BUY", "SELL"] = "SELL"
     currency: CurrencyCode
-    gross_amount: Decimal | None = None
+    gross_amount: Amount | None = None
     terms: GoodsTerms
 
     def __post_init__(self) -> None:
         require_dates(self.trade_date, self.settlement_date)
-        require_decimals(self.gross_amount, self.net_amount)
+        require_amounts(self.gross_amount, self.net_amount)
 
     def instruments(self) -> Iterable[str]:
         return (line.sku for line in self.terms.lines)

@@ -165,7 +165,8 @@ def page(
     if not wanted.indexed and not by_date and not parameters["offset"]:
         edge = _window(key, descending=descending)
         if edge is not None:
-            found.append("s.trade_id >= %(edge)s" if descending else "s.trade_id <= %(edge)s")
+            sign = ">=" if descending else "<="
+            found.append(f"s.trade_id {sign} %(edge)s AND v.trade_id {sign} %(edge)s")
             parameters["edge"] = edge
     statement = _statement(found, by_date=by_date, descending=descending)
     with _bounded(not wanted.indexed or by_date):
