@@ -22,6 +22,8 @@ from bench import report
 from bench.measurement import MEASUREMENTS, Measurement, Samples
 from middleoffice import embedded, lifeline
 
+WIDTH_MIN = 100  # of the table, also where no terminal says how wide it is
+
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
@@ -88,6 +90,7 @@ def measure_all(chosen: list[Measurement], home: Path, url: str, quick: bool, co
 def main() -> None:
     """Run the benchmark."""
     options, console = arguments(), Console()
+    console.width = max(console.width, WIDTH_MIN)
     if options.list:
         for each in MEASUREMENTS:
             console.print(f"[bold]{each.name}[/]: {each.this}; against {each.against}.")

@@ -40,7 +40,7 @@ def request(method: str, path: str, *, body: bytes = b"", **headers: str) -> byt
 
 
 class Connection:
-    """One keep-alive connection. Answers need a Content-Length."""
+    """One keep-alive connection."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS)
@@ -63,24 +63,44 @@ class Connection:
         head, found, rest = self._buffer.partition(b"\r\n\r\n")
         if not found:
             return None
-        length = _content_length(head)
-        if len(rest) < length:
+        whole = _unchunked(rest) if _is_chunked(head) else _counted(head, rest)
+        if whole is None:
             return None
-        self._buffer = rest[length:]
-        return Reply(int(head[9:12]), head, rest[:length])
+        body, self._buffer = whole
+        return Reply(int(head[9:12]), head, body)
 
     def close(self) -> None:
         """Close the connection."""
         self.socket.close()
 
 
-def _content_length(head: bytes) -> int:
+def _is_chunked(head: bytes) -> bool:
+    return b"\r\ntransfer-encoding: chunked" in head.lower()
+
+
+def _counted(head: bytes, rest: bytes) -> tuple[bytes, bytes] | None:
+    """Split off a body of Content-Length bytes; None while some are missing."""
     at = head.lower().find(b"\r\ncontent-length:")
-    if at < 0:
-        if head[9:12] in {b"204", b"304"}:
-            return 0
-        raise ConnectionError(f"an answer without Content-Length: {head!r}")
-    return int(head[at + 17 :].split(b"\r\n", 1)[0])
+    length = 0 if at < 0 else int(head[at + 17 :].split(b"\r\n", 1)[0])
+    return (rest[:length], rest[length:]) if len(rest) >= length else None
+
+
+def _unchunked(rest: bytes) -> tuple[bytes, bytes] | None:
+    """Split off a body in chunks; None while some are missing."""
+    if b"0\r\n\r\n" not in rest[-5:]:
+        return None
+    parts, at = [], 0
+    while True:
+        line = rest.find(b"\r\n", at)
+        if line < 0:
+            return None
+        size, at = int(rest[at:line], 16), line + 2
+        if len(rest) < at + size + 2:
+            return None
+        if size == 0:
+            return b"".join(parts), rest[at + 2 :]
+        parts.append(rest[at : at + size])
+        at += size + 2
 
 
 class Crowd:

@@ -1,6 +1,6 @@
 """Workers without a broker: processes that check what waits when they are told to, as the Celery task does.
 
-    python -m bench.drainer     reads a line, checks until nothing waits, answers with how many; ends at end of file
+python -m bench.drainer     reads a line, checks until nothing waits, answers with how many; ends at end of file
 """
 
 from __future__ import annotations

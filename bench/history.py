@@ -18,10 +18,10 @@ INSERT INTO trades_version (trade_id, version, recorded_at, effective_at, cause,
     currency, gross_amount, net_amount, base_amount, trade_date, settlement_date, executed_at, duplicate_key)
 SELECT n, 1, d.day + time '14:00', d.day + time '14:00', 'NEW', 'EQUITY', 'HISTORY', 'H' || lpad(n::text, 9, '0'),
        CASE n % 2 WHEN 0 THEN 'BUY' ELSE 'SELL' END, i.code, i.id, p.code, p.id, b.code, b.id,
-       'trader' || n % 24, 1 + hashint8(n) & 8191, 1 + (hashint8(n + 7) & 65535) / 100.0, i.currency,
-       (1 + hashint8(n) & 8191) * (1 + (hashint8(n + 7) & 65535) / 100.0),
-       (1 + hashint8(n) & 8191) * (1 + (hashint8(n + 7) & 65535) / 100.0),
-       (1 + hashint8(n) & 8191) * (1 + (hashint8(n + 7) & 65535) / 100.0),
+       'trader' || n % 24, 1 + (hashint8(n) & 8191), 1 + (hashint8(n + 7) & 65535) / 100.0, i.currency,
+       (1 + (hashint8(n) & 8191)) * (1 + (hashint8(n + 7) & 65535) / 100.0),
+       (1 + (hashint8(n) & 8191)) * (1 + (hashint8(n + 7) & 65535) / 100.0),
+       (1 + (hashint8(n) & 8191)) * (1 + (hashint8(n + 7) & 65535) / 100.0),
        d.day, d.day + 2, d.day + time '14:00', hashint8(n * 31)
 FROM generate_series({first}, {last}) AS n
 CROSS JOIN LATERAL (SELECT days[1 + ((n - {start}) * {days} / {count})::int] AS day FROM day_list) d

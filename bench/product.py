@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -293,14 +293,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def await_true(condition: Any, process: Process, *, seconds: float = START_SECONDS) -> None:
+def await_true(
+    condition: Callable[[], bool], process: Process, *, seconds: float = START_SECONDS, pause: float = 0.05
+) -> None:
     """Wait for a condition that a process is to bring about."""
     deadline = time.monotonic() + seconds
     while not condition():
         process.check()
         if time.monotonic() > deadline:
             raise RuntimeError(f"{process.log.stem} was waited for {seconds:.0f} s; see {process.log}")
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def wait_for_http(process: Process, url: str) -> None:
