@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 import msgspec
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from psycopg2.errors import DeadlockDetected, UniqueViolation
 
 from core import sql
@@ -256,20 +256,25 @@ def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: da
 
 
 def _all_or_nothing(store: Callable[[], bool]) -> bool:
-    """Run in a savepoint that stays only when all is stored; False when another capture was faster.
-
-    Two loads of the same deals in opposite orders block each other: PostgreSQL ends one, and what the other
-    has made by then is found by the next attempt.
-    """
+    """Run in a savepoint that stays only when all is stored; False when another capture was faster."""
     try:
         with transaction.atomic():
             stored = store()
             transaction.set_rollback(not stored)
-    except (IntegrityError, OperationalError) as error:
-        if isinstance(error.__cause__, (UniqueViolation, DeadlockDetected)):
+    except DatabaseError as error:
+        if was_overtaken(error):
             return False
         raise
     return stored
+
+
+def was_overtaken(error: DatabaseError) -> bool:
+    """Tell whether a capture failed because another one is making, or has made, one of its deals.
+
+    Two loads of the same deals in opposite orders block each other: PostgreSQL ends one of them, and what
+    the other has made by then is found by the next attempt.
+    """
+    return isinstance(error.__cause__, (UniqueViolation, DeadlockDetected))
 
 
 def _lines(new: list[tuple[int, Message]], context: Context, at: datetime) -> Iterator[str]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from core import sql
 from core.audit import Actor
@@ -33,6 +33,7 @@ from trades.services.capture import (
     enrich,
     follower_parameters,
     version_line,
+    was_overtaken,
 )
 
 RUN = 2_000  # trades in one run: long enough to amortise a round trip, short enough to overlap
@@ -55,8 +56,11 @@ def load_trades(
     if expected > ONE_STATEMENT_UP_TO:
         try:
             return _load(rest, expected, messages, actor, at)
-        except (_KnownDeal, IntegrityError):
+        except _KnownDeal:
             pass
+        except DatabaseError as error:
+            if not was_overtaken(error):
+                raise
     for run in rest:
         messages += run
     return capture_trades(messages=messages, actor=actor, at=at) if messages else []
