@@ -68,7 +68,7 @@ def _line(figures: Mapping[str, str]) -> str:
 
 
 def _table(title: str, figures: Mapping[str, str]) -> Table:
-    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table = Table(title=title, title_justify="left", show_header=False, box=None, min_width=40)
     table.add_column(style="dim")
     table.add_column(justify="right")
     for name, value in figures.items():
