@@ -16,6 +16,7 @@ from trades.lifecycle import State
 from trades.products import PRODUCTS
 
 COUNT_CAP = 10_000
+LOOK_CAP = 3_000  # trades of a state that a question about their terms looks at: each is a look-up
 
 # How long a trade or batch may stay before somebody should look.
 EXPECTED_CHECK = timedelta(minutes=2)
@@ -70,11 +71,19 @@ def state_counts() -> dict[State, int]:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """How many there are; `more`: there were too many to look at all."""
+
+    count: int
+    more: bool
+
+
+@dataclass(frozen=True)
 class Stuck:
-    """Something that stays longer than expected: how many (capped), since when, and where to see them."""
+    """Something that stays longer than expected: how many, since when, and where to see them."""
 
     title: str
-    count: int
+    number: Counted
     since: datetime | None
     target: str
 
@@ -104,7 +113,7 @@ def stuck(*, now: datetime, today: date) -> list[Stuck]:
             "state": State.CAPTURED.value,
             "before": now - EXPECTED_CHECK,
             "settles": date.max,
-            "cap": COUNT_CAP + 1,
+            "cap": LOOK_CAP + 1,
         },
     )
     unsealed = sql.row(
@@ -113,7 +122,7 @@ def stuck(*, now: datetime, today: date) -> list[Stuck]:
             "state": State.VALIDATED.value,
             "before": now,
             "settles": today - timedelta(days=1),
-            "cap": COUNT_CAP + 1,
+            "cap": LOOK_CAP + 1,
         },
     )
     unclaimed = sql.row(_UNCLAIMED, {"before": now - EXPECTED_CLAIM})
@@ -126,7 +135,7 @@ def stuck(*, now: datetime, today: date) -> list[Stuck]:
 
 def _stuck(title: str, found: tuple[Any, ...] | None, target: str) -> Stuck:
     count, since = found or (0, None)
-    return Stuck(title, count, since, target)
+    return Stuck(title, Counted(min(count, LOOK_CAP), count > LOOK_CAP), since, target)
 
 
 _BEFORE_CUT_OFF = (State.CAPTURED, State.EXCEPTION, State.VALIDATED)
@@ -141,31 +150,23 @@ GROUP BY w.state, v.product, v.settlement_date
 """
 
 
-@dataclass(frozen=True)
-class Open:
-    """How many trades concern a cut-off; `more`: there were too many to look at all."""
-
-    count: int
-    more: bool
-
-
-def open_before(days: list[CutOff]) -> list[tuple[CutOff, list[Open]]]:
+def open_before(days: list[CutOff]) -> list[tuple[CutOff, list[Counted]]]:
     """Return with each cut-off how many trades stand before it: unchecked, held, ready to seal."""
     states = [each.value for each in _BEFORE_CUT_OFF]
-    groups = sql.rows(_OPEN_BEFORE, {"states": states, "cap": COUNT_CAP + 1})
+    groups = sql.rows(_OPEN_BEFORE, {"states": states, "cap": LOOK_CAP + 1})
     looked_at: Counter[int] = Counter()
     for state, _, _, count in groups:
         looked_at[state] += count
     return [(each, [_open(each, state, groups, looked_at[state]) for state in states]) for each in days]
 
 
-def _open(day: CutOff, state: int, groups: list[tuple[Any, ...]], looked_at: int) -> Open:
+def _open(day: CutOff, state: int, groups: list[tuple[Any, ...]], looked_at: int) -> Counted:
     concerned = sum(
         count
         for held_in, product, settles, count in groups
         if held_in == state and settles <= day.value_date and _leaves_by(product, day.channel)
     )
-    return Open(concerned, looked_at > COUNT_CAP)
+    return Counted(min(concerned, LOOK_CAP), looked_at > LOOK_CAP)
 
 
 def _leaves_by(product: str, channel: str) -> bool:
@@ -257,7 +258,7 @@ _LEGS = """
 SELECT o.instruction_id, o.trade_id, o.leg, o.direction, o.asset, o.quantity, v.source_ref
 FROM unnest(%(ids)s::bigint[]) AS i(id)
 CROSS JOIN LATERAL (
-    SELECT * FROM settlement_obligation o WHERE o.instruction_id = i.id ORDER BY o.id LIMIT %(cap)s
+    SELECT * FROM settlement_obligation o WHERE o.instruction_id = i.id ORDER BY o.trade_id, o.leg LIMIT %(cap)s
 ) AS o
 LEFT JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
 ORDER BY o.instruction_id, o.trade_id, o.leg
@@ -282,7 +283,7 @@ FROM settlement_obligation o
 LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
 LEFT JOIN settlement_batch b ON b.id = i.batch_id
 LEFT JOIN settlement_instruction_state s ON s.instruction_id = i.id
-WHERE o.trade_id = %s ORDER BY o.version DESC, o.leg, o.id LIMIT 200
+WHERE o.trade_id = %s ORDER BY o.version DESC, o.leg LIMIT 200
 """
 
 

@@ -242,6 +242,13 @@ def words(code: str) -> str:
 
 
 @register.filter
+def field_words(pointer: str) -> str:
+    """Show where a fault is as words: `/changes/settlement_date` is "Settlement date"."""
+    name = pointer.rpartition("/")[2].rpartition(":")[2]
+    return name.replace("_", " ").replace(".", " ").capitalize()
+
+
+@register.filter
 def item(mapping: dict[Any, Any], key: Any) -> Any:
     """Look a key up that is only known here."""
     return mapping.get(key, "")

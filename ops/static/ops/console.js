@@ -30,12 +30,29 @@ function press(selector) {
   return true;
 }
 
+// What a key of the screen needs in order to do anything: the list names only keys that work now.
+const needed = {
+  j: "[data-row-link]",
+  Enter: "[data-row-link]",
+  f: "[data-filter-first]",
+  m: "[data-key=m]",
+  c: "[data-key=c]",
+  e: "[data-key=e]",
+  n: "[data-key=n]",
+  Esc: "[data-back]",
+};
+
 function help() {
-  document.getElementById("keys")?.showModal();
+  const dialog = document.getElementById("keys");
+  if (dialog === null || dialog.open) return;
+  dialog.querySelectorAll("[data-keys]").forEach((entry) => {
+    entry.hidden = document.querySelector(needed[entry.dataset.keys.split(" ")[0]]) === null;
+  });
+  dialog.showModal();
 }
 
 // `g` and a letter within a second.
-let going = 0;
+let going = -Infinity;
 
 const single = {
   "/": () => press("#search"),
@@ -54,7 +71,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return leave(event);
   if (typing(event.target) || document.querySelector("dialog[open]") !== null) return;
   if (going > event.timeStamp - 1000) {
-    going = 0;
+    going = -Infinity;
     if (press(`[data-go="${CSS.escape(event.key)}"]`)) event.preventDefault();
     return;
   }

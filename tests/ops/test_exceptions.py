@@ -1,0 +1,226 @@
+"""An exception is worked on one screen: why, what may be done, and what became of it; two people where it needs two."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from core.ids import EXCEPTION, PROPOSAL, TRADE, public_id
+from core.models import Proposal
+from tests.ops.conftest import SignIn
+from tests.support.factories import World, check_everything, checked, equity, limit, states
+from trades.models import Comment, ExceptionItem, TradeState, TradeVersion
+
+
+def _text(answer: HttpResponse) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())))
+
+
+@pytest.fixture
+def desk(sign_in: SignIn) -> Client:
+    return sign_in("operations", name="ann")
+
+
+@pytest.fixture
+def held(world: World) -> ExceptionItem:
+    """Return the exception of a trade with a counterparty that nobody knows."""
+    trade_id = checked(equity(counterparty="NOBODY-9"))
+    return ExceptionItem.objects.get(trade_id=trade_id)
+
+
+@pytest.fixture
+def excessive(world: World) -> ExceptionItem:
+    """Return the exception of a good trade that exceeds a limit."""
+    limit(hard="1000")
+    return ExceptionItem.objects.get(trade_id=checked(equity()))
+
+
+def _url(item: ExceptionItem, action: str = "") -> str:
+    return f"/exceptions/{public_id(EXCEPTION, item.id)}" + (f"/{action}" if action else "")
+
+
+def test_the_screen_says_why_and_what_was_expected(held: ExceptionItem, desk: Client) -> None:
+    text = _text(desk.get(_url(held)))
+    finding = held.codes[0]
+    assert held.summary in text
+    assert finding in text
+    assert "NOBODY-9" in text
+    assert public_id(TRADE, held.trade_id) in text
+
+
+def test_one_person_owns_an_exception_and_the_next_is_told(
+    held: ExceptionItem, desk: Client, sign_in: SignIn
+) -> None:
+    assert "It is yours." in _text(desk.post(_url(held, "claim"), follow=True))
+    bob = sign_in("operations", name="bob")
+    assert "Somebody else was faster" in _text(bob.post(_url(held, "claim"), follow=True))
+    held.refresh_from_db()
+    assert held.owner is not None
+    assert held.owner.username == "ann"
+    assert "It is back in the queue." in _text(desk.post(_url(held, "release"), follow=True))
+    held.refresh_from_db()
+    assert held.owner is None
+
+
+def test_taking_the_next_goes_to_it_and_an_empty_queue_says_so(held: ExceptionItem, desk: Client) -> None:
+    assert desk.post("/exceptions/next")["Location"] == _url(held)
+    answer = desk.post("/exceptions/next", follow=True)
+    assert "every open exception has an owner" in _text(answer)
+
+
+def test_a_comment_is_stored_and_stands_in_the_timeline_once(held: ExceptionItem, desk: Client) -> None:
+    desk.post(_url(held, "comment"), {"text": "Called the desk <b>twice</b>"})
+    assert Comment.objects.get().text == "Called the desk <b>twice</b>"
+    for url in (_url(held), f"/trades/{public_id(TRADE, held.trade_id)}"):
+        page = desk.get(url).content.decode()
+        assert page.count("Called the desk &lt;b&gt;twice&lt;/b&gt;") == 1
+        assert "<b>" not in page
+
+
+def test_a_repair_is_a_new_version_that_goes_through_the_checks(held: ExceptionItem, desk: Client) -> None:
+    change = {"version": "1", "reason": "the desk confirms", "set.counterparty": "BROKER-01"}
+    answer = desk.post(_url(held, "repair"), change, follow=True)
+    assert "Stored as version 2" in _text(answer)
+    check_everything()
+    assert states() == {"VALIDATED": 1}
+    versions = _text(desk.get(f"/trades/{public_id(TRADE, held.trade_id)}"))
+    assert "Counterparty NOBODY-9 BROKER-01" in versions
+    assert "the desk confirms" in versions
+
+
+def test_a_repair_that_fails_names_every_fault_and_keeps_what_was_typed(
+    held: ExceptionItem, desk: Client
+) -> None:
+    typed = {
+        "version": "1",
+        "reason": "",
+        "set.quantity": "12x",
+        "set.settlement_date": "2026-13-01",
+        "set.counterparty": "BROKER-01",
+    }
+    answer = desk.post(_url(held, "repair"), typed)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert set(answer.context["problem"].by_field) == {"reason", "quantity", "settlement_date"}
+    for value in ("12x", "2026-13-01", "BROKER-01"):
+        assert f'value="{value}"' in page
+    assert page.count('aria-invalid="true"') == 3
+    assert TradeVersion.objects.count() == 1
+
+
+def test_a_stale_repair_says_which_version_it_started_from_and_keeps_what_was_typed(
+    held: ExceptionItem, desk: Client, sign_in: SignIn
+) -> None:
+    other = {"version": "1", "reason": "first", "set.trader": "zoe"}
+    sign_in("operations", name="bob").post(_url(held, "repair"), other)
+    check_everything()
+    late = {"version": "1", "reason": "second", "set.counterparty": "BROKER-01"}
+    answer = desk.post(_url(held, "repair"), late)
+    assert answer.status_code == 412
+    assert "You started from version 1; the present one is 2." in _text(answer)
+    assert 'value="BROKER-01"' in answer.content.decode()
+    assert TradeState.objects.get().version == 2
+
+
+def test_nothing_changed_is_said(held: ExceptionItem, desk: Client) -> None:
+    answer = desk.post(_url(held, "repair"), {"version": "1", "reason": "why", "set.trader": "jdoe"})
+    assert answer.status_code == 422
+    assert "Nothing would change." in _text(answer)
+
+
+def test_a_re_check_goes_on_to_the_next(held: ExceptionItem, world: World, desk: Client) -> None:
+    other = ExceptionItem.objects.get(trade_id=checked(equity(book="NO-BOOK")))
+    desk.post(_url(held, "claim"))
+    answer = desk.post(_url(held, "re-check"), {"reason": "party was added", "then": "next", "view": "mine"})
+    assert answer["Location"] == f"{_url(other)}?view=mine"
+    other.refresh_from_db()
+    assert other.owner is not None
+
+
+def test_a_rejected_trade_is_cancelled_and_its_exception_closed(held: ExceptionItem, desk: Client) -> None:
+    assert desk.post(_url(held, "reject"), {"version": "1", "reason": ""}).status_code == 422
+    assert states() == {"EXCEPTION": 1}
+    desk.post(_url(held, "reject"), {"version": "1", "reason": "not ours"})
+    assert states() == {"CANCELLED": 1}
+    page = _text(desk.get(_url(held)))
+    assert "rejected: not ours" in page
+    assert "closed" in page
+
+
+def test_an_excess_needs_a_second_person(excessive: ExceptionItem, sign_in: SignIn) -> None:
+    maker = sign_in("supervisor", name="mia")
+    checker = sign_in("risk", name="carl")
+    request = {"version": "1", "codes": excessive.codes, "reason": "client is good for it"}
+    maker.post(_url(excessive, "excess"), request)
+    proposal = Proposal.objects.get()
+    own = _text(maker.get("/approvals"))
+    assert "It is your own request: somebody else decides." in own
+    refused = maker.post(f"/approvals/{public_id(PROPOSAL, proposal.id)}/approve")
+    assert refused.status_code in {403, 409, 422}
+    assert states() == {"EXCEPTION": 1}
+    assert "client is good for it" in _text(checker.get("/approvals"))
+    decided = checker.post(
+        f"/approvals/{public_id(PROPOSAL, proposal.id)}/approve", {"note": "agreed"}, follow=True
+    )
+    assert "Approved" in _text(decided)
+    check_everything()
+    assert states() == {"VALIDATED": 1}
+
+
+def test_a_declined_excess_leaves_the_trade_held(excessive: ExceptionItem, sign_in: SignIn) -> None:
+    request = {"version": "1", "codes": excessive.codes, "reason": "please"}
+    sign_in("operations", name="ann").post(_url(excessive, "excess"), request)
+    proposal = public_id(PROPOSAL, Proposal.objects.get().id)
+    sign_in("risk", name="carl").post(f"/approvals/{proposal}/decline", {"note": "too much"})
+    assert states() == {"EXCEPTION": 1}
+    assert Proposal.objects.get().state == Proposal.State.REJECTED
+
+
+def test_faults_of_the_data_are_not_offered_for_approval(held: ExceptionItem, desk: Client) -> None:
+    assert desk.get(_url(held)).context["overridable"] == []
+    answer = desk.post(_url(held, "excess"), {"version": "1", "codes": held.codes, "reason": "please"})
+    assert answer.status_code == 422
+    assert "it must be corrected" in _text(answer)
+
+
+def test_the_queue_narrows_to_a_cause_and_a_view(held: ExceptionItem, world: World, desk: Client) -> None:
+    other = ExceptionItem.objects.get(trade_id=checked(equity(book="NO-BOOK")))
+    rows = desk.get(f"/exceptions?code={other.codes[0]}").context["rows"]
+    assert [row["id"] for row in rows] == [other.id]
+    assert "You have no exception" in _text(desk.get("/exceptions?view=mine"))
+    desk.post(_url(held, "claim"))
+    assert [row["id"] for row in desk.get("/exceptions?view=mine").context["rows"]] == [held.id]
+    assert [row["id"] for row in desk.get("/exceptions?view=unassigned").context["rows"]] == [other.id]
+
+
+def test_a_clear_queue_says_who_cleared_it(held: ExceptionItem, desk: Client) -> None:
+    desk.post(_url(held, "reject"), {"version": "1", "reason": "not ours"})
+    text = _text(desk.get("/exceptions"))
+    assert "The queue is clear" in text
+    assert "by ann" in text
+
+
+def test_an_action_without_its_right_is_denied_and_does_nothing(held: ExceptionItem, sign_in: SignIn) -> None:
+    auditor = sign_in("auditor")
+    for action in ("claim", "release", "comment", "repair", "re-check", "excess", "reject"):
+        answer = auditor.post(_url(held, action), {"reason": "x", "text": "x", "version": "1"})
+        assert answer.status_code == 403, action
+    assert states() == {"EXCEPTION": 1}
+    assert not Comment.objects.exists()
+    assert auditor.post(_url(held, "explode")).status_code == 404
+
+
+def test_the_forms_are_not_shown_to_those_who_may_only_read(held: ExceptionItem, sign_in: SignIn) -> None:
+    page = sign_in("auditor").get(_url(held)).content.decode()
+    assert "/repair" not in page
+    assert "/reject" not in page
+    assert "/comment" not in page
+
+
+def test_a_mistyped_reference_is_not_found(desk: Client) -> None:
+    for url in ("/exceptions/exc_ZZZZ", "/trades/trd_ZZZZ", "/batches/bat_ZZZZ", "/trades/exc_77"):
+        assert desk.get(url).status_code == 404, url

@@ -1,0 +1,214 @@
+"""Every screen: few queries, no inline script or style, designed when empty, and batches from seal to legs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+
+from core.ids import BATCH, EXCEPTION, TRADE, public_id
+from settlement.models import Batch
+from tests.ops.conftest import SignIn
+from tests.support.factories import World, check_everything, checked, equity, fx, goods, limit, states
+from trades.models import ExceptionItem
+
+MAX_QUERIES = 20
+
+
+@pytest.fixture
+def desk(sign_in: SignIn) -> Client:
+    return sign_in("supervisor", name="sue")
+
+
+@pytest.fixture
+def busy(world: World, desk: Client) -> dict[str, str]:
+    """Return the addresses of screens on a day with a sealed batch, a held trade and a limit."""
+    limit(hard="9000000", warn="10")
+    settled = checked(fx())
+    for document in (goods(), equity(), equity(book="NO-BOOK", quantity="5")):
+        checked(document)
+    held = ExceptionItem.objects.get()
+    desk.post("/batches/seal", {"value_date": "2026-12-31", "channels": ["CASH", "SECURITIES", "GOODS"]})
+    batch = Batch.objects.filter(channel_id="CASH").first()
+    assert batch is not None
+    return {
+        "today": "/",
+        "blotter": "/trades?status=exception&counterparty=BROKER-01",
+        "count": "/trades/count",
+        "trade": f"/trades/{public_id(TRADE, settled)}",
+        "held trade": f"/trades/{public_id(TRADE, held.trade_id)}",
+        "exceptions": "/exceptions",
+        "exception": f"/exceptions/{public_id(EXCEPTION, held.id)}",
+        "approvals": "/approvals",
+        "batches": "/batches",
+        "batch": f"/batches/{public_id(BATCH, batch.id)}",
+        "limits": "/limits",
+        "denied": "/batches/nothing",
+    }
+
+
+def test_no_screen_makes_more_than_twenty_queries(
+    busy: dict[str, str], desk: Client, django_assert_max_num_queries: object
+) -> None:
+    for name, url in busy.items():
+        with django_assert_max_num_queries(MAX_QUERIES, info=name):  # type: ignore[operator]
+            desk.get(url)
+
+
+def test_no_screen_has_inline_script_or_style(busy: dict[str, str], desk: Client) -> None:
+    for name, url in busy.items():
+        page = desk.get(url).content.decode()
+        assert not re.search(r"<script(?![^>]*\bsrc=)", page), name
+        assert not re.search(r"<[^>]+\s(style|on[a-z]+)=", page), name
+        assert "<style" not in page, name
+
+
+def test_templates_name_no_other_host() -> None:
+    for path in (Path(settings.BASE_DIR) / "templates").rglob("*.html"):
+        assert not re.search(r"(src|href)=[\"']?(https?:)?//", path.read_text()), path
+
+
+def test_each_screen_has_one_heading_and_every_table_a_caption(busy: dict[str, str], desk: Client) -> None:
+    for name, url in busy.items():
+        page = desk.get(url).content.decode()
+        if name == "count":
+            continue
+        assert page.count("<h1") == 1, name
+        assert page.count("<table") == page.count("<caption"), name
+        ids = re.findall(r'\sid="([^"]+)"', page)
+        assert len(ids) == len(set(ids)), name
+
+
+def test_every_field_has_a_label(busy: dict[str, str], desk: Client) -> None:
+    for name, url in busy.items():
+        page = desk.get(url).content.decode()
+        bare = re.sub(r"<label.*?</label>", "", page, flags=re.S)
+        for field in re.findall(r"<(?:input|select|textarea)\b[^>]*>", bare):
+            if 'type="hidden"' in field:
+                continue
+            labelled = re.search(r'id="([^"]+)"', field)
+            assert labelled and f'for="{labelled.group(1)}"' in page, (name, field)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("/", "No trade has been captured yet"),
+        ("/trades", "No trade has been captured yet"),
+        ("/exceptions", "The queue is clear"),
+        ("/exceptions?view=closed", "No exception has been closed yet"),
+        ("/approvals", "Nothing awaits approval"),
+        ("/batches", "No batch has been sealed yet"),
+        ("/batches?view=claimed", "No batch matches"),
+        ("/limits", "No limit is in force"),
+    ],
+)
+def test_an_empty_screen_says_what_will_be_there(url: str, words: str, desk: Client) -> None:
+    answer = desk.get(url)
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+
+
+def test_sealing_goes_to_the_batch_and_shows_the_legs_behind_each_net(world: World, desk: Client) -> None:
+    first, second = checked(equity(quantity="100")), checked(equity(quantity="101", price="187.30"))
+    answer = desk.post("/batches/seal", {"value_date": "2026-12-31", "channels": ["CASH", "SECURITIES"]})
+    assert answer["Location"] == "/batches"
+    batch = Batch.objects.get(channel_id="CASH")
+    page = desk.get(f"/batches/{public_id(BATCH, batch.id)}").content.decode()
+    assert batch.sha256 in page
+    assert "net of 2" in page
+    for trade in (first, second):
+        assert public_id(TRADE, trade) in page
+    assert states() == {"INSTRUCTED": 2}
+
+
+def test_a_seal_form_that_cannot_be_read_names_every_fault(world: World, desk: Client) -> None:
+    answer = desk.post("/batches/seal", {"value_date": "soon"})
+    assert answer.status_code == 422
+    assert set(answer.context["problem"].by_field) == {"value_date", "channels"}
+    assert not Batch.objects.exists()
+
+
+def test_sealing_nothing_says_so(world: World, desk: Client) -> None:
+    answer = desk.post("/batches/seal", {"value_date": "2026-12-31", "channels": ["CASH"]}, follow=True)
+    assert "Nothing was ready to be sealed." in answer.content.decode()
+
+
+def test_limits_show_how_full_each_member_is(world: World, desk: Client) -> None:
+    limit("CPTY", hard="20000", warn="10000")
+    checked(equity())
+    (found,) = desk.get("/limits").context["limits"]
+    (member,) = found["members"]
+    assert (member["code"], member["status"]) == ("BROKER-01", "NEAR")
+    assert member["used"] + member["headroom"] == 20_000
+
+
+def test_today_counts_what_is_held_and_what_waits(world: World, desk: Client) -> None:
+    checked(equity(book="NO-BOOK"))
+    checked(equity(quantity="7"))
+    check_everything()
+    context = desk.get("/").context
+    assert context["summary"].open == context["summary"].unassigned == 1
+    assert {state.name: n for state, n in context["counts"] if n} == {"EXCEPTION": 1, "VALIDATED": 1}
+
+
+def test_choices_are_kept_in_the_browser_and_nothing_else_is(desk: Client) -> None:
+    answer = desk.post("/preferences", {"theme": "dark", "next": "/limits"})
+    assert answer["Location"] == "/limits"
+    assert 'data-theme="dark"' in desk.get("/").content.decode()
+    assert desk.post("/preferences", {"theme": "pink"}).status_code == 400
+    assert desk.post("/preferences", {"theme": "light", "next": "https://example.com/"})["Location"] == "/"
+    desk.cookies["theme"] = '"><script>'
+    assert 'data-theme="system"' in desk.get("/").content.decode()
+
+
+def test_too_many_wrong_passwords_lock_the_name(db: None, client: Client) -> None:
+    User.objects.create_user("lea", password="a right password")
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        answer = client.post("/log-in", {"username": "lea", "password": "wrong"})
+    assert answer.status_code == 429
+    assert "This name is locked here" in answer.content.decode()
+    locked = client.post("/log-in", {"username": "lea", "password": "a right password"})
+    assert locked.status_code == 429
+
+
+def test_logging_in_leads_to_where_one_wanted_to_go(db: None, client: Client) -> None:
+    User.objects.create_user("lea", password="a right password")
+    wrong = client.post("/log-in", {"username": "lea", "password": "wrong", "next": "/limits"})
+    assert wrong.status_code == 422
+    assert "Name and password do not match" in wrong.content.decode()
+    right = client.post("/log-in", {"username": "lea", "password": "a right password", "next": "/limits"})
+    assert right["Location"] == "/limits"
+
+
+@pytest.mark.parametrize("url", ["/nowhere", "/trades/trd_ZZZZ"])
+def test_an_error_page_is_ours_and_quotes_the_request(url: str, desk: Client) -> None:
+    answer = desk.get(url, headers={"X-Request-ID": "quote-me-1234"})
+    assert answer.status_code == 404
+    page = answer.content.decode()
+    assert "There is no such page" in page
+    assert "quote-me-1234" in page
+
+
+def test_a_form_without_its_token_is_refused_with_words(db: None) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/log-in", {"username": "x", "password": "y"})
+    assert answer.status_code == 403
+    assert "This form is too old" in answer.content.decode()
+
+
+def test_a_crash_shows_a_page_and_nothing_of_what_crashed(
+    desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(**_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("ops.views.limits.selectors.utilisations", crash)
+    desk.raise_request_exception = False
+    answer = desk.get("/limits")
+    assert answer.status_code == 500
+    assert "Something failed here" in answer.content.decode()
+    assert "secret detail" not in answer.content.decode()
