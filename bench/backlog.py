@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
+from bench.drainer import Drainers
 from bench.messages import BAD_ONE_IN, Messages
 from bench.product import Bench, Database
 
 LOAD = 10_000  # trades of one capture, as many as a bulk POST has
-CAPTURED, EXCEPTION = 1, 2
+CAPTURED, EXCEPTION, INSTRUCTED = 1, 2, 4
+CHANNELS = ("CASH", "SECURITIES", "GOODS")
+HORIZON = timedelta(days=30)
 
 
 def capture(bench: Bench, database: Database, messages: Messages, count: int) -> None:
@@ -42,3 +46,29 @@ def verify_checked(database: Database, count: int, *, before: int = 0) -> None:
     states = database.states()
     assert CAPTURED not in states and sum(states.values()) == before + count, f"states: {states}"
     assert states[EXCEPTION] == count // BAD_ONE_IN, f"states: {states}"
+
+
+def validate(bench: Bench, database: Database, messages: Messages, worker: Drainers, count: int) -> int:
+    """Capture trades and have them checked; return how many are now to be sealed."""
+    capture(bench, database, messages, count)
+    checked, _ = worker.drain()
+    assert checked == count, f"{checked} trades were checked, not {count}"
+    return count - count // BAD_ONE_IN
+
+
+def seal(bench: Bench, database: Database) -> tuple[list[int], float]:
+    """Seal all that is validated, whenever it settles; return the ids of the batches, and the seconds."""
+    from core.audit import system
+    from settlement.services.channels import ensure_channels
+    from settlement.services.seal import seal_batches
+
+    with bench.using(database):
+        ensure_channels()
+        started = time.perf_counter()
+        batch_ids = seal_batches(
+            value_date=bench.settles + HORIZON,
+            channels=CHANNELS,
+            actor=system("bench"),
+            now=datetime.now(UTC),
+        )
+        return batch_ids, time.perf_counter() - started

@@ -8,10 +8,10 @@ from bench.product import Bench, Database
 
 BUSINESS_DAYS = 250
 STEP = 250_000  # trades of one statement
+OPEN = 5_000  # the latest trades stand anywhere on their way, all others are settled
 WORK_MEMORY = "256MB"
 _MAINTENANCE = f"SET maintenance_work_mem = '{WORK_MEMORY}'"
 
-# A trade of day d of N is settled but for the last five days, on which it stands anywhere on its way.
 _VERSIONS = """
 INSERT INTO trades_version (trade_id, version, recorded_at, effective_at, cause, product, source, source_ref, side,
     instrument_ref, instrument_id, counterparty_ref, counterparty_id, book_ref, book_id, trader, quantity, price,
@@ -32,7 +32,7 @@ ORDER BY n
 """
 _STATES = """
 INSERT INTO trades_state (trade_id, version, checked_version, state, changed_at, changed_xid)
-SELECT n, 1, 1, CASE WHEN n < {start} + {count} * 98 / 100 THEN 7 ELSE 3 + abs(hashint8(n) % 4) END, now(),
+SELECT n, 1, 1, CASE WHEN n < {start} + {count} - {open} THEN 7 ELSE 3 + abs(hashint8(n) % 4) END, now(),
        pg_current_xact_id()::text::bigint
 FROM generate_series({first}, {last}) AS n
 """
@@ -69,7 +69,14 @@ def add_history(bench: Bench, database: Database, count: int) -> None:
     parties, books = cursor.fetchone()
     cursor.execute("SELECT nextval('trades_trade_id')")
     start = cursor.fetchone()[0]
-    sizes = {"start": start, "count": count, "days": BUSINESS_DAYS, "parties": parties, "books": books}
+    sizes = {
+        "start": start,
+        "count": count,
+        "open": OPEN,
+        "days": BUSINESS_DAYS,
+        "parties": parties,
+        "books": books,
+    }
     for first in range(start, start + count, STEP):
         last = min(first + STEP, start + count) - 1
         for statement in (_VERSIONS, _STATES, _EVENTS):

@@ -91,7 +91,7 @@ class Reference:
                 "name": f"Counterparty {n}",
                 "lei": _lei(n + 1),
                 "country": country,
-                "netting": n % 2 == 0,
+                "netting": n % 5 != 0,
             }
 
     def _instruments(self) -> Iterator[dict[str, Any]]:
