@@ -16,6 +16,9 @@ from core.http.problem import Fault
 from trades.products import PRODUCTS
 from trades.products.base import MAX_DECIMALS, Message, date_fault, decimal_fault
 
+# What the decoder raises for bytes that are no JSON document, or too deep, or not UTF-8 within a string.
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_UNTYPED = msgspec.json.Decoder(float_hook=Decimal)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_DEPTH = 12
 
@@ -39,10 +42,10 @@ def read_message(raw: bytes | msgspec.Raw) -> Message:
     data = bytes(raw)
     try:
         message = _decoder().decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except _BROKEN:
         raise Unreadable(faults_of(data)) from None
-    # A control character can only stand in JSON behind a backslash.
-    if b"\\" in data and (faults := _control_faults(msgspec.json.decode(data), "")):
+    # A control character can only stand in JSON behind a backslash; DEL, which JSON allows, also plainly.
+    if (b"\\" in data or b"\x7f" in data) and (faults := _control_faults(msgspec.json.decode(data), "")):
         raise Unreadable(faults)
     return message
 
@@ -50,8 +53,8 @@ def read_message(raw: bytes | msgspec.Raw) -> Message:
 def faults_of(data: bytes) -> list[Fault]:
     """Return every fault of a document that is no trade."""
     try:
-        document = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+        document = _UNTYPED.decode(data)
+    except _BROKEN as error:
         return [Fault("", f"This is not JSON: {error}.", "malformed")]
     if not isinstance(document, dict):
         return [Fault("", "A trade is a JSON object.", "type")]
@@ -134,7 +137,16 @@ def _struct_faults(
             faults += _value_faults(document[name], field.type, f"{pointer}/{name}")
         elif field.required:
             faults.append(Fault(f"{pointer}/{name}", "This field is required.", "missing"))
-    return faults
+    return faults or _joint_faults(document, declared, pointer)
+
+
+def _joint_faults(document: Any, declared: type[Struct], pointer: str) -> list[Fault]:
+    """Return what is wrong with fields together that are right one by one."""
+    try:
+        msgspec.convert(document, declared)
+    except msgspec.ValidationError as error:
+        return [Fault(pointer, f"{str(error).split(' - at')[0]}.", "joint")]
+    return []
 
 
 def _value_faults(value: Any, declared: Any, pointer: str) -> list[Fault]:
@@ -154,7 +166,7 @@ def _value_faults(value: Any, declared: Any, pointer: str) -> list[Fault]:
         return [Fault(pointer, f"{str(error).split(' - at')[0]}.", "type")]
     if isinstance(converted, Decimal) and (fault := decimal_fault(converted, _decimals(declared))):
         return [Fault(pointer, f"The number {fault}.", "scale")]
-    if isinstance(converted, date) and not hasattr(converted, "hour") and (fault := date_fault(converted)):
+    if isinstance(converted, date) and (fault := date_fault(converted)):
         return [Fault(pointer, f"The date {fault}.", "range")]
     return []
 

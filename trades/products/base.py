@@ -28,6 +28,7 @@ Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset"
 
 MAX_DECIMALS = 10
 AMOUNT_DECIMALS = 4
+MAX_WRITTEN_DECIMALS = 40  # zeros at the end included
 MAX_WHOLE_DIGITS = 15
 _BASE_QUANTUM = Decimal("0.0001")
 
@@ -37,10 +38,10 @@ def decimal_fault(value: Decimal, decimals: int = MAX_DECIMALS) -> str:
     _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         return "is not a number"
-    if exponent < -decimals and value.normalize().as_tuple().exponent < -decimals:  # type: ignore[operator]
-        return f"has more than {decimals} decimal places"
     if len(digits) + exponent > MAX_WHOLE_DIGITS:
         return f"has more than {MAX_WHOLE_DIGITS} digits before the decimal point"
+    if exponent < -decimals and (exponent < -MAX_WRITTEN_DECIMALS or round(value, decimals) != value):
+        return f"has more than {decimals} decimal places"
     return ""
 
 
@@ -67,8 +68,16 @@ def require_amounts(*values: Decimal | None) -> None:
             raise ValueError(fault)
 
 
+def require_product(quantity: Decimal, price: Decimal) -> None:
+    """Raise ValueError for factors whose product is no amount that can be stored."""
+    if quantity.adjusted() + price.adjusted() >= MAX_WHOLE_DIGITS - 1 and (quantity * price).adjusted() >= (
+        MAX_WHOLE_DIGITS
+    ):
+        raise ValueError(f"Their product has more than {MAX_WHOLE_DIGITS} digits before the decimal point")
+
+
 def require_dates(*values: date | None) -> None:
-    """Raise ValueError for a date far outside of business."""
+    """Raise ValueError for a date, or the date of a moment, far outside of business."""
     for value in values:
         if value is not None and (fault := date_fault(value)):
             raise ValueError(fault)
@@ -115,7 +124,7 @@ class Message(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="produ
     fees: list[Fee] = []
 
     def __post_init__(self) -> None:
-        require_dates(self.trade_date, self.settlement_date)
+        require_dates(self.trade_date, self.settlement_date, self.executed_at)
         require_amounts(self.net_amount)
 
     def instruments(self) -> Iterable[str]:
@@ -139,8 +148,9 @@ class SecurityMessage(Message, kw_only=True, gc=False):
     terms: NoTerms | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        require_dates(self.trade_date, self.settlement_date)
+        require_dates(self.trade_date, self.settlement_date, self.executed_at)
         require_decimals(self.quantity, self.price)
+        require_product(self.quantity, self.price)
         require_amounts(self.gross_amount, self.net_amount)
 
     def instruments(self) -> Iterable[str]:

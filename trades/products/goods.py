@@ -24,6 +24,7 @@ from trades.products.base import (
     require_amounts,
     require_dates,
     require_decimals,
+    require_product,
     restate_common,
     settlement_date,
 )
@@ -41,12 +42,16 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         require_decimals(self.quantity, self.unit_price)
+        require_product(self.quantity, self.unit_price)
 
 
 class GoodsTerms(Struct, frozen=True, forbid_unknown_fields=True):
     """The lines of an order."""
 
     lines: Annotated[list[Line], Meta(min_length=1, max_length=5000)]
+
+    def __post_init__(self) -> None:
+        require_decimals(sum((line.quantity for line in self.lines), ZERO))
 
 
 class GoodsMessage(Message, kw_only=True, tag="GOODS", gc=False):
@@ -58,7 +63,7 @@ class GoodsMessage(Message, kw_only=True, tag="GOODS", gc=False):
     terms: GoodsTerms
 
     def __post_init__(self) -> None:
-        require_dates(self.trade_date, self.settlement_date)
+        require_dates(self.trade_date, self.settlement_date, self.executed_at)
         require_amounts(self.gross_amount, self.net_amount)
 
     def instruments(self) -> Iterable[str]:
