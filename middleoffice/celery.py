@@ -7,6 +7,7 @@ from celery import Celery
 from celery.signals import beat_init, worker_process_init
 
 from middleoffice.lifeline import die_with_supervised_parent
+from middleoffice.tuning import tune_process
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "middleoffice.settings")
 
@@ -27,9 +28,10 @@ app.autodiscover_tasks()
 
 
 @worker_process_init.connect
-def _die_with_worker(**_: Any) -> None:
+def _settle_in(**_: Any) -> None:
     """A pool process must not outlive a worker that was killed."""
     die_with_supervised_parent()
+    tune_process()
 
 
 @beat_init.connect
