@@ -2,21 +2,289 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
 
 from core import sql
+from refdata.calendars import FIRM, BusinessCalendar, calendars_for
+from settlement.cut_off import HORIZON, cut_off, last_value_date_past
+from settlement.models import CHANNEL_OF, Batch, Channel
+from trades.lifecycle import State
+from trades.products import PRODUCTS
+
+BATCH_STATUSES = ("SEALED", "CLAIMED", "ACKNOWLEDGED", "SETTLED")
+STATUS_SQL = """
+CASE WHEN s.claimed_at IS NULL THEN 'SEALED'
+     WHEN s.accepted + s.rejected < s.instruction_count THEN 'CLAIMED'
+     WHEN s.accepted > 0 AND s.settled >= s.accepted THEN 'SETTLED'
+     ELSE 'ACKNOWLEDGED' END
+"""
+# A batch's status follows from what the back office did: nobody sets it.
+_BATCHES = f"""
+SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
+       b.trade_count, b.control_totals, b.byte_count, b.sha256, s.accepted, s.rejected, s.settled, s.claimed_at,
+       {STATUS_SQL} AS status
+FROM settlement_batch b JOIN settlement_batch_state s ON s.batch_id = b.id
+"""
+
+
+def list_batches(
+    *,
+    channel: str | None = None,
+    status: str | None = None,
+    value_date: date | None = None,
+    after: int | None = None,
+    newest_first: bool = False,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return batches in the order of sealing, after a batch id (before it, when the newest come first).
+
+    Ids are taken while a seal holds the lock that lets one seal run at a time, to its commit: a batch that
+    becomes visible later has a higher id, so a reader that keeps its place misses none.
+    """
+    where, parameters = ["true"], []
+    for condition, value in (
+        ("b.channel_id = %s", channel),
+        ("b.value_date = %s", value_date),
+        (f"{STATUS_SQL} = %s", status),
+        ("b.id < %s" if newest_first else "b.id > %s", after),
+    ):
+        if value is not None:
+            where.append(condition)
+            parameters.append(value)
+    order = "DESC" if newest_first else "ASC"
+    return sql.records(
+        f"{_BATCHES} WHERE {' AND '.join(where)} ORDER BY b.id {order} LIMIT %s",
+        [*parameters, limit],
+    )
+
+
+def read_batch(batch_id: int) -> dict[str, Any] | None:
+    """Return a batch with its status and counts, or None."""
+    found = sql.records(f"{_BATCHES} WHERE b.id = %s", [batch_id])
+    return found[0] if found else None
+
+
+def claims_of(batch_id: int, *, limit: int = 100) -> list[dict[str, Any]]:
+    """Return the claims on a batch, the latest first. One without an end may still have run out."""
+    return sql.records(
+        "SELECT id, batch_id, client_id, client_name, claimed_at, expires_at, ended_at"
+        " FROM settlement_batch_claim WHERE batch_id = %s ORDER BY id DESC LIMIT %s",
+        [batch_id, limit],
+    )
+
 
 # As text in UTF-8, because the driver would read bytes as hexadecimal digits, twice as many.
 _PAGES = """
-SELECT convert_from(content, 'UTF8') FROM settlement_batch_page
+SELECT first_byte, convert_from(content, 'UTF8') FROM settlement_batch_page
 WHERE batch_id = %s AND number BETWEEN %s AND %s ORDER BY number
 """
-PAGES_AT_ONCE = 4
+_PAGES_AT_ONCE = 4
+_PAGE_AT = """
+SELECT number FROM settlement_batch_page WHERE batch_id = %s AND first_byte <= %s ORDER BY number DESC LIMIT 1
+"""
 
 
-def pages(batch_id: int, *, first: int = 1) -> Iterator[bytes]:
-    """Yield a batch's canonical bytes page by page, from a page on."""
-    while found := sql.rows(_PAGES, [batch_id, first, first + PAGES_AT_ONCE - 1]):
-        for (content,) in found:
-            yield content.encode()
-        first += len(found)
+def content(batch_id: int, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    """Yield a batch's canonical bytes, or those from `start` to before `stop`, a few pages at a time.
+
+    Memory stays flat at any size, and no transaction is held open while the reader takes its time: pages
+    never change.
+    """
+    found = sql.row(_PAGE_AT, [batch_id, start]) if start else (1,)
+    number = found[0] if found else 1
+    while pages := sql.rows(_PAGES, [batch_id, number, number + _PAGES_AT_ONCE - 1]):
+        for first_byte, text in pages:
+            if stop is not None and first_byte >= stop:
+                return
+            page: bytes = text.encode()
+            if first_byte < start or (stop is not None and first_byte + len(page) > stop):
+                page = page[max(start - first_byte, 0) : None if stop is None else stop - first_byte]
+            yield page
+        number += len(pages)
+
+
+_LINES = """
+SELECT first_line, convert_from(content, 'UTF8') FROM settlement_batch_page
+WHERE batch_id = %s AND first_line + line_count > %s AND first_line <= %s ORDER BY number
+"""
+
+
+def lines(batch_id: int, *, after: int, limit: int) -> list[bytes]:
+    """Return up to `limit` lines of a batch after a line number, each without its line end."""
+    first, last = after + 1, after + limit
+    found: list[bytes] = []
+    for first_line, text in sql.rows(_LINES, [batch_id, first, last]):
+        page = text.encode().split(b"\n")[:-1]
+        found += page[max(first - first_line, 0) : last - first_line + 1]
+    return found
+
+
+_INSTRUCTIONS = """
+SELECT i.id, i.batch_id, i.line, i.channel, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date, i.gross_count,
+       i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,
+       p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
+       s.settled_quantity, s.changed_at
+FROM settlement_instruction i
+JOIN settlement_instruction_state s ON s.instruction_id = i.id
+JOIN refdata_party p ON p.id = i.counterparty_id
+WHERE i.batch_id = %s AND i.line > %s ORDER BY i.line LIMIT %s
+"""
+
+
+def instructions_of(batch_id: int, *, after_line: int = 0, limit: int) -> list[dict[str, Any]]:
+    """Return instructions of a batch after a line, with what the back office said of them."""
+    return sql.records(_INSTRUCTIONS, [batch_id, after_line, limit])
+
+
+# The legs are found through the instruction's trades, of which only as many are looked at as are shown.
+_GROSS_LEGS = """
+SELECT i.id AS instruction_id, o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity,
+       o.value_date, v.source, v.source_ref
+FROM settlement_instruction i
+CROSS JOIN LATERAL (
+    SELECT DISTINCT trade_id FROM unnest(i.trade_ids[%(skip)s + 1 : %(skip)s + %(limit)s]) AS u(trade_id)
+) AS behind
+JOIN settlement_obligation o ON o.trade_id = behind.trade_id AND o.instruction_id = i.id
+JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
+WHERE i.id = ANY(%(ids)s)
+ORDER BY i.id, o.trade_id, o.leg
+"""
+
+
+def gross_legs(instruction_ids: Sequence[int], *, skip: int = 0, limit: int = 100) -> list[dict[str, Any]]:
+    """Return the legs netted in instructions, by instruction, trade and leg: those of up to `limit` trades of
+    each instruction after the first `skip`."""
+    return sql.records(_GROSS_LEGS, {"ids": list(instruction_ids), "skip": skip, "limit": limit})
+
+
+_OBLIGATIONS = """
+SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
+       o.instruction_id, i.line, i.channel, i.direction AS instruction_direction, i.quantity AS instruction_quantity,
+       i.gross_count, i.batch_id, b.sequence, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
+       s.settled_quantity
+FROM settlement_obligation o
+LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
+LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
+LEFT JOIN settlement_batch b ON b.id = i.batch_id
+WHERE o.trade_id = %s ORDER BY o.leg, o.attempt LIMIT %s
+"""
+
+
+def obligations_of(trade_id: int, *, limit: int = 500) -> list[dict[str, Any]]:
+    """Return the legs of a trade with their instruction and batch, and what the back office said of it.
+
+    A leg that waits for its day has no instruction; one that was rejected stands beside its next attempt.
+    """
+    return sql.records(_OBLIGATIONS, [trade_id, limit])
+
+
+def firm_calendar(*, around: date) -> BusinessCalendar:
+    """Return the firm's business days, by which cut-offs are counted, for some weeks around a date."""
+    calendars = calendars_for(codes={FIRM}, first=around - 2 * HORIZON, last=around + 2 * HORIZON)
+    return calendars[FIRM]
+
+
+def cut_off_of(channel: Channel, value_date: date, calendar: BusinessCalendar) -> datetime:
+    """Return the channel's cut-off for a value date, in UTC."""
+    return cut_off(
+        value_date=value_date,
+        at=channel.cut_off_time,
+        zone=channel.cut_off_zone,
+        lead_days=channel.lead_days,
+        calendar=calendar,
+    )
+
+
+def cut_off_of_batch(batch_id: int) -> datetime:
+    """Return the cut-off that a batch's channel has for its value date, in UTC."""
+    batch = Batch.objects.select_related("channel").get(id=batch_id)
+    return cut_off_of(batch.channel, batch.value_date, firm_calendar(around=batch.value_date))
+
+
+def past_value_dates(*, now: datetime) -> dict[date, list[str]]:
+    """Return the channels by the latest value date whose cut-off has passed, the earliest date first."""
+    calendar = firm_calendar(around=now.date())
+    found: dict[date, list[str]] = {}
+    for channel in Channel.objects.order_by("code"):
+        value_date = last_value_date_past(
+            now=now,
+            at=channel.cut_off_time,
+            zone=channel.cut_off_zone,
+            lead_days=channel.lead_days,
+            calendar=calendar,
+        )
+        found.setdefault(value_date, []).append(channel.code)
+    return dict(sorted(found.items()))
+
+
+_DUE = f"""
+SELECT 1 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+WHERE s.state = {State.VALIDATED.value} AND v.settlement_date <= %(value_date)s
+UNION ALL
+SELECT 1 FROM settlement_obligation WHERE instruction_id IS NULL AND value_date <= %(value_date)s
+LIMIT 1
+"""
+
+
+def anything_due(*, value_date: date) -> bool:
+    """Tell whether a validated trade, or a leg that waited for its day, settles on or before a date."""
+    return sql.row(_DUE, {"value_date": value_date}) is not None
+
+
+@dataclass(frozen=True)
+class NextCutOff:
+    """The next cut-off of a channel: when, for which value date, and what is not sealed yet, by state.
+
+    A count that reached `capped_at` was not counted further.
+    """
+
+    channel: str
+    value_date: date
+    at: datetime
+    open: dict[str, int]
+    capped_at: int
+
+
+COUNT_CAP = 10_000
+_OPEN = """
+SELECT count(*) FROM (
+    SELECT 1 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+    WHERE s.state = %s AND v.settlement_date <= %s AND v.product = ANY(%s) LIMIT %s
+) AS due
+"""
+_NOT_SEALED = (State.CAPTURED, State.EXCEPTION, State.VALIDATED)
+
+
+def next_cut_offs(*, now: datetime) -> list[NextCutOff]:
+    """Return each channel's next cut-off with what is open against it, the earliest first."""
+    calendar = firm_calendar(around=now.date())
+    found = []
+    for channel in Channel.objects.order_by("code"):
+        value_date = _next_value_date(channel, calendar, now)
+        products = [
+            code
+            for code, product in PRODUCTS.items()
+            if any(CHANNEL_OF[leg.kind] == channel.code for leg in product.legs)
+        ]
+        counts = {
+            state.name: (sql.row(_OPEN, [state.value, value_date, products, COUNT_CAP]) or (0,))[0]
+            for state in _NOT_SEALED
+        }
+        moment = cut_off_of(channel, value_date, calendar)
+        found.append(NextCutOff(channel.code, value_date, moment, counts, COUNT_CAP))
+    return sorted(found, key=lambda each: (each.at, each.channel))
+
+
+def _next_value_date(channel: Channel, calendar: BusinessCalendar, now: datetime) -> date:
+    """Return the first business day whose cut-off is still to come."""
+    past = last_value_date_past(
+        now=now,
+        at=channel.cut_off_time,
+        zone=channel.cut_off_zone,
+        lead_days=channel.lead_days,
+        calendar=calendar,
+    )
+    return calendar.add_business_days(past, 1)

@@ -1,3 +1,14 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from settlement.api import views
+
+_BATCH = "settlement-batches/<str:reference>"
+
+urlpatterns = [
+    path("settlement-batches", views.Batches.as_view(), name="api-batches"),
+    path(_BATCH, views.Batch.as_view(), name="api-batch"),
+    path(f"{_BATCH}/claims", views.Claims.as_view(), name="api-batch-claims"),
+    path(f"{_BATCH}/instructions", views.Instructions.as_view(), name="api-batch-instructions"),
+    path(f"{_BATCH}/acknowledgements", views.Acknowledgements.as_view(), name="api-batch-acknowledgements"),
+    path("settlement-status-reports", views.StatusReports.as_view(), name="api-status-reports"),
+]

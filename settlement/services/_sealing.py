@@ -255,7 +255,8 @@ FROM seal_net
 """
 INSTRUCTION_STATES = """
 INSERT INTO settlement_instruction_state
-    (instruction_id, batch_id, processing, processing_reason, settlement, settlement_reason, settled_quantity, changed_at)
+    (instruction_id, batch_id, processing, processing_reason, settlement, settlement_reason, settled_quantity,
+     changed_at)
 SELECT instruction_id, batch_id, 'SEALED', '', 'PENDING', '', 0, %(now)s FROM seal_net
 """
 OBLIGATIONS = f"""

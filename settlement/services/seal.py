@@ -14,7 +14,7 @@ from django.db import transaction
 from core import sql
 from core.audit import Actor, encode, record
 from settlement.models import CHANNEL_OF
-from settlement.selectors import pages
+from settlement.selectors import content
 from settlement.services import _sealing
 from trades.lifecycle import State, move_trades
 
@@ -306,7 +306,7 @@ def _control_totals() -> dict[int, dict[str, dict[str, dict[str, Any]]]]:
 def _hash(batch_id: int) -> tuple[int, str]:
     """Return the size and SHA-256 of a batch's bytes, read page by page: memory stays flat at any size."""
     digest, size = hashlib.sha256(), 0
-    for content in pages(batch_id):
-        digest.update(content)
-        size += len(content)
+    for chunk in content(batch_id):
+        digest.update(chunk)
+        size += len(chunk)
     return size, digest.hexdigest()

@@ -1,0 +1,50 @@
+"""How the API shows batches and claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from core.ids import BATCH, CLAIM, public_id
+from core.sql import json_value
+
+
+def batch_links(reference: str) -> dict[str, str]:
+    """Return where the parts of a batch are."""
+    base = f"/api/v1/settlement-batches/{reference}"
+    return {
+        "self": base,
+        "instructions": f"{base}/instructions",
+        "claims": f"{base}/claims",
+        "acknowledgements": f"{base}/acknowledgements",
+    }
+
+
+def batch_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a batch as JSON-ready data."""
+    reference = public_id(BATCH, row["id"])
+    names = ("channel", "sequence", "status", "value_date", "sealed_at", "instruction_count", "trade_count")
+    return {
+        "id": reference,
+        **{name: row[name] for name in names},
+        "control_totals": json_value(row["control_totals"]),
+        "byte_count": row["byte_count"],
+        "sha256": row["sha256"],
+        "progress": {name: row[name] for name in ("accepted", "rejected", "settled")},
+        "first_claimed_at": row["claimed_at"],
+        "links": batch_links(reference),
+    }
+
+
+def claim_document(row: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+    """Return a claim as JSON-ready data. It is open until it was ended or has run out."""
+    return {
+        "id": public_id(CLAIM, row["id"]),
+        "batch": public_id(BATCH, row["batch_id"]),
+        "client": row["client_name"],
+        "claimed_at": row["claimed_at"],
+        "expires_at": row["expires_at"],
+        "ended_at": row["ended_at"],
+        "open": row["ended_at"] is None and row["expires_at"] > now,
+    }

@@ -1,0 +1,295 @@
+"""The description of the settlement API, with examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+
+from core.ids import BATCH, CLAIM, INSTRUCTION, TRADE, public_id
+from settlement.models import CHANNELS
+from settlement.selectors import BATCH_STATUSES
+from settlement.services.acknowledge import MAX_ITEMS
+from settlement.services.claim import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
+
+_PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
+_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="unique per intended change"
+)
+_CURSOR = OpenApiParameter("cursor", str, description="`next` of the page before")
+_LIMIT = OpenApiParameter("limit", int, description="1 to 1000, default 100")
+_REFERENCE = OpenApiParameter("reference", str, OpenApiParameter.PATH, description="the batch, `bat_…`")
+_BATCH_ID, _FIRST, _SECOND = public_id(BATCH, 41), public_id(INSTRUCTION, 1001), public_id(INSTRUCTION, 1002)
+
+_BATCH_EXAMPLE: dict[str, Any] = {
+    "id": _BATCH_ID,
+    "channel": "CASH",
+    "sequence": 17,
+    "status": "SEALED",
+    "value_date": "2026-11-25",
+    "sealed_at": "2026-11-24T18:00:04Z",
+    "instruction_count": 2,
+    "trade_count": 9,
+    "control_totals": {
+        "EUR": {"DELIVER": {"count": 1, "sum": "1250.00"}},
+        "USD": {"RECEIVE": {"count": 1, "sum": "18726.95"}},
+    },
+    "byte_count": 1322,
+    "sha256": "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
+    "progress": {"accepted": 0, "rejected": 0, "settled": 0},
+    "first_claimed_at": None,
+    "links": {"self": f"/api/v1/settlement-batches/{_BATCH_ID}"},
+}
+_CLAIM_EXAMPLE = {
+    "id": public_id(CLAIM, 7),
+    "batch": _BATCH_ID,
+    "client": "back-office",
+    "claimed_at": "2026-11-24T18:01:00Z",
+    "expires_at": "2026-11-24T18:06:00Z",
+    "ended_at": None,
+    "open": True,
+}
+_LINE_EXAMPLE = {
+    "instruction": _FIRST,
+    "line": 1,
+    "batch": _BATCH_ID,
+    "channel": "CASH",
+    "value_date": "2026-11-25",
+    "counterparty": {"code": "BROKER-01", "name": "A broker", "lei": None, "bic": None},
+    "entity": {"code": "OURS", "name": "Our entity", "lei": None, "bic": None},
+    "asset_kind": "CASH",
+    "asset": "EUR",
+    "direction": "DELIVER",
+    "quantity": "1250.00",
+    "our_ssi": {"account": "GB33…", "agent_bic": "", "place_of_settlement": "", "delivery_address": ""},
+    "their_ssi": {"account": "DE89…", "agent_bic": "", "place_of_settlement": "", "delivery_address": ""},
+    "legs": 1,
+    "trade": {"id": public_id(TRADE, 1001), "source": "FO-EQ", "source_ref": "E-1001"},
+}
+
+
+def _example(name: str, value: Any, *, response: bool = True, status: str = "200") -> OpenApiExample:
+    if response:
+        return OpenApiExample(name, value=value, response_only=True, status_codes=[status])
+    return OpenApiExample(name, value=value, request_only=True)
+
+
+def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _items(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": item}
+
+
+_REFERENCE_SCHEMA = {"type": "string", "examples": [_FIRST]}
+_REASON_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,35}$"}
+_DECIMAL_SCHEMA = {"type": "string", "pattern": r"^[0-9]{1,28}(\.[0-9]{1,10})?$"}
+
+list_batches = extend_schema(
+    operation_id="list_settlement_batches",
+    tags=["settlement"],
+    parameters=[
+        OpenApiParameter("channel", str, enum=CHANNELS),
+        OpenApiParameter("status", str, enum=BATCH_STATUSES),
+        OpenApiParameter("value_date", OpenApiTypes.DATE),
+        _CURSOR,
+        _LIMIT,
+    ],
+    examples=[_example("One batch", {"items": [_BATCH_EXAMPLE], "next": None})],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "batches in the order of sealing"), 400: _PROBLEM},
+)
+read_batch = extend_schema(
+    operation_id="read_settlement_batch",
+    tags=["settlement"],
+    parameters=[_REFERENCE],
+    examples=[_example("A batch", _BATCH_EXAMPLE)],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the batch"), 404: _PROBLEM},
+)
+list_claims = extend_schema(
+    operation_id="list_settlement_claims",
+    tags=["settlement"],
+    parameters=[_REFERENCE],
+    examples=[_example("Who has it", {"items": [_CLAIM_EXAMPLE], "next": None})],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the latest claim first"), 404: _PROBLEM},
+)
+claim = extend_schema(
+    operation_id="claim_settlement_batch",
+    tags=["settlement"],
+    parameters=[_REFERENCE, _KEY],
+    request={
+        "application/json": _object(
+            {
+                "lease_seconds": {
+                    "type": "integer",
+                    "minimum": MIN_LEASE_SECONDS,
+                    "maximum": MAX_LEASE_SECONDS,
+                    "default": 300,
+                }
+            },
+            [],
+        )
+    },
+    examples=[
+        _example("Five minutes", {"lease_seconds": 300}, response=False),
+        _example("Claimed", _CLAIM_EXAMPLE, status="201"),
+    ],
+    responses={
+        201: OpenApiResponse(OpenApiTypes.OBJECT, "claimed"),
+        200: OpenApiResponse(OpenApiTypes.OBJECT, "the client's own claim, extended"),
+        400: _PROBLEM,
+        404: _PROBLEM,
+        409: OpenApiResponse(OpenApiTypes.OBJECT, "another client holds it; Retry-After says how long"),
+        422: _PROBLEM,
+    },
+)
+release = extend_schema(
+    operation_id="release_settlement_batch",
+    tags=["settlement"],
+    parameters=[_REFERENCE, _KEY],
+    request=None,
+    examples=[_example("Given back", {"released": True})],
+    responses={
+        200: OpenApiResponse(OpenApiTypes.OBJECT, "whether there was a claim to give back"),
+        404: _PROBLEM,
+    },
+)
+read_instructions = extend_schema(
+    operation_id="read_settlement_instructions",
+    tags=["settlement"],
+    description=(
+        "Pages of JSON, by line. With `Accept: application/x-ndjson` the batch's canonical bytes, the same at"
+        " each pull: their SHA-256 is the ETag, and `Range: bytes=` goes on with a pull that was cut."
+    ),
+    parameters=[_REFERENCE, _CURSOR, _LIMIT],
+    examples=[_example("One line", {"items": [_LINE_EXAMPLE], "next": None})],
+    responses={
+        (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, "items and next"),
+        (200, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.STR, "the canonical lines"),
+        (206, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.STR, "a range of the bytes"),
+        400: _PROBLEM,
+        404: _PROBLEM,
+        416: _PROBLEM,
+    },
+)
+_ANSWER_SCHEMA = _object(
+    {
+        "instruction": _REFERENCE_SCHEMA,
+        "status": {"type": "string", "enum": ["ACCEPTED", "REJECTED"]},
+        "reason": _REASON_SCHEMA,
+    },
+    ["instruction", "status"],
+)
+_CONTROL_SCHEMA = _object(
+    {
+        "count": {"type": "integer", "description": "the number of items"},
+        "totals": {
+            "type": "object",
+            "description": "asset, then direction: the sum of the quantities of the instructions answered",
+            "additionalProperties": _object(
+                dict.fromkeys(("DELIVER", "RECEIVE", "NIL"), _DECIMAL_SCHEMA), []
+            ),
+        },
+    },
+    ["count", "totals"],
+)
+acknowledge = extend_schema(
+    operation_id="acknowledge_settlement_instructions",
+    tags=["settlement"],
+    description=(
+        "Needs the client's open claim. The control totals are over all items of the request, whatever their"
+        " answer; when they differ from ours nothing is applied."
+    ),
+    parameters=[_REFERENCE, _KEY],
+    request={
+        "application/json": _object(
+            {"items": _items(_ANSWER_SCHEMA), "control_totals": _CONTROL_SCHEMA},
+            ["items", "control_totals"],
+        )
+    },
+    examples=[
+        _example(
+            "One accepted, one rejected",
+            {
+                "items": [
+                    {"instruction": _FIRST, "status": "ACCEPTED"},
+                    {"instruction": _SECOND, "status": "REJECTED", "reason": "AC04"},
+                ],
+                "control_totals": {
+                    "count": 2,
+                    "totals": {"EUR": {"DELIVER": "1250.00"}, "USD": {"RECEIVE": "18726.95"}},
+                },
+            },
+            response=False,
+        ),
+        _example(
+            "Applied",
+            {
+                "applied": 2,
+                "refused": 0,
+                "items": [
+                    {"index": 0, "instruction": _FIRST, "status": 200},
+                    {"index": 1, "instruction": _SECOND, "status": 200},
+                ],
+            },
+            status="207",
+        ),
+    ],
+    responses={
+        207: OpenApiResponse(OpenApiTypes.OBJECT, "one result per item, in order"),
+        400: _PROBLEM,
+        404: _PROBLEM,
+        409: OpenApiResponse(OpenApiTypes.OBJECT, "the client has no open claim on the batch"),
+        413: _PROBLEM,
+        422: OpenApiResponse(OpenApiTypes.OBJECT, "the control totals differ; nothing was applied"),
+    },
+)
+_REPORT_SCHEMA = _object(
+    {
+        "instruction": _REFERENCE_SCHEMA,
+        "status": {"type": "string", "enum": ["SETTLED", "PARTIAL", "FAILED"]},
+        "reason": {**_REASON_SCHEMA, "description": "required when FAILED"},
+        "quantity": {**_DECIMAL_SCHEMA, "description": "settled so far; required when PARTIAL"},
+    },
+    ["instruction", "status"],
+)
+report_status = extend_schema(
+    operation_id="report_settlement_status",
+    tags=["settlement"],
+    description="In any order and as often as wanted: SETTLED goes before PARTIAL, PARTIAL before FAILED.",
+    parameters=[_KEY],
+    request={"application/json": _object({"items": _items(_REPORT_SCHEMA)}, ["items"])},
+    examples=[
+        _example(
+            "One settled, one in part, one failed",
+            {
+                "items": [
+                    {"instruction": _FIRST, "status": "SETTLED"},
+                    {"instruction": _SECOND, "status": "PARTIAL", "quantity": "10000.00"},
+                    {"instruction": public_id(INSTRUCTION, 1003), "status": "FAILED", "reason": "LACK"},
+                ]
+            },
+            response=False,
+        ),
+        _example(
+            "Applied",
+            {
+                "applied": 1,
+                "refused": 0,
+                "items": [{"index": 0, "instruction": _FIRST, "status": 200, "settlement": "SETTLED"}],
+            },
+            status="207",
+        ),
+    ],
+    responses={
+        207: OpenApiResponse(OpenApiTypes.OBJECT, "one result per item, in order"),
+        400: _PROBLEM,
+        413: _PROBLEM,
+    },
+)

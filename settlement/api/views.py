@@ -1,0 +1,315 @@
+"""The back office's door: batches out, claims, acknowledgements and status reports in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any, ClassVar, cast
+
+import msgspec
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import parse_etags
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from core.clock import utc_now
+from core.http.authentication import Client
+from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
+from core.http.idempotency import Answer, answer_once
+from core.http.problem import Fault, Problem, not_found, render, unreadable
+from core.ids import BATCH, INSTRUCTION, database_id, public_id
+from settlement.api import schema
+from settlement.api.documents import batch_document, claim_document
+from settlement.api.ranges import Unsatisfiable, byte_range
+from settlement.api.reading import read_acknowledgement, read_lease, read_reports
+from settlement.models import CHANNELS
+from settlement.selectors import BATCH_STATUSES, claims_of, content, lines, list_batches, read_batch
+from settlement.services import acknowledge, report
+from settlement.services.claim import claim_batch, release_batch
+
+NDJSON = "application/x-ndjson"
+
+
+class RawParser(BaseParser):
+    """Leaves the body alone: it is read once, by what names every fault in it."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return bytes(stream.read())
+
+
+class NdjsonRenderer(JSONRenderer):
+    """Lets a client ask for the canonical lines; the view itself streams them."""
+
+    media_type = NDJSON
+    format = "ndjson"
+
+
+def client_of(request: Request) -> Client:
+    """Return the API client behind a request."""
+    return cast(Client, request.user)
+
+
+def json_response(document: Any) -> HttpResponse:
+    """Return a document as JSON: decimals, dates and moments as strings."""
+    return HttpResponse(msgspec.json.encode(document), content_type="application/json")
+
+
+class Batches(APIView):
+    """List batches in the order of sealing."""
+
+    scopes: ClassVar = {"GET": "settlement:read"}
+
+    @schema.list_batches
+    def get(self, request: Request) -> HttpResponse:
+        limit = limit_of(request)
+        after = decode_cursor(request.query_params.get("cursor", ""), parts=1)
+        rows = list_batches(
+            channel=_choice(request, "channel", CHANNELS),
+            status=_choice(request, "status", BATCH_STATUSES),
+            value_date=_date(request, "value_date"),
+            after=after[0] if after else None,
+            limit=limit,
+        )
+        more = (rows[-1]["id"],) if len(rows) == limit else None
+        return json_response(page([batch_document(row) for row in rows], next_key=more))
+
+
+class Batch(APIView):
+    """One batch: what is in it, and how far the back office is with it."""
+
+    scopes: ClassVar = {"GET": "settlement:read"}
+
+    @schema.read_batch
+    def get(self, request: Request, reference: str) -> HttpResponse:
+        return json_response(batch_document(_batch(reference)))
+
+
+class Claims(APIView):
+    """Claim a batch, extend or give back the claim, and see who has it."""
+
+    scopes: ClassVar = {"GET": "settlement:read", "POST": "settlement:ack", "DELETE": "settlement:ack"}
+    parser_classes = (RawParser,)
+
+    @schema.list_claims
+    def get(self, request: Request, reference: str) -> HttpResponse:
+        now = utc_now()
+        claims = claims_of(_batch(reference)["id"])
+        return json_response(page([claim_document(row, now=now) for row in claims], next_key=None))
+
+    @schema.claim
+    def post(self, request: Request, reference: str) -> HttpResponse:
+        client, now, body = client_of(request), utc_now(), request.body
+        batch_id, seconds = _batch_id(reference), read_lease(body)
+        return answer_once(
+            request,
+            client=client,
+            now=now,
+            body=body,
+            act=lambda: _claim(batch_id, client, seconds, now),
+        )
+
+    @schema.release
+    def delete(self, request: Request, reference: str) -> HttpResponse:
+        client, now, body = client_of(request), utc_now(), request.body
+        batch_id = _batch_id(reference)
+        return answer_once(
+            request, client=client, now=now, body=body, act=lambda: _release(batch_id, client, now)
+        )
+
+
+class Instructions(APIView):
+    """The instructions of a batch: as pages of JSON, or its canonical bytes as one stream."""
+
+    scopes: ClassVar = {"GET": "settlement:read"}
+    renderer_classes = (JSONRenderer, NdjsonRenderer)
+
+    @schema.read_instructions
+    def get(self, request: Request, reference: str) -> HttpResponseBase:
+        batch = _batch(reference)
+        as_lines = getattr(request, "accepted_renderer", None)
+        response = (
+            _stream(request, batch) if as_lines and as_lines.media_type == NDJSON else _lines(request, batch)
+        )
+        response["Vary"] = "Accept"
+        return response
+
+
+class Acknowledgements(APIView):
+    """Accept or reject instructions of a claimed batch, with control totals."""
+
+    scopes: ClassVar = {"POST": "settlement:ack"}
+    parser_classes = (RawParser,)
+
+    @schema.acknowledge
+    def post(self, request: Request, reference: str) -> HttpResponse:
+        client, now, body = client_of(request), utc_now(), request.body
+        batch_id = _batch_id(reference)
+        answers, control = read_acknowledgement(body)
+        return answer_once(
+            request,
+            client=client,
+            now=now,
+            body=body,
+            act=lambda: _acknowledge(batch_id, answers, control, client, now),
+        )
+
+
+class StatusReports(APIView):
+    """Tell what became of instructions."""
+
+    scopes: ClassVar = {"POST": "settlement:ack"}
+    parser_classes = (RawParser,)
+
+    @schema.report_status
+    def post(self, request: Request) -> HttpResponse:
+        client, now, body = client_of(request), utc_now(), request.body
+        reports = read_reports(body)
+        return answer_once(
+            request, client=client, now=now, body=body, act=lambda: _report(reports, client, now)
+        )
+
+
+def _claim(batch_id: int, client: Client, seconds: int, now: datetime) -> Answer:
+    claim = claim_batch(
+        batch_id=batch_id, client=client, lease_seconds=seconds, actor=client.actor(), now=now
+    )
+    row = {
+        "id": claim.id,
+        "batch_id": claim.batch_id,
+        "client_name": claim.client_name,
+        "claimed_at": claim.claimed_at,
+        "expires_at": claim.expires_at,
+        "ended_at": None,
+    }
+    return Answer(201 if claim.is_new else 200, msgspec.json.encode(claim_document(row, now=now)))
+
+
+def _release(batch_id: int, client: Client, now: datetime) -> Answer:
+    released = release_batch(batch_id=batch_id, client=client, actor=client.actor(), now=now)
+    return Answer(200, msgspec.json.encode({"released": released}))
+
+
+def _acknowledge(
+    batch_id: int,
+    answers: Sequence[acknowledge.Answer],
+    control: acknowledge.Control,
+    client: Client,
+    now: datetime,
+) -> Answer:
+    results = acknowledge.acknowledge_instructions(
+        batch_id=batch_id, answers=answers, control=control, client=client, actor=client.actor(), now=now
+    )
+    items = [_result(at, each) for at, each in enumerate(results)]
+    return _multi_status(items)
+
+
+def _report(reports: Sequence[report.Report], client: Client, now: datetime) -> Answer:
+    results = report.report_status(reports=reports, actor=client.actor(), now=now)
+    items = [
+        {**_result(at, each), **({"settlement": each.settlement} if each.settlement else {})}
+        for at, each in enumerate(results)
+    ]
+    return _multi_status(items)
+
+
+_TITLES = {
+    404: ("not-found", "There is no such instruction here."),
+    409: ("contradicts", "This contradicts what was said before."),
+    422: ("quantity-out-of-range", "This cannot be the quantity."),
+}
+
+
+def _result(index: int, result: acknowledge.Result | report.Result) -> dict[str, Any]:
+    item = {
+        "index": index,
+        "instruction": public_id(INSTRUCTION, result.instruction_id),
+        "status": result.status,
+    }
+    if result.status != 200:
+        code, title = _TITLES[result.status]
+        item["problem"] = Problem(result.status, code, title, detail=result.detail).document()
+    return item
+
+
+def _multi_status(items: list[dict[str, Any]]) -> Answer:
+    refused = sum(item["status"] != 200 for item in items)
+    document = {"applied": len(items) - refused, "refused": refused, "items": items}
+    return Answer(207, msgspec.json.encode(document))
+
+
+def _lines(request: Request, batch: dict[str, Any]) -> HttpResponse:
+    """Return one page of lines as JSON, the lines themselves as they are stored."""
+    limit = limit_of(request)
+    after = (decode_cursor(request.query_params.get("cursor", ""), parts=1) or (0,))[0]
+    if not 0 <= after <= batch["instruction_count"]:
+        raise unreadable([Fault("query:cursor", "Use a cursor exactly as `next` gave it.")])
+    found = lines(batch["id"], after=after, limit=limit)
+    last = after + len(found)
+    more = encode_cursor((last,)) if last < batch["instruction_count"] else None
+    body = b'{"items":[' + b",".join(found) + b'],"next":' + msgspec.json.encode(more) + b"}"
+    return HttpResponse(body, content_type="application/json")
+
+
+def _stream(request: Request, batch: dict[str, Any]) -> HttpResponseBase:
+    """Return the batch's canonical bytes, or the range of them that was asked for, as they are stored."""
+    etag, size = f'"{batch["sha256"]}"', batch["byte_count"]
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-transform"}
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    if "*" in known or etag in known or f"W/{etag}" in known:
+        return HttpResponse(status=304, headers=headers)
+    wanted = None
+    if request.headers.get("If-Range", etag) == etag:
+        try:
+            wanted = byte_range(request.headers.get("Range", ""), size)
+        except Unsatisfiable:
+            problem = Problem(
+                416,
+                "range-not-satisfiable",
+                f"The batch has {size} bytes.",
+                headers={**headers, "Content-Range": f"bytes */{size}"},
+            )
+            return render(problem)
+    start, stop = wanted or (0, size)
+    headers["Content-Length"] = str(stop - start)
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    body: Iterator[bytes] = (
+        iter(()) if request.method == "HEAD" else content(batch["id"], start=start, stop=stop)
+    )
+    return StreamingHttpResponse(
+        body, status=200 if wanted is None else 206, content_type=NDJSON, headers=headers
+    )
+
+
+def _batch_id(reference: str) -> int:
+    batch_id = database_id(BATCH, reference)
+    if batch_id is None:
+        raise not_found("settlement batch")
+    return batch_id
+
+
+def _batch(reference: str) -> dict[str, Any]:
+    row = read_batch(_batch_id(reference))
+    if row is None:
+        raise not_found("settlement batch")
+    return row
+
+
+def _choice(request: Request, name: str, allowed: Sequence[str]) -> str | None:
+    value = request.query_params.get(name)
+    if value and value not in allowed:
+        raise unreadable([Fault(f"query:{name}", f"One of {', '.join(allowed)}.")])
+    return value or None
+
+
+def _date(request: Request, name: str) -> date | None:
+    value = request.query_params.get(name)
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError:
+        raise unreadable([Fault(f"query:{name}", "A date, YYYY-MM-DD.")]) from None

@@ -1,0 +1,130 @@
+"""Claims: a consumer's lease on a batch while it works. One at a time, free again when it runs out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from core import sql, work
+from core.audit import Actor, record
+from core.http.authentication import Client
+from core.http.problem import Fault, Problem, not_found
+from core.wake import wake_on_commit
+from settlement.services.advance import TASK
+from settlement.services.seal import BATCH
+
+MIN_LEASE_SECONDS, MAX_LEASE_SECONDS = 10, 3600
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A lease that holds now. `is_new`: not merely extended."""
+
+    id: int
+    batch_id: int
+    client_name: str
+    claimed_at: datetime
+    expires_at: datetime
+    is_new: bool
+
+
+# Claims and acknowledgements of one batch wait for each other at its row.
+_HOLD = "SELECT id FROM settlement_batch WHERE id = %s FOR NO KEY UPDATE"
+_OPEN = """
+SELECT id, client_id, client_name, claimed_at, expires_at FROM settlement_batch_claim
+WHERE batch_id = %s AND ended_at IS NULL
+"""
+_EXTEND = "UPDATE settlement_batch_claim SET expires_at = %s WHERE id = %s"
+_END = "UPDATE settlement_batch_claim SET ended_at = %s WHERE id = %s"
+_MAKE = """
+INSERT INTO settlement_batch_claim (batch_id, client_id, client_name, claimed_at, expires_at)
+VALUES (%s, %s, %s, %s, %s) RETURNING id
+"""
+_FIRST = "UPDATE settlement_batch_state SET claimed_at = %s WHERE batch_id = %s AND claimed_at IS NULL"
+
+
+def claim_batch(*, batch_id: int, client: Client, lease_seconds: int, actor: Actor, now: datetime) -> Claim:
+    """Give a client the lease of a batch, or extend the one it has to `lease_seconds` from now.
+
+    Of many at once exactly one gets it. With the first claim ever the trades behind the batch move on.
+    Problem 404 for an unknown batch, 409 with Retry-After while another client holds it, 422 for a lease
+    not between MIN_LEASE_SECONDS and MAX_LEASE_SECONDS.
+    """
+    if not MIN_LEASE_SECONDS <= lease_seconds <= MAX_LEASE_SECONDS:
+        bounds = f"A whole number from {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS}."
+        fault = Fault("/lease_seconds", bounds, "range")
+        raise Problem(422, "lease-out-of-range", "A lease cannot last that long.", faults=[fault])
+    expires_at = now + timedelta(seconds=lease_seconds)
+    with transaction.atomic():
+        hold_batch(batch_id)
+        found = sql.row(_OPEN, [batch_id])
+        if found and found[4] > now:
+            if found[1] != client.id:
+                raise _held_by_another(found[2], found[4], now)
+            sql.run(_EXTEND, [expires_at, found[0]])
+            return Claim(found[0], batch_id, client.name, found[3], expires_at, is_new=False)
+        if found:
+            sql.run(_END, [found[4], found[0]])
+        made = sql.row(_MAKE, [batch_id, client.id, client.name, now, expires_at])
+        assert made is not None  # noqa: S101 - the statement returns its row
+        _note(batch_id, "batch.claimed", actor, now, {"lease_seconds": lease_seconds})
+        if sql.run(_FIRST, [now, batch_id]):
+            _hand_off(batch_id)
+    return Claim(made[0], batch_id, client.name, now, expires_at, is_new=True)
+
+
+def release_batch(*, batch_id: int, client: Client, actor: Actor, now: datetime) -> bool:
+    """End the client's own lease; tell whether it had one. Problem 404 for an unknown batch."""
+    with transaction.atomic():
+        hold_batch(batch_id)
+        found = sql.row(_OPEN, [batch_id])
+        if not found or found[1] != client.id or found[4] <= now:
+            return False
+        sql.run(_END, [now, found[0]])
+        _note(batch_id, "batch.released", actor, now, None)
+    return True
+
+
+def hold_batch(batch_id: int) -> None:
+    """Lock a batch for the caller's transaction; Problem 404 when there is none."""
+    if sql.row(_HOLD, [batch_id]) is None:
+        raise not_found("settlement batch")
+
+
+def require_claim(*, batch_id: int, client: Client, now: datetime) -> int:
+    """Return the id of the client's open lease on a batch that is held; Problem 409 when it has none."""
+    found = sql.row(_OPEN, [batch_id])
+    if found and found[4] > now:
+        if found[1] == client.id:
+            return int(found[0])
+        raise _held_by_another(found[2], found[4], now)
+    raise Problem(409, "not-claimed", "Claim the batch first: there is no open claim of this client.")
+
+
+def end_claim(*, claim_id: int, now: datetime) -> None:
+    """End a lease whose work is done."""
+    sql.run(_END, [now, claim_id])
+
+
+def _held_by_another(name: str, expires_at: datetime, now: datetime) -> Problem:
+    seconds = max(1, math.ceil((expires_at - now).total_seconds()))
+    return Problem(
+        409,
+        "claimed-by-another",
+        f"The batch is claimed by {name} until {expires_at.isoformat()}.",
+        headers={"Retry-After": str(seconds)},
+    )
+
+
+def _hand_off(batch_id: int) -> None:
+    """Queue the batch's instructions for the task that moves the trades behind them on."""
+    found = sql.rows("SELECT id FROM settlement_instruction WHERE batch_id = %s ORDER BY line", [batch_id])
+    work.enqueue(TASK, [instruction_id for (instruction_id,) in found])
+    wake_on_commit(TASK)
+
+
+def _note(batch_id: int, event: str, actor: Actor, now: datetime, data: object) -> None:
+    record(type=event, subject=BATCH, ids=[batch_id], actor=actor, at=now, data=data)

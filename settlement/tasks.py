@@ -1,0 +1,37 @@
+"""The workers' side of settlement."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+
+from core import work
+from core.audit import system
+from core.clock import utc_now
+from core.wake import wake_on_commit
+from settlement.services.advance import TASK, advance_queued
+from settlement.services.seal_due import seal_due as seal_what_is_due
+
+TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
+
+
+@shared_task(name=TASK)
+def advance() -> int:
+    """Advance trades until no instruction waits or the turn is over; return how many instructions."""
+    done = 0
+    ends = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < ends:
+        claimed = advance_queued(now=utc_now(), actor=system("settlement"))
+        done += claimed
+        if not claimed:
+            return done
+    if work.waiting(TASK):
+        wake_on_commit(TASK)
+    return done
+
+
+@shared_task(name="settlement.seal_due")
+def seal_due() -> int:
+    """Seal what is due and past its cut-off; return the number of batches."""
+    return len(seal_what_is_due(now=utc_now(), actor=system("cut-off")))
