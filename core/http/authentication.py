@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -156,6 +156,8 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         method = "GET" if request.method in {"HEAD", "OPTIONS"} else request.method
         needed: str | None = getattr(view, "scopes", {}).get(method)
+        if needed is None and method not in view.allowed_methods:
+            raise MethodNotAllowed(str(request.method))
         user: Any = request.user
         if needed is None or not isinstance(user, Client):
             return False

@@ -53,9 +53,12 @@ class ApiMiddleware:
         self._straight = _StraightHandler().get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith(VERSIONED_PREFIX):
-            return self._straight(request)
-        return self.get_response(request)
+        if not request.path_info.startswith(VERSIONED_PREFIX):
+            return self.get_response(request)
+        response = self._straight(request)
+        if not response.streaming and not response.has_header("Content-Length"):
+            response["Content-Length"] = str(len(response.content))
+        return response
 
 
 class _StraightHandler(BaseHandler):

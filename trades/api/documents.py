@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from core.ids import TRADE, public_id
@@ -30,7 +30,7 @@ def trade_document(
 
     `findings`: None leaves them out (lists), a sequence shows them (single reads).
     """
-    currency, contra = row["currency"], row["contra_currency"]
+    currency, contra, executed_at = row["currency"], row["contra_currency"], row["executed_at"]
     reference = public_id(TRADE, row["trade_id"])
     document = {
         "id": reference,
@@ -54,7 +54,7 @@ def trade_document(
         "contra_amount": format_amount(row["contra_amount"], contra) if contra else None,
         "trade_date": row["trade_date"],
         "settlement_date": row["settlement_date"],
-        "executed_at": row["executed_at"],
+        "executed_at": executed_at and executed_at.astimezone(UTC),
         "fees": json_value(row["fees"]) or [],
         "terms": json_value(row["terms"]) or {},
         "recorded_at": row["recorded_at"],

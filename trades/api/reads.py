@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
@@ -38,6 +40,8 @@ def read_events(trade_id: int, *, after: int, limit: int) -> list[dict[str, Any]
 
 def list_trades(
     *,
+    sources: Collection[str],
+    sources: Collection[str],
     source: str | None,
     source_ref: str | None,
     state: State | None,
@@ -48,8 +52,11 @@ def list_trades(
 ) -> list[dict[str, Any]]:
     """Return trades in the order of their last change, after the (transaction, trade) key of a cursor.
 
+    `sources` are the only ones shown; none of them means all.
+
     Only what no open transaction can still precede is shown, so a reader that keeps its cursor misses no
     change: a later commit always sorts behind. The exact reference of one deal is answered without that wait.
+    `sources` narrows to what the client may see; none means every source.
     """
     where: list[str] = ["true"]
     parameters: list[Any] = []
@@ -62,7 +69,9 @@ def list_trades(
     else:
         where.append("s.changed_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
     for condition, value in (
+        ("v.source = ANY(%s)", list(sources) or None),
         ("v.source = %s", source),
+        ("v.source = ANY(%s)", list(sources) or None),
         ("s.state = %s", None if state is None else state.value),
         ("v.trade_date = %s", trade_date),
         ("s.changed_at >= %s", updated_since),

@@ -64,7 +64,7 @@ class Trades(APIView):
             raise unreadable(error.faults, title="This cannot be read as a trade.") from None
         if not client.may_use(message.source):
             raise _foreign_source(client, message.source)
-        if request.query_params.get("dry_run") == "true":
+        if _wants_dry_run(request):
             return _dry_run_answer(message, client, now)
         answer = capture_new(
             message=message,
@@ -85,6 +85,8 @@ class Trades(APIView):
     def get(self, request: Request) -> HttpResponse:
         query = _ListQuery(request)
         rows = list_trades(
+            sources=client_of(request).sources,
+            sources=client_of(request).sources,
             source=query.text("source"),
             source_ref=query.text("source_ref"),
             state=query.state(),
@@ -93,7 +95,7 @@ class Trades(APIView):
             after=decode_cursor(request.query_params.get("cursor", ""), parts=2),
             limit=limit_of(request),
         )
-        # A list never ends for who polls: the cursor of the last row seen is where the next call goes on.
+        # At the end `next` is null; who polls for changes goes on from the cursor used last.
         last = (rows[-1]["changed_xid"], rows[-1]["trade_id"]) if rows else None
         more = last if len(rows) == limit_of(request) else None
         return json_response(page([trade_document(row) for row in rows], next_key=more))
@@ -211,21 +213,35 @@ def _conflict(captured: Captured) -> Problem:
         "reference-taken",
         "This source_ref was captured before with other terms.",
         faults=[
-            Fault(f"/{name}", "Differs from what was captured.", "differs") for name in captured.differing
+            Fault(pointer, "Differs from what was captured.", "differs") for pointer in captured.differing
         ],
         extra={"trade": public_id(TRADE, captured.trade_id)},
     )
+
+
+def _wants_dry_run(request: Request) -> bool:
+    wanted = request.query_params.get("dry_run", "false")
+    if wanted not in {"true", "false"}:  # a real trade must not come of a misspelt question
+        raise unreadable([Fault("query:dry_run", "Either true or false.")])
+    return wanted == "true"
 
 
 def _dry_run_answer(message: Message, client: Client, now: datetime) -> HttpResponse:
     captured, findings = dry_run(message=message, actor=client.actor(), at=now)
     if captured.outcome is Outcome.CONFLICT:
         raise _conflict(captured)
-    blocking = any(finding["severity"] == "BLOCK" for finding in findings)
+    would_be = State.VALIDATED
+    if any(finding["severity"] == "BLOCK" for finding in findings):
+        would_be = State.EXCEPTION
+    if captured.outcome is Outcome.EXISTING:
+        row = read_trade(captured.trade_id)
+        assert row is not None  # noqa: S101 - trades are never deleted
+        would_be = State(row["state"])
+        findings = [each for each in read_findings(captured.trade_id) if each["closed_at"] is None]
     return json_response(
         {
             "outcome": captured.outcome.value,
-            "would_be": State.EXCEPTION.name if blocking else State.VALIDATED.name,
+            "would_be": would_be.name,
             "findings": [finding_document(each) for each in findings],
         }
     )

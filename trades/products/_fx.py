@@ -35,6 +35,16 @@ EXPECTED_AMOUNT = (
 )
 
 
+PLACES = {
+    "quantity": "/terms/bought/amount",
+    "currency": "/terms/bought/currency",
+    "contra_amount": "/terms/sold/amount",
+    "contra_currency": "/terms/sold/currency",
+    "price": "/terms/rate",
+    "terms": "/terms/rate_basis",
+}
+
+
 class FxTerms(Struct, frozen=True, forbid_unknown_fields=True):
     """What is exchanged. `rate_basis` says which way the rate is quoted."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -293,7 +293,8 @@ class Product:
     enriched; restate: a stored version's columns back to the message that says the same, without the amounts
     that enrichment can derive; expected_amount: SQL over a version row `b` that recomputes an amount from
     its factors (null: nothing to compare), actual_amount: the amount it must agree with, amount_currency:
-    the currency whose minor units are the tolerance; example: a message that runs against the demo data.
+    the currency whose minor units are the tolerance; example: a message that runs against the demo data;
+    places: the JSON pointers at which a message has what a column holds, where they are not its name.
     """
 
     code: str
@@ -306,6 +307,14 @@ class Product:
     expected_amount: str
     actual_amount: str
     example: dict[str, Any]
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def pointer(self, column: str) -> str:
+        """Return the JSON pointer at which a message has what a column of the version holds."""
+        return self.places.get(column) or _PLACES.get(column) or f"/{column}"
+
+
+_PLACES = {"instrument_ref": "/instrument", "counterparty_ref": "/counterparty", "book_ref": "/book"}
 
 
 def settlement_date(message: Message, context: Context, *, cycle: int, calendars: tuple[str, ...]) -> date:

@@ -29,7 +29,7 @@ EQUITY = Product(
         "quantity": "100",
         "price": "187.25",
         "currency": "USD",
-        "counterparty": "BROKER-01",
+        "counterparty": "HUDSONPI",
         "book": "EQ-US",
         "trader": "jdoe",
         "trade_date": "2026-11-23",

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from trades.products._fx import EXPECTED_AMOUNT, LEGS, FxMessage, enrich_fx, restate_fx
+from trades.products._fx import EXPECTED_AMOUNT, LEGS, PLACES, FxMessage, enrich_fx, restate_fx
 from trades.products.base import Product
 
 
@@ -22,11 +22,12 @@ FX_FORWARD = Product(
     restate=restate_fx,
     expected_amount=EXPECTED_AMOUNT,
     actual_amount="b.contra_amount",
+    places=PLACES,
     example={
         "source": "FO-FX",
         "source_ref": "F-3001",
         "product": "FX_FORWARD",
-        "counterparty": "BROKER-02",
+        "counterparty": "BOWLINGG",
         "book": "FX-G10",
         "trader": "asmith",
         "trade_date": "2026-11-23",

@@ -1,6 +1,6 @@
 """FX_SPOT: two currencies exchanged two business days after the deal."""
 
-from trades.products._fx import EXPECTED_AMOUNT, LEGS, FxMessage, enrich_fx, restate_fx
+from trades.products._fx import EXPECTED_AMOUNT, LEGS, PLACES, FxMessage, enrich_fx, restate_fx
 from trades.products.base import Product
 
 
@@ -18,18 +18,19 @@ FX_SPOT = Product(
     restate=restate_fx,
     expected_amount=EXPECTED_AMOUNT,
     actual_amount="b.contra_amount",
+    places=PLACES,
     example={
         "source": "FO-FX",
         "source_ref": "F-2001",
         "product": "FX_SPOT",
-        "counterparty": "BROKER-02",
+        "counterparty": "BOWLINGG",
         "book": "FX-G10",
         "trader": "asmith",
         "trade_date": "2026-11-23",
         "terms": {
             "bought": {"currency": "EUR", "amount": "1000000.00"},
-            "sold": {"currency": "USD", "amount": "1085000.00"},
-            "rate": "1.085",
+            "sold": {"currency": "USD", "amount": "1098000.00"},
+            "rate": "1.098",
         },
     },
 )

@@ -161,19 +161,30 @@ GOODS = Product(
         " FROM jsonb_array_elements(b.terms->'lines') AS line)"
     ),
     actual_amount="b.gross_amount",
+    places={"quantity": "/terms/lines", "terms": "/terms/lines"},
     example={
         "source": "SHOP",
         "source_ref": "O-4001",
         "product": "GOODS",
         "side": "SELL",
         "currency": "GBP",
-        "counterparty": "CUST-01",
+        "counterparty": "CUST-ALDERNEY",
         "book": "GOODS-UK",
         "trade_date": "2026-11-23",
         "terms": {
             "lines": [
-                {"sku": "SKU-0001", "description": "Ceramic mug", "quantity": "12", "unit_price": "4.25"},
-                {"sku": "SKU-0002", "description": "Linen tea towel", "quantity": "6", "unit_price": "7.50"},
+                {
+                    "sku": "APRON-CHA",
+                    "description": "Canvas apron, chalk",
+                    "quantity": "12",
+                    "unit_price": "9.95",
+                },
+                {
+                    "sku": "MUG-CHA",
+                    "description": "Stoneware mug 350 ml, chalk",
+                    "quantity": "6",
+                    "unit_price": "4.25",
+                },
             ]
         },
     },

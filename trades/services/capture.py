@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -39,7 +40,7 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class Captured:
-    """The result for one message: its trade, and which fields differ in a CONFLICT."""
+    """The result for one message: its trade, and the pointers of what differs in a CONFLICT."""
 
     outcome: Outcome
     trade_id: int
@@ -363,14 +364,24 @@ def _differing(message: Message, terms: Terms, stored: dict[str, Any]) -> list[s
         given = getattr(terms, name)
         if _plain(None if given is None else encode(given)) != _plain(stored[name]):
             names.append(name)
-    return names
+    return sorted({PRODUCTS[terms.product].pointer(name) for name in names})
+
+
+_NUMBERS = {"amount", "quantity", "unit_price"}  # of fees and lines: 1.5 is 1.50
 
 
 def _plain(document: str | None) -> Any:
-    """Return JSON for comparison: resolved ids are ours, not the message's."""
+    """Return JSON for comparison: numbers by their value, without the ids that we have resolved."""
     value = sql.json_value(document)
     if isinstance(value, dict) and "lines" in value:
+        value = value["lines"]
+    if isinstance(value, list):
         return [
-            {key: each for key, each in line.items() if key != "instrument_id"} for line in value["lines"]
+            {
+                key: Decimal(each) if key in _NUMBERS else each
+                for key, each in item.items()
+                if key != "instrument_id"
+            }
+            for item in value
         ]
     return value

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from core.audit import Actor
 from trades.products.base import Message
-from trades.services.capture import Captured, capture_trades
+from trades.services.capture import Captured, Outcome, capture_trades
 
 # What an app adds to a dry run: given the trades just captured, what it would find of them.
 Preview = Callable[[Sequence[int], datetime], list[dict[str, Any]]]
@@ -23,9 +23,13 @@ def on_dry_run(preview: Preview) -> None:
 
 
 def dry_run(*, message: Message, actor: Actor, at: datetime) -> tuple[Captured, list[dict[str, Any]]]:
-    """Return what capture would answer and what the checks would find. Nothing is stored, nobody is woken."""
+    """Return what capture would answer and what the checks would find of a new trade.
+
+    Nothing is stored, nobody is woken.
+    """
     with transaction.atomic():
         captured = capture_trades(messages=[message], actor=actor, at=at)[0]
-        findings = [finding for preview in _PREVIEWS for finding in preview([captured.trade_id], at)]
+        previews = _PREVIEWS if captured.outcome is Outcome.CREATED else []
+        findings = [finding for preview in previews for finding in preview([captured.trade_id], at)]
         transaction.set_rollback(True)
     return captured, findings
