@@ -86,7 +86,6 @@ class Trades(APIView):
         query = _ListQuery(request)
         rows = list_trades(
             sources=client_of(request).sources,
-            sources=client_of(request).sources,
             source=query.text("source"),
             source_ref=query.text("source_ref"),
             state=query.state(),
