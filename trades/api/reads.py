@@ -41,7 +41,6 @@ def read_events(trade_id: int, *, after: int, limit: int) -> list[dict[str, Any]
 def list_trades(
     *,
     sources: Collection[str],
-    sources: Collection[str],
     source: str | None,
     source_ref: str | None,
     state: State | None,
@@ -51,8 +50,6 @@ def list_trades(
     limit: int,
 ) -> list[dict[str, Any]]:
     """Return trades in the order of their last change, after the (transaction, trade) key of a cursor.
-
-    `sources` are the only ones shown; none of them means all.
 
     Only what no open transaction can still precede is shown, so a reader that keeps its cursor misses no
     change: a later commit always sorts behind. The exact reference of one deal is answered without that wait.
@@ -71,7 +68,6 @@ def list_trades(
     for condition, value in (
         ("v.source = ANY(%s)", list(sources) or None),
         ("v.source = %s", source),
-        ("v.source = ANY(%s)", list(sources) or None),
         ("s.state = %s", None if state is None else state.value),
         ("v.trade_date = %s", trade_date),
         ("s.changed_at >= %s", updated_since),
