@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 MADE_FOLDERS = ("reference/checks", "reference/products")  # everything in them is made
 SCHEMA = DOCS / "reference" / "openapi.json"
-_PART = "<!-- made from the code: {name} -->\n{text}\n<!-- end of {name} -->"
+_BEGIN, _END = "<!-- made from the code: {name} -->", "<!-- end of {name} -->"
 _NOTE = "<!-- Made by manage.py write_docs from {source}; change that, not this page. -->"
 
 
@@ -62,12 +62,14 @@ def parts(schema: Mapping[str, Any]) -> dict[str, str]:
 
 
 def with_parts(text: str, made: Mapping[str, str]) -> str:
-    """Return a page with the parts between its markers made anew."""
+    """Return a page with the parts between its markers made anew; ValueError when a part has no end."""
     for name, part in made.items():
-        begin, end = _PART.format(name=name, text="\0").split("\0")
-        before, found, rest = text.partition(begin)
+        before, found, rest = text.partition(_BEGIN.format(name=name))
         if found:
-            text = before + begin + part + end + rest.partition(end)[2]
+            old, end, after = rest.partition(_END.format(name=name))
+            if not end:
+                raise ValueError(f"{name} begins in a page and does not end")
+            text = f"{before}{found}\n{part}\n{end}{after}"
     return text
 
 
