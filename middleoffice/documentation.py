@@ -66,7 +66,7 @@ def with_parts(text: str, made: Mapping[str, str]) -> str:
     for name, part in made.items():
         before, found, rest = text.partition(_BEGIN.format(name=name))
         if found:
-            old, end, after = rest.partition(_END.format(name=name))
+            _, end, after = rest.partition(_END.format(name=name))
             if not end:
                 raise ValueError(f"{name} begins in a page and does not end")
             text = f"{before}{found}\n{part}\n{end}{after}"
