@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -19,12 +20,22 @@ from django.db import transaction
 from core import sql
 from core.audit import Actor, system
 from core.clock import business_date
+from core.http.authentication import Client
+from core.ids import INSTRUCTION, database_id
+from core.models import ApiClient
 from refdata.calendars import FIRM, calendars_for, union
 from refdata.lists import list_rows
 from refdata.services import KINDS
 from risk.services.check import check_captured
 from risk.services.excess import approve_excess, propose_excess
+from settlement.models import Batch
+from settlement.selectors import content
+from settlement.services.acknowledge import Answer, Control, acknowledge_instructions
+from settlement.services.advance import advance_queued
+from settlement.services.claim import claim_batch
+from settlement.services.report import Report, report_status
 from settlement.services.seal import seal_batches
+from settlement.simulation import NIL, Line, Pull, Temper, answer, control_totals, report
 from trades.lifecycle import State
 from trades.products._reading import read_message
 from trades.services.capture import capture_trades
@@ -43,9 +54,11 @@ _REJECTED = {
 }
 CHANNELS = ("CASH", "SECURITIES", "GOODS")
 _WAVES = (time(8, 30), time(10, 45), time(13, 15), time(15, 40))
-_EVENING, _MORNING = time(18, 5), time(6, 20)
+_EVENING, _MORNING, _AFTERNOON = time(18, 5), time(6, 20), time(16, 30)
 _FRONT_OFFICE = Actor("client:front-office")
-_SEALER = system("seal")
+_BACK_OFFICE = Actor("client:back-office")
+_SEALER, _SETTLER = system("seal"), system("settlement")
+_TEMPER = Temper(seed=SEED, reject=Decimal("0.8"), fail=Decimal("0.8"), partial=Decimal("0.8"))
 _OUR_CALENDARS = (FIRM, "GBP", "EUR", "USD")
 _A_MONTH = timedelta(days=31)
 _PAGE = 1_000
@@ -65,9 +78,9 @@ def tell_story(*, now: datetime, say: Say) -> None:
         return
     story = _Story(now)
     with transaction.atomic():
-        for day in story.days[:-1]:
+        for day, next_day in pairwise(story.days):
             say(f"  trades of {day:%A, %d %B}")
-            story.tell_past_day(day)
+            story.tell_past_day(day, next_day)
         say("  trades of today")
         story.tell_today()
 
@@ -81,18 +94,25 @@ class _Story:
         # The days before, then today; on a weekend or holiday the last day that was open stands for it.
         back = range(-DAYS_BEFORE - 1, 0)
         self.days = [self.calendar.add_business_days(today + timedelta(days=1), n) for n in back]
+        self.back_office = _client("back-office")
         self.people = {name: _person(name) for name in ("olivia", "sam")}
 
     def _day_after(self, day: date) -> date:
         return self.calendar.add_business_days(day, 1)
 
-    def tell_past_day(self, day: date) -> None:
-        """Deals in four waves, and in the evening the batches of the next day."""
+    def tell_past_day(self, day: date, next_day: date) -> None:
+        """Deals in four waves; in the evening the batches of the next day, which go out that morning."""
         deals = list(_deals(read_universe(_listed, on=day), DEALS_A_DAY))
         share = len(deals) // len(_WAVES)
         for number, hour in enumerate(_WAVES):
             self._capture(deals[number * share : (number + 1) * share], datetime.combine(day, hour, UTC))
-        self._seal(self._day_after(day), datetime.combine(day, _EVENING, UTC))
+        batches = self._seal(next_day, datetime.combine(day, _EVENING, UTC))
+        past = next_day != self.days[-1]
+        morning = datetime.combine(next_day, _MORNING, UTC) if past else self._ago(minutes=180)
+        for batch in batches:
+            lines = self._take_over(batch, morning)
+            if past:
+                self._settle(lines, datetime.combine(next_day, _AFTERNOON, UTC))
 
     def tell_today(self) -> None:
         """Deals until now; batches for tomorrow on request, some taken, some waiting; people at their work."""
@@ -102,7 +122,10 @@ class _Story:
         tomorrow = self._day_after(self.days[-1])
         first, second, last = deals[:250], deals[250:450], deals[450:]
         self._capture(first, self._ago(minutes=150))
-        self._seal(tomorrow, self._ago(minutes=120))
+        taken, *waiting = self._seal(tomorrow, self._ago(minutes=120))
+        self._take_over(taken, self._ago(minutes=110))
+        for batch in waiting:
+            self._claim(batch, self._ago(minutes=100))
         self._capture(second, self._ago(minutes=90))
         self._seal(tomorrow, self._ago(minutes=45))
         self._capture(last[:-20], self._ago(minutes=20))
@@ -118,8 +141,50 @@ class _Story:
         while check and check_captured(now=at + timedelta(seconds=2)):
             pass
 
-    def _seal(self, value_date: date, at: datetime) -> None:
-        seal_batches(value_date=value_date, channels=CHANNELS, actor=_SEALER, now=at)
+    def _seal(self, value_date: date, at: datetime) -> list[Batch]:
+        """Seal what is due and return the new batches, payments first."""
+        made = seal_batches(value_date=value_date, channels=CHANNELS, actor=_SEALER, now=at)
+        return list(Batch.objects.filter(id__in=made).order_by("channel_id", "id"))
+
+    def _claim(self, batch: Batch, at: datetime) -> list[Line]:
+        claim_batch(
+            batch_id=batch.id, client=self.back_office, lease_seconds=3600, actor=_BACK_OFFICE, now=at
+        )
+        pull = Pull()
+        for chunk in content(batch.id):
+            pull.take(chunk)
+        self._advance(at)
+        return pull.lines
+
+    def _take_over(self, batch: Batch, at: datetime) -> list[Line]:
+        """Claim a batch and answer all of it; return what was accepted."""
+        lines = self._claim(batch, at)
+        said = {line.instruction: answer(line, _TEMPER) for line in lines}
+        acknowledge_instructions(
+            batch_id=batch.id,
+            answers=[Answer(_number(each.instruction), each.status, each.reason) for each in said.values()],
+            control=Control(len(lines), control_totals(lines)),
+            client=self.back_office,
+            actor=_BACK_OFFICE,
+            now=at + timedelta(minutes=2),
+        )
+        self._advance(at + timedelta(minutes=3))
+        return [line for line in lines if said[line.instruction].status == "ACCEPTED"]
+
+    def _settle(self, lines: Sequence[Line], at: datetime) -> None:
+        said = [report(line, _TEMPER) for line in lines if line.direction != NIL]
+        report_status(
+            reports=[
+                Report(_number(each.instruction), each.status, each.reason, each.quantity) for each in said
+            ],
+            actor=_BACK_OFFICE,
+            now=at,
+        )
+        self._advance(at + timedelta(minutes=1))
+
+    def _advance(self, at: datetime) -> None:
+        while advance_queued(now=at, actor=_SETTLER):
+            pass
 
     def _work(self) -> None:
         """Olivia takes, comments and rejects exceptions and asks for excesses, of which Sam approves one."""
@@ -183,6 +248,18 @@ def _held() -> list[_Held]:
 
 def _with(held: Sequence[_Held], *wanted: str) -> list[_Held]:
     return [each for each in held if set(each[3]) & set(wanted)]
+
+
+def _client(name: str) -> Client:
+    found = ApiClient.objects.get(name=name, revoked_at=None)
+    return Client(found.id, found.name, frozenset(found.scopes), frozenset(found.sources))
+
+
+def _number(reference: str) -> int:
+    """Return the database id behind an instruction's public one."""
+    found = database_id(INSTRUCTION, reference)
+    assert found is not None  # noqa: S101 - it comes from the batch itself
+    return found
 
 
 def _person(name: str) -> _Person:

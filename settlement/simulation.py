@@ -161,9 +161,14 @@ class Counts:
     batches: int = 0
     instructions: int = 0
     held_by_others: int = 0
+    pulled_again: int = 0
+    refused: int = 0
     said: dict[str, int] = field(default_factory=dict)
 
-    def add(self, answers: Iterable[Answer | Report]) -> None:
-        """Count what was said."""
-        for each in answers:
-            self.said[each.status] = self.said.get(each.status, 0) + 1
+    def add(self, said: Sequence[Answer | Report], statuses: Sequence[int]) -> None:
+        """Count what was said and taken; what was refused contradicts what was said before."""
+        for each, status in zip(said, statuses, strict=True):
+            if status == 200:
+                self.said[each.status] = self.said.get(each.status, 0) + 1
+            else:
+                self.refused += 1

@@ -19,7 +19,7 @@ from core.models import ApiClient
 from middleoffice.demo import CLIENTS, USERS, load_demo
 from trades.lifecycle import State
 
-EXPECTED_STATES = {"CAPTURED", "EXCEPTION", "VALIDATED", "INSTRUCTED", "CANCELLED"}
+EXPECTED_STATES = State.names
 pytestmark = pytest.mark.django_db
 
 

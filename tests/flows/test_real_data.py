@@ -21,9 +21,20 @@ from stdnum import isin
 from core import sql
 from core.audit import system
 from core.clock import utc_now
+from core.http.authentication import Client
+from core.ids import INSTRUCTION, database_id
 from refdata.services import load_rows
 from risk.services.check import check_captured
+from settlement.models import Batch
+from settlement.selectors import content
+from settlement.services.acknowledge import Answer, Control, acknowledge_instructions
+from settlement.services.advance import advance_queued
+from settlement.services.claim import claim_batch
+from settlement.services.seal import seal_batches
+from settlement.simulation import Pull, control_totals
+from trades.lifecycle import State
 
+CHANNELS = ("CASH", "SECURITIES", "GOODS")
 DATA = Path(__file__).parents[3] / "shared" / "data"
 CONFIRMATIONS = DATA / "broker_confirmations.csv"
 ORDERS = sorted((DATA / "retail_orders").glob("*.csv"))
@@ -171,6 +182,64 @@ def test_orders_are_validated_or_held_by_name(rates):
     assert {reference for reference, codes in found.items() if "POSSIBLE_DUPLICATE" in codes} == again
     assert set(found) == without_customer | not_positive | again
     assert (len(without_customer), len(not_positive), len(again)) == (23, 12, 14)
+
+
+def test_all_that_is_not_held_goes_the_whole_way_to_acknowledged_batches(rates):
+    run_import(CONFIRMATIONS, "broker_confirmations")
+    for file in ORDERS:
+        run_import(file, "retail_orders")
+    check_all()
+    validated = counted_states()["VALIDATED"]
+    assert validated > 600
+    owed = sql.rows(
+        "SELECT currency, sum(CASE side WHEN 'BUY' THEN net_amount ELSE -net_amount END) FROM"
+        " trades_version JOIN trades_state USING (trade_id, version) WHERE state = 3 GROUP BY currency"
+    )
+    now = utc_now()
+    batch_ids = seal_batches(value_date=now.date(), channels=CHANNELS, actor=system("test"), now=now)
+    assert counted_states()["INSTRUCTED"] == validated
+    paid: dict[str, Decimal] = {}
+    for batch in Batch.objects.filter(id__in=batch_ids):
+        for asset, by_direction in acknowledge(batch).items():
+            if batch.channel_id == "CASH":
+                net = by_direction.get("DELIVER", Decimal(0)) - by_direction.get("RECEIVE", Decimal(0))
+                paid[asset] = paid.get(asset, Decimal(0)) + net
+    assert paid == dict(owed)
+    found = counted_states()
+    assert found["ACKNOWLEDGED"] + found.get("SETTLED", 0) == validated
+    assert set(found) <= {"ACKNOWLEDGED", "SETTLED", "EXCEPTION"}
+    assert seal_batches(value_date=now.date(), channels=CHANNELS, actor=system("test"), now=now) == []
+
+
+def counted_states() -> dict[str, int]:
+    found = sql.rows("SELECT state, count(*) FROM trades_state GROUP BY state")
+    return {State(state).name: count for state, count in found}
+
+
+def acknowledge(batch: Batch) -> dict[str, dict[str, Decimal]]:
+    """Claim a batch, verify its bytes as a consumer would, accept all of it; return its totals."""
+    now, actor = utc_now(), system("test")
+    client = Client(1, "test", frozenset(), frozenset())
+    claim_batch(batch_id=batch.id, client=client, lease_seconds=60, actor=actor, now=now)
+    pull = Pull()
+    for chunk in content(batch.id):
+        pull.take(chunk)
+    assert not pull.faults(
+        sha256=batch.sha256, etag=batch.sha256, count=batch.instruction_count, totals=batch.control_totals
+    )
+    totals = control_totals(pull.lines)
+    ids = [database_id(INSTRUCTION, line.instruction) or 0 for line in pull.lines]
+    acknowledge_instructions(
+        batch_id=batch.id,
+        answers=[Answer(each, "ACCEPTED") for each in ids],
+        control=Control(len(ids), totals),
+        client=client,
+        actor=actor,
+        now=now,
+    )
+    while advance_queued(now=now, actor=actor):
+        pass
+    return totals
 
 
 def repeated_orders(rows: list[dict[str, str]]) -> set[str]:

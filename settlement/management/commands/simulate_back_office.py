@@ -32,6 +32,7 @@ CHANNELS = ("CASH", "SECURITIES", "GOODS")
 OPEN = ("SEALED", "CLAIMED", "ACKNOWLEDGED")  # a batch in one of these has something left to do
 CHUNK = 5_000  # instructions in one request
 POLL_SECONDS = 2.0
+PULL_PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0)  # seconds to wait before a batch is pulled again
 BATCHES = "/api/v1/settlement-batches"
 REPORTS = "/api/v1/settlement-status-reports"
 _T = TypeVar("_T")
@@ -113,8 +114,9 @@ class BackOffice:
             "batches": f"{self.counts.batches:,}",
             "instructions": f"{self.counts.instructions:,}",
             **said,
+            "refused": f"{self.counts.refused:,}",
             "held by others": f"{self.counts.held_by_others:,}",
-            "retries": f"{self._api.retries:,}",
+            "retries": f"{self._api.retries + self.counts.pulled_again:,}",
         }
 
     def run(self) -> None:
@@ -175,6 +177,21 @@ class BackOffice:
         return True
 
     def _pull(self, batch: Mapping[str, Any]) -> list[Line] | None:
+        """Pull a batch, from its beginning again when the connection breaks."""
+        for pause in PULL_PAUSES:
+            try:
+                return self._pull_once(batch)
+            except httpx.TransportError:
+                pass
+            except Refused as error:
+                if error.status not in {429, 502, 503, 504}:
+                    raise
+            self.counts.pulled_again += 1
+            if self._stop.wait(pause):
+                raise Stopped
+        return self._pull_once(batch)
+
+    def _pull_once(self, batch: Mapping[str, Any]) -> list[Line] | None:
         """Pull a batch and verify it; None when it is not what it says of itself."""
         pull = Pull()
         path = f"{BATCHES}/{batch['id']}/instructions"
@@ -196,15 +213,15 @@ class BackOffice:
             items = [{key: value for key, value in asdict(each).items() if value} for each in said]
             control = {"count": len(part), "totals": control_totals(part)}
             body = msgspec.json.encode({"items": items, "control_totals": control})
-            self._api.post(f"{BATCHES}/{batch_id}/acknowledgements", body)
-            self.counts.add(said)
+            _, document = self._api.post(f"{BATCHES}/{batch_id}/acknowledgements", body)
+            self.counts.add(said, [item["status"] for item in document["items"]])
 
     def _report(self, lines: Sequence[Line]) -> None:
         for part in _chunks(lines):
             said: list[Report] = [report(line, self._temper) for line in part]
             items = [{key: value for key, value in asdict(each).items() if value} for each in said]
-            self._api.post(REPORTS, msgspec.json.encode({"items": items}))
-            self.counts.add(said)
+            _, document = self._api.post(REPORTS, msgspec.json.encode({"items": items}))
+            self.counts.add(said, [item["status"] for item in document["items"]])
 
 
 def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
