@@ -1,0 +1,137 @@
+"""What netting must keep: nothing is lost, and the order of arrival changes nothing."""
+
+from __future__ import annotations
+
+import random
+import re
+from decimal import Decimal
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core import sql
+from refdata.models import Book, Party
+from tests.settlement.support import bytes_of, seal, validated
+from tests.support.factories import equity, fx, goods, instrument, party, world
+
+pytestmark = pytest.mark.django_db
+
+_DAYS = ("2026-11-24", "2026-11-25")
+_PARTIES = ("NET-A", "NET-B", "GROSS-C")
+_amounts = st.decimals(min_value="0.01", max_value="999999.99", places=2).map(str)
+_common = st.fixed_dictionaries(
+    {
+        "counterparty": st.sampled_from(_PARTIES),
+        "book": st.sampled_from(["BOOK-1", "BOOK-2"]),
+        "settlement_date": st.sampled_from(_DAYS),
+    }
+)
+_equities = st.builds(
+    lambda common, side, quantity, amount, code: equity(
+        "", side=side, quantity=quantity, net_amount=amount, instrument=code, **common
+    ),
+    _common,
+    st.sampled_from(["BUY", "SELL"]),
+    _amounts,
+    _amounts,
+    st.sampled_from(["US0378331005", "US0000000001"]),
+)
+_exchanges = st.builds(
+    lambda common, bought, sold, there: fx(
+        terms={
+            "bought": {"currency": "EUR" if there else "USD", "amount": bought},
+            "sold": {"currency": "USD" if there else "EUR", "amount": sold},
+            "rate": "1",
+        },
+        **common,
+    ),
+    _common,
+    _amounts,
+    _amounts,
+    st.booleans(),
+)
+_orders = st.builds(
+    lambda common, side, quantities: goods(
+        side=side,
+        lines=[{"sku": "SKU-1", "quantity": each, "unit_price": "1.25"} for each in quantities],
+        **common,
+    ),
+    _common,
+    st.sampled_from(["BUY", "SELL"]),
+    st.lists(_amounts, min_size=1, max_size=3),
+)
+_books = st.lists(st.one_of(_equities, _exchanges, _orders), min_size=1, max_size=25)
+
+
+@pytest.fixture
+def parties() -> None:
+    made = world()
+    instrument("US0000000001")
+    Book.objects.create(code="BOOK-2", desk="DESK-2", entity=party("OURS-2", role=Party.Role.ENTITY))
+    for code in _PARTIES:
+        party(code, netting=code != "GROSS-C")
+    assert made.book.code == "BOOK-1"
+
+
+_GROSS = """
+SELECT o.asset_kind, o.asset, o.value_date, v.counterparty_id, k.entity_id,
+       sum(CASE o.direction WHEN 'RECEIVE' THEN o.quantity ELSE -o.quantity END), count(*)
+FROM settlement_obligation o
+JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
+JOIN refdata_book k ON k.id = v.book_id
+GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+"""
+_NET = """
+SELECT asset_kind, asset, value_date, counterparty_id, entity_id,
+       sum(CASE direction WHEN 'RECEIVE' THEN quantity WHEN 'DELIVER' THEN -quantity ELSE 0 END), sum(gross_count)
+FROM settlement_instruction GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+"""
+_EXPECTED = """
+SELECT count(*) FROM trades_version v,
+LATERAL (SELECT CASE v.product WHEN 'GOODS' THEN jsonb_array_length(v.terms->'lines') + 1 ELSE 2 END AS n) legs,
+generate_series(1, legs.n)
+"""
+
+
+@given(_books)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_nets_are_the_sum_of_the_gross_legs_by_asset_account_and_date(parties, documents):
+    with transaction.atomic():
+        validated(*documents)
+        seal()
+        gross, net = sql.rows(_GROSS), sql.rows(_NET)
+        assert gross == net
+        assert sum(row[-1] for row in gross) == sql.rows(_EXPECTED)[0][0]
+        assert all(row[-1] >= 1 for row in net)
+        transaction.set_rollback(True)
+
+
+@given(_books, st.randoms(use_true_random=False))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_order_in_which_trades_came_changes_no_byte_but_the_ids(parties, documents, shuffle):
+    assert _sealed_bytes(documents) == _sealed_bytes(shuffle.sample(documents, len(documents)))
+
+
+_ID = re.compile(rb'"(ins|bat|trd)_[0-9A-Z]+"')
+
+
+def _sealed_bytes(documents: list[dict[str, object]]) -> list[bytes]:
+    with transaction.atomic():
+        validated(*documents)
+        found = [_ID.sub(rb'"\1"', bytes_of(each)) for each in seal()]
+        transaction.set_rollback(True)
+    return found
+
+
+def test_a_large_net_is_exact_to_the_cent(parties):
+    chance = random.Random(5)
+    amounts = [Decimal(chance.randrange(1, 10**12)).scaleb(-2) for _ in range(2_000)]
+    validated(
+        *(equity(f"L-{n}", counterparty="NET-A", net_amount=str(each)) for n, each in enumerate(amounts))
+    )
+    seal()
+
+    found = sql.rows("SELECT quantity, gross_count FROM settlement_instruction WHERE channel = 'CASH'")
+    assert found == [(sum(amounts), 2_000)]
