@@ -50,13 +50,21 @@ def date_fault(value: date) -> str:
     return "" if 1970 <= value.year <= 2199 else "is not between 1970 and 2199"
 
 
+def _is_plain(value: Decimal, decimals: int) -> bool:
+    """Tell at a glance that a decimal has few enough digits; False says nothing."""
+    whole, _, fraction = str(value).partition(".")
+    return (
+        whole.isdecimal()
+        and len(whole) <= MAX_WHOLE_DIGITS
+        and (not fraction or (len(fraction) <= decimals and fraction.isdecimal()))
+    )
+
+
 def require_decimals(*values: Decimal | None) -> None:
     """Raise ValueError for a decimal that cannot be stored exactly."""
     for value in values:
-        if value is None or (
-            len(str(value)) <= MAX_DECIMALS and 0 <= value.adjusted() < MAX_WHOLE_DIGITS and value.is_finite()
-        ):
-            continue  # so short a number, one or more in size, cannot have too many digits on either side
+        if value is None or _is_plain(value, MAX_DECIMALS):
+            continue
         if fault := decimal_fault(value):
             raise ValueError(fault)
 
@@ -64,7 +72,9 @@ def require_decimals(*values: Decimal | None) -> None:
 def require_amounts(*values: Decimal | None) -> None:
     """Raise ValueError for an amount of money that cannot be stored exactly."""
     for value in values:
-        if value is not None and (fault := decimal_fault(value, AMOUNT_DECIMALS)):
+        if value is None or _is_plain(value, AMOUNT_DECIMALS):
+            continue
+        if fault := decimal_fault(value, AMOUNT_DECIMALS):
             raise ValueError(fault)
 
 
@@ -326,7 +336,11 @@ def settlement_date(message: Message, context: Context, *, cycle: int, calendars
 
 def fee_total(fees: list[Fee], currency: str) -> Decimal:
     """Return the sum of the fees in a currency. Fees in another currency are paid apart and not netted in."""
-    return sum((fee.amount for fee in fees if fee.currency == currency), ZERO)
+    total = ZERO
+    for fee in fees:
+        if fee.currency == currency:
+            total += fee.amount
+    return total
 
 
 def base_amount(amount: Decimal, currency: str, context: Context) -> Decimal | None:
