@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from core.audit import Actor, request_id_var
@@ -85,6 +87,7 @@ def surroundings(request: HttpRequest, *, screen: str, now: datetime) -> dict[st
     cut_offs = selectors.cut_offs(now=now)
     return {
         "screen": screen,
+        "here": _here(request),
         "section": _SECTIONS.get(screen, screen),
         "now": now,
         "business_date": business_date(now),
@@ -99,6 +102,16 @@ def surroundings(request: HttpRequest, *, screen: str, now: datetime) -> dict[st
         "roles": sorted(roles_of(request.user)),
         "screen_keys": SCREEN_KEYS.get(screen, ()),
     }
+
+
+def _here(request: HttpRequest) -> str:
+    """Return the address to come back to: after a form that failed, the one of the page it stood on."""
+    if request.method == "GET":
+        return request.get_full_path()
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    if came_from.netloc != request.get_host():
+        return "/"
+    return came_from._replace(scheme="", netloc="", fragment="").geturl()
 
 
 _SECTIONS = {"trade": "blotter", "exception": "exceptions", "batch": "batches"}
@@ -140,6 +153,25 @@ def needs(right: Right) -> Callable[[View[P]], View[P]]:
 
         guarded.right = right  # type: ignore[attr-defined]
         return login_required(guarded)
+
+    return decorate
+
+
+def posted(screen: str) -> Callable[[View[P]], View[P]]:
+    """Let only forms into a view; whoever asks for its address otherwise is led to the screen of the form.
+
+    A form that failed leaves its own address in the browser, so reloading must lead somewhere.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if request.method != "POST":
+                record = {"ref": str(kwargs["ref"])} if screen in _SECTIONS else {}
+                return HttpResponseRedirect(reverse(screen, kwargs=record))
+            return view(request, *args, **kwargs)
+
+        return guarded
 
     return decorate
 

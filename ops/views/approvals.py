@@ -5,14 +5,13 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from core import ids
 from core.clock import utc_now
 from core.http.problem import Problem
 from ops import selectors
 from ops.permissions import Right
-from ops.shell import Shown, actor, needs, person, show
+from ops.shell import Shown, actor, needs, person, posted, show
 from risk.services.excess import approve_excess, decline_excess
 
 _DECISIONS = {
@@ -27,7 +26,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
     return _show(request)
 
 
-@require_POST
+@posted("approvals")
 @needs(Right.APPROVE_EXCESS)
 def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
     """Approve or decline a proposal that somebody else made."""

@@ -9,14 +9,13 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from core import ids
 from core.clock import utc_now
 from core.http.problem import Fault, Problem
 from ops import selectors
 from ops.permissions import Right
-from ops.shell import Shown, actor, needs, show
+from ops.shell import Shown, actor, needs, posted, show
 from settlement.models import CHANNELS, BatchClaim, Channel
 from settlement.services.seal import seal_batches
 
@@ -36,7 +35,7 @@ def batches(request: HttpRequest) -> HttpResponse:
     return _show(request)
 
 
-@require_POST
+@posted("batches")
 @needs(Right.SEAL)
 def seal(request: HttpRequest) -> HttpResponse:
     """Seal what is ready for a value date now, without waiting for the cut-off."""

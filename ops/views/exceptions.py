@@ -11,14 +11,13 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from core import ids
 from core.clock import utc_now
 from core.http.problem import Problem
 from ops import selectors
 from ops.permissions import Right, may
-from ops.shell import Shown, actor, denied, needs, person, show
+from ops.shell import Shown, actor, denied, needs, person, posted, show
 from ops.views.trade import steps
 from risk.services.excess import is_overridable, propose_excess
 from trades.lifecycle import State
@@ -107,14 +106,14 @@ def exception(request: HttpRequest, ref: str) -> HttpResponse:
     return _show(request, _item(ref), Place.of(request.GET))
 
 
-@require_POST
+@posted("exceptions")
 @needs(Right.WORK_EXCEPTIONS)
 def take(request: HttpRequest) -> HttpResponse:
     """Claim the most urgent exception that nobody has, and go to it."""
     return _take_next(request, Place.of(request.POST))
 
 
-@require_POST
+@posted("exception")
 @needs(Right.READ_EXCEPTIONS)
 def act(request: HttpRequest, ref: str, action: str) -> HttpResponse:
     """Do one of ACTIONS to an exception; what fails is shown beside the form, with what was typed."""

@@ -8,14 +8,13 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from core import ids
 from core.clock import utc_now
 from core.http.problem import Problem
 from ops import selectors
 from ops.permissions import Right
-from ops.shell import Shown, actor, needs, show
+from ops.shell import Shown, actor, needs, posted, show
 from trades.lifecycle import State
 from trades.models import ExceptionItem
 from trades.selectors import timeline
@@ -79,7 +78,7 @@ def trade(request: HttpRequest, ref: str) -> HttpResponse:
     return _show(request, trade_id_of(ref))
 
 
-@require_POST
+@posted("trade")
 @needs(Right.REPAIR)
 def trade_recheck(request: HttpRequest, ref: str) -> HttpResponse:
     """Send a trade through the checks again."""

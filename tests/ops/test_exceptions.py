@@ -224,3 +224,17 @@ def test_the_forms_are_not_shown_to_those_who_may_only_read(held: ExceptionItem,
 def test_a_mistyped_reference_is_not_found(desk: Client) -> None:
     for url in ("/exceptions/exc_ZZZZ", "/trades/trd_ZZZZ", "/batches/bat_ZZZZ", "/trades/exc_77"):
         assert desk.get(url).status_code == 404, url
+
+
+def test_the_address_that_a_failed_form_leaves_leads_back_to_its_screen(
+    held: ExceptionItem, desk: Client
+) -> None:
+    assert desk.get(_url(held, "repair"))["Location"] == _url(held)
+    assert desk.get("/approvals/prp_11/approve")["Location"] == "/approvals"
+    assert desk.get("/batches/seal")["Location"] == "/batches"
+    page = desk.post(
+        _url(held, "reject"),
+        {"version": "1"},
+        headers={"Referer": f"http://testserver{_url(held)}?view=mine"},
+    )
+    assert f'name="next" value="{_url(held)}?view=mine"' in page.content.decode()

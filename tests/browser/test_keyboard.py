@@ -1,0 +1,122 @@
+"""The desk's day by keyboard alone, in a real browser against the real product."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+
+from core.ids import TRADE, public_id
+from ops.permissions import ROLES, ensure_roles
+from tests.support import factories
+from tests.support.product import LiveProduct
+from trades.models import ExceptionItem
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PASSWORD = "a password for tests"
+SCREENS = ("/", "/trades", "/exceptions", "/approvals", "/batches", "/limits")
+
+
+def _person(name: str, *roles: str) -> None:
+    ensure_roles()
+    User.objects.create_user(name, password=PASSWORD).groups.set(Group.objects.filter(name__in=roles))
+
+
+def _log_in(page: Any, name: str) -> None:
+    page.goto("/")
+    page.wait_for_selector("[name=username]:focus")
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("body[data-screen=today]")
+
+
+def _go(page: Any, letter: str, screen: str) -> None:
+    page.keyboard.press("g")
+    page.keyboard.press(letter)
+    page.wait_for_selector(f"body[data-screen={screen}]")
+
+
+@pytest.fixture
+def held(live_product: LiveProduct) -> str:
+    """Return the reference of a trade that the running product holds."""
+    today = factories.live_today()
+    factories.world(today=today)
+    front = factories.Front(live_product.base_url)
+    trade_id = factories.trade_id_of(front.post_trade(factories.equity(on=today, counterparty="NOBODY-9")))
+    factories.wait_for(ExceptionItem.objects.exists, seconds=20, what="an exception")
+    return public_id(TRADE, trade_id)
+
+
+def test_a_held_trade_is_taken_repaired_and_seen_validated(held: str, page: Any) -> None:
+    _person("ann", "operations")
+    _log_in(page, "ann")
+    _go(page, "e", "exceptions")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("body[data-screen=exception]")
+    page.keyboard.press("m")
+    page.wait_for_selector("text=It is yours.")
+    page.keyboard.press("c")
+    page.keyboard.type("g b ? are only letters while one types")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("blockquote")
+    page.keyboard.press("e")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("BROKER-01")
+    page.locator("form[action$='/repair'] textarea").focus()
+    page.keyboard.type("the desk confirms the broker")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Nothing is left to take")
+    page.keyboard.press("/")
+    page.keyboard.type(held)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("body[data-screen=trade]")
+    factories.wait_for(lambda: factories.states() == {"VALIDATED": 1}, seconds=20, what="validated")
+    page.reload()
+    assert page.locator("main .pill").first.inner_text() == "validated"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("body[data-screen=blotter]")
+
+
+def test_the_filter_works_in_place_and_stands_in_the_address(held: str, page: Any) -> None:
+    _person("ann", "operations")
+    _log_in(page, "ann")
+    _go(page, "b", "blotter")
+    page.select_option("#f-status", "settled")
+    page.wait_for_url(re.compile(r"/trades\?status=settled$"))
+    page.wait_for_selector("text=No trade matches status “settled”")
+    page.select_option("#f-status", "exception")
+    page.wait_for_selector(f"text={held}")
+    page.wait_for_selector("text=rows of 1 trade")
+
+
+def test_the_help_names_only_keys_that_work_here(held: str, page: Any) -> None:
+    _person("fred", "front-office reader")
+    _log_in(page, "fred")
+    page.keyboard.press("?")
+    shown = page.locator("#keys").inner_text()
+    assert "Blotter" in shown
+    assert "Exceptions" not in shown
+    assert "Take the next exception" not in shown
+    page.keyboard.press("Escape")
+    assert not page.locator("#keys").is_visible()
+
+
+@pytest.mark.parametrize("width", [1440, 1024])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_screen_is_wider_than_the_window(held: str, page: Any, width: int, theme: str) -> None:
+    _person("ann", *ROLES)
+    _log_in(page, "ann")
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 800})
+    exception = ExceptionItem.objects.get()
+    for url in (*SCREENS, f"/trades/{held}", f"/exceptions/{public_id('exc', exception.id)}"):
+        page.goto(url)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), url
