@@ -37,7 +37,7 @@ def decode_cursor(text: str, *, parts: int) -> tuple[int, ...] | None:
 def limit_of(request: Request) -> int:
     """Return the request's page size, 1 to MAX_LIMIT; Problem 400 otherwise."""
     raw = request.query_params.get("limit", str(DEFAULT_LIMIT))
-    if not raw.isdecimal() or not 1 <= int(raw) <= MAX_LIMIT:
+    if not raw.isdecimal() or len(raw) > len(str(MAX_LIMIT)) or not 1 <= int(raw) <= MAX_LIMIT:
         raise unreadable([Fault("query:limit", f"A whole number from 1 to {MAX_LIMIT}.")])
     return int(raw)
 

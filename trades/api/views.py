@@ -257,7 +257,7 @@ def _items(body: bytes, content_type: str) -> Sequence[bytes | msgspec.Raw]:
     else:
         try:
             items = msgspec.json.decode(body, type=_Items).items
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise unreadable([Fault("/items", str(error), "malformed")]) from None
     if not items:
         raise unreadable([Fault("/items", "At least one trade.", "empty")])
