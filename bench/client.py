@@ -73,6 +73,12 @@ class Connection:
         """Close the connection."""
         self.socket.close()
 
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def _is_chunked(head: bytes) -> bool:
     return b"\r\ntransfer-encoding: chunked" in head.lower()
@@ -103,41 +109,41 @@ def _unchunked(rest: bytes) -> tuple[bytes, bytes] | None:
         at += size + 2
 
 
-class Crowd:
-    """Many keep-alive clients in one thread, each with one request under way."""
+def send_all(port: int, requests: Iterable[bytes], *, clients: int, expect: int) -> tuple[int, float]:
+    """Send requests from many keep-alive clients, each with one under way; return how many and the seconds.
 
-    def __init__(self, port: int, clients: int) -> None:
-        self.connections = [Connection(port) for _ in range(clients)]
-
-    def send_all(self, requests: Iterable[bytes], *, expect: int) -> tuple[int, float]:
-        """Send every request, one after the other on each connection; return how many and the seconds.
-
-        Raises AssertionError at the first answer with another status than `expect`.
-        """
-        waiting = iter(requests)
-        answered, started = 0, time.perf_counter()
-        with selectors.DefaultSelector() as selector:
-            for connection in self.connections:
-                if (data := next(waiting, None)) is not None:
-                    connection.socket.sendall(data)
-                    selector.register(connection.socket, selectors.EVENT_READ, connection)
-            while selector.get_map():
-                for connection in _ready(selector):
-                    reply = connection.receive()
-                    if reply is None:
-                        continue
-                    assert reply.status == expect, f"{reply.status}: {reply.body[:500]!r}"
-                    answered += 1
-                    if (data := next(waiting, None)) is None:
-                        selector.unregister(connection.socket)
-                    else:
-                        connection.socket.sendall(data)
+    The connections are new, as a server closes those that are idle for long; making them is not timed.
+    Raises AssertionError at the first answer with another status than `expect`.
+    """
+    connections = [Connection(port) for _ in range(clients)]
+    try:
+        started = time.perf_counter()
+        answered = _send(connections, iter(requests), expect)
         return answered, time.perf_counter() - started
-
-    def close(self) -> None:
-        """Close all connections."""
-        for connection in self.connections:
+    finally:
+        for connection in connections:
             connection.close()
+
+
+def _send(connections: list[Connection], waiting: Iterator[bytes], expect: int) -> int:
+    answered = 0
+    with selectors.DefaultSelector() as selector:
+        for connection in connections:
+            if (data := next(waiting, None)) is not None:
+                connection.socket.sendall(data)
+                selector.register(connection.socket, selectors.EVENT_READ, connection)
+        while selector.get_map():
+            for connection in _ready(selector):
+                reply = connection.receive()
+                if reply is None:
+                    continue
+                assert reply.status == expect, f"{reply.status}: {reply.body[:500]!r}"
+                answered += 1
+                if (data := next(waiting, None)) is None:
+                    selector.unregister(connection.socket)
+                else:
+                    connection.socket.sendall(data)
+    return answered
 
 
 def _ready(selector: selectors.BaseSelector) -> Iterator[Connection]:

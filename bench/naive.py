@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from bench.backlog import BAD_ONE_IN
-from bench.client import Connection, Crowd, request
+from bench.client import Connection, request, send_all
 from bench.product import ROOT, Bench, Database, Process, await_true, free_port, wait_for_http
 from middleoffice import lifeline, processes
 
@@ -61,10 +61,12 @@ class Naive:
 
     def singles_to_checked(self, trades: list[bytes], clients: int) -> float:
         """Post trades one by one from many clients and wait until all are checked; return trades/s."""
-        crowd, data = Crowd(self.web.port, clients), self.requests(trades)
-        rate = self._timed(lambda: crowd.send_all(data, expect=201), len(trades))
-        crowd.close()
-        return rate
+        data = self.requests(trades)
+
+        def post() -> None:
+            send_all(self.web.port, data, clients=clients, expect=201)
+
+        return self._timed(post, len(trades))
 
     def verify(self, trades: int) -> None:
         """Raise unless the peer has checked all trades and held those that the product holds."""

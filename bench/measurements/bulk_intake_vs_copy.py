@@ -32,13 +32,13 @@ def measure(bench: Bench) -> Samples:
     posts = bench.size(10, 4)
     database, messages = bench.database("intake"), bench.messages()
     with bench.web(database) as web:
-        client = Connection(web.port)
 
         def post() -> float:
             requests = [bulk_request(bench, body) for body in messages.bodies(posts, ITEMS)]
-            started = time.perf_counter()
-            replies = [client.ask(each) for each in requests]
-            seconds = time.perf_counter() - started
+            with Connection(web.port) as client:
+                started = time.perf_counter()
+                replies = [client.ask(each) for each in requests]
+                seconds = time.perf_counter() - started
             for reply in replies:
                 assert reply.status == 207, reply.body[:500]
                 assert json.loads(reply.body)["created"] == ITEMS

@@ -24,14 +24,14 @@ def measure(bench: Bench) -> Samples:
     posts, few = bench.size(6, 2), bench.size(400, 150)
     database, messages, theirs = bench.database("whole"), bench.messages(), bench.messages()
     with bench.web(database) as web, bench.worker(database) as worker, naive(bench) as peer:
-        client = Connection(web.port)
 
         def this() -> float:
             requests = [bulk_request(bench, body) for body in messages.bodies(posts, ITEMS)]
-            started = time.perf_counter()
-            for each in requests:
-                reply = client.ask(each)
-                assert reply.status == 207, reply.body[:500]
+            with Connection(web.port) as client:
+                started = time.perf_counter()
+                for each in requests:
+                    reply = client.ask(each)
+                    assert reply.status == 207, reply.body[:500]
             await_checked(database, worker)
             return posts * ITEMS / (time.perf_counter() - started)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from bench.client import Crowd, request
+from bench.client import request, send_all
 from bench.floor import Floor
 from bench.measurement import Samples, interleave
 from bench.product import Bench
@@ -30,11 +30,13 @@ def measure(bench: Bench) -> Samples:
     posts = bench.size(6_000, 2_000)
     database, messages = bench.database("single"), bench.messages()
     with bench.web(database) as web:
-        crowd = Crowd(web.port, CLIENTS)
 
         def post() -> float:
-            answered, seconds = crowd.send_all(
-                [single_request(bench, body) for body in messages.take(posts)], expect=201
+            answered, seconds = send_all(
+                web.port,
+                [single_request(bench, body) for body in messages.take(posts)],
+                clients=CLIENTS,
+                expect=201,
             )
             return answered / seconds
 
@@ -43,7 +45,6 @@ def measure(bench: Bench) -> Samples:
         floor.prepare_single()
         database.settle()
         samples = interleave(this=post, against=lambda: floor.commit_singly(posts), rounds=bench.rounds)
-        crowd.close()
         floor.close()
     stored = database.row("SELECT count(*) FROM trades_state WHERE state = 1")[0]
     expected = (bench.rounds + 2) * posts

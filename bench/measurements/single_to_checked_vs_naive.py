@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.backlog import verify_checked
-from bench.client import Crowd
+from bench.client import send_all
 from bench.measurement import Samples, interleave
 from bench.measurements.captured_to_checked_vs_naive import await_checked
 from bench.measurements.single_post_vs_commit import CLIENTS, single_request
@@ -18,12 +18,11 @@ def measure(bench: Bench) -> Samples:
     posts, few = bench.size(6_000, 2_000), bench.size(400, 200)
     database, messages, theirs = bench.database("singles"), bench.messages(), bench.messages()
     with bench.web(database) as web, bench.worker(database) as worker, naive(bench) as peer:
-        crowd = Crowd(web.port, CLIENTS)
 
         def this() -> float:
             requests = [single_request(bench, body) for body in messages.take(posts)]
             started = time.perf_counter()
-            crowd.send_all(requests, expect=201)
+            send_all(web.port, requests, clients=CLIENTS, expect=201)
             await_checked(database, worker)
             return posts / (time.perf_counter() - started)
 
@@ -36,6 +35,5 @@ def measure(bench: Bench) -> Samples:
         )
         verify_checked(database, (bench.rounds + 2) * posts)
         peer.verify((bench.rounds + 1) * few)
-        crowd.close()
     bench.drop(database)
     return samples
