@@ -9,8 +9,13 @@ class SettlementConfig(AppConfig):
     verbose_name = "Settlement"
 
     def ready(self) -> None:
-        """Have the channels wherever the tables are, also in a database that was just emptied."""
+        """Have the channels wherever the tables are, also in a database that was just emptied, and guard what
+        the back office has in hand."""
+        from settlement.services.guard import live_at_the_back_office
+        from trades.services.guards import guard_economics
+
         post_migrate.connect(_have_channels, sender=self)
+        guard_economics(live_at_the_back_office)
 
 
 def _have_channels(**_: Any) -> None:

@@ -36,7 +36,7 @@ from trades.lifecycle import State
 from trades.products import PRODUCTS
 from trades.products._reading import read_message
 from trades.products.base import COLUMNS
-from trades.services import repair
+from trades.services import guards, repair
 from trades.services.capture import capture_trades, context_of, enrich
 from trades.services.repair import REPAIRABLE, repair_fields, repair_trade
 from trades.services.versions import current_versions, restate
@@ -296,9 +296,9 @@ def guarded() -> Iterator[list[int]]:
         asked.append(trade_id)
         return "Instruction 7 is at the back office."
 
-    repair.on_repair(guard)
+    guards.guard_economics(guard)
     yield asked
-    repair._GUARDS.remove(guard)
+    guards._GUARDS.remove(guard)
 
 
 @pytest.mark.usefixtures("desk")

@@ -12,6 +12,7 @@ from core.text import text_faults
 from trades.lifecycle import State, move_trades
 from trades.services.exceptions import close_exceptions
 from trades.services.findings import MOOT, clear_findings
+from trades.services.guards import why_fixed
 from trades.services.versions import lock_held
 
 
@@ -19,13 +20,15 @@ def reject_trade(*, trade_id: int, version: int, reason: str, actor: Actor, now:
     """Cancel a held trade, close its findings as moot and its exceptions.
 
     version: what the person has seen. Problem 422 without a reason, 404 for an unknown trade, 412 when it
-    has another version by now, 409 when it is not held.
+    has another version by now, 409 when it is not held or the back office has an instruction of it in hand.
     """
     if faults := text_faults(reason, pointer="/reason"):
         raise Problem(422, "invalid", "The trade cannot be rejected.", faults=faults)
     reason = reason.strip()
     with transaction.atomic():
         lock_held(trade_id=trade_id, version=version)
+        if why := why_fixed(trade_id):
+            raise Problem(409, "live-instructions", "The trade cannot be rejected now.", detail=why)
         move_trades(
             trade_ids=[trade_id],
             source=State.EXCEPTION,

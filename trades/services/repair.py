@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from trades.products import PRODUCTS
 from trades.products._reading import Unreadable, read_message
 from trades.products.base import COLUMNS, Message, Terms
 from trades.services.capture import context_of, enrich
+from trades.services.guards import why_fixed
 from trades.services.versions import (
     STATED_AMOUNTS,
     Revision,
@@ -87,15 +88,6 @@ REPAIRABLE: dict[str, Repairable] = {
 }
 # What an event tells of what followed, beside the corrected fields themselves.
 _FOLLOWING = ("gross_amount", "net_amount", "base_amount", "counterparty_id", "book_id", "instrument_id")
-
-# Given a trade: why its economics cannot be corrected now, or an empty string.
-Guard = Callable[[int], str]
-_GUARDS: list[Guard] = []
-
-
-def on_repair(guard: Guard) -> None:
-    """Register a reason to refuse corrections of economic fields: what is live at the back office, say."""
-    _GUARDS.append(guard)
 
 
 @dataclass(frozen=True)
@@ -206,12 +198,11 @@ def _ask_guards(trade_id: int, changed: Mapping[str, Path]) -> None:
     economic = sorted(name for name in changed if REPAIRABLE[_place(name)[0]].economic)
     if not economic:
         return
-    for guard in _GUARDS:
-        if why := guard(trade_id):
-            faults = [Fault(_pointer(name), why, "live-instructions") for name in economic]
-            raise Problem(
-                409, "live-instructions", "The economics cannot be corrected now.", detail=why, faults=faults
-            )
+    if why := why_fixed(trade_id):
+        faults = [Fault(_pointer(name), why, "live-instructions") for name in economic]
+        raise Problem(
+            409, "live-instructions", "The economics cannot be corrected now.", detail=why, faults=faults
+        )
 
 
 def _enriched(row: Mapping[str, Any], message: Message, changed: Mapping[str, Path], now: datetime) -> Terms:
