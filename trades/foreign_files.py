@@ -68,7 +68,9 @@ class Seen:
         # An empty name is a database that SQLite keeps in memory while small, and on disk when it grows.
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("PRAGMA cache_size = -32768")  # KiB
         self._database.execute("CREATE TABLE seen (text TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
+        self._database.execute("BEGIN")  # never committed: one transaction writes least
 
     def first(self, text: str, line: int) -> int | None:
         """Remember a text; return the line it was first seen on, or None when this is the first time."""
