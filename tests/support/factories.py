@@ -388,3 +388,17 @@ def other_connection() -> Iterator[CursorWrapper]:
             yield cursor
     finally:
         other.close()
+
+
+def told_of(document: dict[str, Any], *, now: datetime = NOW) -> dict[str, tuple[str, str, str, str, str]]:
+    """Capture and check one document; return (severity, subject, expected, actual, message) by code.
+
+    A code that is found twice, for two legs say, must differ in what it says.
+    """
+    found = findings_of(checked(document, now=now))
+    told = {
+        each["code"]: (each["severity"], each["subject"], each["expected"], each["actual"], each["message"])
+        for each in found
+    }
+    assert len({(each["code"], each["message"]) for each in found}) == len(found), found
+    return told
