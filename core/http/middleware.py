@@ -56,7 +56,7 @@ class ApiMiddleware:
         if not request.path_info.startswith(VERSIONED_PREFIX):
             return self.get_response(request)
         response = self._straight(request)
-        if not response.streaming and not response.has_header("Content-Length"):
+        if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
             response["Content-Length"] = str(len(response.content))
         return response
 

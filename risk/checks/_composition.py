@@ -54,7 +54,7 @@ WITH batch AS MATERIALIZED (
         FROM (SELECT DISTINCT counterparty_id, book_id, asset_kind, ssi_key, value_date FROM legs) l
         JOIN refdata_book k ON k.id = l.book_id
         CROSS JOIN LATERAL (VALUES (l.counterparty_id), (k.entity_id)) AS side(party_id)
-        WHERE side.party_id IS NOT NULL
+        WHERE side.party_id IS NOT NULL AND l.ssi_key IS NOT NULL
     ) n
     CROSS JOIN LATERAL (
         SELECT CASE WHEN count(*) FILTER (WHERE s.key = n.ssi_key) > 0

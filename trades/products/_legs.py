@@ -17,7 +17,7 @@ def legs_sql(batch: str = "batch") -> str:
     `batch` has the columns of trades_version and `market` (of the instrument, may be null). The query's rows:
     trade_id, version, leg (stable number), asset_kind (CASH, SECURITY, GOODS), asset (currency, ISIN, SKU),
     direction (DELIVER or RECEIVE, seen from us), quantity (as agreed; never netted), value_date,
-    counterparty_id, book_id, ssi_key (currency, market or `*`).
+    counterparty_id, book_id, ssi_key (currency, market or `*`; null while the instrument is not known).
     """
     parts = [
         _leg_sql(product, number, leg, batch)
@@ -37,7 +37,7 @@ def _leg_sql(product: Product, number: int, leg: Leg, batch: str) -> str:
         asset = f"line.item->>'{leg.asset}'"
         quantity = f"(line.item->>'{leg.quantity}')::numeric"
         numbered = f"{LINE_LEGS_FROM} + line.n::int"
-    key = {"CASH": asset, "SECURITY": "coalesce(b.market, '')", "GOODS": "'*'"}[leg.kind]
+    key = {"CASH": asset, "SECURITY": "b.market", "GOODS": "'*'"}[leg.kind]
     return (
         f"SELECT b.trade_id, b.version, {numbered} AS leg, '{leg.kind}' AS asset_kind, {asset} AS asset,"
         f" {direction} AS direction, {quantity} AS quantity, b.{leg.date} AS value_date,"
