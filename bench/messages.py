@@ -59,7 +59,8 @@ class Messages:
 
     def _share(self) -> str:
         n, random = self._made, self._random
-        security = random.choice(self._reference.securities)
+        securities = self._reference.securities
+        security = securities[int(len(securities) * random.random() ** 2)]  # some are dealt in far more
         party, code = random.choice(self._reference.parties), security.isin
         price = security.close * random.randint(9_300, 10_700) // 10_000
         settles = f',"settlement_date":"{self._settles}"' if n % 2 else ""
