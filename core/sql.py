@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import io
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
 
 import msgspec
 from django.db import connection
-
-# COPY in text format: what stands for a backslash, a tab and a line's end inside a value.
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-NULL = "\\N"
 
 # Lists travel as array literals; where a statement gives PostgreSQL no type to infer, it casts them.
 Parameters: TypeAlias = Sequence[Any] | dict[str, Any]
@@ -74,48 +71,30 @@ def run(statement: str, parameters: Parameters = ()) -> int:
         return int(cursor.rowcount)
 
 
-class _LineReader:
-    """A file-like object over lines made on demand, so that building rows overlaps with storing them."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._left = b""
-
-    def read(self, size: int = -1) -> bytes:
-        pieces = [self._left]
-        length = len(self._left)
-        while size < 0 or length < size:
-            line = next(self._lines, None)
-            if line is None:
-                break
-            encoded = line.encode()
-            pieces.append(encoded)
-            length += len(encoded)
-        data = b"".join(pieces)
-        if size < 0:
-            self._left = b""
-            return data
-        self._left = data[size:]
-        return data[:size]
+_encoder = msgspec.json.Encoder()
+COPY_OPTIONS = r"WITH (FORMAT csv, ESCAPE E'\\', NULL 'null')"
 
 
-def copy_lines(table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
-    """COPY text-format lines (each ends in a newline) into a table; see `copy_value` for one value."""
-    names = ", ".join(columns)
+def csv_rows(rows: Sequence[Sequence[Any]]) -> bytes:
+    """Return rows in the form that COPY reads with COPY_OPTIONS.
+
+    JSON arrays, a line each and without their brackets, are CSV whose escape is the backslash; so the JSON
+    encoder, which is C, writes rows three times as fast as Python does. Text must have no control characters:
+    CSV knows no `\\n`.
+    """
+    if not rows:
+        return b""
+    return _encoder.encode_lines(rows)[1:-2].replace(b"]\n[", b"\n") + b"\n"
+
+
+def copy_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """COPY rows of values into a table; see `csv_rows` for what text they may have."""
+    data = csv_rows(rows)
     # Django wraps the errors of execute() only.
     with connection.cursor() as cursor, connection.wrap_database_errors:
-        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", _LineReader(iter(lines)), size=65_536)
-
-
-def copy_value(value: Any) -> str:
-    """Return one value in COPY's text format."""
-    if value is None:
-        return NULL
-    if isinstance(value, str):
-        return value.translate(_ESCAPES)
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return str(value)
+        cursor.copy_expert(
+            f"COPY {table} ({', '.join(columns)}) FROM STDIN {COPY_OPTIONS}", io.BytesIO(data), size=len(data)
+        )
 
 
 def json_value(value: Any) -> Any:

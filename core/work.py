@@ -49,20 +49,28 @@ def finish(claimed: Claim) -> None:
     sql.run("DELETE FROM core_work WHERE id = ANY(%s)", [claimed.work_ids])
 
 
-def postpone(task: str, work_ids: Sequence[int], *, now: datetime) -> None:
-    """After a failure: count the attempt, split rows into single subjects, and wait longer each time.
+_POSTPONE = """
+WITH failed AS (
+    DELETE FROM core_work WHERE id = ANY(%s) RETURNING task, subject_ids, attempts, cardinality(subject_ids) AS n
+), part AS (
+    SELECT task, subject_ids AS subjects, attempts + 1 AS tries, %s + attempts * %s AS moment, 1 AS place
+    FROM failed WHERE n = 1
+    UNION ALL
+    SELECT task, subject_ids[first:last], 1, NULL, first
+    FROM failed CROSS JOIN LATERAL (VALUES (1, n / 2), (n / 2 + 1, n)) AS half(first, last)
+    WHERE n > 1
+)
+INSERT INTO core_work (task, subject_ids, attempts, not_before)
+SELECT task, subjects, tries, moment FROM part ORDER BY subjects[1], place
+"""
 
-    One bad subject then fails alone while the rest of its row goes on.
+
+def postpone(task: str, work_ids: Sequence[int], *, now: datetime) -> None:
+    """After a failure: halve rows of many subjects, and let a single subject wait longer each time.
+
+    What has failed is claimed row by row, so that one bad subject ends up failing alone while the rest goes on.
     """
-    sql.run(
-        """
-        WITH failed AS (DELETE FROM core_work WHERE id = ANY(%s) RETURNING task, subject_ids, attempts)
-        INSERT INTO core_work (task, subject_ids, attempts, not_before)
-        SELECT task, ARRAY[subject], attempts + 1, %s + attempts * %s
-        FROM failed, unnest(subject_ids) AS subject
-        """,
-        [list(work_ids), now, timedelta(seconds=2)],
-    )
+    sql.run(_POSTPONE, [list(work_ids), now, timedelta(seconds=2)])
 
 
 def wait_for_earlier(task: str, claimed: Claim) -> None:

@@ -103,14 +103,8 @@ def enrich_fx(product: str, cycle: int) -> Enrich:
             ),
             executed_at=message.executed_at,
             duplicate_key=duplicate_key(
-                product,
-                bought.currency,
-                bought.amount.normalize(),
-                sold.currency,
-                contra_amount.normalize(),
-                message.terms.rate.normalize(),
-                message.counterparty,
-                message.book,
+                f"{product}|{bought.currency}|{hash(bought.amount)}|{sold.currency}|{hash(contra_amount)}"
+                f"|{hash(message.terms.rate)}|{message.counterparty}|{message.book}"
             ),
             fees=message.fees or None,
             terms=None if basis is UNSET else {"rate_basis": basis},

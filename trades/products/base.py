@@ -349,9 +349,12 @@ def base_amount(amount: Decimal, currency: str, context: Context) -> Decimal | N
     return None if rate is None else (abs(amount) * rate).quantize(_BASE_QUANTUM)
 
 
-def duplicate_key(*economics: object) -> int:
-    """Return a 32-bit key that trades of the same economics share."""
-    return zlib.crc32("|".join(map(str, economics)).encode()) - (1 << 31)
+def duplicate_key(economics: str) -> int:
+    """Return a 32-bit key that trades of the same economics share.
+
+    Numbers stand in the text by their `hash()`: it is the same for 1, 1.0 and 1E0, and in every process.
+    """
+    return zlib.crc32(economics.encode()) - (1 << 31)
 
 
 def restate_common(version: Mapping[str, Any]) -> dict[str, Any]:
@@ -431,12 +434,8 @@ def enrich_security(product: str, cycle: int) -> Enrich:
             ),
             executed_at=message.executed_at,
             duplicate_key=duplicate_key(
-                message.side,
-                message.instrument,
-                message.quantity.normalize(),
-                message.price.normalize(),
-                message.counterparty,
-                message.book,
+                f"{message.side}|{message.instrument}|{hash(message.quantity)}|{hash(message.price)}"
+                f"|{message.counterparty}|{message.book}"
             ),
             fees=message.fees or None,
             terms=None,

@@ -109,14 +109,10 @@ def _enrich(message: GoodsMessage, context: Context) -> Terms:
         settlement_date=settlement_date(message, context, cycle=LEAD_DAYS, calendars=(currency,)),
         executed_at=message.executed_at,
         duplicate_key=duplicate_key(
-            "GOODS",
-            message.side,
-            [
-                (line.sku, line.quantity.normalize(), line.unit_price.normalize())
-                for line in message.terms.lines
-            ],
-            message.counterparty,
-            message.book,
+            f"GOODS|{message.side}|{message.counterparty}|{message.book}|"
+            + "|".join(
+                f"{line.sku} {hash(line.quantity)} {hash(line.unit_price)}" for line in message.terms.lines
+            )
         ),
         fees=message.fees or None,
         terms={"lines": lines},

@@ -32,7 +32,7 @@ from trades.services.capture import (
     context_of,
     enrich,
     follower_parameters,
-    version_line,
+    version_row,
     was_overtaken,
 )
 
@@ -73,7 +73,6 @@ def _load(
     actor: Actor,
     at: datetime,
 ) -> list[Captured]:
-    stamp = at.isoformat()
     with transaction.atomic():
         new_ids = sql.rows("SELECT nextval('trades_trade_id') FROM generate_series(1, %s)", [expected])
         ids = [trade_id for (trade_id,) in new_ids]
@@ -90,18 +89,18 @@ def _load(
                     writer.wait()  # one connection serves one statement at a time
                     context = context_of(messages, at=at)
                 run_ids = ids[first : len(messages)]
-                lines = [
-                    version_line(trade_id, enrich(message, context), stamp)
+                rows = [
+                    version_row(trade_id, enrich(message, context), at)
                     for trade_id, message in zip(run_ids, run, strict=True)
                 ]
-                writer.write("".join(lines).encode(), run_ids)
+                writer.write(sql.csv_rows(rows), run_ids)
         captured = ids[: len(messages)]
         enqueue(WAKES[State.CAPTURED], captured)
         wake_on_commit(WAKES[State.CAPTURED])
     return [Captured(Outcome.CREATED, trade_id) for trade_id in captured]
 
 
-_COPY = f"COPY trades_version ({', '.join(VERSION_COLUMNS)}) FROM STDIN"
+_COPY = f"COPY trades_version ({', '.join(VERSION_COLUMNS)}) FROM STDIN {sql.COPY_OPTIONS}"
 
 
 class _Writer:
