@@ -1,0 +1,75 @@
+"""Every example in the API's description runs: what a reader copies from it is taken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import time_machine
+
+from core.audit import system
+from middleoffice.documentation import SCHEMA
+from refdata.demo import load_demo_refdata
+from settlement.api.reading import read_acknowledgement, read_lease, read_reports
+from tests.support.api import Api
+from tests.support.factories import check_everything
+from tests.support.records import NOW, TODAY
+
+# Parties first: what other kinds refer to must be there.
+REFERENCE_DATA = ("parties", "instruments", "books", "ssis", "holidays", "close-prices", "fx-rates")
+
+
+def examples(path: str) -> Iterator[Any]:
+    """Yield the example bodies of a POST as the committed description has them."""
+    operation = json.loads(SCHEMA.read_text())["paths"][f"/api/v1{path}"]["post"]
+    for content in operation["requestBody"]["content"].values():
+        yield from (example["value"] for example in content.get("examples", {}).values())
+
+
+@pytest.fixture
+def demo(db) -> Iterator[Api]:
+    """Give a client of a product that has the demo's reference data, on the day of the examples."""
+    with time_machine.travel(NOW, tick=True):
+        load_demo_refdata(today=TODAY, actor=system("demo"), now=NOW)
+        yield Api(sources=[])
+
+
+def test_every_example_trade_passes_the_checks_on_the_demo(demo: Api):
+    bodies = list(examples("/trades"))
+    assert len(bodies) >= 4
+    answers = [demo.trade(body) for body in bodies]
+    assert {answer.status_code for answer in answers} == {201}
+    check_everything()
+    read = [demo.get(answer["Location"].removeprefix("/api/v1")).json() for answer in answers]
+    assert [(each["status"], each["findings"]) for each in read] == [("VALIDATED", [])] * len(bodies)
+
+
+def test_every_example_of_a_bulk_load_makes_its_trades(demo: Api):
+    for body in examples("/trade-batches"):
+        assert {item["status"] for item in demo.batch(body["items"]).json()["items"]} == {201}
+
+
+def test_every_example_of_reference_data_loads(demo: Api):
+    by_kind = list(examples("/refdata/{kind}"))
+    assert len(by_kind) == len(REFERENCE_DATA)
+    for kind in REFERENCE_DATA:
+        results = [demo.post(f"/refdata/{kind}", body) for body in by_kind]
+        taken = [answer for answer in results if all(item["status"] < 400 for item in answer.json()["items"])]
+        assert len(taken) == 1, f"{kind}: {[answer.json() for answer in results]}"
+
+
+@pytest.mark.parametrize(
+    ("path", "read"),
+    [
+        ("/settlement-batches/{reference}/claims", read_lease),
+        ("/settlement-batches/{reference}/acknowledgements", read_acknowledgement),
+        ("/settlement-status-reports", read_reports),
+    ],
+)
+def test_every_example_of_the_back_office_can_be_read(path, read):
+    bodies = list(examples(path))
+    assert bodies
+    for body in bodies:
+        assert read(json.dumps(body).encode())
