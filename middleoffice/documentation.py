@@ -488,10 +488,11 @@ def _roles() -> str:
 def _operations(schema: Mapping[str, Any]) -> str:
     rows = []
     for path, methods in schema["paths"].items():
-        for method, operation in methods.items():
-            answers = ", ".join(sorted(operation["responses"]))
-            summary = str(operation.get("summary") or operation.get("description", "")).split("\n", 1)[0]
-            rows.append([f"`{method.upper()} {path}`", summary, answers])
+        described = [str(each.get("description", "")).split("\n", 1)[0] for each in methods.values()]
+        for (method, operation), text in zip(methods.items(), described, strict=True):
+            own = f": {text}" if text and described.count(text) == 1 else ""
+            does = operation["operationId"].replace("_", " ") + own
+            rows.append([f"`{method.upper()} {path}`", does, ", ".join(sorted(operation["responses"]))])
     return _table(["operation", "what it does", "answers"], rows)
 
 
