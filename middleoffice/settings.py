@@ -172,7 +172,7 @@ DATABASES = {
         "OPTIONS": {
             # Statements here are short and many: compiling or spreading one costs more than it saves.
             "options": f"-c statement_timeout={SQL_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000"
-            " -c jit=off -c max_parallel_workers_per_gather=0",
+            " -c jit=off -c max_parallel_workers_per_gather=0 -c work_mem=16MB",
         },
     }
 }

@@ -53,7 +53,9 @@ class TradeVersion(models.Model):
     class Meta:
         db_table = "trades_version"
         indexes = [
-            models.Index(fields=["trade_date", "duplicate_key"], name="trades_version_duplicates"),
+            models.Index(
+                fields=["trade_date", "duplicate_key", "trade_id"], name="trades_version_duplicates"
+            ),
             models.Index(fields=["counterparty_id", "trade_id"], name="trades_version_party"),
         ]
         constraints = [

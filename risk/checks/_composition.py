@@ -9,13 +9,14 @@ the batch (see trades/products/_legs.py), and `coverage`, how many SSIs each sid
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from core.money import currency_codes, minor_unit_sql
 from risk.checks import CHECKS
 from risk.checks.base import Check
 from trades.products import PRODUCTS
-from trades.products._legs import legs_sql
+from trades.products._legs import legs_sql, settling_columns, settling_sql
 
 CLOSE_MAX_AGE_DAYS = 10
 _CURRENCIES = "'{" + ",".join(currency_codes()) + "}'::text[]"
@@ -47,15 +48,13 @@ WITH batch AS MATERIALIZED (
     ) b
 ), legs AS MATERIALIZED (
     {legs}
+), sides AS MATERIALIZED (
+    SELECT DISTINCT counterparty_id AS party_id, product, {settling} FROM batch WHERE counterparty_id IS NOT NULL
+    UNION
+    SELECT DISTINCT entity_id, product, {settling} FROM batch WHERE entity_id IS NOT NULL
 ), coverage AS MATERIALIZED (
     SELECT n.*, s.found
-    FROM (
-        SELECT DISTINCT side.party_id, l.asset_kind, l.ssi_key, l.value_date
-        FROM (SELECT DISTINCT counterparty_id, book_id, asset_kind, ssi_key, value_date FROM legs) l
-        JOIN refdata_book k ON k.id = l.book_id
-        CROSS JOIN LATERAL (VALUES (l.counterparty_id), (k.entity_id)) AS side(party_id)
-        WHERE side.party_id IS NOT NULL AND l.ssi_key IS NOT NULL
-    ) n
+    FROM (SELECT DISTINCT * FROM ({needed}) each WHERE ssi_key IS NOT NULL) n
     CROSS JOIN LATERAL (
         SELECT CASE WHEN count(*) FILTER (WHERE s.key = n.ssi_key) > 0
                     THEN count(*) FILTER (WHERE s.key = n.ssi_key) ELSE count(*) END AS found
@@ -73,11 +72,12 @@ _STATEMENT = """{batch}, failing AS MATERIALIZED (
 SELECT trade_id, code, subject, expected, actual, NULL::int, NULL::text[], NULL::numeric, NULL::numeric FROM finding
 {uses}
 """
-_USE = """UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, {group}, ARRAY[{places}]::text[], sum({size}), max({size})
+_USES = """UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, CASE {grouping} {numbers} END, CASE {grouping} {places} END,
+       sum({size}), max({size})
 FROM batch b
-WHERE b.checked_version IS NULL AND {size} IS NOT NULL AND {placed}
-GROUP BY {places}"""
+WHERE b.checked_version IS NULL AND {size} IS NOT NULL
+GROUP BY GROUPING SETS ({sets})"""
 
 # What a limit can be kept by, and where the batch has it.
 DIMENSIONS = {
@@ -104,7 +104,7 @@ def composed_statement(groups: tuple[Group, ...]) -> str:
 
     Its rows are of two kinds. A finding: trade_id, code, subject, expected, actual. A use of limits by trades
     never checked before: in columns 6 to 9 the position in `groups`, the place (one text for each dimension),
-    and the sum and the greatest of the sizes there.
+    and the sum and the greatest of the sizes there; a place with a null in it is none.
     """
     flagged = [check for check in CHECKS.values() if check.condition]
     mask = " | ".join(
@@ -121,19 +121,45 @@ def composed_statement(groups: tuple[Group, ...]) -> str:
         for check in CHECKS.values()
         if check.rows
     ]
+    settling = ", ".join(settling_columns())
     batch = _BATCH.format(
         close_age=CLOSE_MAX_AGE_DAYS,
         legs=legs_sql("batch"),
+        settling=settling,
+        needed=settling_sql("sides"),
         mask=mask,
     )
-    uses = "\n".join(_use(number, *group) for number, group in enumerate(groups))
-    return _STATEMENT.format(batch=batch, findings="\n    UNION ALL ".join(findings), uses=uses)
+    return _STATEMENT.format(
+        batch=batch, findings="\n    UNION ALL ".join(findings), uses="\n".join(_uses(groups))
+    )
 
 
-def _use(number: int, dimensions: tuple[str, ...], size: str) -> str:
-    places = [f"b.{DIMENSIONS[dimension]}" for dimension in dimensions]
-    placed = " AND ".join(f"{place} IS NOT NULL" for place in places)
-    return _USE.format(group=number, places=", ".join(places), size=size, placed=placed)
+def _uses(groups: tuple[Group, ...]) -> Iterator[str]:
+    """Yield SQL that sums the uses of all groups of one size in one pass over the batch."""
+    for size in dict.fromkeys(size for _, size in groups):
+        numbered = [(number, places) for number, (places, each) in enumerate(groups) if each == size]
+        columns = sorted({DIMENSIONS[dimension] for _, places in numbered for dimension in places})
+        masks = {number: _mask(columns, places) for number, places in numbered}
+        arrays = {
+            number: f"ARRAY[{', '.join(f'b.{DIMENSIONS[dimension]}::text' for dimension in places)}]"
+            for number, places in numbered
+        }
+        yield _USES.format(
+            grouping=f"GROUPING({', '.join(f'b.{column}' for column in columns)})",
+            numbers=" ".join(f"WHEN {masks[number]} THEN {number}" for number, _ in numbered),
+            places=" ".join(f"WHEN {masks[number]} THEN {arrays[number]}" for number, _ in numbered),
+            sets=", ".join(
+                f"({', '.join(f'b.{DIMENSIONS[dimension]}' for dimension in places)})"
+                for _, places in numbered
+            ),
+            size=size,
+        )
+
+
+def _mask(columns: Sequence[str], places: Sequence[str]) -> int:
+    """Return what GROUPING says where just these places are grouped: a bit for each column that is not."""
+    grouped = {DIMENSIONS[dimension] for dimension in places}
+    return int("".join("0" if column in grouped else "1" for column in columns), 2)
 
 
 @cache

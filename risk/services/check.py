@@ -46,7 +46,7 @@ from trades.services.findings import NewFinding, add_findings, clear_findings
 
 _log = logging.getLogger(__name__)
 TASK = WAKES[State.CAPTURED]
-BATCH = 5_000
+BATCH = 10_000
 ACTOR = system("checks")
 NOON = clock_time(12)
 
@@ -147,10 +147,10 @@ def _run_checks(trade_ids: Sequence[int], today: date) -> _Batch:
         **parameters(),
     }
     for trade_id, *found, group, place, total, greatest in sql.rows(composed_statement(groups), bound):
-        if trade_id is None:
-            batch.uses.append(Use(groups[group], tuple(place), total, greatest))
-        else:
+        if trade_id is not None:
             _add_finding(batch, trade_id, *found)
+        elif None not in place:
+            batch.uses.append(Use(groups[group], tuple(place), total, greatest))
     return batch
 
 

@@ -37,10 +37,37 @@ def _leg_sql(product: Product, number: int, leg: Leg, batch: str) -> str:
         asset = f"line.item->>'{leg.asset}'"
         quantity = f"(line.item->>'{leg.quantity}')::numeric"
         numbered = f"{LINE_LEGS_FROM} + line.n::int"
-    key = {"CASH": asset, "SECURITY": "b.market", "GOODS": "'*'"}[leg.kind]
     return (
         f"SELECT b.trade_id, b.version, {numbered} AS leg, '{leg.kind}' AS asset_kind, {asset} AS asset,"
         f" {direction} AS direction, {quantity} AS quantity, b.{leg.date} AS value_date,"
-        f" b.counterparty_id, b.book_id, {key} AS ssi_key"
+        f" b.counterparty_id, b.book_id, {_ssi_key(leg)} AS ssi_key"
         f" FROM {batch} b{source} WHERE b.product = '{product.code}'"
     )
+
+
+@cache
+def settling_sql(places: str) -> str:
+    """Return SQL for what SSIs the legs of trades in relation `places` need.
+
+    `places` has `party_id`, `product` and the columns of `settling_columns()`: any number of trades that are
+    alike in them need the same. The query's rows: party_id, asset_kind, ssi_key, value_date.
+    """
+    parts = {
+        f"SELECT b.party_id, '{leg.kind}' AS asset_kind, {_ssi_key(leg)} AS ssi_key, b.{leg.date} AS value_date"
+        f" FROM {places} b WHERE b.product = '{product.code}'"
+        for product in PRODUCTS.values()
+        for leg in product.legs
+    }
+    return "\nUNION ALL\n".join(sorted(parts))
+
+
+@cache
+def settling_columns() -> tuple[str, ...]:
+    """Return the columns of a trade that decide which SSIs its legs need."""
+    legs = [leg for product in PRODUCTS.values() for leg in product.legs]
+    assets = {leg.asset for leg in legs if leg.kind == "CASH"}
+    return tuple(sorted({"market", *assets, *(leg.date for leg in legs)}))
+
+
+def _ssi_key(leg: Leg) -> str:
+    return {"CASH": f"b.{leg.asset}", "SECURITY": "b.market", "GOODS": "'*'"}[leg.kind]

@@ -184,6 +184,8 @@ def _store(
     if not trade_ids:
         return True
     new = [(trade_id, messages[position]) for position, trade_id in trade_ids.items()]
+    # In one order, whatever the order of the messages: two captures of the same deals then never deadlock.
+    new.sort(key=lambda each: (each[1].source, each[1].source_ref))
     store = _insert if len(new) <= ONE_STATEMENT_UP_TO else _copy
     stored = store(new, context, actor, at)
     if stored:
@@ -251,7 +253,7 @@ WITH v AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS trade_id), {_FOLLOWERS} S
 
 def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: datetime) -> bool:
     """Store many trades by COPY."""
-    ids = [trade_id for trade_id, _ in new]
+    ids = sorted(trade_id for trade_id, _ in new)
 
     def copy() -> bool:
         rows = [version_row(trade_id, enrich(message, context), at) for trade_id, message in new]
