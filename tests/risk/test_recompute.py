@@ -1,0 +1,178 @@
+"""The running figures equal what the live trades add up to, whatever happened in whichever order."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core import sql
+from core.audit import system
+from core.http.problem import Problem
+from core.models import Event
+from risk.models import Utilisation
+from risk.services import recompute
+from risk.services.check import check_captured
+from risk.services.recompute import Difference, recompute_limits
+from tests.support.factories import (
+    captured_ids,
+    check_everything,
+    checked,
+    equity,
+    exact_trade,
+    limit,
+    party,
+    settle,
+    unit_trade,
+    used,
+    world,
+)
+from tests.support.records import CLERK, NOW
+from trades.lifecycle import State, move_trades
+from trades.services.recheck import recheck_trades
+from trades.services.repair import repair_trade
+
+pytestmark = pytest.mark.django_db
+OPERATOR = system("tests")
+
+
+def differences(*, correct: bool = False) -> list[Difference]:
+    return recompute_limits(now=NOW, actor=OPERATOR, correct=correct)
+
+
+class _Desk:
+    """Does at random what people and systems do to trades."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+
+    def capture(self, n: int) -> None:
+        where = {"counterparty": ("BROKER-01", "OTHER", "NOBODY")[n % 3], "trader": ("ann", "bob")[n % 2]}
+        number = len(self.ids)
+        made = (
+            unit_trade(number, **where),
+            exact_trade(number, **where),
+            equity(quantity=str(n + 1), **where),
+        )
+        self.ids += captured_ids(made[n % 3])
+
+    def check(self, n: int) -> None:
+        check_captured(now=NOW, limit=n % 3 + 1)
+
+    def cancel(self, n: int) -> None:
+        for source in (State.CAPTURED, State.VALIDATED, State.EXCEPTION):
+            move_trades(trade_ids=self._one(n), source=source, target=State.CANCELLED, at=NOW, actor=OPERATOR)
+
+    def settle(self, n: int) -> None:
+        settle(self._one(n))
+
+    def recheck(self, n: int) -> None:
+        recheck_trades(trade_ids=self._one(n), reason="again", actor=OPERATOR, now=NOW)
+
+    def repair(self, n: int) -> None:
+        for trade_id in self._one(n):
+            (version,) = sql.row("SELECT version FROM trades_state WHERE trade_id = %s", [trade_id])
+            changes = [{"counterparty": "OTHER"}, {"quantity": str(n + 2)}, {"trader": "zoe"}][n % 3]
+            try:
+                repair_trade(
+                    trade_id=trade_id, version=version, changes=changes, reason="x", actor=CLERK, now=NOW
+                )
+            except Problem as error:
+                assert error.code in {"not-held", "nothing-changed"}, error
+
+    def _one(self, n: int) -> list[int]:
+        return [self.ids[n % len(self.ids)]] if self.ids else []
+
+
+_STEPS = st.lists(
+    st.tuples(st.sampled_from(["capture", "capture", "check", "check", "cancel", "settle", "recheck", "repair"]),
+              st.integers(0, 11)),
+    min_size=4, max_size=16,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=_STEPS)
+def test_any_sequence_leaves_the_figures_equal_to_the_trades(db, steps):
+    with transaction.atomic():
+        world()
+        party("OTHER")
+        limit(hard="250", warn="150")
+        limit("TRADER", hard="1000", measure="GROSS_NOTIONAL", dimensions=("trader", "counterparty"))
+        limit("SIZE", hard="50", measure="SINGLE_SIZE", dimensions=("trader",))
+        desk = _Desk()
+        for name, n in steps:
+            getattr(desk, name)(n)
+            assert differences() == [], (name, n)
+        check_everything()
+        assert differences() == []
+        counted = sum(used().values(), Decimal(0))
+        (live,) = sql.row(
+            "SELECT coalesce(sum(v.base_amount), 0) FROM trades_state s JOIN trades_version v"
+            " ON v.trade_id = s.trade_id AND v.version = s.version"
+            " WHERE s.state < 7 AND v.counterparty_id IS NOT NULL"
+        )
+        assert counted == live
+        transaction.set_rollback(True)
+
+
+class TestAFigureThatIsWrong:
+    @pytest.fixture
+    def _bent(self, db) -> None:
+        world()
+        limit(hard="1000")
+        checked(unit_trade(0))
+        Utilisation.objects.update(used=Decimal("99.9999"))
+        Utilisation.objects.create(limit_id=Utilisation.objects.get().limit_id, key="GHOST", used=5)
+
+    def test_is_told_to_the_last_digit_and_left_alone(self, _bent):
+        limit_id = Utilisation.objects.first().limit_id
+        assert differences() == [
+            Difference(limit_id, "BROKER-01", Decimal("99.9999"), Decimal(100)),
+            Difference(limit_id, "GHOST", Decimal(5), Decimal(0)),
+        ]
+        assert used() == {"BROKER-01": Decimal("99.9999"), "GHOST": 5}
+        assert not Event.objects.filter(type="limit.corrected").exists()
+
+    def test_is_corrected_when_asked_and_the_log_says_so(self, _bent):
+        assert len(differences(correct=True)) == 2
+        assert used() == {"BROKER-01": 100, "GHOST": 0}
+        assert differences() == []
+        told = [
+            sql.json_value(event.data)
+            for event in Event.objects.filter(type="limit.corrected").order_by("id")
+        ]
+        assert [(each["key"], Decimal(each["running"]), Decimal(each["recomputed"])) for each in told] == [
+            ("BROKER-01", Decimal("99.9999"), 100),
+            ("GHOST", 5, 0),
+        ]
+
+    def test_that_is_missing_is_made(self, _bent):
+        Utilisation.objects.all().delete()
+        (missing,) = differences(correct=True)
+        assert (missing.running, missing.recomputed) == (0, 100)
+        assert used() == {"BROKER-01": 100}
+
+    def test_makes_the_command_fail_unless_it_may_correct(self, _bent):
+        out = StringIO()
+        with pytest.raises(CommandError, match="2 figures differ"):
+            call_command("recompute_limits", stdout=out)
+        assert "BROKER-01: running 99.9999, from the trades 100.0000" in out.getvalue()
+        call_command("recompute_limits", correct=True, stdout=out)
+        call_command("recompute_limits", stdout=out)
+        assert out.getvalue().endswith("0 figures differed\n")
+
+
+def test_many_trades_are_read_in_chunks(monkeypatch):
+    monkeypatch.setattr(recompute, "CHUNK", 3)
+    world()
+    limit(hard="100000")
+    captured_ids(*[unit_trade(n) for n in range(8)])
+    check_everything()
+    Utilisation.objects.update(used=0)
+    assert [each.recomputed for each in differences()] == [800]
