@@ -93,7 +93,7 @@ def copy_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]])
     # Django wraps the errors of execute() only.
     with connection.cursor() as cursor, connection.wrap_database_errors:
         cursor.copy_expert(
-            f"COPY {table} ({', '.join(columns)}) FROM STDIN {COPY_OPTIONS}", io.BytesIO(data), size=len(data)
+            f"COPY {table} ({', '.join(columns)}) FROM STDIN {COPY_OPTIONS}", io.BytesIO(data), len(data)
         )
 
 

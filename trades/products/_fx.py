@@ -75,6 +75,7 @@ def enrich_fx(product: str, cycle: int) -> Enrich:
         book = context.books.get(message.book)
         bought, sold = message.terms.bought, message.terms.sold
         basis = message.terms.rate_basis
+        gross_amount = round_money(bought.amount, bought.currency)
         contra_amount = round_money(sold.amount, sold.currency)
         return Terms(
             product=product,
@@ -92,8 +93,8 @@ def enrich_fx(product: str, cycle: int) -> Enrich:
             quantity=bought.amount,
             price=message.terms.rate,
             currency=bought.currency,
-            gross_amount=round_money(bought.amount, bought.currency),
-            net_amount=message.net_amount if message.net_amount is not None else bought.amount,
+            gross_amount=gross_amount,
+            net_amount=gross_amount if message.net_amount is None else message.net_amount,
             contra_currency=sold.currency,
             contra_amount=contra_amount,
             base_amount=base_amount(bought.amount, bought.currency, context),
