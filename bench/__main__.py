@@ -42,6 +42,7 @@ def servers(home: Path, console: Console) -> Iterator[str]:
     """Run durable servers of the benchmark's own, where the environment names none; yield the database's URL."""
     lock = lifeline.VarLock(home)
     embedded.make_var(home)
+    (home / "log").mkdir(exist_ok=True)
     lock.acquire()
     given = {name: os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL")}
     own = embedded.EmbeddedServers(
@@ -64,25 +65,29 @@ def servers(home: Path, console: Console) -> Iterator[str]:
 
 def measure_all(chosen: list[Measurement], home: Path, url: str, quick: bool, console: Console) -> bool:
     """Measure, print and write what came out; return whether everything could be measured."""
-    from bench.product import Bench
+    from bench.product import TEMPLATE, Bench
     from bench.reference import Reference
 
     results: dict[Measurement, Samples] = {}
     failures: dict[Measurement, str] = {}
     bench = Bench(home, url, quick, Reference(datetime.now(UTC).date()))
-    console.print("Migrating, loading reference data ...")
-    bench.prepare()
-    for each in chosen:
-        started = time.monotonic()
-        with console.status(f"Measuring {each.name} ..."):
-            try:
-                results[each] = each.run(bench)
-            except Exception as error:
-                failures[each] = f"{type(error).__name__}: {error}"
-                (home / "log" / f"failed-{each.name}.log").write_text(traceback.format_exc())
-        figure = f"{results[each].ratio:,.2f}" if each in results else "failed"
-        console.print(f"  {each.name}: {figure} ({time.monotonic() - started:.0f} s)", highlight=False)
-        report.write(results, embedded.var_dir().parent / "bench.json")
+    try:
+        console.print("Migrating, loading reference data ...")
+        bench.prepare()
+        for each in chosen:
+            started = time.monotonic()
+            with console.status(f"Measuring {each.name} ..."):
+                try:
+                    results[each] = each.run(bench)
+                except Exception as error:
+                    failures[each] = f"{type(error).__name__}: {error}"
+                    (home / "log" / f"failed-{each.name}.log").write_text(traceback.format_exc())
+            figure = f"{results[each].ratio:,.2f}" if each in results else "failed"
+            console.print(f"  {each.name}: {figure} ({time.monotonic() - started:.0f} s)", highlight=False)
+            report.write(results, failures, home.parent / "bench.json")
+            bench.drop_databases(keep=TEMPLATE)
+    finally:
+        bench.drop_databases()
     report.show(results, failures, console)
     return not failures
 
@@ -105,6 +110,8 @@ def main() -> None:
 
         django.setup()
         whole = measure_all(chosen, home, url, options.quick, console)
+    if whole:
+        shutil.rmtree(home, ignore_errors=True)  # else the logs are wanted
     sys.exit(0 if whole else 1)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from bench.product import Bench, Database
 
 BUSINESS_DAYS = 250
@@ -54,7 +52,6 @@ _LISTS = (
     " WHERE extract(isodow FROM day) < 6 ORDER BY day DESC LIMIT %(days)s) AS business",
     "ANALYZE instrument_list", "ANALYZE party_list", "ANALYZE book_list",
 )  # fmt: skip
-_HISTORY_TABLES = ("trades_version", "trades_state", "core_event")
 
 
 def add_history(bench: Bench, database: Database, count: int) -> None:
@@ -82,10 +79,8 @@ def add_history(bench: Bench, database: Database, count: int) -> None:
         for statement in (_VERSIONS, _STATES, _EVENTS):
             cursor.execute(statement.format(first=first, last=last, **sizes))
     cursor.execute("SELECT setval('trades_trade_id', %s)", [start + count])
-    for table in _HISTORY_TABLES:
-        cursor.execute(f"VACUUM (ANALYZE, PARALLEL {os.cpu_count() or 1}) {table}")
-    cursor.execute("CHECKPOINT")
     cursor.execute("SELECT count(*) FROM trades_state")
     made = cursor.fetchone()[0]
     assert made == count, f"{made} trades of history, not {count}"
     connection.close()
+    database.settle()

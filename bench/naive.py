@@ -116,4 +116,3 @@ def naive(bench: Bench) -> Iterator[Naive]:
     finally:
         worker.stop()
         web.stop()
-        bench.drop(database)

@@ -78,7 +78,8 @@ class Database:
     def settle(self) -> None:
         """Have statistics and a checkpoint, as a database has that has run for a while."""
         self.run("VACUUM ANALYZE")
-        self.run("CHECKPOINT")
+        with suppress(psycopg2.errors.InsufficientPrivilege):  # a server that is not ours decides itself
+            self.run("CHECKPOINT")
 
     def states(self) -> dict[int, int]:
         """Return how many trades there are in each state."""
@@ -126,6 +127,7 @@ class Bench:
     settles: date = field(init=False)
     token: str = field(init=False)
     _seed: int = 0
+    _made: set[str] = field(default_factory=set)
 
     # --- sizes
 
@@ -162,15 +164,20 @@ class Bench:
         """Return a fresh database with nothing in it."""
         return self._create(f"{TEMPLATE}_{name}", template="template0")
 
-    def drop(self, database: Database) -> None:
-        """Drop a database and whoever is still connected to it."""
-        Database(self.url, "").run(f"DROP DATABASE IF EXISTS {database.name} WITH (FORCE)")
+    def drop_databases(self, *, keep: str = "") -> None:
+        """Drop every database that was made, with whoever is still connected to it, but the one to keep."""
+        for name in self._made - {keep}:
+            self._drop(name)
+            self._made.remove(name)
 
     def _create(self, name: str, *, template: str) -> Database:
-        database = Database(with_name(self.url, name), name)
-        self.drop(database)
+        self._drop(name)  # an earlier run may have been killed
         Database(self.url, "").run(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return database
+        self._made.add(name)
+        return Database(with_name(self.url, name), name)
+
+    def _drop(self, name: str) -> None:
+        Database(self.url, "").run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     @contextmanager
     def using(self, database: Database) -> Iterator[None]:

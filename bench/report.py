@@ -31,9 +31,11 @@ def document(results: Results) -> dict[str, dict[str, object]]:
     }
 
 
-def write(results: Results, path: Path) -> None:
+def write(results: Results, failures: dict[Measurement, str], path: Path) -> None:
     """Write bench.json, keeping what it has of measurements that were not run this time."""
     kept = json.loads(path.read_text()) if path.exists() else {}
+    for each in failures:
+        kept.pop(each.name, None)
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps({**kept, **document(results)}, indent=2) + "\n")
     draft.replace(path)

@@ -97,6 +97,4 @@ def measure(bench: Bench) -> Samples:
     notes = [note for each in found.values() for note in each.notes]
     if bench.quick:
         notes.append(f"--quick: {large:,} trades, not 1,000,000.")
-    bench.drop(many)
-    bench.drop(few)
     return Samples(worst.this, worst.against, notes)

@@ -52,5 +52,4 @@ def measure(bench: Bench) -> Samples:
     stored = database.row("SELECT count(*) FROM trades_state WHERE state = 1")[0]
     expected = (bench.rounds + 2) * posts * ITEMS
     assert stored == expected, f"{stored} trades were stored, not {expected}"
-    bench.drop(database)
     return samples

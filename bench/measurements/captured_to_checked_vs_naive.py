@@ -42,5 +42,4 @@ def measure(bench: Bench) -> Samples:
         )
         verify_checked(database, (bench.rounds + 2) * posts * ITEMS)
         peer.verify((bench.rounds + 1) * few)
-    bench.drop(database)
     return samples

@@ -24,5 +24,4 @@ def measure(bench: Bench) -> Samples:
         database.settle()
         samples = interleave(this=lambda: check(two), against=lambda: check(one), rounds=bench.rounds)
     verify_checked(database, (2 * bench.rounds + 3) * trades)
-    bench.drop(database)
     return samples

@@ -27,5 +27,4 @@ def measure(bench: Bench) -> Samples:
         samples = interleave(this=check, against=floor.copy, rounds=bench.rounds)
         floor.close()
     verify_checked(database, (bench.rounds + 2) * trades)
-    bench.drop(database)
     return samples

@@ -38,7 +38,6 @@ def measure(bench: Bench) -> Samples:
         floor.close()
     sealed = verify_sealed(database)
     samples.notes.append(f"{sealed[0]:,} legs netted to {sealed[2]:,} instructions.")
-    bench.drop(database)
     return samples
 
 

@@ -35,5 +35,4 @@ def measure(bench: Bench) -> Samples:
         )
         verify_checked(database, (bench.rounds + 2) * posts)
         peer.verify((bench.rounds + 1) * few)
-    bench.drop(database)
     return samples

@@ -41,7 +41,6 @@ def measure(bench: Bench) -> Samples:
         connection.close()
     floor.close()
     samples.notes.append(f"A batch of {lines:,} lines.")
-    bench.drop(database)
     return samples
 
 
