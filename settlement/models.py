@@ -69,7 +69,6 @@ class BatchPage(models.Model):
     number = models.IntegerField()
     first_line = models.IntegerField()
     line_count = models.IntegerField()
-    first_byte = models.BigIntegerField(help_text="offset of the page in the batch's bytes")
     byte_count = models.IntegerField()
     content = models.BinaryField()
 

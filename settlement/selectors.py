@@ -78,12 +78,16 @@ def claims_of(batch_id: int, *, limit: int = 100) -> list[dict[str, Any]]:
 
 # As text in UTF-8, because the driver would read bytes as hexadecimal digits, twice as many.
 _PAGES = """
-SELECT first_byte, convert_from(content, 'UTF8') FROM settlement_batch_page
+SELECT convert_from(content, 'UTF8') FROM settlement_batch_page
 WHERE batch_id = %s AND number BETWEEN %s AND %s ORDER BY number
 """
 _PAGES_AT_ONCE = 4
 _PAGE_AT = """
-SELECT number FROM settlement_batch_page WHERE batch_id = %s AND first_byte <= %s ORDER BY number DESC LIMIT 1
+SELECT number, first_byte FROM (
+    SELECT number, sum(byte_count) OVER (ORDER BY number) - byte_count AS first_byte
+    FROM settlement_batch_page WHERE batch_id = %s
+) AS pages
+WHERE first_byte <= %s ORDER BY number DESC LIMIT 1
 """
 
 
@@ -93,16 +97,16 @@ def content(batch_id: int, *, start: int = 0, stop: int | None = None) -> Iterat
     Memory stays flat at any size, and no transaction is held open while the reader takes its time: pages
     never change.
     """
-    found = sql.row(_PAGE_AT, [batch_id, start]) if start else (1,)
-    number = found[0] if found else 1
+    number, at = (sql.row(_PAGE_AT, [batch_id, start]) if start else None) or (1, 0)
+    at = int(at)
     while pages := sql.rows(_PAGES, [batch_id, number, number + _PAGES_AT_ONCE - 1]):
-        for first_byte, text in pages:
-            if stop is not None and first_byte >= stop:
+        for (text,) in pages:
+            if stop is not None and at >= stop:
                 return
             page: bytes = text.encode()
-            if first_byte < start or (stop is not None and first_byte + len(page) > stop):
-                page = page[max(start - first_byte, 0) : None if stop is None else stop - first_byte]
-            yield page
+            cut = page[max(start - at, 0) : None if stop is None else stop - at]
+            at += len(page)
+            yield cut
         number += len(pages)
 
 

@@ -27,21 +27,12 @@ from __future__ import annotations
 
 PAGE_LINES = 1_000
 
-# Over a net `s` and its parties `cp` and `en`.
+# Over a net `s` and the places that its parties `cp` and `en` have in the order of codes. Signs are in the order
+# of directions: DELIVER -1, NIL 0, RECEIVE 1.
 ORDER = (
-    'cp.code COLLATE "C", en.code COLLATE "C", s.asset COLLATE "C", s.direction, s.our_ssi_id, s.their_ssi_id,'
-    ' s.quantity, s.source COLLATE "C", s.source_ref COLLATE "C", s.leg'
+    '(cp.place::bigint << 32) + en.place, s.asset COLLATE "C", s.sign, s.our_ssi_id, s.their_ssi_id, s.quantity,'
+    ' s.source COLLATE "C", s.source_ref COLLATE "C", s.leg'
 )
-
-
-def party_json(alias: str) -> str:
-    """Return SQL for a party's object in a line, from a row of refdata_party."""
-    return _object(alias, ("code", "name", "lei", "bic"))
-
-
-def ssi_json(alias: str) -> str:
-    """Return SQL for an SSI's object in a line, from a row of refdata_ssi."""
-    return _object(alias, ("account", "agent_bic", "place_of_settlement", "delivery_address"))
 
 
 def _object(alias: str, columns: tuple[str, ...]) -> str:
@@ -49,28 +40,32 @@ def _object(alias: str, columns: tuple[str, ...]) -> str:
     return "'{' || " + " || ',' || ".join(members) + " || '}'"
 
 
-# What every line of one batch has in common, over a row `b` of the batches being sealed.
-HEAD = """
+def _party(alias: str) -> str:
+    return _object(alias, ("code", "name", "lei", "bic"))
+
+
+def _ssi(alias: str) -> str:
+    return _object(alias, ("account", "agent_bic", "place_of_settlement", "delivery_address"))
+
+
+# What lines of the same batch `b`, parties `cp` and `en` and SSIs `ours` and `theirs` have in common: the part
+# from behind the line number to the asset, and the part from behind the quantity to the number of legs.
+BEFORE = f"""
 ',"batch":"' || settlement_public_id('bat', b.batch_id) || '","channel":"' || b.channel
-|| '","value_date":"' || to_char(b.value_date, 'YYYY-MM-DD') || '","counterparty":'
+|| '","value_date":"' || to_char(b.value_date, 'YYYY-MM-DD') || '","counterparty":' || {_party("cp")}
+|| ',"entity":' || {_party("en")} || ',"asset_kind":"' || b.asset_kind || '","asset":'
+"""
+AFTER = f"""
+'","our_ssi":' || {_ssi("ours")} || ',"their_ssi":' || {_ssi("theirs")} || ',"legs":'
 """
 
-# Over a row `n` of the nets, its batch's `head`, party objects `cp` and `en`, SSI objects `ours` and `theirs`.
+# A line: over a net `n` and what it has in common with others, `c`.
 LINE = """
-'{"instruction":"' || settlement_public_id('ins', n.instruction_id)
-|| '","line":' || n.line
-|| head.fragment
-|| cp.fragment
-|| ',"entity":' || en.fragment
-|| ',"asset_kind":"' || n.asset_kind
-|| '","asset":' || to_json(n.asset)
-|| ',"direction":"' || n.direction
-|| '","quantity":"' || n.quantity_text
-|| '","our_ssi":' || ours.fragment
-|| ',"their_ssi":' || theirs.fragment
-|| ',"legs":' || n.gross_count
-|| ',"trade":' || CASE WHEN n.source IS NULL THEN 'null' ELSE
-       '{"id":"' || settlement_public_id('trd', n.trade_ids[1])
-       || '","source":' || to_json(n.source) || ',"source_ref":' || to_json(n.source_ref) || '}' END
-|| E'}\n'
+'{"instruction":"' || settlement_public_id('ins', n.instruction_id) || '","line":' || n.line
+|| c.before || to_json(n.asset)
+|| ',"direction":"' || n.direction || '","quantity":"' || n.quantity_text
+|| c.after || n.gross_count
+|| CASE WHEN n.source IS NULL THEN E',"trade":null}\n' ELSE
+       ',"trade":{"id":"' || settlement_public_id('trd', n.trade_ids[1])
+       || '","source":' || to_json(n.source) || ',"source_ref":' || to_json(n.source_ref) || E'}}\n' END
 """

@@ -12,7 +12,6 @@ from iso4217 import Currency
 
 from core.money import minor_units
 from settlement.formats import canonical
-from settlement.models import CHANNEL_OF
 from trades.lifecycle import State
 from trades.products import PRODUCTS
 from trades.products._legs import legs_sql
@@ -24,6 +23,7 @@ NOW, LATER, ELSEWHERE = 0, 1, 2  # a leg is due and sealed now, falls due later,
 SETTINGS = "SET LOCAL work_mem = '96MB'; SET LOCAL jit = off; SET LOCAL enable_mergejoin = off"
 DEFAULTS = "SET LOCAL work_mem TO DEFAULT; SET LOCAL jit TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
 
+_REFERENCE = ("source", "source_ref")
 _ALWAYS = (
     "trade_id",
     "version",
@@ -43,7 +43,7 @@ def take_sql() -> str:
     legs are made of."""
     return f"""
         CREATE TEMPORARY TABLE seal_trade ON COMMIT DROP AS
-        SELECT {", ".join(f"v.{name}" for name in (*_ALWAYS, *_leg_columns()))}
+        SELECT {", ".join(f"v.{name}" for name in (*_ALWAYS, *_REFERENCE, *_leg_columns()))}
         FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
         WHERE s.state = {State.VALIDATED.value} AND v.settlement_date <= %(value_date)s
           AND coalesce(v.counterparty_id, 0) BETWEEN %(first)s AND %(last)s
@@ -196,9 +196,8 @@ l.solo = g.solo AND l.counterparty_id = g.counterparty_id AND l.entity_id = g.en
 AND l.value_date = g.value_date AND l.asset_kind = g.asset_kind
 """
 
-_CHANNEL = "CASE asset_kind " + " ".join(f"WHEN '{k}' THEN '{c}'" for k, c in CHANNEL_OF.items()) + " END"
-COUNTS = f"""
-SELECT {_CHANNEL} AS channel, value_date, count(*) FROM seal_group GROUP BY 1, 2 ORDER BY 1, 2
+COUNTS = """
+SELECT asset_kind, value_date, count(*) FROM seal_group GROUP BY asset_kind, value_date
 """
 TRADE_COUNT = f"""
 SELECT count(*) FROM (
@@ -209,10 +208,18 @@ SELECT count(*) FROM (
 # The batches being sealed, as parameters: few rows, wherever a statement needs them.
 _BATCHES = """
 batches AS MATERIALIZED (
-    SELECT * FROM unnest(%(channels)s::text[], %(value_dates)s::date[], %(batch_ids)s::bigint[], %(firsts)s::bigint[])
-    AS b(channel, value_date, batch_id, first_id)
+    SELECT * FROM unnest(%(kinds)s::text[], %(channels)s::text[], %(value_dates)s::date[], %(batch_ids)s::bigint[],
+                         %(firsts)s::bigint[])
+    AS b(asset_kind, channel, value_date, batch_id, first_id)
 )
 """
+
+
+def _reference(column: str) -> str:
+    """Return SQL for the front office's name of a net's only trade; that of a leg that waited is looked up."""
+    return f"""CASE WHEN g.gross_count = 1 THEN coalesce(t.{column}, (
+        SELECT v.{column} FROM trades_version v WHERE v.trade_id = g.trade_ids[1] AND v.version = 1
+    )) END AS {column}"""
 
 
 @cache
@@ -220,31 +227,31 @@ def nets_sql() -> str:
     """Number the nets within their batches, in the canonical order of lines."""
     return f"""
         CREATE TEMPORARY TABLE seal_net ON COMMIT DROP AS
-        WITH {_BATCHES}, signed AS (
-            SELECT g.*, {_CHANNEL} AS channel, abs(g.net) AS quantity,
-                   CASE sign(g.net) WHEN 1 THEN 'RECEIVE' WHEN -1 THEN 'DELIVER' ELSE 'NIL' END AS direction
+        WITH {_BATCHES}, party AS MATERIALIZED (
+            SELECT id, row_number() OVER (ORDER BY code COLLATE "C")::int AS place FROM refdata_party
+            WHERE id IN (SELECT counterparty_id FROM seal_group UNION SELECT entity_id FROM seal_group)
+        ), signed AS (
+            SELECT g.*, b.batch_id, b.first_id, b.channel,
+                   {_reference("source")}, {_reference("source_ref")}, abs(g.net) AS quantity,
+                   sign(g.net)::int AS sign
             FROM seal_group g
-        ), referred AS (
-            SELECT s.*, (v.reference).source, (v.reference).source_ref
-            FROM signed s
-            CROSS JOIN LATERAL (SELECT CASE WHEN s.gross_count = 1 THEN (
-                SELECT v FROM trades_version v WHERE v.trade_id = s.trade_ids[1] AND v.version = 1
-            ) END AS reference) v
+            JOIN batches b ON b.asset_kind = g.asset_kind AND b.value_date = g.value_date
+            LEFT JOIN seal_trade t ON g.gross_count = 1 AND t.trade_id = g.trade_ids[1]
         ), placed AS (
-            SELECT s.*,
-                   row_number() OVER (PARTITION BY s.channel, s.value_date ORDER BY {canonical.ORDER})::int AS line
-            FROM referred s
-            JOIN refdata_party cp ON cp.id = s.counterparty_id
-            JOIN refdata_party en ON en.id = s.entity_id
+            SELECT s.*, row_number() OVER (PARTITION BY s.batch_id ORDER BY {canonical.ORDER})::int AS line
+            FROM signed s
+            JOIN party cp ON cp.id = s.counterparty_id
+            JOIN party en ON en.id = s.entity_id
         )
-        SELECT p.*, b.batch_id, b.first_id + p.line - 1 AS instruction_id,
+        SELECT p.*, p.first_id + p.line - 1 AS instruction_id,
+               CASE p.sign WHEN 1 THEN 'RECEIVE' WHEN -1 THEN 'DELIVER' ELSE 'NIL' END AS direction,
                CASE p.asset_kind WHEN 'CASH' THEN round(p.quantity, {_digits("p.asset")})
                                  ELSE trim_scale(p.quantity) END::text AS quantity_text
-        FROM placed p JOIN batches b ON b.channel = p.channel AND b.value_date = p.value_date
-        ORDER BY b.batch_id, p.line
+        FROM placed p
     """
 
 
+BY_LINE = "CREATE INDEX ON pg_temp.seal_net (batch_id, line)"
 INSTRUCTIONS = """
 INSERT INTO settlement_instruction
     (id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity, value_date,
@@ -273,32 +280,33 @@ FROM seal_leg l JOIN seal_net g ON {_SAME_GROUP}
 WHERE l.waited AND o.trade_id = l.trade_id AND o.leg = l.leg AND o.attempt = l.attempt
 """
 
+# What the lines of one pair of parties and SSIs have in common is put together once.
 PAGES = f"""
-WITH {_BATCHES}, head AS MATERIALIZED (
-    SELECT b.batch_id, {canonical.HEAD} AS fragment FROM batches b
-), party AS MATERIALIZED (
-    SELECT p.id, {canonical.party_json("p")} AS fragment FROM refdata_party p
-    WHERE p.id IN (SELECT counterparty_id FROM seal_net UNION SELECT entity_id FROM seal_net)
-), ssi AS MATERIALIZED (
-    SELECT s.id, {canonical.ssi_json("s")} AS fragment FROM refdata_ssi s
-    WHERE s.id IN (SELECT our_ssi_id FROM seal_net UNION SELECT their_ssi_id FROM seal_net)
-), lines AS (
-    SELECT n.batch_id, n.line, {canonical.LINE} AS content
-    FROM seal_net n
-    JOIN head ON head.batch_id = n.batch_id
-    JOIN party cp ON cp.id = n.counterparty_id
-    JOIN party en ON en.id = n.entity_id
-    JOIN ssi ours ON ours.id = n.our_ssi_id
-    JOIN ssi theirs ON theirs.id = n.their_ssi_id
+WITH {_BATCHES}, common AS MATERIALIZED (
+    SELECT n.*, {canonical.BEFORE} AS before, {canonical.AFTER} AS after
+    FROM (SELECT DISTINCT batch_id, counterparty_id, entity_id, our_ssi_id, their_ssi_id FROM seal_net) n
+    JOIN batches b ON b.batch_id = n.batch_id
+    JOIN refdata_party cp ON cp.id = n.counterparty_id
+    JOIN refdata_party en ON en.id = n.entity_id
+    JOIN refdata_ssi ours ON ours.id = n.our_ssi_id
+    JOIN refdata_ssi theirs ON theirs.id = n.their_ssi_id
+), page AS (
+    SELECT b.batch_id, first_line FROM batches b
+    CROSS JOIN LATERAL generate_series(1, (SELECT max(line) FROM seal_net n WHERE n.batch_id = b.batch_id),
+                                       {canonical.PAGE_LINES}) AS first_line
 ), pages AS (
-    SELECT batch_id, (line - 1) / {canonical.PAGE_LINES} + 1 AS number, min(line) AS first_line, count(*) AS line_count,
-           convert_to(string_agg(content, '' ORDER BY line), 'UTF8') AS content
-    FROM lines GROUP BY 1, 2
+    SELECT page.batch_id, page.first_line, text.line_count, convert_to(text.content, 'UTF8') AS content
+    FROM page CROSS JOIN LATERAL (
+        SELECT count(*) AS line_count, string_agg({canonical.LINE}, '' ORDER BY n.line) AS content
+        FROM seal_net n
+        JOIN common c ON c.batch_id = n.batch_id AND c.counterparty_id = n.counterparty_id
+             AND c.entity_id = n.entity_id AND c.our_ssi_id = n.our_ssi_id AND c.their_ssi_id = n.their_ssi_id
+        WHERE n.batch_id = page.batch_id
+          AND n.line BETWEEN page.first_line AND page.first_line + {canonical.PAGE_LINES} - 1
+    ) AS text
 )
-INSERT INTO settlement_batch_page (batch_id, number, first_line, line_count, first_byte, byte_count, content)
-SELECT batch_id, number, first_line, line_count,
-       sum(octet_length(content)) OVER (PARTITION BY batch_id ORDER BY number) - octet_length(content),
-       octet_length(content), content
+INSERT INTO settlement_batch_page (batch_id, number, first_line, line_count, byte_count, content)
+SELECT batch_id, first_line / {canonical.PAGE_LINES} + 1, first_line, line_count, octet_length(content), content
 FROM pages
 """
 

@@ -24,6 +24,8 @@ RECHECK_REASON = "no settlement instruction when it was to be sealed"
 _LOCK = 0x5EA1  # the advisory lock that lets one seal run at a time
 _EVERYONE = (0, (1 << 63) - 1)
 
+_KIND_OF = {channel: kind for kind, channel in CHANNEL_OF.items()}
+
 Progress = Callable[[int], None]
 
 
@@ -162,10 +164,16 @@ def _expand(wanted: _Wanted) -> bool:
 
 
 def _group() -> None:
-    # Without statistics the planner would sort the legs to group them; hashing is twice as quick.
-    sql.run("SET LOCAL enable_sort = off")
-    sql.run(_sealing.GROUP)
-    sql.run("SET LOCAL enable_sort TO DEFAULT")
+    with _without("enable_sort"):  # hashing the legs into groups is twice as quick as sorting them
+        sql.run(_sealing.GROUP)
+
+
+@contextmanager
+def _without(way: str) -> Iterator[None]:
+    """Keep the planner from a way that it would choose for want of statistics of temporary tables."""
+    sql.run(f"SET LOCAL {way} = off")
+    yield
+    sql.run(f"SET LOCAL {way} TO DEFAULT")
 
 
 _ASKED_BEFORE = """
@@ -215,7 +223,7 @@ def _number_batches() -> list[_Batch]:
 
     The channel's row stays locked to the end of the transaction: a number is taken only with its batch.
     """
-    counts = sql.rows(_sealing.COUNTS)
+    counts = sorted((CHANNEL_OF[kind], *rest) for kind, *rest in sql.rows(_sealing.COUNTS))
     if not counts:
         return []
     first = sql.row(_NEXT_INSTRUCTIONS, {"n": sum(count for _, _, count in counts)})
@@ -234,18 +242,21 @@ def _number_batches() -> list[_Batch]:
 def _write(batches: list[_Batch], waited: bool, actor: Actor, now: datetime) -> None:
     """Write the instructions, the legs behind them, the batches' bytes and the batches themselves."""
     parameters = {
+        "kinds": [_KIND_OF[batch.channel] for batch in batches],
         "channels": [batch.channel for batch in batches],
         "value_dates": [batch.value_date for batch in batches],
         "batch_ids": [batch.id for batch in batches],
         "firsts": [batch.first_id for batch in batches],
     }
     sql.run(_sealing.nets_sql(), parameters)
+    sql.run(_sealing.BY_LINE)
     sql.run(_sealing.INSTRUCTIONS)
     sql.run(_sealing.INSTRUCTION_STATES, {"now": now})
     sql.run(_sealing.OBLIGATIONS)
     if waited:
         sql.run(_sealing.WAITING_OBLIGATIONS)
-    sql.run(_sealing.PAGES, parameters)
+    with _without("enable_nestloop"):  # a page's lines meet what they have in common by hash
+        sql.run(_sealing.PAGES, parameters)
     _write_batches(batches, actor, now)
 
 
@@ -263,10 +274,9 @@ VALUES (%s, %s, 0, 0, 0)
 
 def _write_batches(batches: list[_Batch], actor: Actor, now: datetime) -> None:
     totals = _control_totals()
-    kinds = {channel: kind for kind, channel in CHANNEL_OF.items()}
     for batch in batches:
         size, digest = _hash(batch.id)
-        trades = sql.row(_sealing.TRADE_COUNT, [kinds[batch.channel], batch.value_date]) or (0,)
+        trades = sql.row(_sealing.TRADE_COUNT, [_KIND_OF[batch.channel], batch.value_date]) or (0,)
         sql.run(
             _INSERT_BATCH,
             [

@@ -239,7 +239,7 @@ def test_a_pull_cut_anywhere_goes_on_to_the_same_bytes(long_batch, office, monke
     ends = [
         end
         for (end,) in sql.rows(
-            "SELECT first_byte + byte_count FROM settlement_batch_page WHERE batch_id = %s ORDER BY number",
+            "SELECT sum(byte_count) OVER (ORDER BY number)::int FROM settlement_batch_page WHERE batch_id = %s",
             [long_batch],
         )
     ]
