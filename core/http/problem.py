@@ -114,7 +114,7 @@ def _of_drf(error: exceptions.APIException) -> Problem:
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(wait) + 1)
+        headers["Retry-After"] = str(max(1, int(wait)))
     faults = []
     if isinstance(error, exceptions.ValidationError):
         faults = _faults_of(error.detail, "")
