@@ -43,18 +43,28 @@ def load_demo_refdata(*, today: date, actor: Actor, now: datetime) -> list[LoadR
     Loading again for the same day changes nothing; for a later day it adds that day's prices.
     Returns one report per kind.
     """
-    holidays = list(_holidays(today))
-    open_on = BusinessCalendar(frozenset(each["date"] for each in holidays if each["calendar"] == "EUR"))
-    days = _last_business_days(open_on, today)
-    loads = {
+    static = {
         "parties": _parties(),
         "books": _books(),
         "instruments": _instruments(),
         "ssis": _ssis(),
-        "holidays": holidays,
-        "close-prices": _closes(days),
-        "fx-rates": _rates(days),
     }
+    loaded = [
+        load_rows(kind=kind, rows=list(rows), mode="atomic", actor=actor, now=now)
+        for kind, rows in static.items()
+    ]
+    return loaded + load_demo_market_data(today=today, actor=actor, now=now)
+
+
+def load_demo_market_data(*, today: date, actor: Actor, now: datetime) -> list[LoadReport]:
+    """Load the demo's holidays, closes and rates up to `today`: without fresh rates every deal would be held.
+
+    Returns one report per kind.
+    """
+    holidays = list(_holidays(today))
+    open_on = BusinessCalendar(frozenset(each["date"] for each in holidays if each["calendar"] == "EUR"))
+    days = _last_business_days(open_on, today)
+    loads = {"holidays": holidays, "close-prices": _closes(days), "fx-rates": _rates(days)}
     return [
         load_rows(kind=kind, rows=list(rows), mode="atomic", actor=actor, now=now)
         for kind, rows in loads.items()

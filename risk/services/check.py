@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from datetime import time as clock_time
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ from risk.checks import CHECKS
 from risk.checks._composition import composed_statement, parameters
 from risk.services.limits import (
     BREACH,
+    WARNING,
     Decision,
     LimitTerms,
     Member,
@@ -49,6 +51,7 @@ TASK = WAKES[State.CAPTURED]
 BATCH = 10_000
 ACTOR = system("checks")
 NOON = clock_time(12)
+CHECK_FAILED = "CHECK_FAILED"
 
 
 @dataclass(slots=True)
@@ -106,7 +109,7 @@ def _check_and_move(claimed: work.Claim, now: datetime) -> None:
     batch = _run_checks(claimed.subject_ids, business_date(now))
     work.wait_for_earlier(TASK, claimed)
     move_figures(*_apply_limits(batch))
-    clear_findings(trade_ids=list(batch.checked_before), closing="CLEARED", at=now)
+    clear_findings(trade_ids=list(batch.checked_before), closing="CLEARED", at=now, codes=_own_codes())
     add_findings(findings=[each for found in batch.findings.values() for each in found], at=now)
     held = batch.held()
     passed = list(batch.versions.keys() - set(held))
@@ -116,11 +119,18 @@ def _check_and_move(claimed: work.Claim, now: datetime) -> None:
         )
     close_exceptions(
         trade_ids=sorted(batch.checked_before.keys() - set(held)),
+        kinds=["FINDING"],
         resolution="checks pass",
         closed_by=ACTOR,
         at=now,
     )
     open_exceptions(items=_exceptions(batch, held), at=now, actor=ACTOR)
+
+
+@cache
+def _own_codes() -> tuple[str, ...]:
+    """Return the codes of what is found here: what the back office found is not ours to clear."""
+    return (*CHECKS, BREACH, WARNING, CHECK_FAILED)
 
 
 _LOCK = """
@@ -294,7 +304,7 @@ def _hold_unchecked(trade_ids: list[int], now: datetime, actor: Actor) -> None:
             NewFinding(
                 trade_id=trade_id,
                 version=version,
-                code="CHECK_FAILED",
+                code=CHECK_FAILED,
                 severity="BLOCK",
                 message=message,
             )
@@ -315,7 +325,7 @@ def _hold_unchecked(trade_ids: list[int], now: datetime, actor: Actor) -> None:
             NewException(
                 trade_id=trade_id,
                 kind="FINDING",
-                codes=["CHECK_FAILED"],
+                codes=[CHECK_FAILED],
                 summary=message,
                 amount_at_risk=None,
                 deadline=None,

@@ -12,8 +12,8 @@ from core.ids import INSTRUCTION, public_id
 from settlement.selectors import cut_off_of_batch
 from settlement.services.advance import trades_behind
 from trades.lifecycle import State, lock_trades, move_trades
-from trades.services.exceptions import NewException, open_exceptions
-from trades.services.findings import NewFinding, add_findings
+from trades.services.exceptions import NewException, close_exceptions, open_exceptions
+from trades.services.findings import CLEARED, NewFinding, add_findings, clear_findings
 
 CODE = "SETTLEMENT_REJECTED"
 
@@ -65,6 +65,19 @@ def reject_trades(*, batch_id: int, reasons: Mapping[int, str], actor: Actor, no
         ],
         at=now,
         actor=actor,
+    )
+
+
+def answer_rejections(trade_ids: Sequence[int], at: datetime, actor: Actor) -> None:
+    """Close the rejections of trades that somebody sends back to the checks (an effect of the lifecycle): once
+    they pass, the rejected legs are instructed again. The checks never close what the back office said."""
+    clear_findings(trade_ids=trade_ids, closing=CLEARED, at=at, codes=[CODE])
+    close_exceptions(
+        trade_ids=trade_ids,
+        kinds=["REJECTION"],
+        resolution="sent to be instructed again",
+        closed_by=actor,
+        at=at,
     )
 
 

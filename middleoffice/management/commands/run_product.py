@@ -8,14 +8,17 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError
 
+from core.audit import system
+from core.clock import business_date, utc_now
 from middleoffice.lifeline import LaunchError
 from middleoffice.supervisor import Supervisor
+from refdata.demo import load_demo_market_data
 
 DATABASE_WAIT_SECONDS = 60.0
 
@@ -64,12 +67,21 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False)
         if settings.PRODUCTION:
             call_command("collectstatic", interactive=False, verbosity=0)
-        loaded = settings.VAR_DIR / "demo-loaded"
-        if self.demo and "load_demo" in get_commands() and not loaded.exists():
+        if self.demo:
+            self._load_demo()
+        connections.close_all()
+
+    def _load_demo(self) -> None:
+        """Load the demo once, and the prices and rates of each later day on which the product is started."""
+        now = utc_now()
+        marker, today = settings.VAR_DIR / "demo-loaded", str(business_date(now))
+        if not marker.exists():
             self._say("Loading the demo ...")
             call_command("load_demo", f"--url={self.supervisor.url}")
-            loaded.touch()
-        connections.close_all()
+        elif marker.read_text() != today:
+            self._say("Bringing the demo's prices and rates up to date ...")
+            load_demo_market_data(today=business_date(now), actor=system("demo"), now=now)
+        marker.write_text(today)
 
     def _await_database(self) -> None:
         deadline = time.monotonic() + DATABASE_WAIT_SECONDS
