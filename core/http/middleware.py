@@ -55,6 +55,11 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(VERSIONED_PREFIX):
             return self.get_response(request)
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            # WSGI has no word for where such a body ends: it would be read as an empty one.
+            return render(
+                Problem(411, "length-required", "Send the body with its Content-Length, not chunked.")
+            )
         response = self._straight(request)
         if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
             response["Content-Length"] = str(len(response.content))

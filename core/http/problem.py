@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -92,11 +92,15 @@ def render_exception(error: Exception, context: Any) -> HttpResponse | Response 
         return render(not_found("resource"))
     if isinstance(error, PermissionDenied):
         return render(Problem(403, "forbidden", "This is not allowed."))
+    if isinstance(error, RequestDataTooBig):
+        return render(Problem(413, "too-large", "The request is too large."))
     if isinstance(error, exceptions.APIException):
         return render(_of_drf(error))
     return None
 
 
+# DRF's own words for these are patterns to be filled in.
+_TITLES = {405: "This method is not allowed here.", 415: "This media type cannot be read here."}
 _CODES = {
     400: "unreadable",
     401: "unauthenticated",
@@ -121,7 +125,7 @@ def _of_drf(error: exceptions.APIException) -> Problem:
     return Problem(
         error.status_code,
         _CODES.get(error.status_code, "error"),
-        str(error.default_detail),
+        _TITLES.get(error.status_code, str(error.default_detail)),
         detail="" if faults else str(error.detail),
         faults=faults,
         headers=headers,

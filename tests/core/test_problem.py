@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from rest_framework import exceptions
 
@@ -58,6 +58,7 @@ def test_what_a_problem_does_not_have_is_left_out():
         (unreadable([Fault("", "x")]), 400, "unreadable"),
         (Http404(), 404, "not-found"),
         (PermissionDenied(), 403, "forbidden"),
+        (RequestDataTooBig(), 413, "too-large"),
         (exceptions.ParseError(), 400, "unreadable"),
         (exceptions.NotAuthenticated(), 401, "unauthenticated"),
         (exceptions.PermissionDenied(), 403, "forbidden"),
@@ -73,6 +74,7 @@ def test_every_kind_of_error_has_its_status_and_code(error, status, code):
     answer, document = rendered(error)
     assert (answer.status_code, document["code"]) == (status, code)
     assert document["title"]
+    assert "{" not in document["title"]
 
 
 def test_a_throttled_request_is_told_how_long_to_wait():

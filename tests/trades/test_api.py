@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 import time_machine
+from django.test import Client
 
 from core import sql
 from core.audit import system
@@ -318,6 +319,10 @@ class TestWhatCannotBeRead:
     def test_is_413_above_two_mebibytes(self, api):
         body = msgspec.json.encode(equity()) + b" " * (2 * 1024 * 1024)
         problem(api.trade(body), 413, "too-large")
+
+    def test_is_411_without_its_length(self, api):
+        headers = {"Transfer-Encoding": "chunked", "Authorization": "Bearer none"}
+        problem(Client().generic("POST", "/api/v1/trades", headers=headers), 411, "length-required")
 
     def test_is_read_whatever_the_content_type_says(self, api):
         assert api.trade(equity(), content_type="text/plain").status_code == 201

@@ -66,6 +66,7 @@ FILTERS = [
     ({"trade_date": "2026-11-20"}, ["B"]),
     ({"updated_since": "2026-11-23T14:30:00Z"}, ["A"]),
     ({"updated_since": "2026-11-23T15:30:00+01:00"}, ["A"]),
+    ({"updated_since": "2026-11-24T14:00:00+23:30"}, ["A"]),
     ({"updated_since": "2026-11-23 14:00:00+00:00", "source": "FO-EQ"}, ["A", "B"]),
     ({"status": "VALIDATED", "source": "FO-FX", "trade_date": "2026-11-23"}, ["C"]),
     ({"source": "", "status": "", "trade_date": "", "updated_since": ""}, ["A", "A", "B", "C"]),
@@ -81,7 +82,9 @@ def test_a_filter_shows_what_it_asks_for(api):
 
 MALFORMED = [
     ("status", "DONE"), ("status", "captured"), ("trade_date", "23.11.2026"), ("trade_date", "2026-13-01"),
-    ("trade_date", "0000-00-00\0"), ("updated_since", "2026-11-23T14:00:00"), ("updated_since", "yesterday"),
+    ("trade_date", "0000-00-00\0"), ("updated_since", "2026-11-23T14:00:00"),
+    ("updated_since", "9999-12-31T23:59:59-23:59"), ("updated_since", "0001-01-01T00:00:00+14:00"),
+    ("updated_since", "yesterday"),
     ("source", "A\0"), ("source_ref", "\0"), ("limit", "0"), ("limit", "1001"), ("limit", "-1"), ("limit", "ten"),
     ("limit", ""), ("limit", "9" * 5000), ("cursor", "nonsense"), ("cursor", "W10"), ("cursor", "WzFd"),
     ("cursor", "é"), ("cursor", "WyJhIiwiYiJd"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar, cast
 
 import msgspec
@@ -373,9 +373,9 @@ class _ListQuery:
         value = (self._query.get(name) or "").replace(" ", "+")  # a plus sign that was not encoded
         try:
             moment = datetime.fromisoformat(value) if value else None
-        except ValueError:
-            moment = None
-            value = "malformed"
-        if value and (moment is None or moment.tzinfo is None):
-            raise unreadable([Fault(f"query:{name}", "A moment with its offset, RFC 3339.")])
-        return moment
+            if moment is None or moment.tzinfo is not None:
+                # In UTC, because PostgreSQL knows no offset of 16 hours or more.
+                return moment and moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise unreadable([Fault(f"query:{name}", "A moment with its offset, RFC 3339.")])
