@@ -11,6 +11,7 @@ from core.audit import Actor
 from core.ids import INSTRUCTION, public_id
 from settlement.selectors import cut_off_of_batch
 from settlement.services.advance import trades_behind
+from settlement.services.report import close_fails
 from trades.lifecycle import State, lock_trades, move_trades
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 from trades.services.findings import CLEARED, NewFinding, add_findings, clear_findings
@@ -32,8 +33,9 @@ def reject_trades(*, batch_id: int, reasons: Mapping[int, str], actor: Actor, no
     """Hold every trade behind rejected instructions, in the caller's transaction.
 
     reasons: reason code by instruction id. Each trade gets a blocking finding for each rejected instruction
-    and one open exception. What was instructed or handed off becomes an EXCEPTION; what already waits for a
-    person, or for its checks, only gets the finding and the exception.
+    and one open exception. What was instructed or handed off becomes an EXCEPTION, and so does what waits for
+    its checks, which would let it be instructed again before anybody has looked. What waits for a person
+    already only gets the finding and the exception. What is rejected does not fail any more.
     """
     lock_trades(trades_behind(list(reasons)))
     trades = {row["trade_id"]: row for row in sql.records(_TRADES, [trades_behind(list(reasons))])}
@@ -66,6 +68,7 @@ def reject_trades(*, batch_id: int, reasons: Mapping[int, str], actor: Actor, no
         at=now,
         actor=actor,
     )
+    close_fails(list(reasons), resolution="rejected", actor=actor, now=now)
 
 
 def answer_rejections(trade_ids: Sequence[int], at: datetime, actor: Actor) -> None:
@@ -95,6 +98,15 @@ def _move(trades: Sequence[Mapping[str, Any]], actor: Actor, now: datetime) -> N
         (by_state.get(State.HANDED_OFF, []), State.HANDED_OFF, State.EXCEPTION),
     ):
         move_trades(trade_ids=trade_ids, source=source, target=target, at=now, actor=actor, locked=True)
+    move_trades(
+        trade_ids=by_state.get(State.CAPTURED, []),
+        source=State.CAPTURED,
+        target=State.EXCEPTION,
+        at=now,
+        actor=actor,
+        checked=False,
+        locked=True,
+    )
 
 
 def _finding(trade: Mapping[str, Any], instruction_id: int, reason: str) -> NewFinding:

@@ -207,7 +207,7 @@ def _apply(
     recovered = [each for each in settled if changed[each].reasons]
     lock_trades(trades_behind([*failed, *recovered]))
     _open_fails({each: changed[each] for each in failed}, actor, now)
-    _close_fails(recovered, actor, now)
+    close_fails(recovered, resolution="settled", actor=actor, now=now)
 
 
 _BEHIND = """
@@ -243,8 +243,12 @@ WHERE NOT EXISTS (
 """
 
 
-def _close_fails(recovered: Sequence[int], actor: Actor, now: datetime) -> None:
-    if not recovered:
+def close_fails(instruction_ids: Sequence[int], *, resolution: str, actor: Actor, now: datetime) -> None:
+    """Close the fails of the trades behind instructions that fail no longer, unless another one still does.
+
+    In the caller's transaction, which has locked these trades.
+    """
+    if not instruction_ids:
         return
-    whole = [trade_id for (trade_id,) in sql.rows(_WHOLE_AGAIN, [trades_behind(recovered)])]
-    close_exceptions(trade_ids=whole, kinds=["FAIL"], resolution="settled", closed_by=actor, at=now)
+    whole = [trade_id for (trade_id,) in sql.rows(_WHOLE_AGAIN, [trades_behind(instruction_ids)])]
+    close_exceptions(trade_ids=whole, kinds=["FAIL"], resolution=resolution, closed_by=actor, at=now)
