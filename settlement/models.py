@@ -178,7 +178,6 @@ class InstructionState(models.Model):
 
     class Meta:
         db_table = "settlement_instruction_state"
-        indexes = [models.Index(fields=["batch_id"], name="settlement_istate_batch")]
 
 
 class BatchClaim(models.Model):

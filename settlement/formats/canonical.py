@@ -18,21 +18,17 @@ The keys of a line, always all of them and always in this order:
     legs          how many gross legs are netted in it
     trade         {"id", "source", "source_ref"} when it is one leg of one trade, null when netted
 
-Lines stand in the order of counterparty code, entity code, asset, direction, the ids of our and their SSI,
-quantity, then source, reference and leg of a single trade: the same content makes the same lines in whichever
-order the trades came. Only the public ids differ, since they number what was sealed.
+Lines stand in the order of counterparty code, entity code, asset, direction, quantity, then source, reference and
+leg of a single trade: the same content makes the same lines in whichever order the trades came. Only the public
+ids differ, since they number what was sealed.
 """
 
 from __future__ import annotations
 
 PAGE_LINES = 1_000
 
-# Over a net `s` and the places that its parties `cp` and `en` have in the order of codes. Signs are in the order
-# of directions: DELIVER -1, NIL 0, RECEIVE 1.
-ORDER = (
-    '(cp.place::bigint << 32) + en.place, s.asset COLLATE "C", s.sign, s.our_ssi_id, s.their_ssi_id, s.quantity,'
-    ' s.source COLLATE "C", s.source_ref COLLATE "C", s.leg'
-)
+# Over a net `s`: `place` stands for counterparty code, entity code, asset and direction, in that order.
+ORDER = 's.place, s.quantity, s.source COLLATE "C", s.source_ref COLLATE "C", s.leg'
 
 
 def _object(alias: str, columns: tuple[str, ...]) -> str:

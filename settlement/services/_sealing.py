@@ -73,8 +73,7 @@ def legs_of_trades_sql() -> str:
             FROM seal_trade t LEFT JOIN refdata_instrument i ON i.id = t.instrument_id
         ), leg AS ({legs_sql("batch")})
         SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction,
-               CASE WHEN l.asset_kind = 'CASH' THEN round(l.quantity, {_digits("l.asset")})
-                    ELSE l.quantity END AS quantity,
+               {_payable("l")} AS quantity,
                l.value_date, l.counterparty_id, k.entity_id, l.ssi_key,
                {_solo("l")} AS solo,
                CASE WHEN l.value_date > %(value_date)s THEN {LATER}
@@ -84,6 +83,12 @@ def legs_of_trades_sql() -> str:
         LEFT JOIN refdata_book k ON k.id = l.book_id
         LEFT JOIN refdata_party p ON p.id = l.counterparty_id
     """
+
+
+def _payable(leg: str) -> str:
+    """Return SQL for a leg's quantity, where it is cash with exactly its currency's minor units."""
+    return f"""CASE WHEN {leg}.asset_kind = 'CASH' THEN round({leg}.quantity, {_digits(f"{leg}.asset")})
+                    ELSE {leg}.quantity END"""
 
 
 def _solo(leg: str) -> str:
@@ -142,7 +147,7 @@ WITH due AS MATERIALIZED (
     ORDER BY s.trade_id FOR UPDATE OF s SKIP LOCKED
 )
 INSERT INTO seal_leg
-SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, d.quantity, d.value_date,
+SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, {_payable("d")}, d.value_date,
        d.counterparty_id, k.entity_id,
        CASE d.asset_kind WHEN 'CASH' THEN d.asset WHEN 'GOODS' THEN '*' ELSE coalesce(i.market, '') END,
        {_solo("d")}, {NOW}, d.attempt, true
@@ -152,16 +157,20 @@ LEFT JOIN refdata_party p ON p.id = d.counterparty_id
 LEFT JOIN refdata_instrument i ON i.code = d.asset
 """
 
-# One group for each net. The SSI pair follows from its columns (an asset has one market), so netting by them
-# is netting by the pair.
+# One group for each net; a leg that is not netted is a group without any grouping. The SSI pair follows from a
+# group's columns (an asset has one market), so netting by them is netting by the pair.
 GROUP = f"""
 CREATE TEMPORARY TABLE seal_group ON COMMIT DROP AS
 WITH grouped AS MATERIALIZED (
-    SELECT solo, counterparty_id, entity_id, asset, value_date, asset_kind, max(ssi_key) AS ssi_key,
+    SELECT 0::bigint AS solo, counterparty_id, entity_id, asset, value_date, asset_kind, max(ssi_key) AS ssi_key,
            count(*) AS gross_count, array_agg(trade_id) AS trade_ids, min(leg) AS leg,
            sum(CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END) AS net
-    FROM seal_leg WHERE part = {NOW}
-    GROUP BY solo, counterparty_id, entity_id, asset, value_date, asset_kind
+    FROM seal_leg WHERE part = {NOW} AND solo = 0
+    GROUP BY counterparty_id, entity_id, asset, value_date, asset_kind
+    UNION ALL
+    SELECT solo, counterparty_id, entity_id, asset, value_date, asset_kind, ssi_key, 1, ARRAY[trade_id], leg,
+           CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END
+    FROM seal_leg WHERE part = {NOW} AND solo <> 0
 ), needed AS MATERIALIZED (
     SELECT DISTINCT counterparty_id AS party_id, asset_kind, ssi_key, value_date FROM grouped
     UNION
@@ -182,6 +191,9 @@ LEFT JOIN ssi ours ON ours.party_id = g.entity_id AND ours.asset_kind = g.asset_
 LEFT JOIN ssi theirs ON theirs.party_id = g.counterparty_id AND theirs.asset_kind = g.asset_kind
                     AND theirs.ssi_key = g.ssi_key AND theirs.value_date = g.value_date
 """
+
+# So that the planner knows how many groups the few batches have: it would hash the many and scan the few.
+COUNT_GROUPS = "ANALYZE pg_temp.seal_group (asset_kind, value_date, gross_count)"
 
 UNRESOLVED = f"""
 SELECT DISTINCT l.trade_id
@@ -224,31 +236,43 @@ def _reference(column: str) -> str:
 
 @cache
 def nets_sql() -> str:
-    """Number the nets within their batches, in the canonical order of lines."""
+    """Number the nets within their batches, in the canonical order of lines.
+
+    Counterparty, entity, asset and sign are sorted as one number, made of their places in the order of codes.
+    """
     return f"""
         CREATE TEMPORARY TABLE seal_net ON COMMIT DROP AS
-        WITH {_BATCHES}, party AS MATERIALIZED (
-            SELECT id, row_number() OVER (ORDER BY code COLLATE "C")::int AS place FROM refdata_party
-            WHERE id IN (SELECT counterparty_id FROM seal_group UNION SELECT entity_id FROM seal_group)
+        WITH {_BATCHES}, {_places("counterparty")}, {_places("entity")}, asset AS MATERIALIZED (
+            SELECT asset, row_number() OVER (ORDER BY asset COLLATE "C") AS place
+            FROM (SELECT DISTINCT asset FROM seal_group) AS assets
         ), signed AS (
-            SELECT g.*, b.batch_id, b.first_id, b.channel,
-                   {_reference("source")}, {_reference("source_ref")}, abs(g.net) AS quantity,
-                   sign(g.net)::int AS sign
+            SELECT g.*, b.batch_id, b.first_id, b.channel, abs(g.net) AS quantity, sign(g.net)::int AS sign,
+                   (cp.place << 38) + (en.place << 26) + (asset.place << 2) + sign(g.net)::int AS place,
+                   {_reference("source")}, {_reference("source_ref")}
             FROM seal_group g
             JOIN batches b ON b.asset_kind = g.asset_kind AND b.value_date = g.value_date
+            JOIN counterparty cp ON cp.id = g.counterparty_id
+            JOIN entity en ON en.id = g.entity_id
+            JOIN asset ON asset.asset = g.asset
             LEFT JOIN seal_trade t ON g.gross_count = 1 AND t.trade_id = g.trade_ids[1]
         ), placed AS (
             SELECT s.*, row_number() OVER (PARTITION BY s.batch_id ORDER BY {canonical.ORDER})::int AS line
             FROM signed s
-            JOIN party cp ON cp.id = s.counterparty_id
-            JOIN party en ON en.id = s.entity_id
         )
-        SELECT p.*, p.first_id + p.line - 1 AS instruction_id,
+        SELECT p.batch_id, p.line, p.first_id + p.line - 1 AS instruction_id, p.channel, p.solo, p.counterparty_id,
+               p.entity_id, p.asset_kind, p.asset, p.value_date, p.our_ssi_id, p.their_ssi_id, p.quantity,
                CASE p.sign WHEN 1 THEN 'RECEIVE' WHEN -1 THEN 'DELIVER' ELSE 'NIL' END AS direction,
-               CASE p.asset_kind WHEN 'CASH' THEN round(p.quantity, {_digits("p.asset")})
-                                 ELSE trim_scale(p.quantity) END::text AS quantity_text
+               CASE p.asset_kind WHEN 'CASH' THEN p.quantity ELSE trim_scale(p.quantity) END::text AS quantity_text,
+               p.gross_count, p.trade_ids, p.source, p.source_ref
         FROM placed p
     """
+
+
+def _places(role: str) -> str:
+    return f"""{role} AS MATERIALIZED (
+            SELECT id, row_number() OVER (ORDER BY code COLLATE "C") AS place FROM refdata_party
+            WHERE id IN (SELECT {role}_id FROM seal_group)
+        )"""
 
 
 BY_LINE = "CREATE INDEX ON pg_temp.seal_net (batch_id, line)"
@@ -313,13 +337,16 @@ FROM pages
 # Where a batch has more assets than that, its totals are one hash total over all of them, under `*`.
 MAX_TOTAL_ASSETS = 1_000
 TOTALS = f"""
-WITH assets AS (
-    SELECT batch_id, count(DISTINCT asset) AS n FROM seal_net GROUP BY batch_id
+WITH by_asset AS MATERIALIZED (
+    SELECT batch_id, asset, direction, count(*) AS count, sum(quantity) AS sum, min(asset_kind) AS asset_kind
+    FROM seal_net GROUP BY batch_id, asset, direction
+), assets AS (
+    SELECT batch_id, count(DISTINCT asset) AS count FROM by_asset GROUP BY batch_id
 )
-SELECT s.batch_id, CASE WHEN assets.n > {MAX_TOTAL_ASSETS} THEN '*' ELSE s.asset END AS asset, s.direction,
-       count(*), CASE WHEN bool_and(s.asset_kind = 'CASH') THEN sum(s.quantity_text::numeric)
-                      ELSE trim_scale(sum(s.quantity_text::numeric)) END::text
-FROM seal_net s JOIN assets USING (batch_id)
+SELECT t.batch_id, CASE WHEN assets.count > {MAX_TOTAL_ASSETS} THEN '*' ELSE t.asset END, t.direction,
+       sum(t.count)::bigint,
+       CASE WHEN min(t.asset_kind) = 'CASH' THEN sum(t.sum) ELSE trim_scale(sum(t.sum)) END::text
+FROM by_asset t JOIN assets USING (batch_id)
 GROUP BY 1, 2, 3
 """
 

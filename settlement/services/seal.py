@@ -153,7 +153,8 @@ def _expand(wanted: _Wanted) -> bool:
 
     Tell whether there are legs among them that waited for their day.
     """
-    sql.run(_sealing.take_sql(), wanted.parameters())
+    with _without("enable_hashjoin"):  # the due trades are few beside all that ever were
+        sql.run(_sealing.take_sql(), wanted.parameters())
     sql.run(_sealing.legs_of_trades_sql(), wanted.parameters())
     if sql.run(_sealing.EARLIER):
         sql.run(_sealing.DROP_INSTRUCTED)
@@ -166,11 +167,12 @@ def _expand(wanted: _Wanted) -> bool:
 def _group() -> None:
     with _without("enable_sort"):  # hashing the legs into groups is twice as quick as sorting them
         sql.run(_sealing.GROUP)
+    sql.run(_sealing.COUNT_GROUPS)
 
 
 @contextmanager
 def _without(way: str) -> Iterator[None]:
-    """Keep the planner from a way that it would choose for want of statistics of temporary tables."""
+    """Keep the planner from a way that it would choose for want of good statistics."""
     sql.run(f"SET LOCAL {way} = off")
     yield
     sql.run(f"SET LOCAL {way} TO DEFAULT")
