@@ -36,7 +36,8 @@ class Environment:
         try:
             return cast(raw)
         except ValueError as error:
-            self.faults.append(f"{name}={raw!r} is malformed ({error}): {purpose}")
+            shown = name if cast is secret or "@" in raw else f"{name}={raw!r}"  # this ends in logs
+            self.faults.append(f"{shown} is malformed ({error}): {purpose}")
             return default
 
     def verify(self) -> None:
