@@ -41,12 +41,20 @@ _LEG_BITS = 20  # of a number that tells one leg of one trade; an order's lines 
 def take_sql() -> str:
     """Lock the validated trades that settle by a date, as far as nobody else holds them, and copy what their
     legs are made of."""
+    columns = ", ".join(f"v.{name}" for name in (*_ALWAYS, *_REFERENCE, *_leg_columns()))
+    # The limit keeps the planner to one look-up for each validated trade, at any number of trades. The version is
+    # compared again outside, because only that is looked at anew when a trade changes before it is locked.
     return f"""
         CREATE TEMPORARY TABLE seal_trade ON COMMIT DROP AS
-        SELECT {", ".join(f"v.{name}" for name in (*_ALWAYS, *_REFERENCE, *_leg_columns()))}
-        FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
-        WHERE s.state = {State.VALIDATED.value} AND v.settlement_date <= %(value_date)s
-          AND coalesce(v.counterparty_id, 0) BETWEEN %(first)s AND %(last)s
+        SELECT {columns}
+        FROM trades_state s
+        CROSS JOIN LATERAL (
+            SELECT * FROM trades_version v
+            WHERE v.trade_id = s.trade_id AND v.version = s.version AND v.settlement_date <= %(value_date)s
+              AND coalesce(v.counterparty_id, 0) BETWEEN %(first)s AND %(last)s
+            LIMIT 1
+        ) v
+        WHERE s.state = {State.VALIDATED.value} AND v.version = s.version
         ORDER BY s.trade_id FOR UPDATE OF s SKIP LOCKED
     """
 

@@ -153,8 +153,7 @@ def _expand(wanted: _Wanted) -> bool:
 
     Tell whether there are legs among them that waited for their day.
     """
-    with _without("enable_hashjoin"):  # the due trades are few beside all that ever were
-        sql.run(_sealing.take_sql(), wanted.parameters())
+    sql.run(_sealing.take_sql(), wanted.parameters())
     sql.run(_sealing.legs_of_trades_sql(), wanted.parameters())
     if sql.run(_sealing.EARLIER):
         sql.run(_sealing.DROP_INSTRUCTED)
@@ -172,7 +171,7 @@ def _group() -> None:
 
 @contextmanager
 def _without(way: str) -> Iterator[None]:
-    """Keep the planner from a way that it would choose for want of good statistics."""
+    """Keep the planner from a way that it would choose for want of statistics of temporary tables."""
     sql.run(f"SET LOCAL {way} = off")
     yield
     sql.run(f"SET LOCAL {way} TO DEFAULT")
