@@ -10,9 +10,11 @@ from django.http import HttpRequest
 
 from core.audit import Actor, record, request_id_var
 from core.clock import utc_now
+from core.wake import wake_on_commit
 from risk.checks._composition import DIMENSIONS
 from risk.measures import MEASURES
 from risk.models import Limit, Utilisation
+from risk.services.recompute import TASK as RECOMPUTE
 
 _FIELDS = ("code", "name", "measure", "dimensions", "members", "warn", "hard", "valid_from", "valid_to")
 
@@ -73,6 +75,7 @@ class LimitAdmin(admin.ModelAdmin[Limit]):
             at=utc_now(),
             data={"before": before, "after": {name: getattr(obj, name) for name in _FIELDS}},
         )
+        wake_on_commit(RECOMPUTE)  # the trades that live already count in it too
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a limit ends by its `valid_to`; its history stays

@@ -7,9 +7,12 @@ import time
 from celery import shared_task
 
 from core import work
+from core.audit import system
 from core.clock import utc_now
 from core.wake import wake_on_commit
 from risk.services.check import BATCH, TASK, check_captured
+from risk.services.recompute import TASK as RECOMPUTE
+from risk.services.recompute import recompute_limits
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -32,3 +35,10 @@ def check() -> int:
     if work.waiting(TASK):
         wake_on_commit(TASK)
     return done
+
+
+@shared_task(name=RECOMPUTE)
+def recompute() -> int:
+    """Tell every running figure again from the trades, each night and after a limit changed; return how many
+    differed. Each difference is in the log."""
+    return len(recompute_limits(now=utc_now(), actor=system("recompute_limits"), correct=True))

@@ -15,6 +15,7 @@ from core.money import ZERO
 from risk.services.limits import decide, exposures_of, limits_in_force
 from trades.lifecycle import LIVE_STATES
 
+TASK = "risk.recompute_limits"
 CHUNK = 50_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from io import StringIO
 
@@ -15,10 +16,11 @@ from core import sql
 from core.audit import system
 from core.http.problem import Problem
 from core.models import Event
-from risk.models import Utilisation
+from risk.models import Limit, Utilisation
 from risk.services import recompute
 from risk.services.check import check_captured
 from risk.services.recompute import Difference, recompute_limits
+from risk.tasks import recompute as recompute_task
 from tests.support.factories import (
     captured_ids,
     check_everything,
@@ -176,3 +178,21 @@ def test_many_trades_are_read_in_chunks(monkeypatch):
     check_everything()
     Utilisation.objects.update(used=0)
     assert [each.recomputed for each in differences()] == [800]
+
+
+def test_a_limit_that_is_new_comes_to_count_the_trades_that_live_already():
+    world()
+    (trade_id,) = captured_ids(equity())
+    check_captured(now=NOW)
+    late = Limit.objects.create(
+        code="LATE",
+        name="Made after the trade",
+        measure="GROSS_NOTIONAL",
+        dimensions=["book"],
+        hard=Decimal(10) ** 9,
+        valid_from=date(2020, 1, 1),
+    )
+    assert recompute_task() == 1
+    ((amount,),) = sql.rows("SELECT base_amount FROM trades_version WHERE trade_id = %s", [trade_id])
+    assert list(late.utilisations.values_list("used", flat=True)) == [amount]
+    assert recompute_task() == 0
