@@ -6,9 +6,9 @@ from django.urls import include, path
 from middleoffice import health
 
 urlpatterns = [
+    path("api/", include("middleoffice.api_urls")),  # first: what machines call thousands of times a minute
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
-    path("api/", include("middleoffice.api_urls")),
     path("", include("ops.urls")),
 ]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 from django.db import transaction
 from django.http import HttpResponse
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -42,6 +43,16 @@ class RawParser(BaseParser):
         return bytes(stream.read())
 
 
+class OneForm(BaseContentNegotiation):
+    """Reads any body with the view's first parser and answers in its first form, without weighing headers."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
 def client_of(request: Request) -> Client:
     """Return the API client behind a request."""
     return cast(Client, request.user)
@@ -52,6 +63,7 @@ class Trades(APIView):
 
     scopes: ClassVar = {"GET": "trades:read", "POST": "trades:write"}
     parser_classes = (RawParser,)
+    content_negotiation_class = OneForm
 
     @schema.capture_trade
     def post(self, request: Request) -> HttpResponse:
@@ -105,6 +117,7 @@ class TradeBatches(APIView):
 
     scopes: ClassVar = {"POST": "trades:write"}
     parser_classes = (RawParser,)
+    content_negotiation_class = OneForm
 
     @schema.capture_batch
     def post(self, request: Request) -> HttpResponse:
