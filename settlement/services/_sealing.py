@@ -219,12 +219,6 @@ AND l.value_date = g.value_date AND l.asset_kind = g.asset_kind
 COUNTS = """
 SELECT asset_kind, value_date, count(*) FROM seal_group GROUP BY asset_kind, value_date
 """
-TRADE_COUNT = f"""
-SELECT count(*) FROM (
-    SELECT DISTINCT trade_id FROM seal_leg WHERE part = {NOW} AND asset_kind = %s AND value_date = %s
-) AS trades
-"""
-
 # The batches being sealed, as parameters: few rows, wherever a statement needs them.
 _BATCHES = """
 batches AS MATERIALIZED (
@@ -232,6 +226,17 @@ batches AS MATERIALIZED (
                          %(firsts)s::bigint[])
     AS b(asset_kind, channel, value_date, batch_id, first_id)
 )
+"""
+
+
+# In one pass, and by numbers alone: texts would take twice as long to tell apart.
+TRADE_COUNTS = f"""
+WITH {_BATCHES}
+SELECT batch_id, count(*) FROM (
+    SELECT DISTINCT b.batch_id, l.trade_id
+    FROM seal_leg l JOIN batches b ON b.asset_kind = l.asset_kind AND b.value_date = l.value_date
+    WHERE l.part = {NOW}
+) AS trades GROUP BY batch_id
 """
 
 

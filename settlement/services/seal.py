@@ -258,7 +258,8 @@ def _write(batches: list[_Batch], waited: bool, actor: Actor, now: datetime) -> 
         sql.run(_sealing.WAITING_OBLIGATIONS)
     with _without("enable_nestloop"):  # a page's lines meet what they have in common by hash
         sql.run(_sealing.PAGES, parameters)
-    _write_batches(batches, actor, now)
+    trade_counts = dict(sql.rows(_sealing.TRADE_COUNTS, parameters))
+    _write_batches(batches, trade_counts, actor, now)
 
 
 _INSERT_BATCH = """
@@ -273,11 +274,10 @@ VALUES (%s, %s, 0, 0, 0)
 """
 
 
-def _write_batches(batches: list[_Batch], actor: Actor, now: datetime) -> None:
+def _write_batches(batches: list[_Batch], trade_counts: dict[int, int], actor: Actor, now: datetime) -> None:
     totals = _control_totals()
     for batch in batches:
         size, digest = _hash(batch.id)
-        trades = sql.row(_sealing.TRADE_COUNT, [_KIND_OF[batch.channel], batch.value_date]) or (0,)
         sql.run(
             _INSERT_BATCH,
             [
@@ -288,7 +288,7 @@ def _write_batches(batches: list[_Batch], actor: Actor, now: datetime) -> None:
                 now,
                 actor.name,
                 batch.count,
-                trades[0],
+                trade_counts[batch.id],
                 encode(totals[batch.id]),
                 size,
                 digest,
