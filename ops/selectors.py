@@ -10,6 +10,7 @@ from typing import Any
 from core import sql
 from refdata.calendars import FIRM, BusinessCalendar, calendars_for
 from risk.measures import MEASURES
+from settlement import selectors as settlement
 from settlement.cut_off import HORIZON, cut_off
 from settlement.models import CHANNEL_OF, Batch, Channel
 from trades.lifecycle import State
@@ -254,42 +255,17 @@ def instructions(batch_id: int, *, after_line: int, size: int) -> tuple[list[dic
     return rows[:size], len(rows) > size
 
 
-_LEGS = """
-SELECT o.instruction_id, o.trade_id, o.leg, o.direction, o.asset, o.quantity, v.source_ref
-FROM unnest(%(ids)s::bigint[]) AS i(id)
-CROSS JOIN LATERAL (
-    SELECT * FROM settlement_obligation o WHERE o.instruction_id = i.id ORDER BY o.trade_id, o.leg LIMIT %(cap)s
-) AS o
-LEFT JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
-ORDER BY o.instruction_id, o.trade_id, o.leg
-"""
 LEGS_SHOWN = 20
 
 
 def gross_legs(instruction_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
     """Return the first LEGS_SHOWN legs behind each instruction."""
     found: dict[int, list[dict[str, Any]]] = {each: [] for each in instruction_ids}
-    for row in sql.records(_LEGS, {"ids": instruction_ids, "cap": LEGS_SHOWN}):
-        found[row["instruction_id"]].append(row)
+    for row in settlement.gross_legs(instruction_ids, limit=LEGS_SHOWN):
+        legs = found[row["instruction_id"]]
+        if len(legs) < LEGS_SHOWN:
+            legs.append(row)
     return found
-
-
-_SETTLEMENT = """
-SELECT o.leg, o.version, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date, o.instruction_id,
-       i.line, i.quantity AS instruction_quantity, i.direction AS instruction_direction, i.gross_count,
-       b.id AS batch_id, b.channel_id AS channel, b.sequence, s.processing, s.processing_reason, s.settlement,
-       s.settlement_reason
-FROM settlement_obligation o
-LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
-LEFT JOIN settlement_batch b ON b.id = i.batch_id
-LEFT JOIN settlement_instruction_state s ON s.instruction_id = i.id
-WHERE o.trade_id = %s ORDER BY o.version DESC, o.leg LIMIT 200
-"""
-
-
-def settlement_of(trade_id: int) -> list[dict[str, Any]]:
-    """Return the legs of a trade with their instructions, batches and what the back office said."""
-    return sql.records(_SETTLEMENT, [trade_id])
 
 
 _UTILISATION = """

@@ -12,9 +12,9 @@ from django.urls import reverse
 from core import ids
 from core.clock import utc_now
 from core.http.problem import Problem
-from ops import selectors
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
+from settlement.selectors import obligations_of
 from trades.lifecycle import State
 from trades.models import ExceptionItem
 from trades.selectors import timeline
@@ -113,7 +113,7 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "exceptions": exceptions,
         "exception_kinds": dict(ExceptionItem.Kind.choices),
         "findings": timeline.findings(trade_id),
-        "legs": selectors.settlement_of(trade_id),
+        "legs": obligations_of(trade_id),
         "versions": _versions(trade_id),
         "entries": timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions]),
         "can_recheck": state in _RECHECKABLE,
