@@ -23,7 +23,7 @@ check: ## run the static checks only
 	@$(IN_VENV) python scripts/test.py --static
 
 bench: ## measure, and write var/bench.json
-	@$(IN_VENV) python -m bench
+	@$(IN_VENV) python -m bench $(ARGS)
 
 shell: ## open a Python shell on the running product's data
 	@$(IN_VENV) python manage.py shell
