@@ -27,14 +27,14 @@ class Claim:
         return bool(self.work_ids)
 
 
-def enqueue(task: str, subject_ids: Sequence[int]) -> None:
+def enqueue(task: str, subject_ids: Sequence[int], *, not_before: datetime | None = None) -> None:
     """Queue subjects for a task in the caller's transaction, in rows of at most CHUNK."""
     if not subject_ids:
         return
     chunks = [list(subject_ids[at : at + CHUNK]) for at in range(0, len(subject_ids), CHUNK)]
-    values = ", ".join(["(%s, %s::bigint[])"] * len(chunks))
-    parameters = [each for chunk in chunks for each in (task, chunk)]
-    sql.run(f"INSERT INTO core_work (task, subject_ids) VALUES {values}", parameters)
+    values = ", ".join(["(%s, %s::bigint[], %s::timestamptz)"] * len(chunks))
+    parameters = [each for chunk in chunks for each in (task, chunk, not_before)]
+    sql.run(f"INSERT INTO core_work (task, subject_ids, not_before) VALUES {values}", parameters)
 
 
 def claim(task: str, *, limit: int, now: datetime) -> Claim:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal
 from functools import cache
@@ -51,6 +51,7 @@ TASK = WAKES[State.CAPTURED]
 BATCH = 10_000
 ACTOR = system("checks")
 NOON = clock_time(12)
+PUT_OFF = timedelta(seconds=1)
 CHECK_FAILED = "CHECK_FAILED"
 
 
@@ -107,6 +108,8 @@ def preview(trade_ids: Sequence[int], at: datetime) -> list[dict[str, Any]]:
 
 def _check_and_move(claimed: work.Claim, now: datetime) -> None:
     batch = _run_checks(claimed.subject_ids, business_date(now))
+    if len(batch.versions) < len(claimed.subject_ids):
+        _put_off([trade_id for trade_id in claimed.subject_ids if trade_id not in batch.versions], now)
     work.wait_for_earlier(TASK, claimed)
     move_figures(*_apply_limits(batch))
     clear_findings(trade_ids=list(batch.checked_before), closing="CLEARED", at=now, codes=_own_codes())
@@ -136,12 +139,25 @@ def _own_codes() -> tuple[str, ...]:
 _LOCK = """
 SELECT trade_id, version, checked_version FROM trades_state
 WHERE trade_id = ANY(%s) AND state + 0 = %s  -- the sum keeps the backlog's index out of it
-ORDER BY trade_id FOR UPDATE
+ORDER BY trade_id FOR UPDATE SKIP LOCKED
 """
 
 
+def _put_off(trade_ids: Sequence[int], now: datetime) -> None:
+    """Queue captured trades again for a little later: somebody else has locked them just now.
+
+    Checks wait for earlier checks, to keep the order of capture. So they never wait for a trade: whoever holds
+    it may wait in turn for one that a later check has locked.
+    """
+    locked = sql.rows(
+        "SELECT trade_id FROM trades_state WHERE trade_id = ANY(%s) AND state + 0 = %s ORDER BY trade_id",
+        [list(trade_ids), State.CAPTURED.value],
+    )
+    work.enqueue(TASK, [trade_id for (trade_id,) in locked], not_before=now + PUT_OFF)
+
+
 def _run_checks(trade_ids: Sequence[int], today: date) -> _Batch:
-    """Lock the trades that are still captured and run every check over them."""
+    """Lock the trades that are still captured, but for those that others have locked, and run every check."""
     rows = sql.rows(_LOCK, [list(trade_ids), State.CAPTURED.value])
     batch = _Batch(
         versions={trade_id: version for trade_id, version, _ in rows},

@@ -6,6 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -25,6 +26,7 @@ from tests.support.factories import (
     limit,
     live_today,
     nothing_captured,
+    other_connection,
     settle,
     states,
     unit_trade,
@@ -32,7 +34,7 @@ from tests.support.factories import (
     wait_for,
     world,
 )
-from tests.support.records import NOW, race
+from tests.support.records import LATER, NOW, race
 from trades.lifecycle import State, move_trades
 from trades.services.recheck import recheck_trades
 
@@ -135,7 +137,7 @@ def test_cancelling_settling_and_rechecking_beside_the_checks_keeps_the_figures_
 
     def settle_some(chance: random.Random) -> int:
         with transaction.atomic():
-            return len(settle(chance.sample(ids, 5)))
+            return len(settle(chance.sample(ids, 12)))
 
     def recheck(chance: random.Random) -> int:
         some = chance.sample(ids, 20)
@@ -144,16 +146,17 @@ def test_cancelling_settling_and_rechecking_beside_the_checks_keeps_the_figures_
     def check(chance: random.Random) -> int:
         return check_captured(now=NOW, limit=chance.choice([5, 10, 40]))
 
-    def until_stopped(act: Callable[[random.Random], int]) -> int:
-        chance, done = random.Random(2), 0
+    def until_stopped(act: Callable[[random.Random], int], seed: int) -> int:
+        chance, done = random.Random(seed), 0
         while not stop.is_set():
             done += act(chance)
         return done
 
-    results = race(cancel, *(partial(until_stopped, act) for act in (check, check, settle_some, recheck)))
+    others = [check, check, settle_some, recheck]
+    results = race(cancel, *(partial(until_stopped, act, seed) for seed, act in enumerate(others)))
     assert not [each for each in results if isinstance(each, Exception)], results
     assert all(results), results
-    check_everything()
+    check_everything(now=LATER)
 
     assert recompute_limits(now=NOW, actor=OPERATOR, correct=False) == []
     (live,) = sql.row("SELECT count(*) FROM trades_state WHERE state NOT IN (7, 8)")
@@ -161,6 +164,27 @@ def test_cancelling_settling_and_rechecking_beside_the_checks_keeps_the_figures_
     assert used() == {"BROKER-01": Decimal(100 * live)}
     assert used("BOOK") == {"BOOK-1": Decimal(100 * live)}
     assert _events_per_trade("trade.captured") == {1: 200}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_check_does_not_wait_for_a_trade_that_somebody_holds_and_comes_back_for_it():
+    """A worker that waited could be waited for: by a later check for its turn, which the holder waits for."""
+    world()
+    limit(hard="1000")
+    ids = captured_ids(*[unit_trade(n) for n in range(5)])
+    with other_connection() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT 1 FROM trades_state WHERE trade_id = %s FOR UPDATE", [ids[2]])
+        assert check_captured(now=NOW) == 5
+        assert states() == {"VALIDATED": 4, "CAPTURED": 1}
+        assert check_captured(now=NOW) == 0
+        assert check_captured(now=LATER) == 1
+        assert states() == {"VALIDATED": 4, "CAPTURED": 1}
+        other.execute("ROLLBACK")
+    assert check_everything(now=LATER + timedelta(seconds=1)) == 1
+    assert states() == {"VALIDATED": 5}
+    assert _events_per_trade("trade.validated") == {1: 5}
+    assert used() == {"BROKER-01": 500}
 
 
 def _cancel(trade_ids: list[int], source: State) -> list[int]:
