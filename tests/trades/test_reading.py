@@ -19,8 +19,6 @@ from trades.products import PRODUCTS
 from trades.products._reading import Unreadable, read_message
 from trades.products.base import Message
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 def read(document: Any) -> Message:
     return read_message(msgspec.json.encode(document))
