@@ -50,9 +50,14 @@ def die_with_parent(signal_number: signal.Signals = signal.SIGTERM, parent: int 
 
 
 def die_with_supervised_parent() -> None:
-    """Tie a web or pool worker to its parent; does nothing in an unsupervised process."""
-    if os.environ.get(SUPERVISED):
-        die_with_parent(signal.SIGKILL)
+    """Tie a web or pool worker to its parent; does nothing in an unsupervised process.
+
+    The parent of every such worker is the process that `spawn` gave a session of its own, so a worker
+    that finds another parent was orphaned before it could ask, and ends.
+    """
+    leader = os.getsid(0)
+    if os.environ.get(SUPERVISED) and leader != os.getpid():
+        die_with_parent(signal.SIGKILL, leader)
 
 
 def spawn(

@@ -264,3 +264,32 @@ def test_only_lines_that_matter_reach_the_terminal(monkeypatch, tmp_path):
     watcher._show(child)
     assert shown == ["web    | x ERROR loud"]
     assert "INFO quiet" in (tmp_path / "log" / "web.log").read_text()
+
+
+LATE_WORKER = """
+import os, sys, time
+from middleoffice import lifeline
+if os.fork():
+    time.sleep(60)
+while os.getppid() == os.getsid(0):
+    time.sleep(0.01)
+lifeline.die_with_supervised_parent()
+print("left behind", flush=True)
+"""
+
+
+def test_a_worker_whose_server_was_killed_before_it_could_ask_ends_by_itself():
+    server = subprocess.Popen(
+        [sys.executable, "-c", LATE_WORKER],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        cwd=ROOT,
+        env=dict(os.environ) | {lifeline.SUPERVISED: "1"},
+        text=True,
+    )
+    assert lifeline.wait_until(
+        lambda: bool(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text()), seconds=10
+    )
+    server.kill()
+    said, _ = server.communicate(timeout=10)  # until the worker, too, has ended
+    assert said == ""
