@@ -165,7 +165,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **environ.Env.db_url_config(_database_url),
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "core.postgresql",
         # Opening a connection costs ten times a single-row commit; the web server bounds its threads instead.
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,

@@ -60,7 +60,12 @@ def calendars_for(*, codes: Collection[str], first: date, last: date) -> dict[st
 
     A code without holidays, also an unknown one, is closed on weekends only.
     """
-    holidays: dict[str, set[date]] = {code: set() for code in codes}
-    for code, day in sql.rows(_HOLIDAYS, [list(codes), first, last]):
-        holidays[code].add(day)
-    return {code: BusinessCalendar(frozenset(days)) for code, days in holidays.items()}
+    return calendars_of(codes, sql.rows(_HOLIDAYS, [list(codes), first, last]))
+
+
+def calendars_of(codes: Iterable[str], holidays: Iterable[tuple[str, date]]) -> dict[str, BusinessCalendar]:
+    """Return the calendar of each code, given the holidays as (code, day)."""
+    days: dict[str, set[date]] = {code: set() for code in codes}
+    for code, day in holidays:
+        days[code].add(day)
+    return {code: BusinessCalendar(frozenset(each)) for code, each in days.items()}

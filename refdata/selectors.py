@@ -11,10 +11,12 @@ from typing import Any
 from django.conf import settings
 
 from core import sql
+from refdata.calendars import FIRM, BusinessCalendar, calendars_of
 
 FX_RATE_MAX_AGE = timedelta(days=10)
 _ONE = Decimal(1)
-_PARTY, _INSTRUMENT, _BOOK = 1, 2, 3  # the kinds of row that refdata_resolve returns; else a rate
+# The kinds of row that refdata_resolve returns.
+_PARTY, _INSTRUMENT, _BOOK, _RATE, _HOLIDAY = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,15 @@ class BookRef:
 class References:
     """What was found, by the reference that was asked for. What is unknown is absent.
 
-    `rates` is base currency per unit of a currency.
+    `rates` is base currency per unit of a currency; `calendars` are those of the firm, the currencies and the
+    instruments' markets, where a range of days was asked for.
     """
 
     parties: dict[str, PartyRef] = field(default_factory=dict)
     instruments: dict[str, InstrumentRef] = field(default_factory=dict)
     books: dict[str, BookRef] = field(default_factory=dict)
     rates: dict[str, Decimal] = field(default_factory=dict)
+    calendars: dict[str, BusinessCalendar] = field(default_factory=dict)
 
 
 def resolve(
@@ -77,17 +81,18 @@ def resolve(
     books: Collection[str],
     currencies: Collection[str],
     on: date,
+    days: tuple[date, date] | None = None,
 ) -> References:
     """Look up everything a batch of trades refers to, in one statement.
 
     Parties are found by code or LEI, instruments by code or any further identifier, books by code. A code
     wins where another row has the same text as its LEI or identifier. A currency's rate is the latest on or
-    before `on` that is at most FX_RATE_MAX_AGE old; the base currency's is 1.
+    before `on` that is at most FX_RATE_MAX_AGE old; the base currency's is 1. With `days`, first and last,
+    the calendars know the holidays between them.
     """
-    found = References()
-    base = settings.BASE_CURRENCY
+    base, (first, last) = settings.BASE_CURRENCY, days or (None, None)
     rows = sql.rows(
-        "SELECT * FROM refdata_resolve(%s, %s, %s, %s, %s, %s)",
+        "SELECT * FROM refdata_resolve(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             list(parties),
             list(instruments),
@@ -95,8 +100,12 @@ def resolve(
             [each for each in currencies if each != base],
             on,
             on - FX_RATE_MAX_AGE,
+            [FIRM, *currencies],
+            first,
+            last,
         ],
     )
+    found, holidays = References(), set()
     asked = set(parties)
     for kind, *row in rows:
         if kind == _PARTY:
@@ -104,17 +113,22 @@ def resolve(
         elif kind == _INSTRUMENT:
             _take_instrument(found, row)
         elif kind == _BOOK:
-            ref, book_id, code, desk, *_, entity_id = row
+            ref, book_id, code, desk, *_, entity_id, _ = row
             found.books[ref] = BookRef(book_id, code, desk, entity_id)
-        elif row[9] is not None:
+        elif kind == _RATE and row[9] is not None:
             found.rates[row[0]] = row[9]
+        elif kind == _HOLIDAY:
+            holidays.add((row[0], row[11]))
     if base in currencies:
         found.rates[base] = _ONE
+    if days:
+        markets = {instrument.market for instrument in found.instruments.values()}
+        found.calendars.update(calendars_of({FIRM, *currencies, *markets}, holidays))
     return found
 
 
 def _take_party(found: References, asked: set[str], row: Sequence[Any]) -> None:
-    lei, party_id, code, country, role, _, _, netting, restricted, _, _ = row
+    lei, party_id, code, country, role, _, _, netting, restricted, *_ = row
     party = PartyRef(party_id, code, netting, restricted, country, role)
     if code in asked:
         found.parties[code] = party
@@ -123,7 +137,7 @@ def _take_party(found: References, asked: set[str], row: Sequence[Any]) -> None:
 
 
 def _take_instrument(found: References, row: Sequence[Any]) -> None:
-    ref, instrument_id, code, currency, product_class, basis, market, _, _, multiplier, cycle = row
+    ref, instrument_id, code, currency, product_class, basis, market, _, _, multiplier, cycle, _ = row
     if ref not in found.instruments:  # codes come before further identifiers
         found.instruments[ref] = InstrumentRef(
             instrument_id, code, currency, product_class, basis, multiplier, cycle, market

@@ -208,7 +208,9 @@ def _find_references(kind: Kind, plans: Sequence[Plan], now: datetime) -> None:
     for plan in _good(plans):
         for name, each in fields.items():
             asked[each.reference].add(plan.given[name])
-    found = resolve(**asked, books=(), currencies=(), on=now.date())
+    found = resolve(
+        parties=asked["parties"], instruments=asked["instruments"], books=(), currencies=(), on=now.date()
+    )
     for plan in _good(plans):
         for name, each in fields.items():
             known = found.parties if each.reference == PARTIES else found.instruments

@@ -270,9 +270,9 @@ LATE_WORKER = """
 import os, sys, time
 from middleoffice import lifeline
 if os.fork():
-    time.sleep(60)
+    time.sleep(60)  # until it is killed
 while os.getppid() == os.getsid(0):
-    time.sleep(0.01)
+    time.sleep(0.01)  # the kernel sends no word of a new parent
 lifeline.die_with_supervised_parent()
 print("left behind", flush=True)
 """

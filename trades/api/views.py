@@ -26,7 +26,7 @@ from trades.api.reads import list_trades, read_events, read_findings, read_trade
 from trades.lifecycle import State
 from trades.products._reading import Unreadable, read_message
 from trades.products.base import Message, Terms
-from trades.services.capture import Captured, Outcome, capture_new, capture_trades
+from trades.services.capture import DRAWN, Captured, Outcome, capture_new, capture_trades
 from trades.services.dry_run import dry_run
 from trades.services.load import RUN, load_trades
 
@@ -62,6 +62,7 @@ class Trades(APIView):
     """Capture one trade, or list trades in the order of their last change."""
 
     scopes: ClassVar = {"GET": "trades:read", "POST": "trades:write"}
+    read_along: ClassVar = {"POST": DRAWN}
     parser_classes = (RawParser,)
     content_negotiation_class = OneForm
 
@@ -80,6 +81,7 @@ class Trades(APIView):
             return _dry_run_answer(message, client, now)
         answer = capture_new(
             message=message,
+            drawn=client.along,
             actor=client.actor(),
             at=now,
             client_id=client.id,

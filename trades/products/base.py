@@ -18,7 +18,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.money import ZERO, round_money
-from refdata.calendars import FIRM, BusinessCalendar, union
+from refdata.calendars import FIRM, union
 from refdata.selectors import References
 
 Amount = Annotated[Decimal, Meta(description="an amount of money", extra={"decimals": 4})]
@@ -243,43 +243,59 @@ class Asked:
             last=max(dates, default=None),
         )
 
-    def holds(self, message: Message) -> bool:
-        """Tell whether a message refers to nothing else."""
-        dated = message.settlement_date is not None or (
-            self.first is not None and self.last is not None and self.first <= message.trade_date <= self.last
+    def __or__(self, other: Asked) -> Asked:
+        """Return what either asks for."""
+        return Asked(
+            parties=self.parties | other.parties,
+            books=self.books | other.books,
+            instruments=self.instruments | other.instruments,
+            currencies=self.currencies | other.currencies,
+            first=min(filter(None, (self.first, other.first)), default=None),
+            last=max(filter(None, (self.last, other.last)), default=None),
         )
-        return (
-            dated
-            and message.counterparty in self.parties
-            and message.book in self.books
-            and self.instruments.issuperset(message.instruments())
-            and self.currencies.issuperset(message.currencies())
+
+    def beyond(self, known: Asked) -> Asked:
+        """Return what is asked for here and not yet known; all of both when the dates reach further."""
+        both = self | known
+        if (both.first, both.last) != (known.first, known.last):
+            return both
+        return Asked(
+            parties=self.parties - known.parties,
+            books=self.books - known.books,
+            instruments=self.instruments - known.instruments,
+            currencies=self.currencies - known.currencies,
+            first=known.first,
+            last=known.last,
         )
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any name to look up."""
+        return bool(self.parties or self.books or self.instruments or self.currencies)
 
 
 HORIZON = timedelta(days=60)  # how far beyond a trade date holidays are looked up
 
 
 class Context:
-    """What enrichment looks things up in, fetched for one load of messages before the first is enriched."""
+    """What enrichment looks things up in, fetched before the messages that refer to it are enriched."""
 
-    def __init__(
-        self,
-        references: References,
-        calendars: Mapping[str, BusinessCalendar],
-        asked: Asked,
-    ) -> None:
+    def __init__(self, references: References, asked: Asked) -> None:
         self.parties = references.parties
         self.instruments = references.instruments
         self.books = references.books
         self.rates = references.rates
-        self._calendars = calendars
-        self._asked = asked
+        self._calendars = references.calendars
+        self.asked = asked
         self._dates: dict[tuple[date, int, tuple[str, ...]], date] = {}
 
-    def covers(self, messages: Iterable[Message]) -> bool:
-        """Tell whether everything that messages refer to was looked up already."""
-        return all(map(self._asked.holds, messages))
+    def add(self, references: References, asked: Asked) -> None:
+        """Take in what was looked up besides."""
+        self.parties.update(references.parties)
+        self.instruments.update(references.instruments)
+        self.books.update(references.books)
+        self.rates.update(references.rates)
+        self._calendars.update(references.calendars)
+        self.asked |= asked
 
     def settlement_date(self, trade_date: date, cycle: int, calendars: tuple[str, ...]) -> date:
         """Return the date `cycle` business days after the trade date, open in all of the calendars."""

@@ -21,7 +21,7 @@ from core.audit import Actor
 from core.wake import wake_on_commit
 from core.work import enqueue
 from trades.lifecycle import WAKES, State
-from trades.products.base import Context, Message
+from trades.products.base import Asked, Context, Message
 from trades.services.capture import (
     AFTER_COPY,
     ONE_STATEMENT_UP_TO,
@@ -29,14 +29,14 @@ from trades.services.capture import (
     Captured,
     Outcome,
     capture_trades,
-    context_of,
     enrich,
     follower_parameters,
+    look_up,
     version_row,
     was_overtaken,
 )
 
-RUN = 2_000  # trades in one run: long enough to amortise a round trip, short enough to overlap
+RUN = 1_000  # trades in one run: long enough to amortise a round trip, short enough to overlap
 
 
 class _KnownDeal(Exception):  # noqa: N818
@@ -74,30 +74,47 @@ def _load(
     at: datetime,
 ) -> list[Captured]:
     with transaction.atomic():
-        new_ids = sql.rows("SELECT nextval('trades_trade_id') FROM generate_series(1, %s)", [expected])
-        ids = [trade_id for (trade_id,) in new_ids]
+        ((ids,),) = sql.rows(
+            "SELECT array_agg(nextval('trades_trade_id')) FROM generate_series(1, %s)", [expected]
+        )
         seen: set[tuple[str, str]] = set()
         context: Context | None = None
+        ready: tuple[bytes, list[int]] | None = None
         with _Writer(follower_parameters(actor, at)) as writer:
             for run in runs:
                 first = len(messages)
                 messages += run
-                seen.update((message.source, message.source_ref) for message in run)
+                seen.update([(message.source, message.source_ref) for message in run])
                 if len(seen) < len(messages):
                     raise _KnownDeal
-                if context is None or not context.covers(run):
-                    writer.wait()  # one connection serves one statement at a time
-                    context = context_of(messages, at=at)
+                asked = Asked.of(run)
+                # One connection serves one statement at a time: what this run needs is looked up between the
+                # storing of the last but one and that of the last, which goes on beside all that follows.
+                writer.wait()
+                context = _context_for(asked, context, at)
+                if ready:
+                    writer.write(*ready)
                 run_ids = ids[first : len(messages)]
                 rows = [
                     version_row(trade_id, enrich(message, context), at)
                     for trade_id, message in zip(run_ids, run, strict=True)
                 ]
-                writer.write(sql.csv_rows(rows), run_ids)
+                ready = sql.csv_rows(rows), run_ids
+            if ready:
+                writer.write(*ready)
         captured = ids[: len(messages)]
         enqueue(WAKES[State.CAPTURED], captured)
         wake_on_commit(WAKES[State.CAPTURED])
     return [Captured(Outcome.CREATED, trade_id) for trade_id in captured]
+
+
+def _context_for(asked: Asked, context: Context | None, at: datetime) -> Context:
+    """Return a context that covers what is asked for: the one there is, with what it lacks."""
+    if context is None:
+        return Context(look_up(asked, at=at), asked)
+    if missing := asked.beyond(context.asked):
+        context.add(look_up(missing, at=at), missing)
+    return context
 
 
 _COPY = f"COPY trades_version ({', '.join(VERSION_COLUMNS)}) FROM STDIN {sql.COPY_OPTIONS}"
