@@ -20,7 +20,10 @@ def array_literal(values: Iterable[Any]) -> str:
 
     One literal is parsed many times faster than the ARRAY[…] of single constants that the driver would send.
     """
-    return "{" + ",".join(map(_element, values)) + "}"
+    items = list(values)
+    if set(map(type, items)) == {int}:  # ids, by the ten thousand
+        return f"{{{str(items)[1:-1]}}}"
+    return "{" + ",".join(map(_element, items)) + "}"
 
 
 def _element(value: Any) -> str:
