@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -10,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 import msgspec
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from psycopg2.errors import DeadlockDetected, UniqueViolation
 
 from core import sql
@@ -264,9 +265,19 @@ def _insert(new: list[tuple[int, Message]], context: Context, actor: Actor, at: 
     return _all_or_nothing(lambda: sql.row(statement, [*parameters, *tail]) == (len(new),))
 
 
-AFTER_COPY = f"""
+_COPY = f"COPY trades_version ({', '.join(VERSION_COLUMNS)}) FROM STDIN {sql.COPY_OPTIONS}"
+_AFTER_COPY = f"""
 WITH v AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS trade_id), {_FOLLOWERS} SELECT 1
 """
+
+
+def copy_versions(cursor: Any, rows: bytes, trade_ids: Sequence[int], followers: list[Any]) -> None:
+    """Store first versions by COPY, with what follows from each: its state and its event.
+
+    rows: as `sql.csv_rows` makes them of `version_row`s; cursor: any of the connection's, also a raw one.
+    """
+    cursor.copy_expert(_COPY, io.BytesIO(rows), size=len(rows))
+    cursor.execute(_AFTER_COPY, [sql.array_literal(trade_ids), *followers])
 
 
 def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: datetime) -> bool:
@@ -275,8 +286,8 @@ def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: da
 
     def copy() -> bool:
         rows = [version_row(trade_id, enrich(message, context), at) for trade_id, message in new]
-        sql.copy_rows("trades_version", VERSION_COLUMNS, rows)
-        sql.run(AFTER_COPY, [ids, *follower_parameters(actor, at)])
+        with connection.cursor() as cursor, connection.wrap_database_errors:
+            copy_versions(cursor, sql.csv_rows(rows), ids, follower_parameters(actor, at))
         enqueue(WAKES[State.CAPTURED], ids)
         return True
 

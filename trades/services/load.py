@@ -7,7 +7,6 @@ the optimistic road: when any of the deals turns out to be known already, everyt
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -23,12 +22,11 @@ from core.work import enqueue
 from trades.lifecycle import WAKES, State
 from trades.products.base import Asked, Context, Message
 from trades.services.capture import (
-    AFTER_COPY,
     ONE_STATEMENT_UP_TO,
-    VERSION_COLUMNS,
     Captured,
     Outcome,
     capture_trades,
+    copy_versions,
     enrich,
     follower_parameters,
     look_up,
@@ -117,9 +115,6 @@ def _context_for(asked: Asked, context: Context | None, at: datetime) -> Context
     return context
 
 
-_COPY = f"COPY trades_version ({', '.join(VERSION_COLUMNS)}) FROM STDIN {sql.COPY_OPTIONS}"
-
-
 class _Writer:
     """Stores runs of rows in a thread of its own, in order, one at a time, on the caller's connection."""
 
@@ -132,7 +127,7 @@ class _Writer:
     def write(self, rows: bytes, trade_ids: Sequence[int]) -> None:
         """Hand a run over as soon as the one before is stored; raises what that one met."""
         self.wait()
-        self._busy = self._thread.submit(self._store, rows, sql.array_literal(trade_ids))
+        self._busy = self._thread.submit(self._store, rows, trade_ids)
 
     def wait(self) -> None:
         """Wait until the run under way is stored; raises what it met, as Django's database errors."""
@@ -141,10 +136,9 @@ class _Writer:
                 self._busy.result()
             self._busy = None
 
-    def _store(self, rows: bytes, trade_ids: str) -> None:
+    def _store(self, rows: bytes, trade_ids: Sequence[int]) -> None:
         with self._raw.cursor() as cursor:
-            cursor.copy_expert(_COPY, io.BytesIO(rows), size=len(rows))
-            cursor.execute(AFTER_COPY, [trade_ids, *self._followers])
+            copy_versions(cursor, rows, trade_ids, self._followers)
 
     def __enter__(self) -> _Writer:
         return self
