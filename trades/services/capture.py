@@ -276,7 +276,7 @@ def copy_versions(cursor: Any, rows: bytes, trade_ids: Sequence[int], followers:
 
     rows: as `sql.csv_rows` makes them of `version_row`s; cursor: any of the connection's, also a raw one.
     """
-    cursor.copy_expert(_COPY, io.BytesIO(rows), size=len(rows))
+    cursor.copy_expert(_COPY, io.BytesIO(rows), len(rows))
     cursor.execute(_AFTER_COPY, [sql.array_literal(trade_ids), *followers])
 
 
