@@ -73,8 +73,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "middleoffice.settings")
     django.setup()
     from core.clock import utc_now
+    from middleoffice.tuning import tune_process
     from risk.services.check import check_captured
 
+    tune_process()  # as the product's workers are
     for _ in sys.stdin:
         checked = 0
         while claimed := check_captured(now=utc_now()):
