@@ -112,7 +112,7 @@ def _check_and_move(claimed: work.Claim, now: datetime) -> None:
         _put_off([trade_id for trade_id in claimed.subject_ids if trade_id not in batch.versions], now)
     work.wait_for_earlier(TASK, claimed)
     move_figures(*_apply_limits(batch))
-    clear_findings(trade_ids=list(batch.checked_before), closing="CLEARED", at=now, codes=_own_codes())
+    clear_findings(trade_ids=list(batch.checked_before), closing="CLEARED", at=now, codes=own_codes())
     add_findings(findings=[each for found in batch.findings.values() for each in found], at=now)
     held = batch.held()
     passed = list(batch.versions.keys() - set(held))
@@ -131,7 +131,7 @@ def _check_and_move(claimed: work.Claim, now: datetime) -> None:
 
 
 @cache
-def _own_codes() -> tuple[str, ...]:
+def own_codes() -> tuple[str, ...]:
     """Return the codes of what is found here: what the back office found is not ours to clear."""
     return (*CHECKS, BREACH, WARNING, CHECK_FAILED)
 
@@ -277,12 +277,17 @@ def _exceptions(batch: _Batch, held: Sequence[int]) -> list[NewException]:
                 trade_id=trade_id,
                 kind="FINDING",
                 codes=sorted({each.code for each in blocking}),
-                summary=" ".join(dict.fromkeys(each.message for each in blocking))[:500],
+                summary=summary_of([each.message for each in blocking]),
                 amount_at_risk=base_amount,
                 deadline=_deadline(settlement_date),
             )
         )
     return items
+
+
+def summary_of(messages: Sequence[str]) -> str:
+    """Return what a work item says of the findings that hold its trade."""
+    return " ".join(dict.fromkeys(messages))[:500]
 
 
 def _deadline(settlement_date: date) -> datetime:
