@@ -78,12 +78,17 @@ def check_captured(*, now: datetime, limit: int = BATCH) -> int:
     """Claim up to about `limit` captured trades, check them and move them on; return how many were claimed.
 
     Zero means nothing waits. A batch that fails is split, so that one bad trade fails alone, and tried again
-    later; what fails to the end is held with a CHECK_FAILED finding.
+    later; what fails to the end, or ends its worker again and again, is held with a CHECK_FAILED finding.
     """
     with transaction.atomic():
         claimed = work.claim(TASK, limit=limit, now=now)
         if not claimed:
-            return 0
+            return claimed.put_back
+        if claimed.deadly:
+            _log.error("checking the trade %d ends the worker: it is held", *claimed.subject_ids)
+            _hold_unchecked(claimed.subject_ids, now, ACTOR)
+            work.finish(claimed)
+            return len(claimed.subject_ids)
         try:
             with transaction.atomic():
                 _check_and_move(claimed, now)
@@ -311,7 +316,7 @@ def _fail(claimed: work.Claim, now: datetime) -> None:
             "DELETE FROM core_work WHERE id = ANY(%s) AND attempts >= %s",
             [claimed.work_ids, work.MAX_ATTEMPTS],
         )
-    work.postpone(TASK, claimed.work_ids, now=now)
+    work.postpone(claimed, now=now)
 
 
 def _hold_unchecked(trade_ids: list[int], now: datetime, actor: Actor) -> None:
