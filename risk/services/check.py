@@ -10,13 +10,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
-from datetime import time as clock_time
 from decimal import Decimal
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 
 from core import sql, work
@@ -43,6 +40,7 @@ from risk.services.limits import (
     move_figures,
 )
 from trades.lifecycle import WAKES, State, move_trades
+from trades.services.deadlines import deadlines_of
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 from trades.services.findings import NewFinding, add_findings, clear_findings
 
@@ -50,7 +48,6 @@ _log = logging.getLogger(__name__)
 TASK = WAKES[State.CAPTURED]
 BATCH = 10_000
 ACTOR = system("checks")
-NOON = clock_time(12)
 PUT_OFF = timedelta(seconds=1)
 CHECK_FAILED = "CHECK_FAILED"
 
@@ -265,17 +262,18 @@ def _withdraw_overridden(batch: _Batch) -> None:
 
 
 def _exceptions(batch: _Batch, held: Sequence[int]) -> list[NewException]:
-    """Return the work items of held trades: why, the money at risk, and when they must be free to settle."""
+    """Return the work items of held trades: why, the money at risk, and until when they must be free to leave."""
     if not held:
         return []
     facts = sql.rows(
-        "SELECT v.trade_id, v.base_amount, v.settlement_date"
+        "SELECT v.trade_id, v.base_amount, v.product, v.settlement_date"
         " FROM unnest(%s::bigint[], %s::int[]) AS h(trade_id, version)"
         " JOIN trades_version v ON v.trade_id = h.trade_id AND v.version = h.version",
         [list(held), [batch.versions[trade_id] for trade_id in held]],
     )
+    deadlines = deadlines_of({(product, settles) for _, _, product, settles in facts})
     items = []
-    for trade_id, base_amount, settlement_date in facts:
+    for trade_id, base_amount, product, settles in facts:
         blocking = [each for each in batch.findings[trade_id] if each.severity == "BLOCK"]
         items.append(
             NewException(
@@ -284,7 +282,7 @@ def _exceptions(batch: _Batch, held: Sequence[int]) -> list[NewException]:
                 codes=sorted({each.code for each in blocking}),
                 summary=summary_of([each.message for each in blocking]),
                 amount_at_risk=base_amount,
-                deadline=_deadline(settlement_date),
+                deadline=deadlines.get((product, settles)),
             )
         )
     return items
@@ -293,11 +291,6 @@ def _exceptions(batch: _Batch, held: Sequence[int]) -> list[NewException]:
 def summary_of(messages: Sequence[str]) -> str:
     """Return what a work item says of the findings that hold its trade."""
     return " ".join(dict.fromkeys(messages))[:500]
-
-
-def _deadline(settlement_date: date) -> datetime:
-    """Return when a held trade must be free to settle on its date: noon of the business zone."""
-    return datetime.combine(settlement_date, NOON, tzinfo=ZoneInfo(settings.BUSINESS_TIME_ZONE))
 
 
 def _fail(claimed: work.Claim, now: datetime) -> None:
