@@ -41,11 +41,24 @@ class Work(models.Model):
     subject_ids = ArrayField(models.BigIntegerField())
     created_at = models.DateTimeField(db_default=Now())
     attempts = models.IntegerField(default=0, db_default=0)
+    crashes = models.IntegerField(default=0, db_default=0, help_text="times that it ended its worker, alone")
     not_before = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "core_work"
         indexes = [models.Index(fields=["task", "id"], name="core_work_task")]
+
+
+class ClaimNote(models.Model):
+    """What a database session has claimed: left behind, it says that the work ended its worker."""
+
+    id = models.BigAutoField(primary_key=True)
+    pid = models.IntegerField()
+    backend_start = models.DateTimeField()
+    work_ids = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        db_table = "core_claim_note"
 
 
 class ApiClient(models.Model):

@@ -14,6 +14,7 @@ def sweep() -> None:
     """Wake every task that has work waiting: what a lost message left behind is found here."""
     for task in work.tasks_waiting(now=utc_now()):
         current_app.send_task(task, expires=30)
+    work.forget_notes()
 
 
 @shared_task(name="core.heartbeat")

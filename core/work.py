@@ -2,6 +2,11 @@
 
 A claim locks work rows for the length of the caller's transaction. A killed worker's transaction rolls back,
 so its rows are free again at once and nothing was half done: there is no lease to wait for.
+
+Nothing of that transaction would say that the work itself killed the worker. So what failed before, or waits
+longer than work does, is noted by a transaction of its own before it is worked on. Whoever claims work with
+the note of a session that is gone treats it as failed: it is halved until the killer is alone, and set aside.
+Fresh work costs nothing more.
 """
 
 from __future__ import annotations
@@ -10,18 +15,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import connection
+
 from core import sql
 
 CHUNK = 1_000  # subjects in one work row: small enough that two workers share one bulk load
 MAX_ATTEMPTS = 5
+MAX_CRASHES = 3  # of a subject that was alone in its claim
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Claimed work rows and the subjects in them, in the order in which they were queued."""
+    """Claimed work rows and the subjects in them, in the order in which they were queued.
+
+    noted: whether a note says that this session has them. deadly: the one subject has ended its worker
+    MAX_CRASHES times; it must be set aside and not be worked on. put_back: rows that were put back instead.
+    """
 
     work_ids: list[int]
     subject_ids: list[int]
+    noted: bool = False
+    deadly: bool = False
+    put_back: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.work_ids)
@@ -38,39 +53,122 @@ def enqueue(task: str, subject_ids: Sequence[int], *, not_before: datetime | Non
 
 
 def claim(task: str, *, limit: int, now: datetime) -> Claim:
-    """Claim work of a task, oldest first, up to about `limit` subjects (whole rows; at least one row)."""
-    found = sql.rows("SELECT work_id, subject_ids FROM core_claim_work(%s, %s, %s)", [task, limit, now])
-    subject_ids = [subject for _, subjects in found for subject in subjects]
-    return Claim([work_id for work_id, _ in found], subject_ids)
+    """Claim work of a task, oldest first, up to about `limit` subjects (whole rows; at least one row).
+
+    A claim of nothing with `put_back`: what was found has ended its worker; end the transaction and claim again.
+    """
+    found = sql.rows(
+        "SELECT work_id, subject_ids, suspect, crashes FROM core_claim_work(%s, %s, %s)", [task, limit, now]
+    )
+    work_ids = [work_id for work_id, *_ in found]
+    suspect = any(suspect for _, _, suspect, _ in found)
+    if suspect and (crashed := _crashed(work_ids)):
+        _put_back(crashed, now=now, crashes=1)
+        return Claim([], [], put_back=len(crashed))
+    if suspect:
+        _note(work_ids)
+    return Claim(
+        work_ids,
+        [subject for _, subjects, *_ in found for subject in subjects],
+        noted=suspect,
+        deadly=any(crashes >= MAX_CRASHES for *_, crashes in found),
+    )
+
+
+_GONE = """
+NOT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.pid = n.pid AND a.backend_start = n.backend_start)
+"""
+
+
+def _crashed(work_ids: list[int]) -> list[int]:
+    """Return which of the claimed rows were in the hands of a session that is gone; forget its note."""
+    found = sql.rows(
+        f"DELETE FROM core_claim_note n WHERE n.work_ids && %s::bigint[] AND {_GONE} RETURNING n.work_ids",
+        [work_ids],
+    )
+    noted = {work_id for (ids,) in found for work_id in ids}
+    return [work_id for work_id in work_ids if work_id in noted]
+
+
+_NOTE = """
+INSERT INTO core_claim_note (pid, backend_start, work_ids)
+SELECT a.pid, a.backend_start, %s::bigint[] FROM pg_stat_activity a WHERE a.pid = %s
+"""
+
+
+def _note(work_ids: list[int]) -> None:
+    """Note by another connection, so that it stays when this one's transaction does not."""
+    session = sql.row("SELECT pg_backend_pid()")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute(_NOTE, [sql.array_literal(work_ids), *(session or ())])
+    finally:
+        other.close()
+
+
+def forget_notes() -> int:
+    """Delete the notes of sessions that are gone whose work is done; return how many."""
+    return sql.run(
+        f"DELETE FROM core_claim_note n WHERE {_GONE}"
+        " AND NOT EXISTS (SELECT 1 FROM core_work w WHERE w.id = ANY(n.work_ids))"
+    )
 
 
 def finish(claimed: Claim) -> None:
     """Delete the claimed rows in the transaction that did their work."""
     sql.run("DELETE FROM core_work WHERE id = ANY(%s)", [claimed.work_ids])
+    _tear_note(claimed)
 
 
-_POSTPONE = """
+def _tear_note(claimed: Claim) -> None:
+    if claimed.noted:
+        sql.run("DELETE FROM core_claim_note WHERE pid = pg_backend_pid()")
+
+
+def set_aside(claimed: Claim) -> None:
+    """Keep the claimed rows from being claimed until somebody says `retry_set_aside`."""
+    sql.run("UPDATE core_work SET not_before = 'infinity' WHERE id = ANY(%s)", [claimed.work_ids])
+    _tear_note(claimed)
+
+
+def retry_set_aside() -> int:
+    """Let what was set aside be claimed again; return how many rows."""
+    return sql.run(
+        "UPDATE core_work SET not_before = NULL, crashes = 0 WHERE id IN (SELECT id FROM core_work"
+        " WHERE not_before = 'infinity' ORDER BY id FOR UPDATE)"
+    )
+
+
+_PUT_BACK = """
 WITH failed AS (
-    DELETE FROM core_work WHERE id = ANY(%s) RETURNING task, subject_ids, attempts, cardinality(subject_ids) AS n
+    DELETE FROM core_work WHERE id = ANY(%s)
+    RETURNING task, subject_ids, attempts, crashes, cardinality(subject_ids) AS n
 ), part AS (
-    SELECT task, subject_ids AS subjects, attempts + 1 AS tries, %s + attempts * %s AS moment, 1 AS place
+    SELECT task, subject_ids AS subjects, attempts + 1 AS tries, crashes + %s AS deaths,
+           %s + attempts * %s AS moment, 1 AS place
     FROM failed WHERE n = 1
     UNION ALL
-    SELECT task, subject_ids[first:last], 1, NULL, first
+    SELECT task, subject_ids[first:last], 1, 0, NULL, first
     FROM failed CROSS JOIN LATERAL (VALUES (1, n / 2), (n / 2 + 1, n)) AS half(first, last)
     WHERE n > 1
 )
-INSERT INTO core_work (task, subject_ids, attempts, not_before)
-SELECT task, subjects, tries, moment FROM part ORDER BY subjects[1], place
+INSERT INTO core_work (task, subject_ids, attempts, crashes, not_before)
+SELECT task, subjects, tries, deaths, moment FROM part ORDER BY subjects[1], place
 """
 
 
-def postpone(task: str, work_ids: Sequence[int], *, now: datetime) -> None:
+def postpone(claimed: Claim, *, now: datetime) -> None:
     """After a failure: halve rows of many subjects, and let a single subject wait longer each time.
 
     What has failed is claimed row by row, so that one bad subject ends up failing alone while the rest goes on.
     """
-    sql.run(_POSTPONE, [list(work_ids), now, timedelta(seconds=2)])
+    _put_back(claimed.work_ids, now=now, crashes=0)
+    _tear_note(claimed)
+
+
+def _put_back(work_ids: list[int], *, now: datetime, crashes: int) -> None:
+    sql.run(_PUT_BACK, [work_ids, crashes, now, timedelta(seconds=2)])
 
 
 def wait_for_earlier(task: str, claimed: Claim) -> None:

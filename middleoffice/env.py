@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -62,6 +63,14 @@ def boolean(raw: str) -> bool:
 def words(raw: str) -> list[str]:
     """Read a comma-separated list, blanks dropped."""
     return [word.strip() for word in raw.split(",") if word.strip()]
+
+
+def networks(raw: str) -> list[IPv4Network | IPv6Network]:
+    """Read comma-separated addresses or networks in CIDR form; ValueError on one that is everybody."""
+    found = [ip_network(word) for word in words(raw)]
+    if any(network.prefixlen == 0 for network in found):
+        raise ValueError("a network of all addresses trusts everybody")
+    return found
 
 
 def positive(raw: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import django_stubs_ext
@@ -95,6 +96,12 @@ BUSINESS_TIME_ZONE = _env.read(
     "BUSINESS_TIME_ZONE", str, default="Europe/London", purpose="zone that dates the business day"
 )
 HTTPS = _env.read("HTTPS", env.boolean, default=PRODUCTION, purpose="cookies and redirects assume https")
+TRUSTED_PROXIES: list[IPv4Network | IPv6Network] = _env.read(
+    "TRUSTED_PROXIES",
+    env.networks,
+    default=[],
+    purpose="addresses or networks of the proxies in front, comma-separated",
+)
 SQL_TIMEOUT_MS = _env.read(
     "SQL_TIMEOUT_MS", env.positive, default=120_000, purpose="longest statement, milliseconds"
 )
@@ -199,6 +206,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "core.http.address.client_address"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "today"
 LOGOUT_REDIRECT_URL = "login"

@@ -127,10 +127,12 @@ def stuck(*, now: datetime, today: date) -> list[Stuck]:
         },
     )
     unclaimed = sql.row(_UNCLAIMED, {"before": now - EXPECTED_CLAIM})
+    set_aside = sql.row("SELECT count(*), min(created_at) FROM core_work WHERE not_before = 'infinity'")
     return [
         _stuck("captured, not checked within 2 min", unchecked, "/trades?status=captured"),
         _stuck("validated, past the settlement date", unsealed, "/trades?status=validated"),
         _stuck("batches sealed, not claimed within 15 min", unclaimed, "/batches?view=unclaimed"),
+        _stuck("work set aside because it ends its worker", set_aside, "/batches"),
     ]
 
 

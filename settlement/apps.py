@@ -9,15 +9,18 @@ class SettlementConfig(AppConfig):
     verbose_name = "Settlement"
 
     def ready(self) -> None:
-        """Have the channels wherever the tables are, also in a database that was just emptied, and guard what
-        the back office has in hand."""
+        """Have the channels wherever the tables are, also in a database that was just emptied, guard what the
+        back office has in hand, and say until when a held trade must be free."""
+        from settlement.selectors import cut_offs_of_trades
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.reject import answer_rejections
         from trades.lifecycle import State, on_arrival
+        from trades.services.deadlines import on_deadlines
         from trades.services.guards import guard_economics
 
         post_migrate.connect(_have_channels, sender=self)
         guard_economics(live_at_the_back_office)
+        on_deadlines(cut_offs_of_trades)
         on_arrival(State.CAPTURED, answer_rejections)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -185,10 +185,10 @@ def obligations_of(trade_id: int, *, limit: int = 500) -> list[dict[str, Any]]:
     return sql.records(_OBLIGATIONS, [trade_id, limit])
 
 
-def firm_calendar(*, around: date) -> BusinessCalendar:
-    """Return the firm's business days, by which cut-offs are counted, for some weeks around a date."""
-    calendars = calendars_for(codes={FIRM}, first=around - 2 * HORIZON, last=around + 2 * HORIZON)
-    return calendars[FIRM]
+def firm_calendar(*, around: date, until: date | None = None) -> BusinessCalendar:
+    """Return the firm's business days, by which cut-offs are counted, for some weeks around a date or range."""
+    last = (until or around) + 2 * HORIZON
+    return calendars_for(codes={FIRM}, first=around - 2 * HORIZON, last=last)[FIRM]
 
 
 def cut_off_of(channel: Channel, value_date: date, calendar: BusinessCalendar) -> datetime:
@@ -200,6 +200,21 @@ def cut_off_of(channel: Channel, value_date: date, calendar: BusinessCalendar) -
         lead_days=channel.lead_days,
         calendar=calendar,
     )
+
+
+def cut_offs_of_trades(dues: Collection[tuple[str, date]]) -> dict[tuple[str, date], datetime]:
+    """Return for each product and settlement date the first cut-off, in UTC, of the channels its legs leave by."""
+    if not dues:
+        return {}
+    dates = [settles for _, settles in dues]
+    calendar = firm_calendar(around=min(dates), until=max(dates))
+    channels = {channel.code: channel for channel in Channel.objects.all()}
+    return {
+        (product, settles): min(
+            cut_off_of(channels[CHANNEL_OF[leg.kind]], settles, calendar) for leg in PRODUCTS[product].legs
+        )
+        for product, settles in dues
+    }
 
 
 def cut_off_of_batch(batch_id: int) -> datetime:

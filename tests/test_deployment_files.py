@@ -86,6 +86,20 @@ def test_compose_keeps_no_secret_and_passes_on_only_known_variables():
     assert set(services()["web"]["environment"]) <= named_in_example()
 
 
+def test_compose_speaks_plain_http_to_this_machine_alone_until_told_otherwise():
+    found = services()["web"]
+    assert (found["environment"]["HTTPS"], found["ports"]) == (False, ["127.0.0.1:8000:8000"])
+    behind_proxy = services(HTTPS="true", WEB_ADDRESS="10.0.0.7", TRUSTED_PROXIES="10.0.0.1")["web"]
+    assert (behind_proxy["environment"]["HTTPS"], behind_proxy["ports"]) == (True, ["10.0.0.7:8000:8000"])
+    assert behind_proxy["environment"]["TRUSTED_PROXIES"] == "10.0.0.1"
+
+
+def test_the_example_environment_makes_compose_do_the_same():
+    lines = re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert services(**dict(lines))["web"]["ports"] == services()["web"]["ports"]
+    assert services(**dict(lines))["web"]["environment"]["HTTPS"] is False
+
+
 def test_the_image_is_multi_stage_checked_and_not_roots():
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert len([line for line in lines if line.startswith("FROM ")]) == 2
@@ -106,7 +120,7 @@ def named_in_example() -> set[str]:
 
 
 def test_the_example_environment_names_every_variable_that_is_read():
-    read = set(processes.DEFAULTS) | {"POSTGRES_PASSWORD"}
+    read = set(processes.DEFAULTS) | {"POSTGRES_PASSWORD", "WEB_ADDRESS"}
     for source in ("settings.py", "embedded.py"):
         text = (ROOT / "middleoffice" / source).read_text()
         read |= set(re.findall(r'\b(?:_env\.read\(\s*|environ\.get\()"([A-Z_]+)"', text))

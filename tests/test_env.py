@@ -33,3 +33,11 @@ def test_every_fault_is_named_at_once_and_no_secret_is_shown(monkeypatch):
     assert all(name in said for name in (*WRONG, "TOKEN_PEPPER"))
     assert "HTTPS='perhaps'" in said
     assert "hunter2" not in said
+
+
+def test_trusted_proxies_are_addresses_or_networks_and_never_everybody():
+    assert [str(each) for each in env.networks("10.0.0.5, 2001:db8::/32")] == ["10.0.0.5/32", "2001:db8::/32"]
+    assert env.networks("") == []
+    for wrong in ("proxy.example", "10.0.0.5/24", "0.0.0.0/0", "::/0", "2"):
+        with pytest.raises(ValueError, match=r"."):
+            env.networks(wrong)

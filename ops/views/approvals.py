@@ -15,7 +15,7 @@ from ops.shell import Shown, actor, needs, person, posted, show
 from risk.services.excess import approve_excess, decline_excess
 
 _DECISIONS = {
-    "approve": (approve_excess, "Approved; the checks look at the trade again."),
+    "approve": (approve_excess, "Approved; the trade goes on unless something else holds it."),
     "decline": (decline_excess, "Declined; the trade stays held."),
 }
 

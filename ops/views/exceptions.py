@@ -27,7 +27,7 @@ from trades.selectors import timeline
 from trades.services import exceptions as services
 from trades.services.recheck import recheck_trades
 from trades.services.reject import reject_trade
-from trades.services.repair import repair_fields, repair_trade
+from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields, repair_trade
 
 TABS = (
     ("open", "Open"),
@@ -184,15 +184,11 @@ def _comment(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
 
 
 def _repair(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
-    present = {field.name: field.value for field in repair_fields(trade_id=item.trade_id)}
-    changes = {
-        name.removeprefix(_FIELD): value.strip()
-        for name, value in request.POST.dict().items()
-        if name.startswith(_FIELD) and value.strip() != present.get(name.removeprefix(_FIELD))
-    }
+    form = _RepairForm.of(request, item)
+    changes = {name: value for name, value in form.typed.items() if value != form.seen.get(name)}
     version = repair_trade(
         trade_id=item.trade_id,
-        version=_version(request),
+        version=form.version,
         changes=changes,
         reason=request.POST.get("reason", ""),
         actor=actor(request),
@@ -287,7 +283,7 @@ def _show(
         "findings": findings,
         "overridable": _overridable(findings),
         "proposal": proposal,
-        "fields": _fields(request, item, failed) if held and may(request.user, Right.REPAIR) else [],
+        **(_repair_context(request, item, failed) if held and may(request.user, Right.REPAIR) else {}),
         "entries": timeline.timeline(item.trade_id, exception_ids=[item.id]),
         "problem": Shown.of(problem) if problem else None,
         "failed": failed,
@@ -298,13 +294,71 @@ def _show(
     return show(request, "ops/exception.html", context, screen="exception", now=now, status=status)
 
 
-def _fields(request: HttpRequest, item: ExceptionItem, failed: str) -> list[dict[str, Any]]:
-    """Return the fields of the repair form: the present values, or what was typed into a form that failed."""
-    typed = request.POST if failed == "repair" else {}
-    return [
-        {"field": field, "name": _FIELD + field.name, "value": typed.get(_FIELD + field.name, field.value)}
-        for field in repair_fields(trade_id=item.trade_id)
+@dataclass(frozen=True)
+class _RepairForm:
+    """A repair as it was sent: the version it started from, with that version's values, and what was typed."""
+
+    version: int
+    seen: dict[str, str]
+    typed: dict[str, str]
+    present: list[RepairField]
+    meanwhile: list[FieldChange]
+
+    @classmethod
+    def of(cls, request: HttpRequest, item: ExceptionItem) -> _RepairForm:
+        """Read the form, and what has become of the trade since the version it shows."""
+        version = _version(request)
+        present = repair_fields(trade_id=item.trade_id)
+        meanwhile = changes_since(trade_id=item.trade_id, version=version)
+        seen = {field.name: field.value for field in present}
+        for change in reversed(meanwhile):
+            seen[change.name] = change.before
+        typed = {
+            name.removeprefix(_FIELD): value.strip()
+            for name, value in request.POST.dict().items()
+            if name.startswith(_FIELD)
+        }
+        return cls(version, seen, typed, present, meanwhile)
+
+    def kept(self) -> dict[str, str]:
+        """Return what was typed into fields that nobody else has changed meanwhile."""
+        moved = self.moved()
+        return {name: value for name, value in self.typed.items() if name not in moved}
+
+    def lost(self) -> dict[str, str]:
+        """Return what was typed, and is not what it was, into fields that somebody else has changed."""
+        moved = self.moved()
+        return {
+            name: value
+            for name, value in self.typed.items()
+            if name in moved and value not in {self.seen[name], moved[name]}
+        }
+
+    def moved(self) -> dict[str, str]:
+        """Return the fields that are not what they were, with their present values."""
+        present = {field.name: field.value for field in self.present}
+        return {
+            each.name: present.get(each.name, "")
+            for each in self.meanwhile
+            if present.get(each.name, "") != self.seen[each.name]
+        }
+
+
+def _repair_context(request: HttpRequest, item: ExceptionItem, failed: str) -> dict[str, Any]:
+    """Return the repair form on the present version. Of one that failed it keeps what the person changed,
+    except where somebody else changed the field meanwhile: that is told instead."""
+    if failed != "repair":
+        fields, kept = repair_fields(trade_id=item.trade_id), {}
+        told: dict[str, Any] = {"meanwhile": []}
+    else:
+        form = _RepairForm.of(request, item)
+        fields, kept = form.present, form.kept()
+        told = {"meanwhile": form.meanwhile, "lost": form.lost(), "stale_version": form.version}
+    shown = [
+        {"field": field, "name": _FIELD + field.name, "value": kept.get(field.name, field.value)}
+        for field in fields
     ]
+    return {"fields": shown, **told}
 
 
 def _overridable(findings: list[Finding]) -> list[str]:

@@ -10,13 +10,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
-from datetime import time as clock_time
 from decimal import Decimal
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 
 from core import sql, work
@@ -43,6 +40,7 @@ from risk.services.limits import (
     move_figures,
 )
 from trades.lifecycle import WAKES, State, move_trades
+from trades.services.deadlines import deadlines_of
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 from trades.services.findings import NewFinding, add_findings, clear_findings
 
@@ -50,7 +48,6 @@ _log = logging.getLogger(__name__)
 TASK = WAKES[State.CAPTURED]
 BATCH = 10_000
 ACTOR = system("checks")
-NOON = clock_time(12)
 PUT_OFF = timedelta(seconds=1)
 CHECK_FAILED = "CHECK_FAILED"
 
@@ -78,12 +75,17 @@ def check_captured(*, now: datetime, limit: int = BATCH) -> int:
     """Claim up to about `limit` captured trades, check them and move them on; return how many were claimed.
 
     Zero means nothing waits. A batch that fails is split, so that one bad trade fails alone, and tried again
-    later; what fails to the end is held with a CHECK_FAILED finding.
+    later; what fails to the end, or ends its worker again and again, is held with a CHECK_FAILED finding.
     """
     with transaction.atomic():
         claimed = work.claim(TASK, limit=limit, now=now)
         if not claimed:
-            return 0
+            return claimed.put_back
+        if claimed.deadly:
+            _log.error("checking the trade %d ends the worker: it is held", *claimed.subject_ids)
+            _hold_unchecked(claimed.subject_ids, now, ACTOR)
+            work.finish(claimed)
+            return len(claimed.subject_ids)
         try:
             with transaction.atomic():
                 _check_and_move(claimed, now)
@@ -112,7 +114,7 @@ def _check_and_move(claimed: work.Claim, now: datetime) -> None:
         _put_off([trade_id for trade_id in claimed.subject_ids if trade_id not in batch.versions], now)
     work.wait_for_earlier(TASK, claimed)
     move_figures(*_apply_limits(batch))
-    clear_findings(trade_ids=list(batch.checked_before), closing="CLEARED", at=now, codes=_own_codes())
+    clear_findings(trade_ids=list(batch.checked_before), closing="CLEARED", at=now, codes=own_codes())
     add_findings(findings=[each for found in batch.findings.values() for each in found], at=now)
     held = batch.held()
     passed = list(batch.versions.keys() - set(held))
@@ -131,7 +133,7 @@ def _check_and_move(claimed: work.Claim, now: datetime) -> None:
 
 
 @cache
-def _own_codes() -> tuple[str, ...]:
+def own_codes() -> tuple[str, ...]:
     """Return the codes of what is found here: what the back office found is not ours to clear."""
     return (*CHECKS, BREACH, WARNING, CHECK_FAILED)
 
@@ -260,34 +262,35 @@ def _withdraw_overridden(batch: _Batch) -> None:
 
 
 def _exceptions(batch: _Batch, held: Sequence[int]) -> list[NewException]:
-    """Return the work items of held trades: why, the money at risk, and when they must be free to settle."""
+    """Return the work items of held trades: why, the money at risk, and until when they must be free to leave."""
     if not held:
         return []
     facts = sql.rows(
-        "SELECT v.trade_id, v.base_amount, v.settlement_date"
+        "SELECT v.trade_id, v.base_amount, v.product, v.settlement_date"
         " FROM unnest(%s::bigint[], %s::int[]) AS h(trade_id, version)"
         " JOIN trades_version v ON v.trade_id = h.trade_id AND v.version = h.version",
         [list(held), [batch.versions[trade_id] for trade_id in held]],
     )
+    deadlines = deadlines_of({(product, settles) for _, _, product, settles in facts})
     items = []
-    for trade_id, base_amount, settlement_date in facts:
+    for trade_id, base_amount, product, settles in facts:
         blocking = [each for each in batch.findings[trade_id] if each.severity == "BLOCK"]
         items.append(
             NewException(
                 trade_id=trade_id,
                 kind="FINDING",
                 codes=sorted({each.code for each in blocking}),
-                summary=" ".join(dict.fromkeys(each.message for each in blocking))[:500],
+                summary=summary_of([each.message for each in blocking]),
                 amount_at_risk=base_amount,
-                deadline=_deadline(settlement_date),
+                deadline=deadlines.get((product, settles)),
             )
         )
     return items
 
 
-def _deadline(settlement_date: date) -> datetime:
-    """Return when a held trade must be free to settle on its date: noon of the business zone."""
-    return datetime.combine(settlement_date, NOON, tzinfo=ZoneInfo(settings.BUSINESS_TIME_ZONE))
+def summary_of(messages: Sequence[str]) -> str:
+    """Return what a work item says of the findings that hold its trade."""
+    return " ".join(dict.fromkeys(messages))[:500]
 
 
 def _fail(claimed: work.Claim, now: datetime) -> None:
@@ -306,7 +309,7 @@ def _fail(claimed: work.Claim, now: datetime) -> None:
             "DELETE FROM core_work WHERE id = ANY(%s) AND attempts >= %s",
             [claimed.work_ids, work.MAX_ATTEMPTS],
         )
-    work.postpone(TASK, claimed.work_ids, now=now)
+    work.postpone(claimed, now=now)
 
 
 def _hold_unchecked(trade_ids: list[int], now: datetime, actor: Actor) -> None:

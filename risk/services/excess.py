@@ -14,7 +14,10 @@ from core.audit import Actor
 from core.http.problem import Fault, Problem
 from core.models import Proposal
 from risk.checks import CHECKS
+from risk.services.check import own_codes, summary_of
 from trades.lifecycle import SUBJECT, State, lock_trades, move_trades
+from trades.models import ExceptionItem
+from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 from trades.services.findings import OVERRIDDEN, close_findings
 from trades.services.versions import lock_held
 
@@ -66,7 +69,8 @@ def propose_excess(
 def approve_excess(
     *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
 ) -> Proposal:
-    """Accept what was proposed: the findings are overridden and the checks run again.
+    """Accept what was proposed: the findings are overridden and the checks run again, once nothing else that
+    people must answer holds the trade.
 
     Problem 409 when the trade or its findings are no longer what they were; else as `four_eyes.approve`.
     """
@@ -99,7 +103,10 @@ def void_superseded(trade_ids: Sequence[int], at: datetime, actor: Actor) -> Non
 
 
 def apply_excess(proposal: Proposal, actor: Actor, at: datetime) -> None:
-    """Override the findings of an approved proposal, and send the trade back to the checks."""
+    """Override the findings of an approved proposal, and send the trade back to the checks.
+
+    A trade that the back office has rejected as well stays held for that.
+    """
     trade_id, version = proposal.subject_id, proposal.content["version"]
     lock_held(trade_id=trade_id, version=version)
     codes = sorted({each["code"] for each in proposal.content["findings"]})
@@ -118,6 +125,9 @@ def apply_excess(proposal: Proposal, actor: Actor, at: datetime) -> None:
         [proposal.id, at, [each["id"] for each in findings]],
     )
     close_findings(finding_ids=[each["id"] for each in findings], closing=OVERRIDDEN, at=at)
+    if _rejected(trade_id):
+        _answer_findings(trade_id, version, actor, at)
+        return
     move_trades(
         trade_ids=[trade_id],
         source=State.EXCEPTION,
@@ -127,6 +137,30 @@ def apply_excess(proposal: Proposal, actor: Actor, at: datetime) -> None:
         reason=f"excess approved: {', '.join(codes)}",
         locked=True,
     )
+
+
+def _rejected(trade_id: int) -> bool:
+    """Tell whether the back office's rejection of the trade still waits for an answer."""
+    return ExceptionItem.objects.filter(trade_id=trade_id, kind="REJECTION", closed_at=None).exists()
+
+
+def _answer_findings(trade_id: int, version: int, actor: Actor, at: datetime) -> None:
+    """Take what was accepted off the work item of the findings, of a trade that stays held.
+
+    Whoever accepts an excess has not looked at a rejection. To send the trade to the checks would answer that
+    too; the person who answers it does so, and the checks then honour what was accepted.
+    """
+    left = _blocking(trade_id, version, own_codes())
+    item = ExceptionItem.objects.filter(trade_id=trade_id, kind="FINDING", closed_at=None).first()
+    if item is not None and left:
+        codes = sorted({each["code"] for each in left})
+        summary = summary_of([each["message"] for each in left])
+        told = NewException(trade_id, "FINDING", codes, summary, item.amount_at_risk, item.deadline)
+        open_exceptions(items=[told], at=at, actor=actor)
+    else:
+        close_exceptions(
+            trade_ids=[trade_id], kinds=["FINDING"], resolution="excess approved", closed_by=actor, at=at
+        )
 
 
 def lock_trade(trade_id: int) -> None:

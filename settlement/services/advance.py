@@ -20,18 +20,23 @@ _log = logging.getLogger(__name__)
 def advance_queued(*, now: datetime, actor: Actor) -> int:
     """Advance the trades behind instructions that wait for it; return how many instructions were claimed.
 
-    What fails is split and tried again later, so that one bad instruction holds up nothing else.
+    What fails is split and tried again later, so that one bad instruction holds up nothing else. What ends its
+    worker again and again is set aside.
     """
     with transaction.atomic():
         claimed = work.claim(TASK, limit=LIMIT, now=now)
         if not claimed:
-            return 0
+            return claimed.put_back
+        if claimed.deadly:
+            _log.error("advancing the instruction %d ends the worker: it is set aside", *claimed.subject_ids)
+            work.set_aside(claimed)
+            return len(claimed.subject_ids)
         try:
             with transaction.atomic():
                 advance_trades(instruction_ids=claimed.subject_ids, now=now, actor=actor)
         except Exception:
             _log.exception("advancing the trades of %d instructions failed", len(claimed.subject_ids))
-            work.postpone(TASK, claimed.work_ids, now=now)
+            work.postpone(claimed, now=now)
         else:
             work.finish(claimed)
     return len(claimed.subject_ids)

@@ -22,6 +22,7 @@ from core.clock import utc_now
 from risk.services.recompute import recompute_limits
 from tests.support.factories import (
     Front,
+    codes_of,
     exact_trade,
     limit,
     live_today,
@@ -152,6 +153,27 @@ def test_a_redis_stopped_for_20_seconds_stops_no_capture_and_loses_nothing(front
     assert slowest < 5
     assert posted > 100
     assert_all_checked_once(posted)
+
+
+def test_a_deal_that_ends_its_worker_each_time_is_isolated_and_held_and_the_rest_goes_on(
+    live_product, front, today
+):
+    live_product.kill("worker")
+    live_product.start("worker", DJANGO_SETTINGS_MODULE="tests.faults.deadly_settings")
+    deals = [exact_trade(n, on=today) for n in range(40)]
+    deals[17] = exact_trade(17, on=today, book="DEADLY")
+    assert front.post_batch(deals).json()["created"] == 40
+    ((deadly,),) = sql.rows("SELECT trade_id FROM trades_version WHERE book_ref = 'DEADLY'")
+
+    wait_for(nothing_captured, seconds=150)
+    live_product.kill("worker")  # the next test gets one that is well
+    assert states() == {"EXCEPTION": 1, "VALIDATED": 39}
+    assert codes_of(deadly) == ["CHECK_FAILED"]
+    told = sql.row(
+        "SELECT count(DISTINCT subject_id), count(*) FROM core_event WHERE type = 'trade.validated'"
+    )
+    assert told == (39, 39)
+    assert sql.rows("SELECT codes FROM trades_exception") == [(["CHECK_FAILED"],)]
 
 
 CAPTURE_AND_DIE = """

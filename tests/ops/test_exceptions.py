@@ -112,18 +112,50 @@ def test_a_repair_that_fails_names_every_fault_and_keeps_what_was_typed(
     assert TradeVersion.objects.count() == 1
 
 
-def test_a_stale_repair_says_which_version_it_started_from_and_keeps_what_was_typed(
-    held: ExceptionItem, desk: Client, sign_in: SignIn
-) -> None:
-    other = {"version": "1", "reason": "first", "set.trader": "zoe"}
-    sign_in("operations", name="bob").post(_url(held, "repair"), other)
-    check_everything()
-    late = {"version": "1", "reason": "second", "set.counterparty": "BROKER-01"}
-    answer = desk.post(_url(held, "repair"), late)
-    assert answer.status_code == 412
-    assert "You started from version 1; the present one is 2." in _text(answer)
-    assert 'value="BROKER-01"' in answer.content.decode()
-    assert TradeState.objects.get().version == 2
+def _form(page: str) -> dict[str, str]:
+    """Return the fields of the repair form with the values they show."""
+    form = page[page.index("/repair") : page.index("Repair and next")]
+    shown = dict(re.findall(r'<input (?:type="hidden" )?name="([^"]+)" value="([^"]*)"', form))
+    chosen = re.findall(r'<select name="([^"]+)".*?<option value="([^"]*)" selected', form, re.DOTALL)
+    return {**shown, **dict(chosen)}
+
+
+class TestAStaleRepair:
+    @pytest.fixture
+    def answer(self, held: ExceptionItem, desk: Client, sign_in: SignIn) -> HttpResponse:
+        """Return the answer to a repair that started before somebody else's."""
+        typed = _form(desk.get(_url(held)).content.decode())
+        other = {"version": "1", "reason": "first", "set.trader": "zoe", "set.price": "187.5"}
+        sign_in("operations", name="bob").post(_url(held, "repair"), other)
+        check_everything()
+        late = {**typed, "reason": "second", "set.counterparty": "BROKER-01", "set.price": "188"}
+        return desk.post(_url(held, "repair"), late)
+
+    def test_comes_back_on_the_present_version_with_what_nobody_else_has_changed(
+        self, answer: HttpResponse
+    ) -> None:
+        assert answer.status_code == 412
+        shown = _form(answer.content.decode())
+        assert (shown["version"], shown["set.counterparty"]) == ("2", "BROKER-01")
+        assert (shown["set.trader"], shown["set.price"]) == ("zoe", "187.5")
+        assert shown["set.gross_amount"] == "18750"
+        assert TradeState.objects.get().version == 2
+
+    def test_says_what_changed_meanwhile_and_by_whom(self, answer: HttpResponse) -> None:
+        text = _text(answer)
+        assert "You started from version 1; the present one is 2" in text
+        assert "Trader from jdoe to zoe by bob in version 2" in text
+        assert "Price from 187.25 to 187.5 by bob in version 2; you had typed 188" in text
+
+    def test_is_stored_when_it_is_sent_again_and_changes_nothing_else(
+        self, answer: HttpResponse, held: ExceptionItem, desk: Client
+    ) -> None:
+        again = desk.post(_url(held, "repair"), {**_form(answer.content.decode()), "reason": "second"})
+        assert again.status_code == 303
+        third = TradeVersion.objects.get(version=3)
+        assert (third.counterparty_ref, third.trader, str(third.price.normalize())) == (
+            "BROKER-01", "zoe", "187.5",
+        )  # fmt: skip
 
 
 def test_nothing_changed_is_said(held: ExceptionItem, desk: Client) -> None:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
+from core import sql, work
 from core.ids import BATCH, EXCEPTION, TRADE, public_id
 from settlement.models import Batch
 from tests.ops.conftest import SignIn
@@ -212,3 +213,14 @@ def test_a_crash_shows_a_page_and_nothing_of_what_crashed(
     assert answer.status_code == 500
     assert "Something failed here" in answer.content.decode()
     assert "secret detail" not in answer.content.decode()
+
+
+def test_work_that_was_set_aside_is_shown_until_it_is_retried(world: World, sign_in: SignIn) -> None:
+    today = sign_in("operations")
+    words = "work set aside because it ends its worker"
+    work.enqueue("settlement.advance", [1])
+    for act, count in ((None, 0), (work.set_aside, 1), (lambda _: work.retry_set_aside(), 0)):
+        if act is not None:
+            act(work.Claim([number for (number,) in sql.rows("SELECT id FROM core_work")], [1]))
+        (shown,) = [each for each in today.get("/").context["stuck"] if each.title == words]
+        assert shown.number.count == count

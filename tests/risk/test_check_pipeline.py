@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,6 +15,7 @@ from risk.services import check
 from risk.services.check import TASK, check_captured
 from risk.services.excess import approve_excess, propose_excess
 from risk.services.recompute import recompute_limits
+from settlement.models import Channel
 from tests.support.factories import (
     captured_ids,
     check_everything,
@@ -23,6 +24,7 @@ from tests.support.factories import (
     equity,
     exact_trade,
     findings_of,
+    fx,
     goods,
     instrument,
     limit,
@@ -95,14 +97,29 @@ class TestABadTrade:
             " The price 900 is off the market: the close was 187 of 2026-11-23."
         )
         assert item.amount_at_risk == Decimal("82800.0000")
-        assert item.deadline == datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+        assert item.deadline == datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
         assert (item.opened_at, item.owner_id, item.closed_at) == (NOW, None, None)
         assert types_of(trade_id) == ["trade.captured", "trade.held", "exception.opened"]
 
-    def test_has_its_deadline_at_noon_of_the_business_zone_in_summer(self):
+    def test_has_its_deadline_at_the_first_cut_off_of_the_channels_it_leaves_by(self):
         world()
-        checked(equity(counterparty="NOBODY", trade_date="2026-07-01", settlement_date="2026-07-03"))
-        assert ExceptionItem.objects.get().deadline == datetime(2026, 7, 3, 11, 0, tzinfo=UTC)
+        Channel.objects.filter(code="CASH").update(
+            cut_off_time=time(9, 30), cut_off_zone="Europe/Zurich", lead_days=0
+        )
+        bad = {"counterparty": "NOBODY", "trade_date": "2026-07-01"}
+        checked(equity(**bad, settlement_date="2026-07-06"))
+        checked(fx(**bad, settlement_date="2026-07-06"))
+        found = dict(
+            sql.rows(
+                "SELECT v.product, e.deadline FROM trades_exception e JOIN trades_version v USING (trade_id)"
+            )
+        )
+        assert found == {
+            "EQUITY": datetime(
+                2026, 7, 3, 17, 0, tzinfo=UTC
+            ),  # securities: 18:00 in London, the Friday before
+            "FX_SPOT": datetime(2026, 7, 6, 7, 30, tzinfo=UTC),  # cash alone, on the day
+        }
 
     def test_with_very_many_faults_has_a_summary_of_bounded_length(self):
         world()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import partial
 
 import pytest
@@ -32,14 +33,15 @@ from tests.support.records import (
     state_of,
 )
 from trades.lifecycle import State
-from trades.models import Finding, Override
+from trades.models import ExceptionItem, Finding, Override
+from trades.services.exceptions import NewException, open_exceptions
 from trades.services.findings import CLEARED, NewFinding, add_findings, clear_findings
 from trades.services.recheck import recheck_trades
 from trades.services.reject import reject_trade
 from trades.services.repair import repair_trade
 
 BOSS = Actor("user:boss", "req-2")
-SOFT, HARD, LIMIT = "OFF_MARKET_PRICE", "UNKNOWN_PARTY", "LIMIT_BREACH"
+SOFT, HARD, LIMIT, REJECTED = "OFF_MARKET_PRICE", "UNKNOWN_PARTY", "LIMIT_BREACH", "SETTLEMENT_REJECTED"
 
 
 @pytest.fixture
@@ -122,6 +124,45 @@ class TestApproval:
         maker = person("maker", is_superuser=True)
         number = _propose(held(EQUITY), maker)
         assert _refused(partial(_approve, number, maker)).status == 403
+
+
+@pytest.mark.usefixtures("desk")
+class TestATradeThatTheBackOfficeRejectedToo:
+    @pytest.fixture
+    def trade_id(self) -> int:
+        """Return a trade held for two findings and for a rejection."""
+        trade_id = held(EQUITY, codes=[SOFT, LIMIT])
+        add_findings(findings=[NewFinding(trade_id, 1, REJECTED, "BLOCK", "ins_1", "No account.")], at=NOW)
+        items = [NewException(trade_id, "REJECTION", [REJECTED], "No account.", None, LATER)]
+        open_exceptions(items=items, at=NOW, actor=CLERK)
+        return trade_id
+
+    def _open(self) -> dict[str, list[str]]:
+        return {each.kind: each.codes for each in ExceptionItem.objects.filter(closed_at=None)}
+
+    def test_stays_held_for_the_rejection_when_the_excess_is_approved(self, trade_id: int) -> None:
+        number = _propose(trade_id, person("maker"), codes=[SOFT, LIMIT])
+        _approve(number, person("boss"))
+        assert state_of(trade_id) == (State.EXCEPTION, 1)
+        assert self._open() == {"REJECTION": [REJECTED]}
+        still = Finding.objects.filter(closed_at=None).values_list("code", flat=True)
+        assert list(still) == [REJECTED]
+        (closed,) = ExceptionItem.objects.exclude(closed_at=None)
+        assert (closed.kind, closed.resolution, closed.closed_by) == (
+            "FINDING", "excess approved", "user:boss",
+        )  # fmt: skip
+
+    def test_keeps_the_exception_of_what_was_not_accepted(self, trade_id: int) -> None:
+        _approve(_propose(trade_id, person("maker"), codes=[SOFT]), person("boss"))
+        assert self._open() == {"FINDING": [LIMIT], "REJECTION": [REJECTED]}
+        item = ExceptionItem.objects.get(kind="FINDING")
+        assert (item.summary, item.amount_at_risk, item.deadline) == (f"{LIMIT}!", Decimal("17227"), LATER)
+
+    def test_goes_on_with_what_was_accepted_once_the_rejection_is_answered(self, trade_id: int) -> None:
+        _approve(_propose(trade_id, person("maker"), codes=[SOFT, LIMIT]), person("boss"))
+        assert recheck_trades(trade_ids=[trade_id], reason="", actor=CLERK, now=LATER) == [trade_id]
+        assert self._open() == {}
+        assert Override.objects.count() == 2
 
 
 @pytest.mark.usefixtures("desk")

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from typing import Any, Literal
 
 import msgspec
 from django.db import transaction
 
+from core import sql
 from core.audit import Actor, encode
 from core.http.problem import Fault, Problem, not_found
 from core.money import format_number
 from core.sql import json_value
 from core.text import text_faults
-from trades.lifecycle import State, move_trades
+from trades.lifecycle import SUBJECT, State, move_trades
 from trades.products import PRODUCTS
 from trades.products._reading import Unreadable, read_message
 from trades.products.base import COLUMNS, Message, Terms
@@ -31,6 +33,7 @@ from trades.services.versions import (
     lock_held,
     restate,
     state_amounts,
+    versions_since,
 )
 
 CAUSE = "REPAIR"
@@ -106,7 +109,50 @@ def repair_fields(*, trade_id: int) -> list[RepairField]:
     rows = current_versions(trade_ids=[trade_id])
     if not rows:
         raise not_found("trade")
-    message = restate(rows[0])
+    return _fields_of(rows[0])
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """A field that one version of a trade changed, and who made that version."""
+
+    version: int
+    actor: str
+    name: str
+    label: str
+    before: str
+    after: str
+
+
+# What makes a version tells the log first, before anything else happens to it.
+_MAKERS = """
+SELECT DISTINCT ON (version) version, actor FROM core_event
+WHERE subject = %s AND subject_id = %s AND version > %s ORDER BY version, id
+"""
+
+
+def changes_since(*, trade_id: int, version: int) -> list[FieldChange]:
+    """Return what later versions changed of the fields that may be corrected, in the order of versions.
+
+    A version that the trade never had counts as the first one after it.
+    """
+    rows = versions_since(trade_id=trade_id, version=version)
+    makers = dict(sql.rows(_MAKERS, [SUBJECT, trade_id, version])) if len(rows) > 1 else {}
+    found = []
+    for earlier, later in pairwise(rows):
+        before = {each.name: each for each in _fields_of(earlier)}
+        after = {each.name: each for each in _fields_of(later)}
+        for name in dict.fromkeys([*before, *after]):
+            was, now = (each[name].value if name in each else "" for each in (before, after))
+            if was != now:
+                label = (after.get(name) or before[name]).label
+                number = later["version"]
+                found.append(FieldChange(number, makers.get(number, ""), name, label, was, now))
+    return found
+
+
+def _fields_of(row: Mapping[str, Any]) -> list[RepairField]:
+    message = restate(row)
     fields = []
     for name in _names(message):
         pattern, path = _place(name)

@@ -76,12 +76,23 @@ def current_versions(*, trade_ids: Sequence[int], condition: str = "true") -> li
 
     condition: SQL over a row `v`, declared by the caller.
     """
+    return _rows(
+        f"s.trade_id = ANY(%s) AND v.version = s.version AND ({condition}) ORDER BY v.trade_id",
+        [list(trade_ids)],
+    )
+
+
+def versions_since(*, trade_id: int, version: int) -> list[dict[str, Any]]:
+    """Return a version of a trade and all later ones as rows of `trades_version`, the first one first."""
+    return _rows("s.trade_id = %s AND v.version >= %s ORDER BY v.version", [trade_id, version])
+
+
+def _rows(condition: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
     columns = ", ".join(f"v.{name}" for name in COLUMNS)
     found = sql.records(
         f"SELECT v.trade_id, v.version, {columns} FROM trades_state s"
-        " JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version"
-        f" WHERE s.trade_id = ANY(%s) AND ({condition}) ORDER BY v.trade_id",
-        [list(trade_ids)],
+        f" JOIN trades_version v ON v.trade_id = s.trade_id WHERE {condition}",
+        parameters,
     )
     for row in found:
         for name in _JSON:
