@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from core.as_of import AsOf, known_at, moment_of, tick_of
@@ -11,6 +13,19 @@ from core.http.cursor import bent_cursor, numbers_of
 from core.http.problem import Fault, unreadable
 
 AXES = ("as_at", "effective_at")
+# How API descriptions declare the axes.
+IN_QUERY = [
+    OpenApiParameter(
+        "as_at",
+        OpenApiTypes.DATETIME,
+        description="as it was known at this moment, which is not in the future",
+    ),
+    OpenApiParameter(
+        "effective_at",
+        OpenApiTypes.DATETIME,
+        description="as it was in force at this moment, by what is known",
+    ),
+]
 _PARTS = 3  # as_at, effective_at, last id
 
 
