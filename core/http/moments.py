@@ -35,8 +35,8 @@ def read_moment(text: str) -> datetime:
     In UTC, because PostgreSQL knows no offset of 16 hours or more.
     """
     moment = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign that was not encoded
-    if moment.tzinfo is None:
-        raise ValueError("no offset")
+    if moment.tzinfo is None or "\0" in text:  # which the reading ends at
+        raise ValueError("no offset, or something behind it")
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:
