@@ -10,6 +10,13 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 
+class TransactionId(models.Func):
+    """The id of the transaction that writes a row, as a column's default: 64 bits, never used twice."""
+
+    template = "pg_current_xact_id()::text::bigint"
+    output_field = models.BigIntegerField()
+
+
 class Event(models.Model):
     """One line of the log: what happened to which subject, by whom, when and why. Append-only by trigger.
 
@@ -31,6 +38,20 @@ class Event(models.Model):
     class Meta:
         db_table = "core_event"
         indexes = [models.Index(fields=["subject_id", "id"], name="core_event_subject")]
+
+
+class Moment(models.Model):
+    """A moment that somebody asked about, and what had been committed when it was first asked. Append-only.
+
+    The first moment at or after the one that a read asks for answers for it (core/as_of.py).
+    """
+
+    at = models.DateTimeField(primary_key=True)
+    seen = models.TextField(help_text="PostgreSQL's snapshot")
+    marks = models.JSONField(help_text="the last number of each sequence when the snapshot was taken")
+
+    class Meta:
+        db_table = "core_moment"
 
 
 class Work(models.Model):

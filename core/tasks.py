@@ -1,10 +1,11 @@
-"""Beat's tasks: sweep, heartbeat, forget."""
+"""Beat's tasks: sweep, heartbeat, mark moments, forget."""
 
 from __future__ import annotations
 
 from celery import current_app, shared_task
 
 from core import sql, work
+from core.as_of import known_at
 from core.clock import utc_now
 from core.http.idempotency import forget_keys
 
@@ -25,6 +26,12 @@ def heartbeat() -> None:
         " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at",
         [utc_now()],
     )
+
+
+@shared_task(name="core.mark_moment")
+def mark_moment() -> None:
+    """Keep a snapshot for the present moment, so that reads of the past know how far each sequence had come."""
+    known_at(utc_now())
 
 
 @shared_task(name="core.forget_idempotency_keys")

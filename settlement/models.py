@@ -6,6 +6,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from core.models import TransactionId
+
 # Which channel carries which kind of asset.
 CHANNEL_OF = {"CASH": "CASH", "SECURITY": "SECURITIES", "GOODS": "GOODS"}
 CHANNELS = tuple(CHANNEL_OF.values())
@@ -52,6 +54,7 @@ class Batch(models.Model):
     control_totals = models.JSONField()
     byte_count = models.BigIntegerField()
     sha256 = models.TextField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
 
     class Meta:
         db_table = "settlement_batch"
@@ -77,7 +80,10 @@ class BatchPage(models.Model):
 
 
 class BatchState(models.Model):
-    """How far the back office is with a batch: counts kept as it answers, so that no list counts lines."""
+    """How far the back office is with a batch: counts kept as it answers, so that no list counts lines.
+
+    Whoever changes them says when: a trigger keeps every step as a BatchProgress.
+    """
 
     batch_id = models.BigIntegerField(primary_key=True)
     instruction_count = models.IntegerField()
@@ -85,9 +91,27 @@ class BatchState(models.Model):
     rejected = models.IntegerField(default=0)
     settled = models.IntegerField(default=0)
     claimed_at = models.DateTimeField(null=True, help_text="when it was first claimed")
+    changed_at = models.DateTimeField(null=True, help_text="when the counts last changed")
 
     class Meta:
         db_table = "settlement_batch_state"
+
+
+class BatchProgress(models.Model):
+    """One step of a batch's progress, as BatchState had it from a moment on. Append-only, written by trigger."""
+
+    id = models.BigAutoField(primary_key=True)
+    batch_id = models.BigIntegerField()
+    recorded_at = models.DateTimeField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+    accepted = models.IntegerField()
+    rejected = models.IntegerField()
+    settled = models.IntegerField()
+    claimed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "settlement_batch_progress"
+        indexes = [models.Index(fields=["batch_id", "id"], name="settlement_progress_batch")]
 
 
 class Instruction(models.Model):
@@ -212,6 +236,7 @@ class StatusReport(models.Model):
     quantity = models.DecimalField(max_digits=28, decimal_places=10, null=True)
     reported_by = models.TextField()
     reported_at = models.DateTimeField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
 
     class Meta:
         db_table = "settlement_status_report"

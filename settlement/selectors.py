@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from core import sql
+from core.as_of import HAPPENED, AsOf
 from refdata.calendars import FIRM, BusinessCalendar, calendars_for
 from settlement.cut_off import HORIZON, cut_off, last_value_date_past
 from settlement.models import CHANNEL_OF, Batch, Channel
@@ -21,13 +22,40 @@ CASE WHEN s.claimed_at IS NULL THEN 'SEALED'
      WHEN s.accepted > 0 AND s.settled >= s.accepted THEN 'SETTLED'
      ELSE 'ACKNOWLEDGED' END
 """
-# A batch's status follows from what the back office did: nobody sets it.
+# A batch's status follows from what the back office did: nobody sets it. How far it had come at a moment is the
+# last step of its progress that was known and had happened then; none: nobody had claimed it.
 _BATCHES = f"""
 SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
        b.trade_count, b.control_totals, b.byte_count, b.sha256, s.accepted, s.rejected, s.settled, s.claimed_at,
        {STATUS_SQL} AS status
-FROM settlement_batch b JOIN settlement_batch_state s ON s.batch_id = b.id
+FROM settlement_batch b
 """
+_NOW = f"{_BATCHES} JOIN settlement_batch_state s ON s.batch_id = b.id WHERE true"
+THEN = f"""
+LEFT JOIN LATERAL (
+    SELECT * FROM settlement_batch_progress
+    WHERE batch_id = b.id AND core_known(xid, recorded_at, {HAPPENED})
+    ORDER BY id DESC LIMIT 1
+) p ON true
+CROSS JOIN LATERAL (
+    SELECT b.instruction_count, coalesce(p.accepted, 0) AS accepted, coalesce(p.rejected, 0) AS rejected,
+           coalesce(p.settled, 0) AS settled, p.claimed_at
+) s
+WHERE b.id <= %(highest)s AND core_known(b.xid, b.sealed_at, {HAPPENED})
+"""
+_SEQUENCE = "settlement_batch_id_seq"
+
+
+def _select(as_of: AsOf | None) -> tuple[str, dict[str, Any]]:
+    """Return the statement, to which conditions are added, and the parameters of batches as of a moment."""
+    if as_of is None:
+        return _NOW, {}
+    return f"{_BATCHES} {THEN}", then_parameters(as_of)
+
+
+def then_parameters(as_of: AsOf) -> dict[str, Any]:
+    """Return the parameters of THEN."""
+    return {**as_of.parameters(), "highest": as_of.highest(_SEQUENCE)}
 
 
 def list_batches(
@@ -38,32 +66,31 @@ def list_batches(
     after: int | None = None,
     newest_first: bool = False,
     limit: int,
+    as_of: AsOf | None = None,
 ) -> list[dict[str, Any]]:
     """Return batches in the order of sealing, after a batch id (before it, when the newest come first).
 
     Ids are taken while a seal holds the lock that lets one seal run at a time, to its commit: a batch that
-    becomes visible later has a higher id, so a reader that keeps its place misses none.
+    becomes visible later has a higher id, so a reader that keeps its place misses none. `as_of`: as they were.
     """
-    where, parameters = ["true"], []
-    for condition, value in (
-        ("b.channel_id = %s", channel),
-        ("b.value_date = %s", value_date),
-        (f"{STATUS_SQL} = %s", status),
-        ("b.id < %s" if newest_first else "b.id > %s", after),
+    statement, parameters = _select(as_of)
+    for name, condition, value in (
+        ("channel", "b.channel_id = %(channel)s", channel),
+        ("value_date", "b.value_date = %(value_date)s", value_date),
+        ("status", f"{STATUS_SQL} = %(status)s", status),
+        ("after", "b.id < %(after)s" if newest_first else "b.id > %(after)s", after),
     ):
         if value is not None:
-            where.append(condition)
-            parameters.append(value)
+            statement += f" AND {condition}"
+            parameters[name] = value
     order = "DESC" if newest_first else "ASC"
-    return sql.records(
-        f"{_BATCHES} WHERE {' AND '.join(where)} ORDER BY b.id {order} LIMIT %s",
-        [*parameters, limit],
-    )
+    return sql.records(f"{statement} ORDER BY b.id {order} LIMIT %(limit)s", {**parameters, "limit": limit})
 
 
-def read_batch(batch_id: int) -> dict[str, Any] | None:
-    """Return a batch with its status and counts, or None."""
-    found = sql.records(f"{_BATCHES} WHERE b.id = %s", [batch_id])
+def read_batch(batch_id: int, *, as_of: AsOf | None = None) -> dict[str, Any] | None:
+    """Return a batch with its status and counts, now or as it was, or None."""
+    statement, parameters = _select(as_of)
+    found = sql.records(f"{statement} AND b.id = %(batch_id)s", {**parameters, "batch_id": batch_id})
     return found[0] if found else None
 
 
@@ -126,21 +153,49 @@ def lines(batch_id: int, *, after: int, limit: int) -> list[bytes]:
     return found
 
 
+# What the back office had said of an instruction: by its state, or by the reports that were known and had come then.
+_SAID = "SELECT * FROM settlement_instruction_state WHERE instruction_id = i.id"
+SAID_THEN = f"""
+SELECT coalesce(r.processing, 'SEALED') AS processing, r.processing_reason,
+       CASE WHEN r.settled OR (r.processing = 'ACCEPTED' AND i.direction = 'NIL') THEN 'SETTLED'
+            WHEN r.partial THEN 'PARTIAL' WHEN r.failed THEN 'FAILED' ELSE 'PENDING' END AS settlement,
+       r.settlement_reason, CASE WHEN r.settled THEN i.quantity ELSE r.quantity END AS settled_quantity
+FROM (
+    SELECT max(kind) FILTER (WHERE kind IN ('ACCEPTED', 'REJECTED')) AS processing,
+           coalesce(max(reason) FILTER (WHERE kind = 'REJECTED'), '') AS processing_reason,
+           bool_or(kind = 'SETTLED') AS settled, bool_or(kind = 'PARTIAL') AS partial,
+           bool_or(kind = 'FAILED') AS failed, coalesce(max(quantity), 0) AS quantity,
+           coalesce(string_agg(DISTINCT reason COLLATE "C", ', ' ORDER BY reason COLLATE "C") FILTER (
+               WHERE reason <> '' AND kind NOT IN ('ACCEPTED', 'REJECTED')), '') AS settlement_reason
+    FROM settlement_status_report
+    WHERE instruction_id = i.id AND core_known(xid, reported_at, {HAPPENED})
+) r
+"""
 _INSTRUCTIONS = """
 SELECT i.id, i.batch_id, i.line, i.channel, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date, i.gross_count,
        i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,
        p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
-       s.settled_quantity, s.changed_at
+       s.settled_quantity
 FROM settlement_instruction i
-JOIN settlement_instruction_state s ON s.instruction_id = i.id
+CROSS JOIN LATERAL ({said}) s
 JOIN refdata_party p ON p.id = i.counterparty_id
-WHERE i.batch_id = %s AND i.line > %s ORDER BY i.line LIMIT %s
+WHERE i.batch_id = %(batch_id)s AND i.line > %(after)s ORDER BY i.line LIMIT %(limit)s
 """
 
 
-def instructions_of(batch_id: int, *, after_line: int = 0, limit: int) -> list[dict[str, Any]]:
-    """Return instructions of a batch after a line, with what the back office said of them."""
-    return sql.records(_INSTRUCTIONS, [batch_id, after_line, limit])
+def instructions_of(
+    batch_id: int, *, after_line: int = 0, limit: int, as_of: AsOf | None = None
+) -> list[dict[str, Any]]:
+    """Return instructions of a batch after a line, with what the back office has said of them, or had."""
+    return sql.records(
+        _INSTRUCTIONS.format(said=_SAID if as_of is None else SAID_THEN),
+        {
+            **(as_of.parameters() if as_of else {}),
+            "batch_id": batch_id,
+            "after": after_line,
+            "limit": limit,
+        },
+    )
 
 
 # The legs are found through the instruction's trades, of which only as many are looked at as are shown.

@@ -8,6 +8,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 
+from core.models import TransactionId
+
 
 class TradeVersion(models.Model):
     """The terms of a trade as known in one interval: from `recorded_at` until the next version's.
@@ -94,6 +96,7 @@ class Finding(models.Model):
     """What a check (or the back office) says of one trade version.
 
     Open until `closed_at`; `closing` says how: CLEARED by a later check, OVERRIDDEN by two people, or MOOT.
+    `xid` and `closed_xid` (set by trigger) are the transactions that opened and closed it.
     """
 
     class Severity(models.TextChoices):
@@ -113,6 +116,8 @@ class Finding(models.Model):
     found_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     closing = models.TextField(default="")
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+    closed_xid = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         db_table = "trades_finding"
@@ -164,6 +169,8 @@ class ExceptionItem(models.Model):
     closed_at = models.DateTimeField(null=True)
     closed_by = models.TextField(default="")
     resolution = models.TextField(default="")
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+    closed_xid = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         db_table = "trades_exception"

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from rest_framework.request import Request
 
-from core.http.problem import Fault, unreadable
+from core.http.problem import Fault, Problem, unreadable
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -25,13 +25,25 @@ def decode_cursor(text: str, *, parts: int) -> tuple[int, ...] | None:
     """Return the key behind a cursor of `parts` numbers, None for an empty one; Problem 400 when bent."""
     if not text:
         return None
+    key = numbers_of(text)
+    if key is None or len(key) != parts:
+        raise bent_cursor()
+    return key
+
+
+def numbers_of(text: str) -> tuple[int, ...] | None:
+    """Return the numbers of a cursor of any kind, None when it is none."""
     try:
-        key = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list[int])
+        return tuple(
+            msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list[int])
+        )
     except (binascii.Error, ValueError, msgspec.DecodeError):
-        key = []
-    if len(key) != parts:
-        raise unreadable([Fault("query:cursor", "Use a cursor exactly as `next` gave it.")])
-    return tuple(key)
+        return None
+
+
+def bent_cursor() -> Problem:
+    """Return the Problem 400 of a cursor that is not what `next` gave."""
+    return unreadable([Fault("query:cursor", "Use a cursor exactly as `next` gave it.")])
 
 
 def limit_of(request: Request) -> int:

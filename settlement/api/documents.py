@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from core.ids import BATCH, CLAIM, public_id
+from core.ids import BATCH, CLAIM, INSTRUCTION, public_id
+from core.money import format_amount, format_number
 from core.sql import json_value
 
 
@@ -16,6 +17,7 @@ def batch_links(reference: str) -> dict[str, str]:
     return {
         "self": base,
         "instructions": f"{base}/instructions",
+        "statuses": f"{base}/statuses",
         "claims": f"{base}/claims",
         "acknowledgements": f"{base}/acknowledgements",
     }
@@ -34,6 +36,25 @@ def batch_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "progress": {name: row[name] for name in ("accepted", "rejected", "settled")},
         "first_claimed_at": row["claimed_at"],
         "links": batch_links(reference),
+    }
+
+
+def status_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the back office said of an instruction as JSON-ready data."""
+    cash = row["asset_kind"] == "CASH"
+    shown = {
+        name: format_amount(row[name], row["asset"]) if cash else format_number(row[name])
+        for name in ("quantity", "settled_quantity")
+    }
+    return {
+        "instruction": public_id(INSTRUCTION, row["id"]),
+        **{name: row[name] for name in ("line", "asset", "direction")},
+        "quantity": shown["quantity"],
+        "processing": row["processing"],
+        "processing_reason": row["processing_reason"],
+        "settlement": row["settlement"],
+        "settlement_reasons": [each for each in row["settlement_reason"].split(", ") if each],
+        "settled_quantity": shown["settled_quantity"],
     }
 
 

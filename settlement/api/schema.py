@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
+from core.http.moments import IN_QUERY as AXES
 from core.ids import BATCH, CLAIM, INSTRUCTION, TRADE, public_id
 from settlement.models import CHANNELS
 from settlement.selectors import BATCH_STATUSES
@@ -67,6 +68,18 @@ _LINE_EXAMPLE = {
     "legs": 1,
     "trade": {"id": public_id(TRADE, 1001), "source": "FO-EQ", "source_ref": "E-1001"},
 }
+_STATUS_EXAMPLE = {
+    "instruction": _FIRST,
+    "line": 1,
+    "asset": "EUR",
+    "direction": "DELIVER",
+    "quantity": "1250.00",
+    "processing": "ACCEPTED",
+    "processing_reason": "",
+    "settlement": "PARTIAL",
+    "settlement_reasons": ["LACK"],
+    "settled_quantity": "1000.00",
+}
 
 
 def _example(name: str, value: Any, *, response: bool = True, status: str = "200") -> OpenApiExample:
@@ -99,6 +112,7 @@ list_batches = extend_schema(
         OpenApiParameter("channel", str, enum=CHANNELS),
         OpenApiParameter("status", str, enum=BATCH_STATUSES),
         OpenApiParameter("value_date", OpenApiTypes.DATE),
+        *AXES,
         _CURSOR,
         _LIMIT,
     ],
@@ -108,9 +122,9 @@ list_batches = extend_schema(
 read_batch = extend_schema(
     operation_id="read_settlement_batch",
     tags=["settlement"],
-    parameters=[_REFERENCE],
+    parameters=[_REFERENCE, *AXES],
     examples=[_example("A batch", _BATCH_EXAMPLE)],
-    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the batch"), 404: _PROBLEM},
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the batch"), 400: _PROBLEM, 404: _PROBLEM},
 )
 list_claims = extend_schema(
     operation_id="list_settlement_claims",
@@ -167,7 +181,7 @@ read_instructions = extend_schema(
         "Pages of JSON, by line. With `Accept: application/x-ndjson` the batch's canonical bytes, the same at"
         " each pull: their SHA-256 is the ETag, and `Range: bytes=` goes on with a pull that was cut."
     ),
-    parameters=[_REFERENCE, _CURSOR, _LIMIT],
+    parameters=[_REFERENCE, *AXES, _CURSOR, _LIMIT],
     examples=[_example("One line", {"items": [_LINE_EXAMPLE], "next": None})],
     responses={
         (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, "items and next"),
@@ -176,6 +190,17 @@ read_instructions = extend_schema(
         400: _PROBLEM,
         404: _PROBLEM,
         416: _PROBLEM,
+    },
+)
+read_statuses = extend_schema(
+    operation_id="read_settlement_statuses",
+    tags=["settlement"],
+    parameters=[_REFERENCE, *AXES, _CURSOR, _LIMIT],
+    examples=[_example("One accepted, settled in part", {"items": [_STATUS_EXAMPLE], "next": None})],
+    responses={
+        200: OpenApiResponse(OpenApiTypes.OBJECT, "what was said of each instruction, by line"),
+        400: _PROBLEM,
+        404: _PROBLEM,
     },
 )
 _ANSWER_SCHEMA = _object(

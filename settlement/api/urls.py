@@ -9,6 +9,7 @@ urlpatterns = [
     path(_BATCH, views.Batch.as_view(), name="api-batch"),
     path(f"{_BATCH}/claims", views.Claims.as_view(), name="api-batch-claims"),
     path(f"{_BATCH}/instructions", views.Instructions.as_view(), name="api-batch-instructions"),
+    path(f"{_BATCH}/statuses", views.Statuses.as_view(), name="api-batch-statuses"),
     path(f"{_BATCH}/acknowledgements", views.Acknowledgements.as_view(), name="api-batch-acknowledgements"),
     path("settlement-status-reports", views.StatusReports.as_view(), name="api-status-reports"),
 ]

@@ -15,18 +15,28 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from core.as_of import AsOf
 from core.clock import utc_now
 from core.http.authentication import Client
 from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
+from core.http.moments import as_of, as_of_list, next_key
 from core.http.problem import Fault, Problem, not_found, render, unreadable
 from core.ids import BATCH, INSTRUCTION, database_id, public_id
 from settlement.api import schema
-from settlement.api.documents import batch_document, claim_document
+from settlement.api.documents import batch_document, claim_document, status_document
 from settlement.api.ranges import Unsatisfiable, byte_range
 from settlement.api.reading import read_acknowledgement, read_lease, read_reports
 from settlement.models import CHANNELS
-from settlement.selectors import BATCH_STATUSES, claims_of, content, lines, list_batches, read_batch
+from settlement.selectors import (
+    BATCH_STATUSES,
+    claims_of,
+    content,
+    instructions_of,
+    lines,
+    list_batches,
+    read_batch,
+)
 from settlement.services import acknowledge, report
 from settlement.services.claim import claim_batch, release_batch
 
@@ -67,15 +77,16 @@ class Batches(APIView):
     @schema.list_batches
     def get(self, request: Request) -> HttpResponse:
         limit = limit_of(request)
-        after = decode_cursor(request.query_params.get("cursor", ""), parts=1)
+        where, after = _from(request)
         rows = list_batches(
             channel=_choice(request, "channel", CHANNELS),
             status=_choice(request, "status", BATCH_STATUSES),
             value_date=_date(request, "value_date"),
-            after=after[0] if after else None,
+            after=after,
             limit=limit,
+            as_of=where,
         )
-        more = (rows[-1]["id"],) if len(rows) == limit else None
+        more = _key(where, rows[-1]["id"]) if len(rows) == limit else None
         return json_response(page([batch_document(row) for row in rows], next_key=more))
 
 
@@ -86,7 +97,7 @@ class Batch(APIView):
 
     @schema.read_batch
     def get(self, request: Request, reference: str) -> HttpResponse:
-        return json_response(batch_document(_batch(reference)))
+        return json_response(batch_document(_batch(reference, as_of(request, now=utc_now()))))
 
 
 class Claims(APIView):
@@ -130,13 +141,30 @@ class Instructions(APIView):
 
     @schema.read_instructions
     def get(self, request: Request, reference: str) -> HttpResponseBase:
-        batch = _batch(reference)
+        where, after = _from(request)
+        batch = _batch(reference, where)
         as_lines = getattr(request, "accepted_renderer", None)
         response = (
-            _stream(request, batch) if as_lines and as_lines.media_type == NDJSON else _lines(request, batch)
+            _stream(request, batch)
+            if as_lines and as_lines.media_type == NDJSON
+            else _lines(request, batch, where, after)
         )
         response["Vary"] = "Accept"
         return response
+
+
+class Statuses(APIView):
+    """What the back office has said of each instruction of a batch, by line."""
+
+    scopes: ClassVar = {"GET": "settlement:read"}
+
+    @schema.read_statuses
+    def get(self, request: Request, reference: str) -> HttpResponse:
+        limit = limit_of(request)
+        where, after = _from(request)
+        rows = instructions_of(_batch(reference, where)["id"], after_line=after, limit=limit, as_of=where)
+        more = _key(where, rows[-1]["line"]) if len(rows) == limit else None
+        return json_response(page([status_document(row) for row in rows], next_key=more))
 
 
 class Acknowledgements(APIView):
@@ -242,15 +270,14 @@ def _multi_status(items: list[dict[str, Any]]) -> Answer:
     return Answer(207, msgspec.json.encode(document))
 
 
-def _lines(request: Request, batch: dict[str, Any]) -> HttpResponse:
+def _lines(request: Request, batch: dict[str, Any], where: AsOf | None, after: int) -> HttpResponse:
     """Return one page of lines as JSON, the lines themselves as they are stored."""
     limit = limit_of(request)
-    after = (decode_cursor(request.query_params.get("cursor", ""), parts=1) or (0,))[0]
     if not 0 <= after <= batch["instruction_count"]:
         raise unreadable([Fault("query:cursor", "Use a cursor exactly as `next` gave it.")])
     found = lines(batch["id"], after=after, limit=limit)
     last = after + len(found)
-    more = encode_cursor((last,)) if last < batch["instruction_count"] else None
+    more = encode_cursor(_key(where, last)) if last < batch["instruction_count"] else None
     body = b'{"items":[' + b",".join(found) + b'],"next":' + msgspec.json.encode(more) + b"}"
     return HttpResponse(body, content_type="application/json")
 
@@ -293,8 +320,20 @@ def _batch_id(reference: str) -> int:
     return batch_id
 
 
-def _batch(reference: str) -> dict[str, Any]:
-    row = read_batch(_batch_id(reference))
+def _from(request: Request) -> tuple[AsOf | None, int]:
+    """Return where on the axes of time a list looks (None: the present), and the number it goes on after."""
+    where, after = as_of_list(request, now=utc_now())
+    if where is None:
+        after = (decode_cursor(request.query_params.get("cursor", ""), parts=1) or (0,))[0]
+    return where, after
+
+
+def _key(where: AsOf | None, last: int) -> tuple[int, ...]:
+    return (last,) if where is None else next_key(where, last)
+
+
+def _batch(reference: str, where: AsOf | None = None) -> dict[str, Any]:
+    row = read_batch(_batch_id(reference), as_of=where)
     if row is None:
         raise not_found("settlement batch")
     return row

@@ -164,7 +164,8 @@ WITH given AS MATERIALIZED (
 UPDATE settlement_batch_state
 SET accepted = accepted + (SELECT count(*) FROM answered WHERE status = 'ACCEPTED'),
     rejected = rejected + (SELECT count(*) FROM answered WHERE status = 'REJECTED'),
-    settled = settled + (SELECT count(*) FROM answered WHERE settled)
+    settled = settled + (SELECT count(*) FROM answered WHERE settled),
+    changed_at = %(now)s
 WHERE batch_id = %(batch_id)s
 """
 

@@ -43,7 +43,10 @@ _MAKE = """
 INSERT INTO settlement_batch_claim (batch_id, client_id, client_name, claimed_at, expires_at)
 VALUES (%s, %s, %s, %s, %s) RETURNING id
 """
-_FIRST = "UPDATE settlement_batch_state SET claimed_at = %s WHERE batch_id = %s AND claimed_at IS NULL"
+_FIRST = """
+UPDATE settlement_batch_state SET claimed_at = %(now)s, changed_at = %(now)s
+WHERE batch_id = %(batch_id)s AND claimed_at IS NULL
+"""
 
 
 def claim_batch(*, batch_id: int, client: Client, lease_seconds: int, actor: Actor, now: datetime) -> Claim:
@@ -71,7 +74,7 @@ def claim_batch(*, batch_id: int, client: Client, lease_seconds: int, actor: Act
         made = sql.row(_MAKE, [batch_id, client.id, client.name, now, expires_at])
         assert made is not None  # noqa: S101 - the statement returns its row
         _note(batch_id, "batch.claimed", actor, now, {"lease_seconds": lease_seconds})
-        if sql.run(_FIRST, [now, batch_id]):
+        if sql.run(_FIRST, {"now": now, "batch_id": batch_id}):
             _hand_off(batch_id)
     return Claim(made[0], batch_id, client.name, now, expires_at, is_new=True)
 

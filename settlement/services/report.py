@@ -165,7 +165,7 @@ _COUNT = """
 WITH held AS MATERIALIZED (
     SELECT batch_id FROM settlement_batch_state WHERE batch_id = ANY(%(ids)s::bigint[]) ORDER BY batch_id FOR UPDATE
 )
-UPDATE settlement_batch_state b SET settled = b.settled + n.count
+UPDATE settlement_batch_state b SET settled = b.settled + n.count, changed_at = %(now)s
 FROM (SELECT batch_id, count(*)::int FROM unnest(%(ids)s::bigint[]) AS u(batch_id) GROUP BY batch_id) AS n
 JOIN held USING (batch_id)
 WHERE b.batch_id = n.batch_id
@@ -196,7 +196,7 @@ def _apply(
         if standing.settlement == "SETTLED" != before[each].settlement
     ]
     if settled:
-        sql.run(_COUNT, {"ids": [rows[each]["batch_id"] for each in settled]})
+        sql.run(_COUNT, {"ids": [rows[each]["batch_id"] for each in settled], "now": now})
         work.enqueue(TASK, settled)
         wake_on_commit(TASK)
     failed = [

@@ -84,6 +84,7 @@ class TestANewDeal:
             "book": "BOOK-1", "trader": "jdoe", "quantity": "100", "price": "187.25", "currency": "USD",
             "gross_amount": "18725.00", "net_amount": "18726.95", "contra_currency": None, "contra_amount": None,
             "trade_date": "2026-11-23", "settlement_date": "2026-11-25", "executed_at": "2026-11-23T14:03:11Z",
+            "effective_at": "2026-11-23T14:03:11Z",
             "fees": [{"type": "COMMISSION", "amount": "1.95", "currency": "USD"}], "terms": {}, "findings": [],
         }  # fmt: skip
         self_link = f"/api/v1/trades/{document['id']}"

@@ -57,6 +57,7 @@ def trade_document(
         "executed_at": executed_at and executed_at.astimezone(UTC),
         "fees": json_value(row["fees"]) or [],
         "terms": json_value(row["terms"]) or {},
+        "effective_at": row["effective_at"].astimezone(UTC),
         "recorded_at": row["recorded_at"],
         "changed_at": row["changed_at"],
         "links": trade_links(reference),

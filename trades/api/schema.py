@@ -8,6 +8,7 @@ import msgspec
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
+from core.http.moments import IN_QUERY as AXES
 from trades.lifecycle import State
 from trades.products import PRODUCTS
 
@@ -97,6 +98,7 @@ list_trades = extend_schema(
         OpenApiParameter("status", str, enum=State.names),
         OpenApiParameter("trade_date", OpenApiTypes.DATE),
         OpenApiParameter("updated_since", OpenApiTypes.DATETIME),
+        *AXES,
         _CURSOR,
         _LIMIT,
     ],
@@ -105,11 +107,20 @@ list_trades = extend_schema(
 read_trade = extend_schema(
     operation_id="read_trade",
     tags=["trades"],
-    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "terms, status, findings, links"), 404: _PROBLEM},
+    parameters=AXES,
+    responses={
+        200: OpenApiResponse(OpenApiTypes.OBJECT, "terms, status, findings, links"),
+        400: _PROBLEM,
+        404: _PROBLEM,
+    },
 )
 read_events = extend_schema(
     operation_id="read_trade_events",
     tags=["trades"],
-    parameters=[_CURSOR, _LIMIT],
-    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the timeline, oldest first"), 404: _PROBLEM},
+    parameters=[*AXES, _CURSOR, _LIMIT],
+    responses={
+        200: OpenApiResponse(OpenApiTypes.OBJECT, "the timeline, oldest first"),
+        400: _PROBLEM,
+        404: _PROBLEM,
+    },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, ClassVar, cast
 
 import msgspec
@@ -14,10 +14,12 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from core.as_of import AsOf
 from core.clock import utc_now
 from core.http.authentication import Client
 from core.http.cursor import decode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once, key_of, request_hash, to_response
+from core.http.moments import as_of, as_of_list, moment_parameter, next_key
 from core.http.problem import Fault, Problem, not_found, unreadable
 from core.ids import TRADE, database_id, public_id
 from trades.api import schema
@@ -26,6 +28,7 @@ from trades.api.reads import list_trades, read_events, read_findings, read_trade
 from trades.lifecycle import State
 from trades.products._reading import Unreadable, read_message
 from trades.products.base import Message, Terms
+from trades.selectors import as_of as past
 from trades.services.capture import DRAWN, Captured, Outcome, capture_new, capture_trades
 from trades.services.dry_run import dry_run
 from trades.services.load import RUN, load_trades
@@ -97,20 +100,18 @@ class Trades(APIView):
 
     @schema.list_trades
     def get(self, request: Request) -> HttpResponse:
-        query = _ListQuery(request)
+        wanted, limit = _wanted(request), limit_of(request)
+        where, after = as_of_list(request, now=utc_now())
+        if where is not None:
+            known, last_id = past.list_trades(where, **wanted, after=after, limit=limit)
+            going_on = None if last_id is None else next_key(where, last_id)
+            return json_response(page([trade_document(row) for row in known], next_key=going_on))
         rows = list_trades(
-            sources=client_of(request).sources,
-            source=query.text("source"),
-            source_ref=query.text("source_ref"),
-            state=query.state(),
-            trade_date=query.date("trade_date"),
-            updated_since=query.moment("updated_since"),
-            after=decode_cursor(request.query_params.get("cursor", ""), parts=2),
-            limit=limit_of(request),
+            **wanted, after=decode_cursor(request.query_params.get("cursor", ""), parts=2), limit=limit
         )
         # At the end `next` is null; who polls for changes goes on from the cursor used last.
         last = (rows[-1]["changed_xid"], rows[-1]["trade_id"]) if rows else None
-        more = last if len(rows) == limit_of(request) else None
+        more = last if len(rows) == limit else None
         return json_response(page([trade_document(row) for row in rows], next_key=more))
 
 
@@ -144,7 +145,10 @@ class Trade(APIView):
 
     @schema.read_trade
     def get(self, request: Request, reference: str) -> HttpResponse:
-        row = _visible(request, reference)
+        where = as_of(request, now=utc_now())
+        row = _visible(request, reference, where)
+        if where is not None:  # without an ETag: nothing of the past can be changed on condition of it
+            return json_response(trade_document(row, past.read_findings(row["trade_id"], where)))
         etag = trade_etag(row["version"], row["changed_at"])
         if request.headers.get("If-None-Match") == etag:
             return HttpResponse(status=304, headers={"ETag": etag})
@@ -159,7 +163,12 @@ class TradeEvents(APIView):
 
     @schema.read_events
     def get(self, request: Request, reference: str) -> HttpResponse:
-        row, limit = _visible(request, reference), limit_of(request)
+        where, after_id = as_of_list(request, now=utc_now())
+        row, limit = _visible(request, reference, where), limit_of(request)
+        if where is not None:
+            known = past.read_events(row["trade_id"], where, after=after_id, limit=limit)
+            going_on = next_key(where, known[-1]["id"]) if len(known) == limit else None
+            return json_response(page([event_document(each) for each in known], next_key=going_on))
         after = decode_cursor(request.query_params.get("cursor", ""), parts=1) or (0,)
         events = read_events(row["trade_id"], after=after[0], limit=limit)
         more = (events[-1]["id"],) if len(events) == limit else None
@@ -173,10 +182,11 @@ def json_response(document: Any, *, status: int = 200, headers: dict[str, str] |
     )
 
 
-def _visible(request: Request, reference: str) -> dict[str, Any]:
-    """Return a trade of the client's sources; the others are as if they were not there."""
-    trade_id = database_id(TRADE, reference)
-    row = read_trade(trade_id) if trade_id is not None else None
+def _visible(request: Request, reference: str, where: AsOf | None) -> dict[str, Any]:
+    """Return a trade of the client's sources, now or as it was; the others are as if they were not there."""
+    trade_id, row = database_id(TRADE, reference), None
+    if trade_id is not None:
+        row = read_trade(trade_id) if where is None else past.read_trade(trade_id, where)
     if row is None or not client_of(request).may_use(row["source"]):
         raise not_found("trade")
     return row
@@ -198,6 +208,7 @@ def _created(trade_id: int, terms: Terms, now: datetime) -> Answer:
         "trade_id": trade_id,
         "version": 1,
         "state": State.CAPTURED,
+        "effective_at": terms.executed_at or now,
         "recorded_at": now,
         "changed_at": now,
     }
@@ -357,6 +368,19 @@ def _fail_the_rest(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _wanted(request: Request) -> dict[str, Any]:
+    """Return the filters of a list of trades, now or as it was."""
+    query = _ListQuery(request)
+    return {
+        "sources": client_of(request).sources,
+        "source": query.text("source"),
+        "source_ref": query.text("source_ref"),
+        "state": query.state(),
+        "trade_date": query.date("trade_date"),
+        "updated_since": moment_parameter(request, "updated_since"),
+    }
+
+
 class _ListQuery:
     """Reads the query of a list; every malformed parameter is named by a Problem 400."""
 
@@ -383,14 +407,3 @@ class _ListQuery:
             return date.fromisoformat(value) if value else None
         except ValueError:
             raise unreadable([Fault(f"query:{name}", "A date, YYYY-MM-DD.")]) from None
-
-    def moment(self, name: str) -> datetime | None:
-        value = (self._query.get(name) or "").replace(" ", "+")  # a plus sign that was not encoded
-        try:
-            moment = datetime.fromisoformat(value) if value else None
-            if moment is None or moment.tzinfo is not None:
-                # In UTC, because PostgreSQL knows no offset of 16 hours or more.
-                return moment and moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-        raise unreadable([Fault(f"query:{name}", "A moment with its offset, RFC 3339.")])

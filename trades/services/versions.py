@@ -118,6 +118,7 @@ def state_amounts(message: Message, row: Mapping[str, Any], *, except_for: Seque
 
 
 # The next version is the current row with the changed columns laid over it: what is not named cannot change.
+# It is recorded after the one before, also when the clock was read before somebody else's version was stored.
 _ADD = """
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(revisions)s::jsonb)
@@ -127,7 +128,9 @@ WITH given AS MATERIALIZED (
     SELECT r.* FROM given g
     JOIN trades_version v ON v.trade_id = g.trade_id AND v.version = g.version
     CROSS JOIN LATERAL jsonb_populate_record(v, g.changed || jsonb_build_object(
-        'version', g.version + 1, 'recorded_at', %(at)s::timestamptz, 'cause', %(cause)s::text)) AS r
+        'version', g.version + 1,
+        'recorded_at', greatest(%(at)s::timestamptz, v.recorded_at + interval '1 microsecond'),
+        'cause', %(cause)s::text)) AS r
     ORDER BY g.trade_id
     RETURNING trade_id, version
 ), pointed AS (
