@@ -126,7 +126,7 @@ def composed_statement(groups: tuple[Group, ...]) -> str:
         close_age=CLOSE_MAX_AGE_DAYS,
         legs=legs_sql("batch"),
         settling=settling,
-        needed=settling_sql("sides"),
+        needed=settling_sql("sides", "batch"),
         mask=mask,
     )
     return _STATEMENT.format(

@@ -204,12 +204,17 @@ class Terms(Struct, kw_only=True, gc=False):
 COLUMNS = tuple(field.name for field in msgspec.structs.fields(Terms))
 
 
+LINES = "lines"
+
+
 @dataclass(frozen=True)
 class Leg:
     """One obligation in a product's shape, as data.
 
-    kind: CASH, SECURITY or GOODS; asset, quantity, date: columns of the terms (for `each` line of the terms'
-    `lines`, asset and quantity are keys of the line); giver: who delivers or pays it, BUYER or SELLER.
+    kind: CASH, SECURITY or GOODS; giver: who delivers or pays it, BUYER or SELLER; asset, quantity, date: where
+    the terms have them. A plain name is a column; `lines.sku` is the key of each line of an order, which makes
+    one leg a line; `far.date` is the key of the object `far` in the column `terms`.
+    signed: a quantity below zero goes the other way, and one of zero is no obligation.
     """
 
     kind: Literal["CASH", "SECURITY", "GOODS"]
@@ -217,7 +222,22 @@ class Leg:
     quantity: str
     giver: Literal["BUYER", "SELLER"]
     date: str = "settlement_date"
-    each: Literal["lines"] | None = None
+    signed: bool = False
+
+    @property
+    def places(self) -> tuple[str, str, str]:
+        """Return where the asset, the quantity and the date stand."""
+        return (self.asset, self.quantity, self.date)
+
+    @property
+    def per_line(self) -> bool:
+        """Tell whether there is one such leg for each line of an order."""
+        return any(place.startswith(f"{LINES}.") for place in self.places)
+
+    @property
+    def columns(self) -> set[str]:
+        """Return the columns of a version that the leg is made of."""
+        return {"terms" if "." in place else place for place in self.places}
 
 
 @dataclass(slots=True)

@@ -147,7 +147,7 @@ GOODS = Product(
     message=GoodsMessage,
     settlement_cycle=LEAD_DAYS,
     legs=(
-        Leg("GOODS", asset="sku", quantity="quantity", giver="SELLER", each="lines"),
+        Leg("GOODS", asset="lines.sku", quantity="lines.quantity", giver="SELLER"),
         Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER"),
     ),
     enrich=_enrich,
