@@ -7,7 +7,7 @@ _FEES = (
     " WHERE fee->>'currency' = b.currency), 0)"
 )
 # A seller of securities pays the fees out of the proceeds; a buyer of anything pays them on top.
-_NET = f"(b.gross_amount + CASE WHEN b.side = 'SELL' AND b.product <> 'GOODS' THEN -1 ELSE 1 END * {_FEES})"
+_NET = f"({{paid_amount}} + CASE WHEN b.side = 'SELL' AND NOT {{fees_on_top}} THEN -1 ELSE 1 END * {_FEES})"
 
 NET_MISMATCH = Check(
     code="NET_MISMATCH",

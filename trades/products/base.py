@@ -19,7 +19,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.money import ZERO, round_money
 from refdata.calendars import FIRM, union
-from refdata.selectors import References
+from refdata.selectors import InstrumentRef, References
 
 Amount = Annotated[Decimal, Meta(description="an amount of money", extra={"decimals": 4})]
 Reference = Annotated[str, Meta(min_length=1, max_length=64, description="a code or reference")]
@@ -340,7 +340,12 @@ class Product:
     that enrichment can derive; expected_amount: SQL over a version row `b` that recomputes an amount from
     its factors (null: nothing to compare), actual_amount: the amount it must agree with, amount_currency:
     the currency whose minor units are the tolerance; example: a message that runs against the demo data;
-    places: the JSON pointers at which a message has what a column holds, where they are not its name.
+    places: the JSON pointers at which a message has what a column holds, where they are not its name;
+    paid_amount: SQL for the part of the gross amount that is paid, before fees; fees_on_top: whether the buyer
+    pays the fees whoever buys, instead of each side its own; notes: what else a reader of its page should know.
+
+    What enrichment takes from the instrument alone stands in the terms as one object, `contract`, null while the
+    instrument does not tell it.
     """
 
     code: str
@@ -354,6 +359,9 @@ class Product:
     actual_amount: str
     example: dict[str, Any]
     places: Mapping[str, str] = field(default_factory=dict)
+    paid_amount: str = "b.gross_amount"
+    fees_on_top: bool = False
+    notes: tuple[str, ...] = ()
 
     def pointer(self, column: str) -> str:
         """Return the JSON pointer at which a message has what a column of the version holds."""
@@ -422,24 +430,44 @@ def restate_security(version: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def enrich_security(product: str, cycle: int) -> Enrich:
-    """Return the enrichment of a product that buys or sells a quantity of one instrument at a unit price."""
+Worth = tuple[Decimal, Decimal, Any]
+Value = Callable[[Any, InstrumentRef | None, date], Worth]
+
+
+def unit_value(message: SecurityMessage, instrument: InstrumentRef | None, settles: date) -> Worth:
+    """Return quantity times unit price, in full to be paid."""
+    gross = message.gross_amount
+    if gross is None:
+        multiplier = instrument.multiplier if instrument else 1
+        gross = round_money(message.quantity * message.price * multiplier, message.currency)
+    return gross, gross, None
+
+
+def enrich_security(product: str, cycle: int, value: Value = unit_value) -> Enrich:
+    """Return the enrichment of a product that buys or sells a quantity of one instrument at a price.
+
+    value: what a deal in an instrument that settles on a date is worth: its gross amount, the part of it that is
+    paid before fees, and its `terms`.
+    """
 
     def enrich(message: SecurityMessage, context: Context) -> Terms:
         instrument = context.instruments.get(message.instrument)
         counterparty = context.parties.get(message.counterparty)
         book = context.books.get(message.book)
-        multiplier = instrument.multiplier if instrument else 1
-        gross = message.gross_amount
-        if gross is None:
-            gross = round_money(message.quantity * message.price * multiplier, message.currency)
-        net = message.net_amount
-        if net is None:
-            fees = fee_total(message.fees, message.currency) if message.fees else ZERO
-            net = gross + fees if message.side == "BUY" else gross - fees
         days = (
             instrument.settlement_cycle if instrument and instrument.settlement_cycle is not None else cycle
         )
+        settles = settlement_date(
+            message,
+            context,
+            cycle=days,
+            calendars=(message.currency, instrument.market if instrument else ""),
+        )
+        gross, paid, terms = value(message, instrument, settles)
+        net = message.net_amount
+        if net is None:
+            fees = fee_total(message.fees, message.currency) if message.fees else ZERO
+            net = paid + fees if message.side == "BUY" else paid - fees
         return Terms(
             product=product,
             source=message.source,
@@ -462,19 +490,14 @@ def enrich_security(product: str, cycle: int) -> Enrich:
             contra_amount=None,
             base_amount=base_amount(gross, message.currency, context),
             trade_date=message.trade_date,
-            settlement_date=settlement_date(
-                message,
-                context,
-                cycle=days,
-                calendars=(message.currency, instrument.market if instrument else ""),
-            ),
+            settlement_date=settles,
             executed_at=message.executed_at,
             duplicate_key=duplicate_key(
                 f"{message.side}|{message.instrument}|{hash(message.quantity)}|{hash(message.price)}"
                 f"|{message.counterparty}|{message.book}"
             ),
             fees=message.fees or None,
-            terms=None,
+            terms=terms,
         )
 
     return enrich

@@ -158,6 +158,7 @@ GOODS = Product(
     ),
     actual_amount="b.gross_amount",
     places={"quantity": "/terms/lines", "terms": "/terms/lines"},
+    fees_on_top=True,
     example={
         "source": "SHOP",
         "source_ref": "O-4001",
