@@ -9,7 +9,7 @@ ACCRUED_MISMATCH = Check(
     code="ACCRUED_MISMATCH",
     title="Accrued interest does not agree",
     severity="BLOCK",
-    precedence=32,
+    precedence=34,
     condition=f"b.product = 'BOND' AND abs({_STATED} - {_COMPUTED}) > {{minor_unit}}",
     subject="'accrued_amount'",
     expected=_COMPUTED,

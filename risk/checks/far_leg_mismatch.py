@@ -15,7 +15,7 @@ FAR_LEG_MISMATCH = Check(
     code="FAR_LEG_MISMATCH",
     title="Far leg does not agree",
     severity="BLOCK",
-    precedence=33,
+    precedence=35,
     condition=(
         f"b.product = 'FX_SWAP' AND ({_RATE} <= 0 OR {_BOUGHT} <= 0 OR {_SOLD} <= 0"
         f" OR abs({_EXPECTED} - {_SOLD}) > 1 + {_SOLD} * {{fx_tolerance}})"

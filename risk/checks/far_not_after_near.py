@@ -8,7 +8,7 @@ FAR_NOT_AFTER_NEAR = Check(
     code="FAR_NOT_AFTER_NEAR",
     title="Far leg is not the later one",
     severity="BLOCK",
-    precedence=43,
+    precedence=45,
     condition=f"b.product = 'FX_SWAP' AND {_FAR} <= b.settlement_date",
     subject="'terms.far.settlement_date'",
     expected="'after ' || b.settlement_date",

@@ -6,7 +6,7 @@ INCOMPLETE_INSTRUMENT = Check(
     code="INCOMPLETE_INSTRUMENT",
     title="Incomplete instrument",
     severity="BLOCK",
-    precedence=13,
+    precedence=15,
     condition="b.instrument_id IS NOT NULL AND b.terms @? '$.contract ? (@ == null)'",
     subject="'instrument'",
     actual="b.instrument_ref",

@@ -9,7 +9,7 @@ INSTRUMENT_EXPIRED = Check(
     code="INSTRUMENT_EXPIRED",
     title="Expired instrument",
     severity="BLOCK",
-    precedence=42,
+    precedence=44,
     condition=(
         f"b.product = 'LISTED_DERIVATIVE' AND {_EXPIRY} < b.trade_date"
         f" OR b.product = 'BOND' AND {_MATURITY} <= b.settlement_date"

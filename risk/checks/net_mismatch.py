@@ -15,7 +15,7 @@ NET_MISMATCH = Check(
     severity="BLOCK",
     precedence=31,
     condition=(
-        "b.contra_currency IS NULL AND (b.fees IS NOT NULL OR b.net_amount <> b.gross_amount)"
+        "b.contra_currency IS NULL AND (b.fees IS NOT NULL OR b.net_amount <> {paid_amount})"
         " AND abs(b.net_amount - " + _NET + ") >= {minor_unit}"
     ),
     subject="'net_amount'",

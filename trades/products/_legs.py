@@ -8,6 +8,7 @@ from trades.products import PRODUCTS
 from trades.products.base import LINES, Leg, Product
 
 LINE_LEGS_FROM = 1_000  # legs of order lines are numbered from here, by line
+LINE_LEGS_APART = 10_000  # the next leg that is one for each line; an order has fewer lines
 
 
 @cache
@@ -36,13 +37,18 @@ def _leg_sql(product: Product, number: int, leg: Leg, batch: str) -> str:
         condition += f" AND {quantity} <> 0"
         quantity = f"abs({quantity})"
     direction = f"CASE WHEN {giver_is_us} THEN 'DELIVER' ELSE 'RECEIVE' END"
-    numbered = f"{LINE_LEGS_FROM} + line.n::int" if leg.per_line else str(number)
+    numbered = f"{_line_legs_from(product, leg)} + line.n::int" if leg.per_line else str(number)
     return (
         f"SELECT b.trade_id, b.version, {numbered} AS leg, '{leg.kind}' AS asset_kind,"
         f" {_value(leg.asset)} AS asset, {direction} AS direction, {quantity} AS quantity,"
         f" {_value(leg.date, 'date')} AS value_date, b.counterparty_id, b.book_id, {_ssi_key(leg)} AS ssi_key"
         f" FROM {batch} b{_lines(leg)} WHERE {condition}"
     )
+
+
+def _line_legs_from(product: Product, leg: Leg) -> int:
+    of_lines = [each for each in product.legs if each.per_line]
+    return LINE_LEGS_FROM + LINE_LEGS_APART * of_lines.index(leg)
 
 
 def _value(place: str, sql_type: str = "") -> str:

@@ -183,6 +183,7 @@ SERVICE = Product(
     message=ServiceMessage,
     settlement_cycle=LEAD_DAYS,
     legs=(
+        Leg("GOODS", asset="lines.sku", quantity="lines.quantity", giver="SELLER", date="lines.due_date"),
         Leg("CASH", asset="currency", quantity="lines.amount", giver="BUYER", date="lines.due_date"),
         Leg("CASH", asset="currency", quantity="charges.amount", giver="BUYER", signed=True),
     ),
@@ -196,9 +197,10 @@ SERVICE = Product(
     places={"quantity": "/terms/lines", "terms": "/terms/lines"},
     fees_on_top=True,
     notes=(
-        "Each line is billed on its own day, so each is an obligation with its own date; the trade's settlement date"
-        " is the first of them. What the net amount has beyond the lines (fees, say) is billed on that first day."
-        " Rendering the service is no instruction: no channel carries it.",
+        "Each line is delivered and billed on its own day, so each makes two obligations with a date of their own; the"
+        " trade's settlement date is the first of them. What the net amount has beyond the lines (fees, say) is billed"
+        " on that first day. The work goes to where goods go: to the address of the party's settlement instruction for"
+        " goods.",
         "A day that both sides agreed on is never moved: a period that ends on a closed day, billed on the next open"
         " one, is sent with its milestone instead, and else held as"
         " [NOT_BUSINESS_DAY](../checks/not_business_day.md).",
