@@ -29,7 +29,7 @@ from risk.checks.base import Check
 from risk.measures import MEASURES
 from trades.lifecycle import CAPTURE_EVENT, LIVE_STATES, TRANSITIONS, WAKES, State, diagram
 from trades.products import PRODUCTS
-from trades.products.base import Leg, Product
+from trades.products.base import LINES, Leg, Product
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -189,7 +189,7 @@ def _products() -> str:
 
 
 def _kinds(product: Product) -> str:
-    return ", ".join(f"{leg.kind}{' for each line' if leg.each else ''}" for leg in product.legs)
+    return ", ".join(f"{leg.kind}{' for each line' if leg.per_line else ''}" for leg in product.legs)
 
 
 def _product(product: Product) -> str:
@@ -230,15 +230,25 @@ def _product(product: Product) -> str:
 def _legs(legs: Sequence[Leg]) -> list[list[str]]:
     return [
         [
-            str(number) if leg.each is None else f"one for each of `terms.{leg.each}`",
+            f"one for each of `terms.{LINES}`" if leg.per_line else str(number),
             leg.kind,
-            f"`{leg.asset}`",
-            f"`{leg.quantity}`",
-            f"the {leg.giver.lower()}",
-            f"`{leg.date}`",
+            *(f"`{_of_the_line(place)}`" for place in (leg.asset, leg.quantity)),
+            _giver(leg),
+            f"`{_of_the_line(leg.date)}`",
         ]
         for number, leg in enumerate(legs, start=1)
     ]
+
+
+def _of_the_line(place: str) -> str:
+    """Return where a leg's part stands in words of the message: a line's row says already that it is of a line."""
+    part, _, key = place.rpartition(".")
+    return key if part in ("", LINES) else f"terms.{place}"
+
+
+def _giver(leg: Leg) -> str:
+    other = {"BUYER": "seller", "SELLER": "buyer"}[leg.giver]
+    return f"the {leg.giver.lower()}{f'; the {other} where it is below zero' if leg.signed else ''}"
 
 
 def _fields_of(schema: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ Rows are never deleted (a trigger refuses it): trades keep their ids without a f
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -50,6 +52,10 @@ class Instrument(models.Model):
         UNIT = "UNIT", "per unit"
         PERCENT = "PERCENT", "per cent of nominal"
 
+    class OptionType(models.TextChoices):
+        CALL = "CALL", "call"
+        PUT = "PUT", "put"
+
     id = models.BigAutoField(primary_key=True)
     code = models.TextField(unique=True, help_text="ISIN of a security, SKU of a good")
     scheme = models.TextField(default="ISIN", help_text="what `code` is: ISIN, SKU …")
@@ -72,9 +78,65 @@ class Instrument(models.Model):
         help_text="allowed distance from the close as a fraction; empty: the check's own",
     )
     active = models.BooleanField(default=True)
+    coupon_rate = models.DecimalField(
+        max_digits=10,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text="of a bond: per cent of nominal a year; 0: none is paid",
+    )
+    coupon_frequency = models.SmallIntegerField(
+        null=True, blank=True, help_text="of a bond: coupons a year (1, 2, 3, 4, 6 or 12)"
+    )
+    day_count = models.TextField(blank=True, default="", help_text="of a bond: FpML day count fraction")
+    end_of_month = models.BooleanField(
+        default=False,
+        help_text="of a bond: a coupon falls on the last day of its month, as the maturity does",
+    )
+    dated_date = models.DateField(null=True, blank=True, help_text="of a bond: interest accrues from here")
+    maturity = models.DateField(null=True, blank=True, help_text="of a bond: when the nominal is paid back")
+    expiry = models.DateField(
+        null=True, blank=True, help_text="of a listed derivative: the last day it is traded"
+    )
+    option_type = models.TextField(
+        blank=True, default="", choices=OptionType.choices, help_text="of a listed option; empty: a future"
+    )
+    strike = models.DecimalField(
+        max_digits=28, decimal_places=10, null=True, blank=True, help_text="of a listed option"
+    )
+    underlying = models.TextField(
+        blank=True, default="", help_text="of a listed derivative: what it is on, by code or in words"
+    )
 
     class Meta:
         db_table = "refdata_instrument"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    coupon_rate__isnull=True, dated_date__isnull=True, maturity__isnull=True, day_count=""
+                )
+                | Q(
+                    coupon_rate__isnull=False,
+                    dated_date__isnull=False,
+                    maturity__isnull=False,
+                    coupon_rate__gte=0,
+                    dated_date__gte=date(1950, 1, 1),
+                    dated_date__lt=F("maturity"),
+                    maturity__lte=date(2199, 12, 31),
+                )
+                & ~Q(day_count=""),
+                name="refdata_instrument_bond",
+            ),
+            models.CheckConstraint(
+                condition=Q(coupon_frequency__isnull=True) | Q(coupon_frequency__in=[1, 2, 3, 4, 6, 12]),
+                name="refdata_instrument_frequency",
+            ),
+            models.CheckConstraint(
+                condition=Q(option_type="", strike__isnull=True)
+                | Q(option_type__in=["CALL", "PUT"], strike__isnull=False, expiry__isnull=False),
+                name="refdata_instrument_option",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"

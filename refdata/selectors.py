@@ -8,9 +8,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from django.conf import settings
 
 from core import sql
+from refdata.accrual import Coupons
 from refdata.calendars import FIRM, BusinessCalendar, calendars_of
 
 FX_RATE_MAX_AGE = timedelta(days=10)
@@ -32,11 +34,22 @@ class PartyRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ContractRef:
+    """What a listed derivative is. `option_type` is CALL or PUT with a strike, empty of a future."""
+
+    expiry: date
+    option_type: str
+    strike: Decimal | None
+    underlying: str
+
+
+@dataclass(frozen=True, slots=True)
 class InstrumentRef:
     """A security or good as a trade needs it.
 
     `price_basis` is UNIT or PERCENT, `settlement_cycle` business days after the trade date (None: the
-    product's), `market` a MIC or empty.
+    product's), `market` a MIC or empty. `bond` and `contract` are what is known of a bond or listed derivative
+    beyond that; None for anything else, and where it is not known yet.
     """
 
     id: int
@@ -47,6 +60,8 @@ class InstrumentRef:
     multiplier: Decimal
     settlement_cycle: int | None
     market: str
+    bond: Coupons | None = None
+    contract: ContractRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +128,7 @@ def resolve(
         elif kind == _INSTRUMENT:
             _take_instrument(found, row)
         elif kind == _BOOK:
-            ref, book_id, code, desk, *_, entity_id, _ = row
+            ref, book_id, code, desk, *_, entity_id, _, _ = row
             found.books[ref] = BookRef(book_id, code, desk, entity_id)
         elif kind == _RATE and row[9] is not None:
             found.rates[row[0]] = row[9]
@@ -137,8 +152,19 @@ def _take_party(found: References, asked: set[str], row: Sequence[Any]) -> None:
 
 
 def _take_instrument(found: References, row: Sequence[Any]) -> None:
-    ref, instrument_id, code, currency, product_class, basis, market, _, _, multiplier, cycle, _ = row
+    ref, instrument_id, code, currency, product_class, basis, market, _, _, multiplier, cycle, _, terms = row
     if ref not in found.instruments:  # codes come before further identifiers
         found.instruments[ref] = InstrumentRef(
-            instrument_id, code, currency, product_class, basis, multiplier, cycle, market
+            instrument_id,
+            code,
+            currency,
+            product_class,
+            basis,
+            multiplier,
+            cycle,
+            market,
+            bond=msgspec.json.decode(terms, type=Coupons) if terms and product_class == "BOND" else None,
+            contract=msgspec.json.decode(terms, type=ContractRef)
+            if terms and product_class != "BOND"
+            else None,
         )

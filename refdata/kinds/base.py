@@ -178,7 +178,7 @@ def currency_faults(name: str, code: str) -> Iterator[RowFault]:
         yield RowFault(name, "ISO 4217 lists no such currency.", "unknown")
 
 
-def one_of(name: str, value: str, choices: Iterable[str]) -> Iterator[RowFault]:
+def one_of(name: str, value: object, choices: Iterable[object]) -> Iterator[RowFault]:
     """Yield a fault unless the value is one of the choices."""
     if value not in choices:
-        yield RowFault(name, f"Use one of {', '.join(choices)}.", "unknown")
+        yield RowFault(name, f"Use one of {', '.join(map(str, choices))}.", "unknown")

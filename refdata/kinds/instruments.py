@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from core import sql
+from refdata.accrual import DAY_COUNTS, FIRST_DAY, FREQUENCIES, LAST_DAY
 from refdata.identifiers import identifier_fault, is_mic
 from refdata.kinds.base import Field, Kind, Plan, RowFault, currency_faults, one_of
 from refdata.models import Instrument
 
+_BOND = Instrument.ProductClass.BOND.value
+_DERIVATIVE = Instrument.ProductClass.LISTED_DERIVATIVE.value
 _BY_SKU = {Instrument.ProductClass.GOODS.value, Instrument.ProductClass.SERVICE.value}
 _IDENTIFIERS = """COALESCE((
     SELECT jsonb_object_agg(x.value, x.scheme) FROM refdata_instrument_identifier x
@@ -19,7 +23,13 @@ _IDENTIFIERS = """COALESCE((
 
 
 class Instruments(Kind):
-    """`identifiers` is an object of further identifiers, value → scheme. Loading adds, never removes."""
+    """`identifiers` is an object of further identifiers, value → scheme. Loading adds, never removes.
+
+    A BOND is priced in per cent of nominal and has `coupon_rate` (per cent a year), `coupon_frequency` (a year),
+    `day_count` (FpML), `end_of_month`, `dated_date` and `maturity`. A LISTED_DERIVATIVE has its `multiplier` and
+    `expiry`; an option also `option_type` and `strike`. Without them such an instrument can be stored, and a
+    trade in it is held.
+    """
 
     code = "instruments"
     subject = "instrument"
@@ -37,6 +47,16 @@ class Instruments(Kind):
         "market": Field(str, "text", default=""),
         "price_tolerance": Field(Decimal, "numeric", default=None, digits=(2, 4)),
         "active": Field(bool, "boolean", default=True),
+        "coupon_rate": Field(Decimal, "numeric", default=None, digits=(4, 6)),
+        "coupon_frequency": Field(int, "smallint", default=None),
+        "day_count": Field(str, "text", default=""),
+        "end_of_month": Field(bool, "boolean", default=False),
+        "dated_date": Field(date, "date", default=None),
+        "maturity": Field(date, "date", default=None),
+        "expiry": Field(date, "date", default=None),
+        "option_type": Field(str, "text", default=""),
+        "strike": Field(Decimal, "numeric", default=None),
+        "underlying": Field(str, "text", default=""),
         "identifiers": Field(dict[str, str], "", read=_IDENTIFIERS, default={}),
     }
     filters = {
@@ -62,13 +82,15 @@ class Instruments(Kind):
         return row
 
     def prepare(self, raw: dict[str, Any]) -> dict[str, Any]:
-        """Read `SEDOL=2046251;CUSIP=037833100` of a flat file; name the scheme of a SKU."""
+        """Read `SEDOL=2046251;CUSIP=037833100` of a flat file; name the scheme of a SKU, the price of a bond."""
         flat = raw.get("identifiers")
         if isinstance(flat, str):
             pairs = [each.partition("=") for each in flat.split(";")]
             raw["identifiers"] = {value.strip(): scheme.strip() for scheme, _, value in pairs}
         if raw.get("scheme") is None and raw.get("product_class") in _BY_SKU:
             raw["scheme"] = "SKU"
+        if raw.get("price_basis") is None and raw.get("product_class") == _BOND:
+            raw["price_basis"] = Instrument.PriceBasis.PERCENT.value
         return raw
 
     def merge(self, before: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +113,8 @@ class Instruments(Kind):
             yield RowFault("market", "A MIC has four letters or digits (ISO 10383).")
         if row["price_tolerance"] is not None and row["price_tolerance"] < 0:
             yield RowFault("price_tolerance", "A fraction, zero or above.")
+        yield from _bond_faults(row)
+        yield from _derivative_faults(row)
         for value, scheme in row["identifiers"].items():
             if not scheme or not value:
                 yield RowFault(f"identifiers/{value}", "Name the scheme and the value.", "missing")
@@ -129,6 +153,63 @@ class Instruments(Kind):
                 " ON CONFLICT (value) DO UPDATE SET scheme = excluded.scheme",
                 [ids, schemes, values],
             )
+
+
+_OF_A_BOND = ("coupon_rate", "day_count", "dated_date", "maturity")
+_OF_A_DERIVATIVE = ("expiry", "option_type", "strike", "underlying")
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value != ""
+
+
+def _bond_faults(row: Mapping[str, Any]) -> Iterator[RowFault]:
+    """A bond has all that its accrued interest is made of, or nothing yet; no other instrument has any."""
+    given = [name for name in (*_OF_A_BOND, "coupon_frequency") if _is_given(row[name])]
+    if row["product_class"] != _BOND:
+        yield from (RowFault(name, "Only a bond has this.") for name in given)
+        return
+    if row["price_basis"] != Instrument.PriceBasis.PERCENT.value:
+        yield RowFault("price_basis", "A bond is priced in PERCENT of nominal.")
+    if not given:
+        return
+    for name in _OF_A_BOND:
+        if name not in given:
+            yield RowFault(name, f"A bond needs this beside its {given[0]}.", "missing")
+    if row["coupon_rate"] and row["coupon_frequency"] is None:
+        yield RowFault("coupon_frequency", "A bond with a coupon needs this.", "missing")
+    yield from _coupon_faults(row)
+
+
+def _coupon_faults(row: Mapping[str, Any]) -> Iterator[RowFault]:
+    if row["coupon_rate"] is not None and row["coupon_rate"] < 0:
+        yield RowFault("coupon_rate", "Per cent a year, zero or above.")
+    if row["coupon_frequency"] is not None:
+        yield from one_of("coupon_frequency", row["coupon_frequency"], FREQUENCIES)
+    if row["day_count"]:
+        yield from one_of("day_count", row["day_count"], DAY_COUNTS)
+    first, last = row["dated_date"], row["maturity"]
+    for name in ("dated_date", "maturity"):
+        if row[name] and not FIRST_DAY <= row[name] <= LAST_DAY:
+            yield RowFault(name, f"A day from {FIRST_DAY} to {LAST_DAY}.")
+    if first and last and first >= last:
+        yield RowFault("maturity", "A bond matures after its dated date.")
+
+
+def _derivative_faults(row: Mapping[str, Any]) -> Iterator[RowFault]:
+    """An option has a strike, a type and an expiry; no other instrument than a derivative has any of them."""
+    if row["product_class"] != _DERIVATIVE:
+        for name in _OF_A_DERIVATIVE:
+            if _is_given(row[name]):
+                yield RowFault(name, "Only a listed derivative has this.")
+        return
+    if row["option_type"]:
+        yield from one_of("option_type", row["option_type"], Instrument.OptionType.values)
+        for name in ("strike", "expiry"):
+            if row[name] is None:
+                yield RowFault(name, "An option needs this.", "missing")
+    elif row["strike"] is not None:
+        yield RowFault("option_type", "With a strike, this is CALL or PUT.", "missing")
 
 
 INSTRUMENTS = Instruments()

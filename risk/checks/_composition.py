@@ -126,7 +126,7 @@ def composed_statement(groups: tuple[Group, ...]) -> str:
         close_age=CLOSE_MAX_AGE_DAYS,
         legs=legs_sql("batch"),
         settling=settling,
-        needed=settling_sql("sides"),
+        needed=settling_sql("sides", "batch"),
         mask=mask,
     )
     return _STATEMENT.format(
@@ -172,6 +172,26 @@ def parameters() -> dict[str, str]:
     }
 
 
+@cache
+def product_parts() -> dict[str, str]:
+    """Return SQL over `b` for what the products declare, by the name that checks use for it."""
+    paid = {code: each.paid_amount for code, each in PRODUCTS.items() if each.paid_amount != "b.gross_amount"}
+    whens = " ".join(f"WHEN '{code}' THEN {amount}" for code, amount in paid.items())
+    on_top = ", ".join(f"'{code}'" for code, each in PRODUCTS.items() if each.fees_on_top)
+    apart = ", ".join(
+        f"'{code}'" for code, each in PRODUCTS.items() if any("." in leg.date for leg in each.legs)
+    )
+    return {
+        "expected_amount": amount_case("expected_amount"),
+        "actual_amount": amount_case("actual_amount"),
+        "paid_amount": f"(CASE b.product {whens} ELSE b.gross_amount END)",
+        "fees_on_top": f"b.product IN ({on_top})",
+        "due_apart": f"b.product IN ({apart})",
+        "minor_unit": minor_unit_sql("b.currency"),
+        "currencies": _CURRENCIES,
+    }
+
+
 def amount_case(part: str) -> str:
     """Return SQL over `b` for a part of every product's amount declaration (`expected_amount` …)."""
     whens = " ".join(f"WHEN '{code}' THEN {getattr(product, part)}" for code, product in PRODUCTS.items())
@@ -183,10 +203,9 @@ def _parameter(check: Check, name: str) -> str:
 
 
 def _sql(check: Check, fragment: str) -> str:
-    """Return a check's SQL with its `{name}` parameters as bound ones, and the products' amounts in place."""
+    """Return a check's SQL with its `{name}` parameters as bound ones, and the products' parts in place."""
     for name in check.parameters:
         fragment = fragment.replace(f"{{{name}}}", f"%({_parameter(check, name)})s::numeric")
-    for part in ("expected_amount", "actual_amount"):
-        fragment = fragment.replace(f"{{{part}}}", amount_case(part))
-    fragment = fragment.replace("{minor_unit}", minor_unit_sql("b.currency"))
-    return fragment.replace("{currencies}", _CURRENCIES)
+    for part, declared in product_parts().items():
+        fragment = fragment.replace(f"{{{part}}}", declared)
+    return fragment

@@ -7,7 +7,7 @@ _FEES = (
     " WHERE fee->>'currency' = b.currency), 0)"
 )
 # A seller of securities pays the fees out of the proceeds; a buyer of anything pays them on top.
-_NET = f"(b.gross_amount + CASE WHEN b.side = 'SELL' AND b.product <> 'GOODS' THEN -1 ELSE 1 END * {_FEES})"
+_NET = f"({{paid_amount}} + CASE WHEN b.side = 'SELL' AND NOT {{fees_on_top}} THEN -1 ELSE 1 END * {_FEES})"
 
 NET_MISMATCH = Check(
     code="NET_MISMATCH",
@@ -15,7 +15,7 @@ NET_MISMATCH = Check(
     severity="BLOCK",
     precedence=31,
     condition=(
-        "b.contra_currency IS NULL AND (b.fees IS NOT NULL OR b.net_amount <> b.gross_amount)"
+        "b.contra_currency IS NULL AND (b.fees IS NOT NULL OR b.net_amount <> {paid_amount})"
         " AND abs(b.net_amount - " + _NET + ") >= {minor_unit}"
     ),
     subject="'net_amount'",

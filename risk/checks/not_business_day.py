@@ -1,4 +1,4 @@
-"""NOT_BUSINESS_DAY: the settlement date is a weekend or a holiday of a currency, the market or the firm."""
+"""NOT_BUSINESS_DAY: a settlement date is a weekend or a holiday of a currency, the market or the firm."""
 
 from risk.checks.base import Check
 
@@ -21,6 +21,13 @@ NOT_BUSINESS_DAY = Check(
         JOIN batch b ON b.settlement_date = closed.settlement_date AND b.currency = closed.currency
             AND b.contra_currency IS NOT DISTINCT FROM closed.contra_currency
             AND b.market IS NOT DISTINCT FROM closed.market
+        UNION ALL
+        SELECT DISTINCT l.trade_id, 'settlement_date', 'a business day', l.value_date
+        FROM batch b JOIN legs l USING (trade_id)
+        WHERE {due_apart} AND l.value_date <> b.settlement_date
+          AND (extract(isodow FROM l.value_date) > 5 OR EXISTS (
+            SELECT 1 FROM refdata_holiday h WHERE h.date = l.value_date
+            AND h.calendar IN (b.currency, b.contra_currency, b.market, 'FIRM')))
     """,
     message="The settlement date {actual} is not a business day.",
     fix="Correct the settlement date to the next business day.",

@@ -63,7 +63,7 @@ def _leg_columns() -> list[str]:
     columns: set[str] = set()
     for product in PRODUCTS.values():
         for leg in product.legs:
-            columns |= {leg.date, *(("terms",) if leg.each else (leg.asset, leg.quantity))}
+            columns |= leg.columns
     return sorted(columns - set(_ALWAYS))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -214,6 +214,81 @@ def goods(ref: str = "", *, on: date = TODAY, lines: Any = None, **changes: Any)
         "terms": {"lines": given},
         **changes,
     }
+
+
+BUND, FUTURE, OPTION = "DE0001102580", "FESX-2612", "OESX-2612-C-5000"
+
+
+def bund(**changes: Any) -> Instrument:
+    """Store a German government bond: 1.7 % a year, ACT/ACT.ICMA, paid on 15 August until 2032."""
+    terms = {
+        "coupon_rate": Decimal("1.7"),
+        "coupon_frequency": 1,
+        "day_count": "ACT/ACT.ICMA",
+        "dated_date": date(2022, 7, 8),
+        "maturity": date(2032, 8, 15),
+    }
+    given = {"price_basis": "PERCENT", "currency": "EUR", "market": "XETR", **terms, **changes}
+    return instrument(BUND, product_class="BOND", **given)
+
+
+def listed(code: str = FUTURE, **changes: Any) -> Instrument:
+    """Store a listed contract of ten euro a point that expires on 18 December 2026: a future, or the call."""
+    call = {"option_type": "CALL", "strike": Decimal(5000)} if code == OPTION else {}
+    given = {
+        "scheme": "LOCAL",
+        "currency": "EUR",
+        "market": "XEUR",
+        "multiplier": Decimal(10),
+        "expiry": date(2026, 12, 18),
+        "underlying": "EURO STOXX 50",
+        **call,
+    }
+    return instrument(code, product_class="LISTED_DERIVATIVE", **{**given, **changes})
+
+
+def bond(ref: str = "", *, on: date = TODAY, **changes: Any) -> dict[str, Any]:
+    """Return a purchase of a million nominal of the bund at 87.46 per cent."""
+    stated = {"instrument": BUND, "quantity": "1000000", "price": "87.46", "currency": "EUR"}
+    return equity(ref, on=on, **{"product": "BOND", "source": "FO-FI", **stated, **changes})
+
+
+def derivative(ref: str = "", *, on: date = TODAY, **changes: Any) -> dict[str, Any]:
+    """Return a purchase of 25 futures at 4,912.5."""
+    stated = {"instrument": FUTURE, "quantity": "25", "price": "4912.5", "currency": "EUR"}
+    return equity(ref, on=on, **{"product": "LISTED_DERIVATIVE", "source": "FO-LD", **stated, **changes})
+
+
+def swap(ref: str = "", *, on: date = TODAY, far: Any = None, **changes: Any) -> dict[str, Any]:
+    """Return a swap: a million euro bought at 1.085, sold back about a month later at 1.0875."""
+    back = {
+        "settlement_date": settles_on(on + timedelta(days=30)).isoformat(),
+        "bought": {"currency": "USD", "amount": "1087500.00"},
+        "sold": {"currency": "EUR", "amount": "1000000.00"},
+        "rate": "1.0875",
+        "rate_basis": "BOUGHT_PER_SOLD",
+        **(far or {}),
+    }
+    near = fx(on=on)["terms"]
+    return fx(ref, on=on, **{"product": "FX_SWAP", "terms": {"near": near, "far": back}, **changes})
+
+
+def service(ref: str = "", *, on: date = TODAY, lines: Any = None, **changes: Any) -> dict[str, Any]:
+    """Return an order of work: a milestone of 2,400 in a week, and a period of a week after it for 525 euro."""
+    week, fortnight = settles_on(on + timedelta(days=7)), settles_on(on + timedelta(days=14))
+    given = lines or [
+        {"sku": "SKU-1", "quantity": "1", "unit_price": "2400", "milestone": week.isoformat()},
+        {
+            "sku": "SKU-2",
+            "quantity": "12.5",
+            "unit_price": "42",
+            "period": {"start": week.isoformat(), "end": fortnight.isoformat()},
+        },
+    ]
+    document = goods(ref, on=on, lines=given, **{"product": "SERVICE", "source": "STUDIO", **changes})
+    if "settlement_date" not in changes:
+        del document["settlement_date"]
+    return document
 
 
 def capture(*documents: dict[str, Any], at: datetime = NOW, actor: Actor = FRONT_OFFICE) -> list[Captured]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from trades.products import PRODUCTS
-from trades.products.base import Leg, Product
+from trades.products.base import LINES, Leg, Product
 
 LINE_LEGS_FROM = 1_000  # legs of order lines are numbered from here, by line
+LINE_LEGS_APART = 10_000  # the next leg that is one for each line; an order has fewer lines
 
 
 @cache
@@ -29,36 +30,73 @@ def legs_sql(batch: str = "batch") -> str:
 
 def _leg_sql(product: Product, number: int, leg: Leg, batch: str) -> str:
     giver_is_us = "b.side = 'BUY'" if leg.giver == "BUYER" else "b.side = 'SELL'"
+    quantity = _value(leg.quantity, "numeric")
+    condition = f"b.product = '{product.code}'"
+    if leg.signed:
+        giver_is_us = f"({giver_is_us}) = ({quantity} > 0)"
+        condition += f" AND {quantity} <> 0"
+        quantity = f"abs({quantity})"
     direction = f"CASE WHEN {giver_is_us} THEN 'DELIVER' ELSE 'RECEIVE' END"
-    if leg.each is None:
-        source, asset, quantity, numbered = "", f"b.{leg.asset}", f"b.{leg.quantity}", str(number)
-    else:
-        source = f", jsonb_array_elements(b.terms->'{leg.each}') WITH ORDINALITY AS line(item, n)"
-        asset = f"line.item->>'{leg.asset}'"
-        quantity = f"(line.item->>'{leg.quantity}')::numeric"
-        numbered = f"{LINE_LEGS_FROM} + line.n::int"
+    numbered = f"{_line_legs_from(product, leg)} + line.n::int" if leg.per_line else str(number)
     return (
-        f"SELECT b.trade_id, b.version, {numbered} AS leg, '{leg.kind}' AS asset_kind, {asset} AS asset,"
-        f" {direction} AS direction, {quantity} AS quantity, b.{leg.date} AS value_date,"
-        f" b.counterparty_id, b.book_id, {_ssi_key(leg)} AS ssi_key"
-        f" FROM {batch} b{source} WHERE b.product = '{product.code}'"
+        f"SELECT b.trade_id, b.version, {numbered} AS leg, '{leg.kind}' AS asset_kind,"
+        f" {_value(leg.asset)} AS asset, {direction} AS direction, {quantity} AS quantity,"
+        f" {_value(leg.date, 'date')} AS value_date, b.counterparty_id, b.book_id, {_ssi_key(leg)} AS ssi_key"
+        f" FROM {batch} b{_lines(leg)} WHERE {condition}"
     )
 
 
-@cache
-def settling_sql(places: str) -> str:
-    """Return SQL for what SSIs the legs of trades in relation `places` need.
+def _line_legs_from(product: Product, leg: Leg) -> int:
+    of_lines = [each for each in product.legs if each.per_line]
+    return LINE_LEGS_FROM + LINE_LEGS_APART * of_lines.index(leg)
 
-    `places` has `party_id`, `product` and the columns of `settling_columns()`: any number of trades that are
-    alike in them need the same. The query's rows: party_id, asset_kind, ssi_key, value_date.
+
+def _value(place: str, sql_type: str = "") -> str:
+    """Return SQL for what stands at a place of the terms (see `Leg`), in a type where it is not a text."""
+    part, dot, key = place.rpartition(".")
+    if not dot:
+        return f"b.{place}"
+    value = f"line.item->>'{key}'" if part == LINES else f"b.terms->'{part}'->>'{key}'"
+    return f"({value})::{sql_type}" if sql_type else value
+
+
+def _lines(leg: Leg) -> str:
+    if not leg.per_line:
+        return ""
+    return f", jsonb_array_elements(b.terms->'{LINES}') WITH ORDINALITY AS line(item, n)"
+
+
+@cache
+def settling_sql(places: str, batch: str) -> str:
+    """Return SQL for what SSIs the legs of trades need.
+
+    Relation `places` has `party_id`, `product` and the columns of `settling_columns()`: any number of trades
+    that are alike in them need the same. Legs with a date of their own are read from `batch`, which has the
+    columns of trades_version and `entity_id`. The query's rows: party_id, asset_kind, ssi_key, value_date.
     """
     parts = {
-        f"SELECT b.party_id, '{leg.kind}' AS asset_kind, {_ssi_key(leg)} AS ssi_key, b.{leg.date} AS value_date"
-        f" FROM {places} b WHERE b.product = '{product.code}'"
+        _settling_alike(product, leg, places) if "." not in leg.date else _settling_apart(product, leg, batch)
         for product in PRODUCTS.values()
         for leg in product.legs
     }
     return "\nUNION ALL\n".join(sorted(parts))
+
+
+def _settling_alike(product: Product, leg: Leg, places: str) -> str:
+    return (
+        f"SELECT b.party_id, '{leg.kind}' AS asset_kind, {_ssi_key(leg)} AS ssi_key, b.{leg.date} AS value_date"
+        f" FROM {places} b WHERE b.product = '{product.code}'"
+    )
+
+
+def _settling_apart(product: Product, leg: Leg, batch: str) -> str:
+    return (
+        f"SELECT side.party_id, '{leg.kind}' AS asset_kind, {_ssi_key(leg)} AS ssi_key,"
+        f" {_value(leg.date, 'date')} AS value_date"
+        f" FROM {batch} b{_lines(leg)}"
+        " CROSS JOIN LATERAL (VALUES (b.counterparty_id), (b.entity_id)) AS side(party_id)"
+        f" WHERE b.product = '{product.code}' AND side.party_id IS NOT NULL"
+    )
 
 
 @cache
@@ -66,7 +104,8 @@ def settling_columns() -> tuple[str, ...]:
     """Return the columns of a trade that decide which SSIs its legs need."""
     legs = [leg for product in PRODUCTS.values() for leg in product.legs]
     assets = {leg.asset for leg in legs if leg.kind == "CASH"}
-    return tuple(sorted({"market", *assets, *(leg.date for leg in legs)}))
+    dates = {leg.date for leg in legs if "." not in leg.date}
+    return tuple(sorted({"market", *assets, *dates}))
 
 
 def _ssi_key(leg: Leg) -> str:

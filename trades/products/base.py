@@ -19,7 +19,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.money import ZERO, round_money
 from refdata.calendars import FIRM, union
-from refdata.selectors import References
+from refdata.selectors import InstrumentRef, References
 
 Amount = Annotated[Decimal, Meta(description="an amount of money", extra={"decimals": 4})]
 Reference = Annotated[str, Meta(min_length=1, max_length=64, description="a code or reference")]
@@ -221,12 +221,17 @@ class Terms(Struct, kw_only=True, gc=False):
 COLUMNS = tuple(field.name for field in msgspec.structs.fields(Terms))
 
 
+LINES = "lines"
+
+
 @dataclass(frozen=True)
 class Leg:
     """One obligation in a product's shape, as data.
 
-    kind: CASH, SECURITY or GOODS; asset, quantity, date: columns of the terms (for `each` line of the terms'
-    `lines`, asset and quantity are keys of the line); giver: who delivers or pays it, BUYER or SELLER.
+    kind: CASH, SECURITY or GOODS; giver: who delivers or pays it, BUYER or SELLER; asset, quantity, date: where
+    the terms have them. A plain name is a column; `lines.sku` is the key of each line of an order, which makes
+    one leg a line; `far.date` is the key of the object `far` in the column `terms`.
+    signed: a quantity below zero goes the other way, and one of zero is no obligation.
     """
 
     kind: Literal["CASH", "SECURITY", "GOODS"]
@@ -234,7 +239,22 @@ class Leg:
     quantity: str
     giver: Literal["BUYER", "SELLER"]
     date: str = "settlement_date"
-    each: Literal["lines"] | None = None
+    signed: bool = False
+
+    @property
+    def places(self) -> tuple[str, str, str]:
+        """Return where the asset, the quantity and the date stand."""
+        return (self.asset, self.quantity, self.date)
+
+    @property
+    def per_line(self) -> bool:
+        """Tell whether there is one such leg for each line of an order."""
+        return any(place.startswith(f"{LINES}.") for place in self.places)
+
+    @property
+    def columns(self) -> set[str]:
+        """Return the columns of a version that the leg is made of."""
+        return {"terms" if "." in place else place for place in self.places}
 
 
 @dataclass(slots=True)
@@ -337,7 +357,12 @@ class Product:
     that enrichment can derive; expected_amount: SQL over a version row `b` that recomputes an amount from
     its factors (null: nothing to compare), actual_amount: the amount it must agree with, amount_currency:
     the currency whose minor units are the tolerance; example: a message that runs against the demo data;
-    places: the JSON pointers at which a message has what a column holds, where they are not its name.
+    places: the JSON pointers at which a message has what a column holds, where they are not its name;
+    paid_amount: SQL for the part of the gross amount that is paid, before fees; fees_on_top: whether the buyer
+    pays the fees whoever buys, instead of each side its own; notes: what else a reader of its page should know.
+
+    What enrichment takes from the instrument alone stands in the terms as one object, `contract`, null while the
+    instrument does not tell it.
     """
 
     code: str
@@ -351,6 +376,9 @@ class Product:
     actual_amount: str
     example: dict[str, Any]
     places: Mapping[str, str] = field(default_factory=dict)
+    paid_amount: str = "b.gross_amount"
+    fees_on_top: bool = False
+    notes: tuple[str, ...] = ()
 
     def pointer(self, column: str) -> str:
         """Return the JSON pointer at which a message has what a column of the version holds."""
@@ -419,24 +447,44 @@ def restate_security(version: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def enrich_security(product: str, cycle: int) -> Enrich:
-    """Return the enrichment of a product that buys or sells a quantity of one instrument at a unit price."""
+Worth = tuple[Decimal, Decimal, Any]
+Value = Callable[[Any, InstrumentRef | None, date], Worth]
+
+
+def unit_value(message: SecurityMessage, instrument: InstrumentRef | None, settles: date) -> Worth:
+    """Return quantity times unit price, in full to be paid."""
+    gross = message.gross_amount
+    if gross is None:
+        multiplier = instrument.multiplier if instrument else 1
+        gross = round_money(message.quantity * message.price * multiplier, message.currency)
+    return gross, gross, None
+
+
+def enrich_security(product: str, cycle: int, value: Value = unit_value) -> Enrich:
+    """Return the enrichment of a product that buys or sells a quantity of one instrument at a price.
+
+    value: what a deal in an instrument that settles on a date is worth: its gross amount, the part of it that is
+    paid before fees, and its `terms`.
+    """
 
     def enrich(message: SecurityMessage, context: Context) -> Terms:
         instrument = context.instruments.get(message.instrument)
         counterparty = context.parties.get(message.counterparty)
         book = context.books.get(message.book)
-        multiplier = instrument.multiplier if instrument else 1
-        gross = message.gross_amount
-        if gross is None:
-            gross = round_money(message.quantity * message.price * multiplier, message.currency)
-        net = message.net_amount
-        if net is None:
-            fees = fee_total(message.fees, message.currency) if message.fees else ZERO
-            net = gross + fees if message.side == "BUY" else gross - fees
         days = (
             instrument.settlement_cycle if instrument and instrument.settlement_cycle is not None else cycle
         )
+        settles = settlement_date(
+            message,
+            context,
+            cycle=days,
+            calendars=(message.currency, instrument.market if instrument else ""),
+        )
+        gross, paid, terms = value(message, instrument, settles)
+        net = message.net_amount
+        if net is None:
+            fees = fee_total(message.fees, message.currency) if message.fees else ZERO
+            net = paid + fees if message.side == "BUY" else paid - fees
         return Terms(
             product=product,
             source=message.source,
@@ -459,19 +507,14 @@ def enrich_security(product: str, cycle: int) -> Enrich:
             contra_amount=None,
             base_amount=base_amount(gross, message.currency, context),
             trade_date=message.trade_date,
-            settlement_date=settlement_date(
-                message,
-                context,
-                cycle=days,
-                calendars=(message.currency, instrument.market if instrument else ""),
-            ),
+            settlement_date=settles,
             executed_at=message.executed_at,
             duplicate_key=duplicate_key(
                 f"{message.side}|{message.instrument}|{hash(message.quantity)}|{hash(message.price)}"
                 f"|{message.counterparty}|{message.book}"
             ),
             fees=message.fees or None,
-            terms=None,
+            terms=terms,
         )
 
     return enrich

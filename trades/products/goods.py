@@ -147,7 +147,7 @@ GOODS = Product(
     message=GoodsMessage,
     settlement_cycle=LEAD_DAYS,
     legs=(
-        Leg("GOODS", asset="sku", quantity="quantity", giver="SELLER", each="lines"),
+        Leg("GOODS", asset="lines.sku", quantity="lines.quantity", giver="SELLER"),
         Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER"),
     ),
     enrich=_enrich,
@@ -158,6 +158,7 @@ GOODS = Product(
     ),
     actual_amount="b.gross_amount",
     places={"quantity": "/terms/lines", "terms": "/terms/lines"},
+    fees_on_top=True,
     example={
         "source": "SHOP",
         "source_ref": "O-4001",

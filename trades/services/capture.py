@@ -372,21 +372,24 @@ def _differing(message: Message, terms: Terms, stored: dict[str, Any]) -> list[s
     return sorted({PRODUCTS[terms.product].pointer(name) for name in names})
 
 
-_NUMBERS = {"amount", "quantity", "unit_price"}  # of fees and lines: 1.5 is 1.50
+# Numbers of fees and terms: 1.5 is 1.50.
+_NUMBERS = {"amount", "quantity", "unit_price", "rate", "bought_amount", "sold_amount", "stated_accrued"}
+# What we made of it: ids and what instruments tell, dates and sums that follow from the rest.
+_MADE = {"instrument_id", "contract", "due_date", "charges"}
 
 
 def _plain(document: str | None) -> Any:
-    """Return JSON for comparison: numbers by their value, without the ids that we have resolved."""
-    value = sql.json_value(document)
-    if isinstance(value, dict) and "lines" in value:
-        value = value["lines"]
+    """Return JSON for comparison: numbers by their value, without what we made of it."""
+    return _comparable(sql.json_value(document))
+
+
+def _comparable(value: Any) -> Any:
     if isinstance(value, list):
-        return [
-            {
-                key: Decimal(each) if key in _NUMBERS else each
-                for key, each in item.items()
-                if key != "instrument_id"
-            }
-            for item in value
-        ]
+        return [_comparable(each) for each in value]
+    if isinstance(value, dict):
+        return {
+            key: Decimal(each) if key in _NUMBERS else _comparable(each)
+            for key, each in value.items()
+            if key not in _MADE
+        }
     return value

@@ -6,14 +6,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.db import transaction
 
 from core.audit import Actor
+from refdata.selectors import References
 from trades.lifecycle import State
 from trades.products._reading import Unreadable
 from trades.products.base import Context, Message
 from trades.services.capture import context_of, enrich
-from trades.services.versions import Revision, add_versions, current_versions, lock_states, restate
+from trades.services.versions import (
+    STATED_AMOUNTS,
+    Revision,
+    add_versions,
+    current_versions,
+    lock_states,
+    restate,
+)
 
 CAUSE = "ENRICH"
 EVENT = "trade.enriched"
@@ -24,7 +33,7 @@ _RESOLVED = ("counterparty_id", "book_id", "instrument_id", "base_amount")
 _UNRESOLVED = (
     "v.counterparty_id IS NULL OR v.book_id IS NULL OR v.base_amount IS NULL"
     " OR v.instrument_ref IS NOT NULL AND v.instrument_id IS NULL"
-    " OR v.terms @? '$.**.instrument_id ? (@ == null)'"
+    " OR v.terms @? '$.**.instrument_id ? (@ == null)' OR v.terms @? '$.contract ? (@ == null)'"
 )
 
 
@@ -63,11 +72,30 @@ def _revision(row: Mapping[str, Any], message: Message, context: Context) -> Rev
         name: value for name in _RESOLVED if row[name] is None and (value := getattr(terms, name)) is not None
     }
     told = {name: {"before": None, "after": value} for name, value in changed.items()}
-    lines, resolved = _filled(row["terms"], terms.terms)
+    filled, resolved = _filled(row["terms"], terms.terms)
     if resolved:
-        changed["terms"] = lines
+        changed["terms"] = filled
         told["terms"] = {"before": None, "after": f"{resolved} more resolved"}
+    if resolved and "contract" in filled:
+        amounts = _amounts(row, message, context)
+        changed |= amounts
+        told |= {name: {"before": row[name], "after": value} for name, value in amounts.items()}
     return Revision(row["trade_id"], row["version"], changed, told) if changed else None
+
+
+def _amounts(row: Mapping[str, Any], message: Message, context: Context) -> dict[str, Any]:
+    """Return the amounts that follow from what the instrument tells only now.
+
+    One that is not what enrichment made of the message without the instrument was stated, and stays.
+    """
+    asked = msgspec.structs.replace(message, **dict.fromkeys(STATED_AMOUNTS))
+    blind = enrich(asked, Context(References(rates=context.rates), context.asked))
+    for name in STATED_AMOUNTS:
+        if row[name] != getattr(blind, name):
+            setattr(asked, name, row[name])
+    told = enrich(asked, context)
+    amounts = {name: value for name in STATED_AMOUNTS if (value := getattr(told, name)) != row[name]}
+    return amounts | ({"base_amount": told.base_amount} if "gross_amount" in amounts else {})
 
 
 def _filled(stored: Any, fresh: Any) -> tuple[Any, int]:

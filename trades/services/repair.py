@@ -42,6 +42,7 @@ EVENT = "trade.repaired"
 Kind = Literal["PARTY", "BOOK", "INSTRUMENT", "CURRENCY", "DECIMAL", "DATE", "CHOICE", "TEXT"]
 Path = tuple[str | int, ...]
 _BOTH = STATED_AMOUNTS
+_VALUE = ("accrued_amount", *_BOTH)
 _NET = ("net_amount",)
 _NONE: tuple[str, ...] = ()
 _LINE = "<n>"  # the number of an order's line, from 0
@@ -62,32 +63,49 @@ class Repairable:
     choices: tuple[str, ...] = ()
 
 
+_RATE_BASES = ("SOLD_PER_BOUGHT", "BOUGHT_PER_SOLD")
+# The fields of one leg of a swap.
+_EXCHANGE: tuple[tuple[str, str, Kind, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("bought.currency", "bought currency", "CURRENCY", _NET, ()),
+    ("bought.amount", "bought amount", "DECIMAL", _NET, ()),
+    ("sold.currency", "sold currency", "CURRENCY", _NONE, ()),
+    ("sold.amount", "sold amount", "DECIMAL", _NONE, ()),
+    ("rate", "rate", "DECIMAL", _NONE, ()),
+    ("rate_basis", "rate quoted as", "CHOICE", _NONE, _RATE_BASES),
+)
+
 # By their names in a message; a line's are short for terms.lines.<n>.
 REPAIRABLE: dict[str, Repairable] = {
     "counterparty": Repairable("Counterparty", "PARTY"),
     "book": Repairable("Book", "BOOK"),
     "trader": Repairable("Trader", "TEXT", economic=False),
     "side": Repairable("Side", "CHOICE", moves=_NET, choices=("BUY", "SELL")),
-    "instrument": Repairable("Instrument", "INSTRUMENT", moves=_BOTH),
-    "quantity": Repairable("Quantity", "DECIMAL", moves=_BOTH),
-    "price": Repairable("Price", "DECIMAL", moves=_BOTH),
-    "currency": Repairable("Currency", "CURRENCY", moves=_BOTH),
+    "instrument": Repairable("Instrument", "INSTRUMENT", moves=_VALUE),
+    "quantity": Repairable("Quantity", "DECIMAL", moves=_VALUE),
+    "price": Repairable("Price", "DECIMAL", moves=_VALUE),
+    "currency": Repairable("Currency", "CURRENCY", moves=_VALUE),
+    "accrued_amount": Repairable("Accrued interest", "DECIMAL", moves=_BOTH),
     "gross_amount": Repairable("Gross amount", "DECIMAL", moves=_NET),
     "net_amount": Repairable("Net amount", "DECIMAL"),
     "trade_date": Repairable("Trade date", "DATE"),
-    "settlement_date": Repairable("Settlement date", "DATE"),
+    "settlement_date": Repairable("Settlement date", "DATE", moves=("accrued_amount",)),
     "terms.bought.currency": Repairable("Bought currency", "CURRENCY", moves=_BOTH),
     "terms.bought.amount": Repairable("Bought amount", "DECIMAL", moves=_BOTH),
     "terms.sold.currency": Repairable("Sold currency", "CURRENCY"),
     "terms.sold.amount": Repairable("Sold amount", "DECIMAL"),
     "terms.rate": Repairable("Rate", "DECIMAL"),
-    "terms.rate_basis": Repairable(
-        "Rate quoted as", "CHOICE", choices=("SOLD_PER_BOUGHT", "BOUGHT_PER_SOLD")
-    ),
+    "terms.rate_basis": Repairable("Rate quoted as", "CHOICE", choices=_RATE_BASES),
+    **{
+        f"terms.{leg}.{name}": Repairable(f"{words} {label}", kind, moves=moves, choices=choices)
+        for leg, words in (("near", "Near leg:"), ("far", "Far leg:"))
+        for name, label, kind, moves, choices in _EXCHANGE
+    },
+    "terms.far.settlement_date": Repairable("Far leg: settlement date", "DATE"),
     f"lines.{_LINE}.sku": Repairable("SKU", "INSTRUMENT", moves=_BOTH),
     f"lines.{_LINE}.description": Repairable("Description", "TEXT", economic=False),
     f"lines.{_LINE}.quantity": Repairable("Quantity", "DECIMAL", moves=_BOTH),
     f"lines.{_LINE}.unit_price": Repairable("Unit price", "DECIMAL", moves=_BOTH),
+    f"lines.{_LINE}.milestone": Repairable("Milestone", "DATE"),
 }
 # What an event tells of what followed, beside the corrected fields themselves.
 _FOLLOWING = ("gross_amount", "net_amount", "base_amount", "counterparty_id", "book_id", "instrument_id")
@@ -233,11 +251,13 @@ def _corrected(
 
 
 def _let_follow(message: Message, changed: Mapping[str, Path]) -> None:
-    """Forget the amounts that follow from what changed, so that enrichment derives them."""
-    for name in changed:
+    """Forget the amounts that follow from what changed, and from them, so that enrichment derives them."""
+    moved = list(changed)
+    for name in moved:
         for amount in REPAIRABLE[_place(name)[0]].moves:
-            if amount not in changed and hasattr(message, amount):
+            if amount not in moved and hasattr(message, amount):
                 setattr(message, amount, None)
+                moved.append(amount)
 
 
 def _ask_guards(trade_id: int, changed: Mapping[str, Path]) -> None:
@@ -253,7 +273,7 @@ def _ask_guards(trade_id: int, changed: Mapping[str, Path]) -> None:
 
 def _enriched(row: Mapping[str, Any], message: Message, changed: Mapping[str, Path], now: datetime) -> Terms:
     terms = enrich(message, context_of([message], at=now))
-    moved = any(REPAIRABLE[_place(name)[0]].moves for name in changed)
+    moved = any(hasattr(message, amount) for name in changed for amount in REPAIRABLE[_place(name)[0]].moves)
     if not moved and row["base_amount"] is not None:
         # The deal is as big as it was: that rates have moved since is no part of the correction.
         terms.base_amount = row["base_amount"]

@@ -116,3 +116,85 @@ class TestInstruments:
 
         assert [name for _, name, _ in faults(report)] == [field]
         assert not Instrument.objects.exists()
+
+
+def bond(**changes):
+    return {
+        "code": "DE0001102580",
+        "name": "Bund 2032",
+        "product_class": "BOND",
+        "currency": "EUR",
+        "coupon_rate": "1.7",
+        "coupon_frequency": 1,
+        "day_count": "ACT/ACT.ICMA",
+        "dated_date": "2022-07-08",
+        "maturity": "2032-08-15",
+        **changes,
+    }
+
+
+def option(**changes):
+    return {
+        "code": "OESX-2612-C-5000",
+        "scheme": "LOCAL",
+        "name": "EURO STOXX 50 call 5000 December 2026",
+        "product_class": "LISTED_DERIVATIVE",
+        "currency": "EUR",
+        "multiplier": "10",
+        "expiry": "2026-12-18",
+        "option_type": "CALL",
+        "strike": "5000",
+        **changes,
+    }
+
+
+class TestBonds:
+    def test_are_priced_in_per_cent(self) -> None:
+        assert outcomes(load("instruments", bond())) == ["created"]
+        assert Instrument.objects.get().price_basis == "PERCENT"
+
+    def test_may_come_before_their_terms_are_known(self) -> None:
+        bare = {name: bond()[name] for name in ("code", "name", "product_class", "currency")}
+        assert outcomes(load("instruments", bare)) == ["created"]
+
+    @pytest.mark.parametrize(
+        ("changes", "found"),
+        [
+            ({"price_basis": "UNIT"}, ("price_basis", "invalid")),
+            ({"maturity": None}, ("maturity", "missing")),
+            ({"day_count": None}, ("day_count", "missing")),
+            ({"coupon_frequency": None}, ("coupon_frequency", "missing")),
+            ({"coupon_frequency": 5}, ("coupon_frequency", "unknown")),
+            ({"day_count": "ACT/ACT"}, ("day_count", "unknown")),
+            ({"coupon_rate": "-1"}, ("coupon_rate", "invalid")),
+            ({"maturity": "2022-07-08"}, ("maturity", "invalid")),
+            ({"dated_date": "1822-07-08"}, ("dated_date", "invalid")),
+            ({"strike": "1"}, ("strike", "invalid")),
+        ],
+    )
+    def test_with_wrong_terms_are_refused(self, changes, found) -> None:
+        assert faults(load("instruments", bond(**changes))) == [(1, *found)]
+        assert not Instrument.objects.exists()
+
+    def test_without_a_coupon_need_no_frequency(self) -> None:
+        assert outcomes(load("instruments", bond(coupon_rate="0", coupon_frequency=None))) == ["created"]
+
+
+class TestListedDerivatives:
+    @pytest.mark.parametrize("changes", [{}, {"option_type": None, "strike": None}])
+    def test_are_options_or_futures(self, changes) -> None:
+        assert outcomes(load("instruments", option(**changes))) == ["created"]
+
+    @pytest.mark.parametrize(
+        ("changes", "found"),
+        [
+            ({"strike": None}, ("strike", "missing")),
+            ({"expiry": None}, ("expiry", "missing")),
+            ({"option_type": "SWAP"}, ("option_type", "unknown")),
+            ({"option_type": None}, ("option_type", "missing")),
+            ({"coupon_rate": "1"}, ("coupon_rate", "invalid")),
+        ],
+    )
+    def test_with_wrong_terms_are_refused(self, changes, found) -> None:
+        assert faults(load("instruments", option(**changes))) == [(1, *found)]
+        assert not Instrument.objects.exists()
