@@ -98,6 +98,12 @@ HTTPS = _env.read("HTTPS", env.boolean, default=PRODUCTION, purpose="cookies and
 SQL_TIMEOUT_MS = _env.read(
     "SQL_TIMEOUT_MS", env.positive, default=120_000, purpose="longest statement, milliseconds"
 )
+WEBHOOK_PRIVATE_ADDRESSES = _env.read(
+    "WEBHOOK_PRIVATE_ADDRESSES",
+    env.boolean,
+    default=False,
+    purpose="whether webhooks may go to private addresses and without TLS",
+)
 LOG_LEVEL = _env.read("LOG_LEVEL", str, default="INFO", purpose="Python log level")
 _env.verify()
 
@@ -126,6 +132,7 @@ INSTALLED_APPS = [
     "risk",
     "settlement",
     "ledger",
+    "feed",
     "ops",
 ]
 

@@ -21,7 +21,7 @@ def encode_cursor(key: Sequence[int]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(list(key))).decode().rstrip("=")
 
 
-def decode_cursor(text: str, *, parts: int) -> tuple[int, ...] | None:
+def decode_cursor(text: str, *, parts: int, parameter: str = "cursor") -> tuple[int, ...] | None:
     """Return the key behind a cursor of `parts` numbers, None for an empty one; Problem 400 when bent."""
     if not text:
         return None
@@ -30,7 +30,7 @@ def decode_cursor(text: str, *, parts: int) -> tuple[int, ...] | None:
     except (binascii.Error, ValueError, msgspec.DecodeError):
         key = []
     if len(key) != parts:
-        raise unreadable([Fault("query:cursor", "Use a cursor exactly as `next` gave it.")])
+        raise unreadable([Fault(f"query:{parameter}", "Use a cursor exactly as `next` gave it.")])
     return tuple(key)
 
 
