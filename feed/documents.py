@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
 from core.http.cursor import encode_cursor
-from core.ids import BATCH, CLAIM, EXCEPTION, INSTRUCTION, PROPOSAL, TRADE, public_id
+from core.ids import (
+    BATCH,
+    CLAIM,
+    DELIVERY,
+    EVENT,
+    EXCEPTION,
+    INSTRUCTION,
+    PROPOSAL,
+    TRADE,
+    WEBHOOK,
+    public_id,
+)
 from core.sql import json_value
+from feed.models import Attempt, Delivery, Webhook
 from feed.selectors import Position
 
 # The prefix of a subject's public id; of every other subject it is its name.
@@ -19,6 +31,7 @@ PREFIXES = {
     "exception": EXCEPTION,
     "claim": CLAIM,
     "proposal": PROPOSAL,
+    "webhook": WEBHOOK,
 }
 
 
@@ -45,4 +58,43 @@ def event_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "reason": row["reason"],
         "recorded_at": row["recorded_at"].astimezone(UTC),
         "data": json_value(row["data"]),
+    }
+
+
+def webhook_document(webhook: Webhook, *, secret: str | None = None) -> dict[str, Any]:
+    """Return a webhook as JSON-ready data. Its secret is shown when it is made, and never again."""
+    document = {
+        "id": public_id(WEBHOOK, webhook.id),
+        "url": webhook.url,
+        "types": webhook.types,
+        "active": webhook.is_active,
+        "stopped_because": webhook.stopped_because,
+        "revision": webhook.revision,
+        "created_at": webhook.created_at,
+        "cursor": event_cursor(webhook.position_id),
+        "overlap_until": webhook.overlap_until,
+    }
+    return document if secret is None else {**document, "secret": secret}
+
+
+def delivery_document(delivery: Delivery, tries: Sequence[Attempt]) -> dict[str, Any]:
+    """Return a delivery with its attempts, the oldest first, as JSON-ready data."""
+    return {
+        "id": public_id(DELIVERY, delivery.id),
+        "event_id": delivery.event_id,
+        "message_id": public_id(EVENT, delivery.event_id),
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "next_at": delivery.next_at if delivery.state == Delivery.State.PENDING else None,
+        "finished_at": delivery.finished_at,
+        "log": [
+            {
+                "at": each.at,
+                "status": each.status,
+                "latency_ms": each.latency_ms,
+                "excerpt": each.excerpt,
+                "error": each.error,
+            }
+            for each in tries
+        ],
     }

@@ -104,6 +104,12 @@ WEBHOOK_PRIVATE_ADDRESSES = _env.read(
     default=False,
     purpose="whether webhooks may go to private addresses and without TLS",
 )
+WEBHOOK_SENDERS = _env.read(
+    "WEBHOOK_SENDERS",
+    env.positive,
+    default=1,
+    purpose="webhooks sent to at the same time; each takes a worker process while it is sent to",
+)
 LOG_LEVEL = _env.read("LOG_LEVEL", str, default="INFO", purpose="Python log level")
 _env.verify()
 
