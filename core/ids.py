@@ -18,6 +18,9 @@ INSTRUCTION = "ins"
 EXCEPTION = "exc"
 CLAIM = "clm"
 PROPOSAL = "prp"
+EVENT = "evt"
+WEBHOOK = "whk"
+DELIVERY = "dlv"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -9,4 +9,5 @@ urlpatterns = [
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
     path("v1/", include("refdata.urls")),
     path("v1/", include("settlement.api.urls")),
+    path("v1/", include("feed.api.urls")),
 ]

@@ -105,6 +105,18 @@ TRUSTED_PROXIES: list[IPv4Network | IPv6Network] = _env.read(
 SQL_TIMEOUT_MS = _env.read(
     "SQL_TIMEOUT_MS", env.positive, default=120_000, purpose="longest statement, milliseconds"
 )
+WEBHOOK_PRIVATE_ADDRESSES = _env.read(
+    "WEBHOOK_PRIVATE_ADDRESSES",
+    env.boolean,
+    default=False,
+    purpose="whether webhooks may go to private addresses and without TLS",
+)
+WEBHOOK_SENDERS = _env.read(
+    "WEBHOOK_SENDERS",
+    env.positive,
+    default=1,
+    purpose="webhooks sent to at the same time; each takes a worker process while it is sent to",
+)
 LOG_LEVEL = _env.read("LOG_LEVEL", str, default="INFO", purpose="Python log level")
 _env.verify()
 
@@ -133,6 +145,7 @@ INSTALLED_APPS = [
     "risk",
     "settlement",
     "ledger",
+    "feed",
     "ops",
 ]
 

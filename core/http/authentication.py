@@ -30,6 +30,8 @@ SCOPES = {
     "settlement:read": "list and pull settlement batches",
     "settlement:ack": "claim batches, acknowledge instructions, report their status",
     "refdata:write": "load reference data",
+    "events:read": "read the event feed",
+    "webhooks:write": "set up webhooks, read their deliveries, replay them",
 }
 _NOTE_USE_EVERY = timedelta(minutes=1)
 

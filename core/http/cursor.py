@@ -21,13 +21,13 @@ def encode_cursor(key: Sequence[int]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(list(key))).decode().rstrip("=")
 
 
-def decode_cursor(text: str, *, parts: int) -> tuple[int, ...] | None:
+def decode_cursor(text: str, *, parts: int, parameter: str = "cursor") -> tuple[int, ...] | None:
     """Return the key behind a cursor of `parts` numbers, None for an empty one; Problem 400 when bent."""
     if not text:
         return None
     key = numbers_of(text)
     if key is None or len(key) != parts:
-        raise bent_cursor()
+        raise bent_cursor(parameter)
     return key
 
 
@@ -41,9 +41,9 @@ def numbers_of(text: str) -> tuple[int, ...] | None:
         return None
 
 
-def bent_cursor() -> Problem:
+def bent_cursor(parameter: str = "cursor") -> Problem:
     """Return the Problem 400 of a cursor that is not what `next` gave."""
-    return unreadable([Fault("query:cursor", "Use a cursor exactly as `next` gave it.")])
+    return unreadable([Fault(f"query:{parameter}", "Use a cursor exactly as `next` gave it.")])
 
 
 def limit_of(request: Request) -> int:
