@@ -21,7 +21,7 @@ from core.http.idempotency import Answer, answer_once, key_of, request_hash, to_
 from core.http.problem import Fault, Problem, not_found, unreadable
 from core.ids import TRADE, database_id, public_id
 from trades.api import schema
-from trades.api.documents import event_document, finding_document, trade_document, trade_etag
+from trades.api.documents import event_document, finding_document, trade_document
 from trades.api.reads import list_trades, read_events, read_findings, read_trade
 from trades.lifecycle import State
 from trades.products._reading import Unreadable, read_message
@@ -29,6 +29,7 @@ from trades.products.base import Message, Terms
 from trades.services.capture import DRAWN, Captured, Outcome, capture_new, capture_trades
 from trades.services.dry_run import dry_run
 from trades.services.load import RUN, load_trades
+from trades.services.versions import trade_etag
 
 MAX_TRADE_BYTES = 2 * 1024 * 1024  # an order of 5,000 lines
 MAX_ITEMS = 10_000
@@ -77,7 +78,7 @@ class Trades(APIView):
             raise unreadable(error.faults, title="This cannot be read as a trade.") from None
         if not client.may_use(message.source):
             raise _foreign_source(client, message.source)
-        if _wants_dry_run(request):
+        if wants_dry_run(request):
             return _dry_run_answer(message, client, now)
         answer = capture_new(
             message=message,
@@ -144,7 +145,7 @@ class Trade(APIView):
 
     @schema.read_trade
     def get(self, request: Request, reference: str) -> HttpResponse:
-        row = _visible(request, reference)
+        row = visible_trade(request, reference)
         etag = trade_etag(row["version"], row["changed_at"])
         if request.headers.get("If-None-Match") == etag:
             return HttpResponse(status=304, headers={"ETag": etag})
@@ -159,7 +160,7 @@ class TradeEvents(APIView):
 
     @schema.read_events
     def get(self, request: Request, reference: str) -> HttpResponse:
-        row, limit = _visible(request, reference), limit_of(request)
+        row, limit = visible_trade(request, reference), limit_of(request)
         after = decode_cursor(request.query_params.get("cursor", ""), parts=1) or (0,)
         events = read_events(row["trade_id"], after=after[0], limit=limit)
         more = (events[-1]["id"],) if len(events) == limit else None
@@ -173,7 +174,7 @@ def json_response(document: Any, *, status: int = 200, headers: dict[str, str] |
     )
 
 
-def _visible(request: Request, reference: str) -> dict[str, Any]:
+def visible_trade(request: Request, reference: str) -> dict[str, Any]:
     """Return a trade of the client's sources; the others are as if they were not there."""
     trade_id = database_id(TRADE, reference)
     row = read_trade(trade_id) if trade_id is not None else None
@@ -233,7 +234,7 @@ def _conflict(captured: Captured) -> Problem:
     )
 
 
-def _wants_dry_run(request: Request) -> bool:
+def wants_dry_run(request: Request) -> bool:
     wanted = request.query_params.get("dry_run", "false")
     if wanted not in {"true", "false"}:  # a real trade must not come of a misspelt question
         raise unreadable([Fault("query:dry_run", "Either true or false.")])
