@@ -49,9 +49,9 @@ def content_hash(*, kind: str, subject: str, subject_id: int, content: Any) -> s
 
 
 _PROPOSE = """
-INSERT INTO core_proposal (kind, subject, subject_id, content, content_hash, maker_id, reason, made_at, state,
-                           decision_note)
-VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, %s, 'PENDING', '')
+INSERT INTO core_proposal (kind, subject, subject_id, content, content_hash, maker_id, maker_client_id, reason, made_at,
+                           state, decision_note)
+VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, 'PENDING', '')
 ON CONFLICT (kind, subject, subject_id) WHERE state = 'PENDING' DO NOTHING
 RETURNING id
 """
@@ -63,12 +63,15 @@ def propose(
     subject: str,
     subject_id: int,
     content: Any,
-    user: AbstractBaseUser,
+    user: AbstractBaseUser | None,
     reason: str,
     now: datetime,
     actor: Actor,
+    client_id: int | None = None,
 ) -> int:
     """Store a proposal and return its id. `content` is data for JSON without floats.
+
+    Its maker is a person (`user`) or an API client (`client_id`), never both.
 
     Problem 422 without a reason, 409 when another proposal of the kind waits for the same subject.
     """
@@ -77,7 +80,11 @@ def propose(
     reason = reason.strip()
     digest = content_hash(kind=kind, subject=subject, subject_id=subject_id, content=content)
     with transaction.atomic():
-        made = sql.row(_PROPOSE, [kind, subject, subject_id, encode(content), digest, user.pk, reason, now])
+        maker = user.pk if user is not None else None
+        made = sql.row(
+            _PROPOSE,
+            [kind, subject, subject_id, encode(content), digest, maker, client_id, reason, now],
+        )
         if made is None:
             raise Problem(409, "pending-proposal", "Another proposal waits for a decision.")
         proposal_id = int(made[0])

@@ -121,7 +121,10 @@ class IdempotencyKey(models.Model):
 
 
 class Proposal(models.Model):
-    """A change that needs two people: bound to the hash of its content, decided by somebody else."""
+    """A change that needs two people: bound to the hash of its content, decided by somebody else.
+
+    Its maker is a person or an API client, on whose behalf any person may decide.
+    """
 
     class State(models.TextChoices):
         PENDING = "PENDING"
@@ -136,7 +139,10 @@ class Proposal(models.Model):
     content = models.JSONField(encoder=DjangoJSONEncoder)
     content_hash = models.TextField()
     maker = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="proposals_made"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="proposals_made"
+    )
+    maker_client = models.ForeignKey(
+        ApiClient, on_delete=models.PROTECT, null=True, related_name="proposals_made"
     )
     reason = models.TextField()
     made_at = models.DateTimeField()
@@ -156,6 +162,10 @@ class Proposal(models.Model):
             models.CheckConstraint(
                 condition=Q(checker__isnull=True) | ~Q(checker=F("maker")),
                 name="core_proposal_four_eyes",
+            ),
+            models.CheckConstraint(
+                condition=Q(maker__isnull=True) ^ Q(maker_client__isnull=True),
+                name="core_proposal_one_maker",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["PENDING", "VOID"])

@@ -346,15 +346,17 @@ def _name_members(limits: list[dict[str, Any]]) -> None:
 
 
 _PROPOSALS = """
-SELECT r.id, r.kind, r.subject_id AS trade_id, r.content, r.maker_id, m.username AS maker, r.reason, r.made_at,
-       r.state, c.username AS checker, r.decided_at, r.decision_note,
+SELECT r.id, r.kind, r.subject_id AS trade_id, r.content, r.maker_id,
+       coalesce(m.username, a.name) AS maker, r.reason, r.made_at, r.state,
+       c.username AS checker, r.decided_at, r.decision_note,
        e.id AS exception_id, e.summary, e.deadline, e.amount_at_risk,
        v.product, v.currency, v.net_amount, v.counterparty_ref, p.code AS counterparty_code,
        p.name AS counterparty_name
 FROM (
     SELECT * FROM core_proposal WHERE subject = 'trade' AND {condition} ORDER BY {inner} LIMIT %(limit)s
 ) AS r
-JOIN auth_user m ON m.id = r.maker_id
+LEFT JOIN auth_user m ON m.id = r.maker_id
+LEFT JOIN core_api_client a ON a.id = r.maker_client_id
 LEFT JOIN auth_user c ON c.id = r.checker_id
 LEFT JOIN trades_exception e ON e.trade_id = r.subject_id AND e.kind = 'FINDING' AND e.closed_at IS NULL
 LEFT JOIN trades_state s ON s.trade_id = r.subject_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model
@@ -13,8 +14,10 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from trades.lifecycle import State
-from trades.models import Comment, ExceptionItem, Finding, Override, TradeState, TradeVersion
+from core.audit import Actor, record, request_id_var
+from core.clock import utc_now
+from trades.lifecycle import LIVE_STATES, State
+from trades.models import ChangePolicy, Comment, ExceptionItem, Finding, Override, TradeState, TradeVersion
 
 COUNT_CAP = 10_000
 
@@ -101,3 +104,64 @@ class CommentAdmin(RecordAdmin):
 
     list_display = ("id", "exception_id", "author", "written_at", "text")
     search_fields = ("=exception__trade_id",)
+
+
+_POLICY = ("kind", "states", "base_amount")
+
+
+class ChangePolicyForm(forms.ModelForm):
+    """A policy with its states by name."""
+
+    states = forms.TypedMultipleChoiceField(
+        choices=[(state.value, state.label) for state in LIVE_STATES],
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: in every state.",
+    )
+
+    class Meta:
+        model = ChangePolicy
+        fields = _POLICY
+
+
+@admin.register(ChangePolicy)
+class ChangePolicyAdmin(admin.ModelAdmin[ChangePolicy]):
+    """Which changes need two people; every change of it in the log."""
+
+    form = ChangePolicyForm
+    list_display = ("id", "kind", "in_states", "base_amount")
+
+    @admin.display(description="states")
+    def in_states(self, row: ChangePolicy) -> str:
+        return ", ".join(State(each).label for each in row.states) or "every"
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Store the policy, and what was before and after in the log, in the admin's one transaction."""
+        before = ChangePolicy.objects.filter(pk=obj.pk).values(*_POLICY).first() if change else None
+        super().save_model(request, obj, form, change)
+        self._tell(request, obj, "change_policy.changed" if change else "change_policy.made", before)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete the policy, and say so in the log."""
+        self._tell(request, obj, "change_policy.ended", {name: getattr(obj, name) for name in _POLICY})
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Delete policies one by one: there are few."""
+        for each in queryset:
+            self.delete_model(request, each)
+
+    def _tell(self, request: HttpRequest, obj: Any, event: str, before: Any) -> None:
+        ended = event.endswith("ended")
+        record(
+            type=event,
+            subject="change_policy",
+            ids=[obj.pk],
+            actor=Actor(f"user:{request.user.get_username()}", request_id_var.get()),
+            at=utc_now(),
+            data={
+                "before": before,
+                "after": None if ended else {name: getattr(obj, name) for name in _POLICY},
+            },
+        )

@@ -61,6 +61,12 @@ TRANSITIONS = (
     Transition(State.INSTRUCTED, State.EXCEPTION, "trade.rejected", "an instruction is rejected early"),
     Transition(State.HANDED_OFF, State.EXCEPTION, "trade.rejected", "the back office rejects an instruction"),
     Transition(State.ACKNOWLEDGED, State.SETTLED, "trade.settled", "all its instructions are settled"),
+    Transition(State.INSTRUCTED, State.CAPTURED, "trade.recalled", "amended after it was sealed"),
+    Transition(State.HANDED_OFF, State.CAPTURED, "trade.recalled", "amended after it was handed off"),
+    Transition(State.ACKNOWLEDGED, State.CAPTURED, "trade.recalled", "amended after it was accepted"),
+    Transition(State.INSTRUCTED, State.CANCELLED, "trade.cancelled", "called off after it was sealed"),
+    Transition(State.HANDED_OFF, State.CANCELLED, "trade.cancelled", "called off after it was handed off"),
+    Transition(State.ACKNOWLEDGED, State.CANCELLED, "trade.cancelled", "called off after it was accepted"),
 )
 
 _FROM_CHECKS = tuple(each for each in TRANSITIONS if each.event in {"trade.validated", "trade.held"})

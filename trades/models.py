@@ -92,6 +92,67 @@ class TradeState(models.Model):
         ]
 
 
+class ChangeMessage(models.Model):
+    """What a front office sent to amend or cancel a deal, under its own count of versions. Never changed.
+
+    It may come before the deal itself. `changes`: a JSON merge patch (RFC 7396) of the message; null: a cancellation.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.TextField()
+    source_ref = models.TextField()
+    source_version = models.IntegerField()
+    kind = models.TextField(help_text="AMEND or CANCEL")
+    changes = models.JSONField(null=True, encoder=DjangoJSONEncoder)
+    reason = models.TextField()
+    effective_at = models.DateTimeField(null=True)
+    actor = models.TextField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "trades_change_message"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "source_ref", "source_version"], name="trades_change_message_once"
+            )
+        ]
+
+
+class EarlyChange(models.Model):
+    """A change message whose deal has not come yet: deleted in the transaction that applies it."""
+
+    message_id = models.BigIntegerField(primary_key=True)
+    source = models.TextField()
+    source_ref = models.TextField()
+
+    class Meta:
+        db_table = "trades_early_change"
+        indexes = [models.Index(fields=["source", "source_ref"], name="trades_early_change_deal")]
+
+
+class ChangePolicy(models.Model):
+    """Which changes need two people: of a kind, from a state on, from an amount in base currency on.
+
+    A trade whose amount in base currency is not known counts as above every amount.
+    """
+
+    class Kind(models.TextChoices):
+        AMEND = "AMEND", "amendments"
+        CANCEL = "CANCEL", "cancellations"
+        ANY = "ANY", "both"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.TextField(choices=Kind.choices, default=Kind.ANY)
+    states = ArrayField(models.SmallIntegerField(), default=list, help_text="empty: in every state")
+    base_amount = models.DecimalField(
+        max_digits=28, decimal_places=4, null=True, blank=True, help_text="from this on; empty: any amount"
+    )
+
+    class Meta:
+        db_table = "trades_change_policy"
+        verbose_name_plural = "change policies"
+
+
 class Finding(models.Model):
     """What a check (or the back office) says of one trade version.
 

@@ -108,11 +108,24 @@ def preview(trade_ids: Sequence[int], at: datetime) -> list[dict[str, Any]]:
     ]
 
 
+def check_now(trade_ids: Sequence[int], at: datetime) -> None:
+    """Check captured trades at once and move them on, in the caller's transaction.
+
+    Only for what is taken back afterwards: nothing waits for the checks of earlier trades.
+    """
+    _decide(_run_checks(trade_ids, business_date(at)), at)
+
+
 def _check_and_move(claimed: work.Claim, now: datetime) -> None:
     batch = _run_checks(claimed.subject_ids, business_date(now))
     if len(batch.versions) < len(claimed.subject_ids):
         _put_off([trade_id for trade_id in claimed.subject_ids if trade_id not in batch.versions], now)
     work.wait_for_earlier(TASK, claimed)
+    _decide(batch, now)
+
+
+def _decide(batch: _Batch, now: datetime) -> None:
+    """Store what was found of checked trades, and move all of them on."""
     move_figures(*_apply_limits(batch))
     clear_findings(trade_ids=list(batch.checked_before), closing="CLEARED", at=now, codes=own_codes())
     add_findings(findings=[each for found in batch.findings.values() for each in found], at=now)

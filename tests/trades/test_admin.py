@@ -6,8 +6,9 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
+from core import sql
 from tests.support.records import CLERK, EQUITY, NOW, held, person, reference_data
-from trades.models import Comment, ExceptionItem, Finding, Override, TradeState
+from trades.models import ChangePolicy, Comment, ExceptionItem, Finding, Override, TradeState
 from trades.services.exceptions import comment
 
 RECORDS = (TradeState, Finding, Override, ExceptionItem, Comment)
@@ -59,3 +60,16 @@ def test_a_long_table_is_not_counted_to_its_end(superuser: Client, django_assert
     with django_assert_max_num_queries(1) as queries:
         assert paginator.count == 1
     assert "LIMIT 10000" in queries[0]["sql"]
+
+
+def test_a_policy_is_made_changed_and_ended_and_all_is_told(superuser: Client) -> None:
+    base = "/admin/trades/changepolicy"
+    assert superuser.post(f"{base}/add/", {"kind": "CANCEL", "states": ["5", "6"]}).status_code == 302
+    policy = ChangePolicy.objects.get()
+    assert (policy.kind, policy.states, policy.base_amount) == ("CANCEL", [5, 6], None)
+    assert superuser.get(f"{base}/").status_code == 200
+    superuser.post(f"{base}/{policy.id}/change/", {"kind": "ANY", "base_amount": "5"})
+    superuser.post(f"{base}/{policy.id}/delete/", {"post": "yes"})
+    assert not ChangePolicy.objects.exists()
+    told = sql.rows("SELECT type FROM core_event WHERE subject = 'change_policy' ORDER BY id")
+    assert told == [("change_policy.made",), ("change_policy.changed",), ("change_policy.ended",)]

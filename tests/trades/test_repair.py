@@ -39,7 +39,7 @@ from trades.products.base import COLUMNS
 from trades.services import guards, repair
 from trades.services.capture import capture_trades, context_of, enrich
 from trades.services.repair import REPAIRABLE, repair_fields, repair_trade
-from trades.services.versions import current_versions, restate
+from trades.services.versions import current_versions, differing_columns, restate
 
 D = Decimal
 
@@ -444,5 +444,5 @@ class TestRestating(TestCase):
         row = current_versions(trade_ids=[trade_id])[0]
         message = restate(row)
         terms = enrich(message, context_of([message], at=NOW))
-        assert repair._columns(row, terms) == {}
+        assert differing_columns(row, terms) == {}
         assert set(COLUMNS) < set(row)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from core.ids import TRADE, public_id
 from core.money import format_amount, format_number
 from core.sql import json_value
 from trades.lifecycle import State
-
-
-def trade_etag(version: int, changed_at: datetime) -> str:
-    """Return the strong ETag of a trade: it differs after every change of terms or state."""
-    return f'"{version}-{int(changed_at.timestamp() * 1_000_000)}"'
 
 
 def trade_links(reference: str) -> dict[str, str]:

@@ -124,3 +124,54 @@ read_events = extend_schema(
         404: _PROBLEM,
     },
 )
+
+_IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="the ETag of the trade as you have seen it",
+)
+_DRY_RUN = OpenApiParameter("dry_run", bool, description="say all that would follow, store nothing")
+_CHANGE: dict[str, Any] = {
+    "reason": {"type": "string", "minLength": 1, "maxLength": 1000},
+    "source_version": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "your own count of the deal's versions",
+    },
+    "effective_at": {"type": "string", "format": "date-time", "description": "since when it holds"},
+}
+_CHANGES = {"type": "object", "description": "a JSON merge patch (RFC 7396) of the trade's message"}
+_AMENDMENT = {"reason": "booked one nought short", "changes": {"quantity": "1000"}}
+_CANCELLATION = {"reason": "booked twice"}
+
+
+def _change(summary: str, properties: dict[str, Any], required: list[str], example: dict[str, Any]) -> Any:
+    return {
+        "tags": ["trades"],
+        "parameters": [_KEY, _IF_MATCH, _DRY_RUN],
+        "request": {
+            "application/json": {
+                "type": "object",
+                "required": required,
+                "additionalProperties": False,
+                "properties": properties,
+            }
+        },
+        "examples": [OpenApiExample(summary, value=example, request_only=True)],
+        "responses": {
+            200: OpenApiResponse(OpenApiTypes.OBJECT, "what it came to, or what it would come to"),
+            202: OpenApiResponse(OpenApiTypes.OBJECT, "it waits for a second person"),
+            **dict.fromkeys((400, 404, 409, 412, 422, 428), _PROBLEM),
+        },
+    }
+
+
+amend_trade = extend_schema(
+    operation_id="amend_trade",
+    **_change("A quantity", {**_CHANGE, "changes": _CHANGES}, ["reason", "changes"], _AMENDMENT),
+)
+cancel_trade = extend_schema(
+    operation_id="cancel_trade", **_change("A deal booked twice", _CHANGE, ["reason"], _CANCELLATION)
+)

@@ -1,10 +1,20 @@
 from django.urls import path
 
-from trades.api import views
+from trades.api import changes, views
 
 urlpatterns = [
     path("trades", views.Trades.as_view(), name="api-trades"),
     path("trade-batches", views.TradeBatches.as_view(), name="api-trade-batches"),
     path("trades/<str:reference>", views.Trade.as_view(), name="api-trade"),
     path("trades/<str:reference>/events", views.TradeEvents.as_view(), name="api-trade-events"),
+    path(
+        "trades/<str:reference>/amendments",
+        changes.TradeAmendments.as_view(),
+        name="api-trade-amendments",
+    ),
+    path(
+        "trades/<str:reference>/cancellations",
+        changes.TradeCancellations.as_view(),
+        name="api-trade-cancellations",
+    ),
 ]

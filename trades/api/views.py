@@ -23,7 +23,7 @@ from core.http.moments import as_of, as_of_list, moment_parameter, next_key
 from core.http.problem import Fault, Problem, not_found, unreadable
 from core.ids import TRADE, database_id, public_id
 from trades.api import schema
-from trades.api.documents import event_document, finding_document, trade_document, trade_etag
+from trades.api.documents import event_document, finding_document, trade_document
 from trades.api.reads import list_trades, read_events, read_findings, read_trade
 from trades.lifecycle import State
 from trades.products._reading import Unreadable, read_message
@@ -32,6 +32,7 @@ from trades.selectors import as_of as past
 from trades.services.capture import DRAWN, Captured, Outcome, capture_new, capture_trades
 from trades.services.dry_run import dry_run
 from trades.services.load import RUN, load_trades
+from trades.services.versions import trade_etag
 
 MAX_TRADE_BYTES = 2 * 1024 * 1024  # an order of 5,000 lines
 MAX_ITEMS = 10_000
@@ -80,7 +81,7 @@ class Trades(APIView):
             raise unreadable(error.faults, title="This cannot be read as a trade.") from None
         if not client.may_use(message.source):
             raise _foreign_source(client, message.source)
-        if _wants_dry_run(request):
+        if wants_dry_run(request):
             return _dry_run_answer(message, client, now)
         answer = capture_new(
             message=message,
@@ -146,7 +147,7 @@ class Trade(APIView):
     @schema.read_trade
     def get(self, request: Request, reference: str) -> HttpResponse:
         where = as_of(request, now=utc_now())
-        row = _visible(request, reference, where)
+        row = visible_trade(request, reference, where)
         if where is not None:  # without an ETag: nothing of the past can be changed on condition of it
             return json_response(trade_document(row, past.read_findings(row["trade_id"], where)))
         etag = trade_etag(row["version"], row["changed_at"])
@@ -164,7 +165,7 @@ class TradeEvents(APIView):
     @schema.read_events
     def get(self, request: Request, reference: str) -> HttpResponse:
         where, after_id = as_of_list(request, now=utc_now())
-        row, limit = _visible(request, reference, where), limit_of(request)
+        row, limit = visible_trade(request, reference, where), limit_of(request)
         if where is not None:
             known = past.read_events(row["trade_id"], where, after=after_id, limit=limit)
             going_on = next_key(where, known[-1]["id"]) if len(known) == limit else None
@@ -182,7 +183,7 @@ def json_response(document: Any, *, status: int = 200, headers: dict[str, str] |
     )
 
 
-def _visible(request: Request, reference: str, where: AsOf | None) -> dict[str, Any]:
+def visible_trade(request: Request, reference: str, where: AsOf | None = None) -> dict[str, Any]:
     """Return a trade of the client's sources, now or as it was; the others are as if they were not there."""
     trade_id, row = database_id(TRADE, reference), None
     if trade_id is not None:
@@ -244,7 +245,7 @@ def _conflict(captured: Captured) -> Problem:
     )
 
 
-def _wants_dry_run(request: Request) -> bool:
+def wants_dry_run(request: Request) -> bool:
     wanted = request.query_params.get("dry_run", "false")
     if wanted not in {"true", "false"}:  # a real trade must not come of a misspelt question
         raise unreadable([Fault("query:dry_run", "Either true or false.")])

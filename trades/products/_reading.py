@@ -45,7 +45,7 @@ def read_message(raw: bytes | msgspec.Raw) -> Message:
     except _BROKEN:
         raise Unreadable(faults_of(data)) from None
     # A control character can only stand in JSON behind a backslash; DEL, which JSON allows, also plainly.
-    if (b"\\" in data or b"\x7f" in data) and (faults := _control_faults(msgspec.json.decode(data), "")):
+    if (b"\\" in data or b"\x7f" in data) and (faults := control_faults(msgspec.json.decode(data), "")):
         raise Unreadable(faults)
     return message
 
@@ -58,9 +58,9 @@ def faults_of(data: bytes) -> list[Fault]:
         return [Fault("", f"This is not JSON: {error}.", "malformed")]
     if not isinstance(document, dict):
         return [Fault("", "A trade is a JSON object.", "type")]
-    if _depth(document) > MAX_DEPTH:
+    if depth_of(document) > MAX_DEPTH:
         return [Fault("", f"The document is nested deeper than {MAX_DEPTH} levels.", "too-deep")]
-    faults = _control_faults(document, "")
+    faults = control_faults(document, "")
     product = PRODUCTS.get(document.get("product", "")) if _is_text(document.get("product", "")) else None
     if product is None:
         known = ", ".join(PRODUCTS)
@@ -83,7 +83,7 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _depth(value: Any) -> int:
+def depth_of(value: Any) -> int:
     """Return the nesting of a document, counted without recursion."""
     deepest = 0
     stack = [(value, 1)]
@@ -97,7 +97,7 @@ def _depth(value: Any) -> int:
     return deepest
 
 
-def _control_faults(value: Any, pointer: str) -> list[Fault]:
+def control_faults(value: Any, pointer: str) -> list[Fault]:
     if isinstance(value, str):
         if _CONTROL.search(value):
             return [Fault(pointer, "Control characters are not allowed.", "control-character")]
@@ -107,12 +107,12 @@ def _control_faults(value: Any, pointer: str) -> list[Fault]:
             fault
             for key, each in value.items()
             for fault in (
-                *_control_faults(key, f"{pointer}/{_escape(key)}"),
-                *_control_faults(each, f"{pointer}/{_escape(key)}"),
+                *control_faults(key, f"{pointer}/{_escape(key)}"),
+                *control_faults(each, f"{pointer}/{_escape(key)}"),
             )
         ]
     if isinstance(value, list):
-        return [fault for at, each in enumerate(value) for fault in _control_faults(each, f"{pointer}/{at}")]
+        return [fault for at, each in enumerate(value) for fault in control_faults(each, f"{pointer}/{at}")]
     return []
 
 

@@ -22,7 +22,7 @@ from core.text import text_faults
 from trades.lifecycle import SUBJECT, State, move_trades
 from trades.products import PRODUCTS
 from trades.products._reading import Unreadable, read_message
-from trades.products.base import COLUMNS, Message, Terms
+from trades.products.base import Message, Terms
 from trades.services.capture import context_of, enrich
 from trades.services.guards import why_fixed
 from trades.services.versions import (
@@ -30,6 +30,7 @@ from trades.services.versions import (
     Revision,
     add_versions,
     current_versions,
+    differing_columns,
     lock_held,
     restate,
     state_amounts,
@@ -205,7 +206,7 @@ def repair_trade(
         _ask_guards(trade_id, changed)
         terms = _enriched(row, after, changed, now)
         revision = Revision(
-            trade_id, version, _columns(row, terms), _told(row, before, after, terms, changed)
+            trade_id, version, differing_columns(row, terms), _told(row, before, after, terms, changed)
         )
         reason = reason.strip()
         add_versions(revisions=[revision], cause=CAUSE, event=EVENT, reason=reason, at=now, actor=actor)
@@ -278,17 +279,6 @@ def _enriched(row: Mapping[str, Any], message: Message, changed: Mapping[str, Pa
         # The deal is as big as it was: that rates have moved since is no part of the correction.
         terms.base_amount = row["base_amount"]
     return terms
-
-
-def _columns(row: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
-    """Return the columns in which terms differ from a stored version."""
-    changed = {}
-    for name in COLUMNS:
-        value = getattr(terms, name)
-        stored = json_value(encode(value)) if name in {"fees", "terms"} else value
-        if stored != row[name]:
-            changed[name] = value
-    return changed
 
 
 def _told(

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from core import sql
 from core.audit import Actor, encode
 from core.http.problem import Problem, not_found
 from trades.lifecycle import State, lock_trades
 from trades.products import PRODUCTS
 from trades.products._reading import read_message
-from trades.products.base import COLUMNS, Message
+from trades.products.base import COLUMNS, Message, Terms
+from trades.services.capture import VERSION_COLUMNS
 
 STATED_AMOUNTS = ("gross_amount", "net_amount")
 _JSON = ("fees", "terms")
@@ -30,6 +33,17 @@ class Revision:
     version: int
     changed: Mapping[str, Any]
     told: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NextVersion:
+    """A version to be stored whole. `terms`: None where it repeats those of the version before."""
+
+    trade_id: int
+    version: int
+    effective_at: datetime
+    source_version: int | None
+    terms: Terms | None
 
 
 def lock_states(*, trade_ids: Sequence[int]) -> dict[int, tuple[int, State]]:
@@ -117,6 +131,22 @@ def state_amounts(message: Message, row: Mapping[str, Any], *, except_for: Seque
             setattr(message, name, row[name])
 
 
+def differing_columns(row: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
+    """Return the columns in which terms differ from a stored version, with the values of the terms."""
+    changed = {}
+    for name in COLUMNS:
+        value = getattr(terms, name)
+        stored = sql.json_value(encode(value)) if name in _JSON else value
+        if stored != row[name]:
+            changed[name] = value
+    return changed
+
+
+def trade_etag(version: int, changed_at: datetime) -> str:
+    """Return the strong ETag of a trade: it differs after every change of terms or state."""
+    return f'"{version}-{int(changed_at.timestamp() * 1_000_000)}"'
+
+
 # The next version is the current row with the changed columns laid over it: what is not named cannot change.
 # It is recorded after the one before, also when the clock was read before somebody else's version was stored.
 _ADD = """
@@ -169,3 +199,44 @@ def add_versions(
             "reason": reason,
         },
     )
+
+
+def copy_versions(*, versions: Sequence[NextVersion], cause: str, at: datetime) -> None:
+    """Store versions with their own terms by COPY. The caller has locked the trades, and points their states."""
+    rows = []
+    for each in versions:
+        if each.terms is None:
+            raise ValueError(f"the version {each.version} of {each.trade_id} has no terms")
+        *columns, fees, rest = msgspec.structs.astuple(each.terms)
+        documents = (None if value is None else encode(value) for value in (fees, rest))
+        rows.append((each.trade_id, each.version, at, each.effective_at, cause, *columns, *documents))
+    if rows:
+        sql.copy_rows("trades_version", VERSION_COLUMNS, rows)
+
+
+_SAME = [name for name in COLUMNS if name != "source_version"]
+_REPEAT = f"""
+INSERT INTO trades_version (trade_id, version, recorded_at, effective_at, cause, source_version, {", ".join(_SAME)})
+SELECT v.trade_id, g.version, %(at)s, g.effective_at, %(cause)s, g.source_version,
+       {", ".join(f"v.{name}" for name in _SAME)}
+FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(counts)s::int[], %(effective)s::timestamptz[])
+    AS g(trade_id, version, source_version, effective_at)
+JOIN trades_version v ON v.trade_id = g.trade_id AND v.version = g.version - 1
+ORDER BY v.trade_id
+"""
+
+
+def repeat_versions(*, versions: Sequence[NextVersion], cause: str, at: datetime) -> None:
+    """Store versions that say what the ones before say. The caller has locked the trades, and points their states."""
+    if versions:
+        sql.run(
+            _REPEAT,
+            {
+                "at": at,
+                "cause": cause,
+                "ids": [each.trade_id for each in versions],
+                "versions": [each.version for each in versions],
+                "counts": [each.source_version for each in versions],
+                "effective": [each.effective_at for each in versions],
+            },
+        )

@@ -1,0 +1,491 @@
+"""Changes: amendments and cancellations of deals, any number at once, each as the next version of its trade.
+
+Messages that carry the front office's own count of versions (`source_version`) end in the same state in
+whichever order they come: each is kept once, and applied at its place in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from core import four_eyes, sql
+from core.audit import Actor, encode
+from core.http.problem import Fault, Problem, not_found
+from trades.lifecycle import State, lock_trades, move_trades
+from trades.products import PRODUCTS
+from trades.products._reading import Unreadable
+from trades.products.base import COLUMNS, Context, Message, Terms
+from trades.services.amendment import amended, amended_terms
+from trades.services.capture import context_of
+from trades.services.exceptions import close_exceptions
+from trades.services.findings import MOOT, clear_findings
+from trades.services.policy import Policies
+from trades.services.supersession import Cause, follow, refusals
+from trades.services.versions import (
+    NextVersion,
+    copy_versions,
+    differing_columns,
+    repeat_versions,
+    trade_etag,
+)
+
+AMEND_EVENT = "trade.amended"
+NEEDS_APPROVAL = "needs-approval"
+VOIDED = "the trade has changed"
+_UNTOLD = {"source_version", "duplicate_key", "counterparty_id", "book_id", "instrument_id"}
+# Where an amended trade goes back to the checks from; one that waits for them already stays.
+_AMENDED_FROM = (State.EXCEPTION, State.VALIDATED, State.INSTRUCTED, State.HANDED_OFF, State.ACKNOWLEDGED)
+_CANCELLED_FROM = (State.CAPTURED, *_AMENDED_FROM)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is asked of one trade.
+
+    changes: a JSON merge patch of its message (AMEND only); source_version: the front office's count, None when
+    it is changed here; if_match: the ETags of which the trade must have one, None when it does not matter.
+    message_id: the kept message that this is, when it was kept before its deal came.
+    """
+
+    kind: Cause
+    trade_id: int
+    reason: str
+    changes: Mapping[str, Any] | None = None
+    source_version: int | None = None
+    effective_at: datetime | None = None
+    if_match: Sequence[str] | None = None
+    message_id: int | None = None
+
+
+class Outcome(Enum):
+    """What became of a change."""
+
+    CHANGED = "CHANGED"
+    REPEATED = "REPEATED"  # it had been done before
+    OUTDATED = "OUTDATED"  # what the trade says is newer
+    REFUSED = "REFUSED"
+
+
+@dataclass(slots=True)
+class Changed:
+    """The result for one change: the trade's version now and what differs in it, or why it was refused."""
+
+    outcome: Outcome
+    trade_id: int
+    version: int = 0
+    told: dict[str, Any] = field(default_factory=dict)
+    problem: Problem | None = None
+
+
+@dataclass(slots=True)
+class _Next:
+    """A change that can be made: the version to be stored."""
+
+    place: int
+    change: Change
+    row: Mapping[str, Any]
+    source_version: int | None
+    message: Message | None = None
+    moved: bool = False
+    terms: Terms | None = None
+    told: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State:
+        return State(self.row["state"])
+
+
+def change_trades(
+    *, changes: Sequence[Change], actor: Actor, at: datetime, approved: bool = False
+) -> list[Changed]:
+    """Make changes in the caller's transaction and return one result each, in their order.
+
+    Nothing is raised for a change that is refused: its result has the Problem. `approved`: two people agree
+    already. Several changes of one trade are made one after the other.
+    """
+    results: dict[int, Changed] = {}
+    for round_ in _rounds(changes):
+        results.update(_change_once(round_, actor, at, approved))
+    return [results[place] for place in range(len(changes))]
+
+
+def _rounds(changes: Sequence[Change]) -> Iterator[dict[int, Change]]:
+    """Yield changes by their place, each trade at most once in a round, in the order of the changes."""
+    rest = dict(enumerate(changes))
+    while rest:
+        seen: set[int] = set()
+        now: dict[int, Change] = {}
+        for place, change in rest.items():
+            if change.trade_id not in seen:
+                seen.add(change.trade_id)
+                now[place] = change
+        yield now
+        rest = {place: change for place, change in rest.items() if place not in now}
+
+
+def _change_once(
+    changes: Mapping[int, Change], actor: Actor, at: datetime, approved: bool
+) -> dict[int, Changed]:
+    rows = _lock_current(sorted({change.trade_id for change in changes.values()}))
+    later = _later_messages(changes, rows)
+    fixed = refusals(list(rows))
+    policies = None if approved else Policies.in_force()
+    results: dict[int, Changed] = {}
+    ready: list[_Next] = []
+    for place, change in changes.items():
+        row = rows.get(change.trade_id)
+        try:
+            found = _prepare(place, change, row, later, fixed)
+            if (
+                isinstance(found, _Next)
+                and policies
+                and policies.need_two(change.kind, rows[change.trade_id])
+            ):
+                raise _needs_approval()
+        except Problem as problem:
+            results[place] = Changed(
+                Outcome.REFUSED, change.trade_id, row["version"] if row else 0, problem=problem
+            )
+            continue
+        if isinstance(found, _Next):
+            ready.append(found)
+        else:
+            results[place] = found
+    ready = _enrich(ready, at, results)
+    _store(ready, actor, at)
+    for each in ready:
+        results[each.place] = Changed(
+            Outcome.CHANGED, each.change.trade_id, each.row["version"] + 1, each.told
+        )
+    return results
+
+
+_CURRENT = f"""
+SELECT v.trade_id, v.version, v.cause, s.state, s.changed_at, {", ".join(f"v.{name}" for name in COLUMNS)}
+FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+WHERE s.trade_id = ANY(%s)
+"""
+
+
+def _lock_current(trade_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Lock trades and return the current versions of those that exist, with their states."""
+    lock_trades(trade_ids)
+    rows = {row["trade_id"]: row for row in sql.records(_CURRENT, [list(trade_ids)])}
+    for row in rows.values():
+        row["fees"], row["terms"] = sql.json_value(row["fees"]), sql.json_value(row["terms"])
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A change message that was kept."""
+
+    id: int
+    kind: str
+    source_version: int
+    changes: Any
+
+
+_Deal = tuple[str, str]
+_LATER = """
+SELECT m.id, m.source, m.source_ref, m.kind, m.source_version, m.changes
+FROM unnest(%s::text[], %s::text[]) AS w(source, source_ref)
+JOIN trades_change_message m ON m.source = w.source AND m.source_ref = w.source_ref
+ORDER BY m.source_version
+"""
+
+
+def _later_messages(
+    changes: Mapping[int, Change], rows: Mapping[int, Mapping[str, Any]]
+) -> dict[_Deal, list[_Kept]]:
+    """Return the messages that were kept of deals which are changed under a count of versions, in its order."""
+    deals = sorted(
+        {
+            (row["source"], row["source_ref"])
+            for change in changes.values()
+            if change.source_version is not None and (row := rows.get(change.trade_id)) is not None
+        }
+    )
+    found: dict[_Deal, list[_Kept]] = {}
+    if not deals:
+        return found
+    for message_id, source, ref, kind, source_version, patch in sql.rows(
+        _LATER, [[source for source, _ in deals], [ref for _, ref in deals]]
+    ):
+        kept = _Kept(message_id, kind, source_version, sql.json_value(patch))
+        found.setdefault((source, ref), []).append(kept)
+    return found
+
+
+def _prepare(
+    place: int,
+    change: Change,
+    row: Mapping[str, Any] | None,
+    later: Mapping[_Deal, Sequence[_Kept]],
+    fixed: Mapping[int, str],
+) -> _Next | Changed:
+    """Return the version that a change makes, or the result when it makes none; Problem when it is refused."""
+    if row is None:
+        raise not_found("trade")
+    _match(change, row)
+    kept = later.get((row["source"], row["source_ref"]), ())
+    if change.source_version is not None and (done := _done_before(change, row, kept)) is not None:
+        return done
+    state, sent = State(row["state"]), change.source_version
+    cancelled_at = min((each.source_version for each in kept if each.kind == "CANCEL"), default=None)
+    if state == State.CANCELLED and change.kind == "CANCEL" and sent is not None:
+        return Changed(Outcome.REPEATED, change.trade_id, row["version"])
+    if state == State.CANCELLED and (sent is None or cancelled_at is None or sent > cancelled_at):
+        raise Problem(
+            409, "cancelled", "The trade is cancelled.", detail="Nothing can be changed of it any more."
+        )
+    if state == State.SETTLED:
+        raise Problem(409, "settled", "The trade is settled.", detail="What is settled can only be reversed.")
+    if change.trade_id in fixed:
+        raise Problem(409, "settled", "The trade is settled in part.", detail=fixed[change.trade_id])
+    current = row["source_version"]
+    count = current if sent is None else max(sent, current or sent)
+    found = _Next(place, change, row, count)
+    if change.kind == "AMEND":
+        found.message, found.moved = _patched(change, row, kept, count)
+    return found
+
+
+def _match(change: Change, row: Mapping[str, Any]) -> None:
+    etag = trade_etag(row["version"], row["changed_at"])
+    if change.if_match is not None and etag not in change.if_match:
+        raise Problem(
+            412,
+            "stale-version",
+            "The trade has changed in the meantime.",
+            detail=f"The current version is {row['version']}.",
+            headers={"ETag": etag},
+            extra={"version": row["version"], "etag": etag},
+        )
+
+
+def _done_before(change: Change, row: Mapping[str, Any], kept: Sequence[_Kept]) -> Changed | None:
+    """Return the result of a message that came before, or that is older than the deal as it first came."""
+    same = next((each for each in kept if each.source_version == change.source_version), None)
+    if same is not None and same.id != change.message_id:
+        changes = None if change.changes is None else sql.json_value(encode(change.changes))
+        if (same.kind, same.changes) != (change.kind, changes):
+            raise Problem(
+                409,
+                "source-version-conflict",
+                f"Version {change.source_version} of the deal was sent before, with other content.",
+                faults=[Fault("/source_version", "Every change has a number of its own.", "conflict")],
+            )
+        return Changed(Outcome.REPEATED, change.trade_id, row["version"])
+    current = row["source_version"]
+    own = current is not None and current not in {each.source_version for each in kept}
+    if own and change.source_version is not None and change.source_version <= current:
+        return Changed(Outcome.OUTDATED, change.trade_id, row["version"])
+    return None
+
+
+def _patched(
+    change: Change, row: Mapping[str, Any], kept: Sequence[_Kept], count: int | None
+) -> tuple[Message, bool]:
+    """Return the amended message. What was sent under higher numbers and came earlier is applied again on top."""
+    patches = [change.changes or {}]
+    if change.source_version is not None:
+        patches += [
+            each.changes
+            for each in kept
+            if each.kind == "AMEND" and each.source_version > change.source_version
+        ]
+    try:
+        return amended(row, patches, count)
+    except Unreadable as error:
+        raise Problem(422, "invalid", "The trade cannot be amended like this.", faults=error.faults) from None
+
+
+def _needs_approval() -> Problem:
+    return Problem(
+        409,
+        NEEDS_APPROVAL,
+        "This change needs two people.",
+        detail="Ask for it by itself: it waits for approval.",
+    )
+
+
+def _enrich(ready: Sequence[_Next], at: datetime, results: dict[int, Changed]) -> list[_Next]:
+    """Enrich what is amended; what would change nothing is a refusal, unless a new count comes with it."""
+    messages = [each.message for each in ready if each.message is not None]
+    context = context_of(messages, at=at) if messages else None
+    going = []
+    for each in ready:
+        if each.message is None or context is None:
+            going.append(each)
+            continue
+        each.terms, differing = _terms(each, context)
+        if differing or each.change.source_version is not None:
+            each.told = _told(each.row, differing)
+            going.append(each)
+        else:
+            problem = Problem(422, "nothing-changed", "Nothing would change.")
+            results[each.place] = Changed(
+                Outcome.REFUSED, each.change.trade_id, each.row["version"], problem=problem
+            )
+    return going
+
+
+def _terms(each: _Next, context: Context) -> tuple[Terms, dict[str, Any]]:
+    assert each.message is not None  # noqa: S101 - the caller has looked
+    terms = amended_terms(each.row, each.message, each.moved, context)
+    differing = differing_columns(each.row, terms)
+    differing.pop("source_version", None)
+    return terms, differing
+
+
+def _told(row: Mapping[str, Any], differing: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an amendment changes, by the pointer of the message, before and after."""
+    product = PRODUCTS[row["product"]]
+    return {
+        product.pointer(name): {"before": row[name], "after": value}
+        for name, value in differing.items()
+        if name not in _UNTOLD
+    }
+
+
+def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
+    """Store the versions and all that follows from them."""
+    if not ready:
+        return
+    amendments = [each for each in ready if each.change.kind == "AMEND"]
+    cancellations = [each for each in ready if each.change.kind == "CANCEL"]
+    _keep_messages([each for each in ready if each.change.message_id is None], actor, at)
+    copy_versions(versions=[_version(each, at) for each in amendments], cause="AMEND", at=at)
+    repeat_versions(versions=[_version(each, at) for each in cancellations], cause="CANCEL", at=at)
+    _point(ready, actor, at)
+    _void_proposals(ready, actor, at)
+    for cause, group, sources, target in (
+        ("AMEND", amendments, _AMENDED_FROM, State.CAPTURED),
+        ("CANCEL", cancellations, _CANCELLED_FROM, State.CANCELLED),
+    ):
+        live = [each for each in group if each.state != State.CANCELLED]
+        _move(live, sources, target, actor, at)
+        if cause == "CANCEL":
+            _close(live, actor, at)
+        follow(
+            trade_ids=sorted(each.change.trade_id for each in live),
+            cause="AMEND" if cause == "AMEND" else "CANCEL",
+            at=at,
+            actor=actor,
+        )
+
+
+_KEEP = """
+INSERT INTO trades_change_message
+    (source, source_ref, source_version, kind, changes, reason, effective_at, actor, received_at)
+SELECT source, source_ref, source_version, kind, changes, reason, effective_at, %s, %s
+FROM jsonb_to_recordset(%s::jsonb) AS m(source text, source_ref text, source_version int, kind text, changes jsonb,
+                                        reason text, effective_at timestamptz)
+"""
+
+
+def _keep_messages(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
+    messages = [
+        {
+            "source": each.row["source"],
+            "source_ref": each.row["source_ref"],
+            "source_version": each.change.source_version,
+            "kind": each.change.kind,
+            "changes": each.change.changes,
+            "reason": each.change.reason,
+            "effective_at": each.change.effective_at,
+        }
+        for each in ready
+        if each.change.source_version is not None
+    ]
+    if messages:
+        sql.run(_KEEP, [actor.name, at, encode(messages)])
+
+
+def _version(each: _Next, at: datetime) -> NextVersion:
+    return NextVersion(
+        each.change.trade_id,
+        each.row["version"] + 1,
+        each.change.effective_at or at,
+        each.source_version,
+        each.terms,
+    )
+
+
+# The move of a cancelled trade writes its event; that of an amended one is its amendment's.
+_POINT = """
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(kinds)s::text[], %(reasons)s::text[],
+                         %(told)s::text[]) AS g(trade_id, version, kind, reason, told)
+), pointed AS (
+    UPDATE trades_state s
+    SET version = g.version, changed_at = %(at)s, changed_xid = pg_current_xact_id()::text::bigint
+    FROM given g WHERE s.trade_id = g.trade_id
+)
+INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
+SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, 'trade', trade_id, version, %(actor)s,
+       %(request_id)s, reason, told::jsonb
+FROM given WHERE kind = 'AMEND' ORDER BY trade_id
+"""
+
+
+def _point(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
+    """Point the states of trades at their new versions, and tell the log of amendments."""
+    sql.run(
+        _POINT,
+        {
+            "ids": [each.change.trade_id for each in ready],
+            "versions": [each.row["version"] + 1 for each in ready],
+            "kinds": [each.change.kind for each in ready],
+            "reasons": [each.change.reason for each in ready],
+            "told": [encode(each.told) for each in ready],
+            "at": at,
+            "event": AMEND_EVENT,
+            "actor": actor.name,
+            "request_id": actor.request_id,
+        },
+    )
+
+
+_PENDING = """
+SELECT id FROM core_proposal WHERE subject = 'trade' AND subject_id = ANY(%s) AND state = 'PENDING' ORDER BY id
+"""
+
+
+def _void_proposals(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
+    """Void whatever waits for a second person of trades that have changed."""
+    found = sql.rows(_PENDING, [[each.change.trade_id for each in ready]])
+    four_eyes.void(proposal_ids=[each for (each,) in found], reason=VOIDED, now=at, actor=actor)
+
+
+def _by_reason(group: Sequence[_Next]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for each in group:
+        found.setdefault(each.change.reason, []).append(each.change.trade_id)
+    return {reason: sorted(trade_ids) for reason, trade_ids in found.items()}
+
+
+def _move(live: Sequence[_Next], sources: Sequence[State], target: State, actor: Actor, at: datetime) -> None:
+    for source in sources:
+        for reason, trade_ids in _by_reason([each for each in live if each.state == source]).items():
+            move_trades(
+                trade_ids=trade_ids,
+                source=source,
+                target=target,
+                at=at,
+                actor=actor,
+                reason=reason,
+                locked=True,
+            )
+
+
+def _close(cancelled: Sequence[_Next], actor: Actor, at: datetime) -> None:
+    """Close what is open of cancelled trades: nothing about them needs doing any more."""
+    clear_findings(trade_ids=[each.change.trade_id for each in cancelled], closing=MOOT, at=at)
+    for reason, trade_ids in _by_reason(cancelled).items():
+        close_exceptions(trade_ids=trade_ids, resolution=f"cancelled: {reason}", closed_by=actor, at=at)

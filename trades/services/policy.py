@@ -1,0 +1,43 @@
+"""Which changes need two people: the rows of `trades_change_policy`, any of which is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from core import sql
+
+
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    kind: str
+    states: Sequence[int]
+    base_amount: Decimal | None
+
+
+@dataclass(frozen=True)
+class Policies:
+    """The policies in force."""
+
+    found: Sequence[_Policy]
+
+    @classmethod
+    def in_force(cls) -> Policies:
+        """Read the policies."""
+        rows = sql.rows("SELECT kind, states, base_amount FROM trades_change_policy ORDER BY id")
+        return cls([_Policy(kind, states, base_amount) for kind, states, base_amount in rows])
+
+    def need_two(self, kind: str, row: Mapping[str, Any]) -> bool:
+        """Tell whether a change (AMEND or CANCEL) of a trade as it stands needs two people."""
+        return any(
+            policy.kind in {kind, "ANY"}
+            and (not policy.states or row["state"] in policy.states)
+            and (
+                policy.base_amount is None
+                or row["base_amount"] is None
+                or row["base_amount"] >= policy.base_amount
+            )
+            for policy in self.found
+        )
