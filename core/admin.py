@@ -182,7 +182,7 @@ class PersonAdmin(_FactsAdmin, UserAdmin):
     """Users: every change of theirs, of their roles and of their password is in the log."""
 
     subject = "user"
-    facts = user_facts
+    facts = staticmethod(user_facts)
     form = PersonForm
     fieldsets = (*(UserAdmin.fieldsets or ()), ("Why", {"fields": ("reason",)}))
 
@@ -210,5 +210,5 @@ class RoleAdmin(_FactsAdmin, GroupAdmin):
     """Groups carry the roles of the console; every change is in the log."""
 
     subject = "group"
-    facts = group_facts
+    facts = staticmethod(group_facts)
     form = RoleForm

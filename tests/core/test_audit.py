@@ -102,6 +102,6 @@ def test_the_database_refuses_to_empty_any_table_that_only_grows():
     tables = guarded_tables()
     assert {"core_event", "trades_version", "settlement_batch", "refdata_party"} <= set(tables)
     for table in tables:
-        with pytest.raises(IntegrityError, match="TRUNCATE on .* is refused"), transaction.atomic():
+        with pytest.raises(IntegrityError, match=r"TRUNCATE on \w+ is refused"), transaction.atomic():
             sql.run(f"TRUNCATE {table} CASCADE")
     assert len(events()) == 1
