@@ -1,4 +1,4 @@
-"""Beat's tasks: sweep, heartbeat, forget."""
+"""Beat's tasks: sweep, heartbeat, forget, seal the log."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from celery import current_app, shared_task
 from core import sql, work
 from core.clock import utc_now
 from core.http.idempotency import forget_keys
+from core.seals import seal_events
 
 
 @shared_task(name="core.sweep")
@@ -30,3 +31,9 @@ def heartbeat() -> None:
 def forget_idempotency_keys() -> int:
     """Delete idempotency keys past their time."""
     return forget_keys(now=utc_now())
+
+
+@shared_task(name="core.seal_log")
+def seal_log() -> int:
+    """Chain what the log has got since the last seal."""
+    return seal_events(now=utc_now())

@@ -23,6 +23,7 @@ app.conf.beat_schedule = {
     "sweep": {"task": "core.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "heartbeat": {"task": "core.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
     "seal-due": {"task": "settlement.seal_due", "schedule": 30.0, "options": {"expires": 30}},
+    "seal-log": {"task": "core.seal_log", "schedule": 10.0, "options": {"expires": 10}},
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }
