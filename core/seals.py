@@ -132,7 +132,7 @@ def _seal_next(upto: int, now: datetime) -> int:
         "layout": json_text(layout),
         "names": "\n".join(leaf.name for leaf in leaves),
         "leaves": b"".join(leaf.hash for leaf in leaves),
-        "root": merkle_root([leaf.hash for leaf in leaves]).hex(),
+        "root": MerkleTree([leaf.hash for leaf in leaves]).root.hex(),
         "previous": previous,
     }
     sql.run(_STORE, {**seal, "hash": seal_hash(seal)})
@@ -245,6 +245,36 @@ def _records(layout: Mapping[str, Any], after: int, until: int) -> dict[int, lis
     return leaves
 
 
+def sealed_along() -> list[Sealed]:
+    """Return the tables that are sealed beside the log."""
+    return list(_ALONG.values())
+
+
+def canonical_rows(
+    seal: Mapping[str, Any] | None, table: str, key: Sequence[str], keys: Sequence[tuple[int, ...]]
+) -> list[tuple[tuple[int, ...], str]]:
+    """Return rows by key as their canonical text, in the columns that a seal covers (None: in today's)."""
+    if not keys:
+        return []
+    layout = _layout() if seal is None else json.loads(seal["layout"])
+    text = canonical_sql(table, layout[table]["columns"], "t")
+    names = [f"k{at}" for at in range(len(key))]
+    match = " AND ".join(f"t.{column} = k.{name}" for column, name in zip(key, names, strict=True))
+    arrays = ", ".join("%s::bigint[]" for _ in key)
+    found = sql.rows(
+        f"SELECT {', '.join(f'k.{name}' for name in names)}, {text}"
+        f" FROM unnest({arrays}) WITH ORDINALITY AS k({', '.join(names)}, n)"
+        f" JOIN {table} t ON {match} ORDER BY k.n",
+        [list(column) for column in zip(*keys, strict=True)],
+    )
+    return [(tuple(row[:-1]), row[-1]) for row in found]
+
+
+def leaf_hashes(packed: bytes) -> list[bytes]:
+    """Return the leaves of a seal, 32 bytes each."""
+    return [packed[at : at + 32] for at in range(0, len(packed), 32)]
+
+
 # --- the tree of RFC 6962
 
 
@@ -257,21 +287,25 @@ def _parents(level: Sequence[bytes]) -> list[bytes]:
     return pairs + ([level[-1]] if len(level) % 2 else [])
 
 
-def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """Return the root of RFC 6962's tree over leaf hashes, at least one."""
-    level = list(leaves)
-    while len(level) > 1:
-        level = _parents(level)
-    return level[0]
+class MerkleTree:
+    """RFC 6962's tree over leaf hashes, at least one."""
 
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        self._levels = [list(leaves)]
+        while len(self._levels[-1]) > 1:
+            self._levels.append(_parents(self._levels[-1]))
 
-def merkle_path(leaves: Sequence[bytes], at: int) -> list[tuple[str, str]]:
-    """Return how one leaf leads to the root: at each level the side and, in hex, the hash of its neighbour."""
-    path = []
-    level = list(leaves)
-    while len(level) > 1:
-        neighbour = at ^ 1
-        if neighbour < len(level):
-            path.append(("left" if neighbour < at else "right", level[neighbour].hex()))
-        level, at = _parents(level), at // 2
-    return path
+    @property
+    def root(self) -> bytes:
+        """Return the hash of all."""
+        return self._levels[-1][0]
+
+    def path(self, at: int) -> list[tuple[str, str]]:
+        """Return how one leaf leads to the root: at each level the side and, in hex, the hash of its neighbour."""
+        path = []
+        for level in self._levels[:-1]:
+            neighbour = at ^ 1
+            if neighbour < len(level):
+                path.append(("left" if neighbour < at else "right", level[neighbour].hex()))
+            at //= 2
+        return path

@@ -11,11 +11,15 @@ class SettlementConfig(AppConfig):
     def ready(self) -> None:
         """Have the channels wherever the tables are, also in a database that was just emptied, and guard what
         the back office has in hand."""
+        from core.evidence import contribute, contribute_contents
+        from settlement.evidence import SECTIONS, contents
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.reject import answer_rejections
         from trades.lifecycle import State, on_arrival
         from trades.services.guards import guard_economics
 
+        contribute(*SECTIONS)
+        contribute_contents("batch", contents)
         post_migrate.connect(_have_channels, sender=self)
         guard_economics(live_at_the_back_office)
         on_arrival(State.CAPTURED, answer_rejections)

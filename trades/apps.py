@@ -6,7 +6,10 @@ class TradesConfig(AppConfig):
     verbose_name = "Trades"
 
     def ready(self) -> None:
-        """Have the terms of every version sealed with the event that brings it."""
+        """Have the terms of every version sealed with the event that brings it, and tell what is known of a trade."""
+        from core.evidence import contribute
         from core.seals import seal_along
+        from trades.evidence import SECTIONS
 
         seal_along(table="trades_version", subject="trade", key=("trade_id", "version"))
+        contribute(*SECTIONS)

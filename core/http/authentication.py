@@ -30,6 +30,7 @@ SCOPES = {
     "settlement:read": "list and pull settlement batches",
     "settlement:ack": "claim batches, acknowledge instructions, report their status",
     "refdata:write": "load reference data",
+    "audit:read": "export the evidence of trades and batches",
 }
 _NOTE_USE_EVERY = timedelta(minutes=1)
 

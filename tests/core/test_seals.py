@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from core import seals, sql
 from core.models import AuditSeal, Event
-from core.seals import merkle_path, merkle_root
+from core.seals import MerkleTree
 from tests.support.factories import captured_ids, equity, world
 from tests.support.records import LATER, NOW
 from tests.support.sealing import seal, tell
@@ -81,11 +81,11 @@ class TestASeal:
 @given(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=70), st.data())
 def test_the_path_of_every_leaf_leads_to_the_root(leaves, data):
     at = data.draw(st.integers(0, len(leaves) - 1))
-    found = leaves[at]
-    for side, neighbour in merkle_path(leaves, at):
+    tree, found = MerkleTree(leaves), leaves[at]
+    for side, neighbour in tree.path(at):
         other = bytes.fromhex(neighbour)
         found = hashlib.sha256(b"\1" + (other + found if side == "left" else found + other)).digest()
-    assert found == merkle_root(leaves)
+    assert found == tree.root
 
 
 @contextmanager

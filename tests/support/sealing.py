@@ -127,15 +127,14 @@ class Bender:
 
     def _swap(self) -> str:
         one, other = sorted(self._random.sample(self.keys["core_event"], 2))
-        bend(
-            "UPDATE core_event SET id = CASE id WHEN %s THEN %s ELSE %s END WHERE id IN (%s, %s)",
-            [one, other, one, one, other],
-        )
+        for start, end in ((one, -1), (other, one), (-1, other)):
+            bend("UPDATE core_event SET id = %s WHERE id = %s", [end, start])
         return f"swapped events {one} and {other}"
 
     def _resequence(self) -> str:
         start = self._random.choice(self.keys["core_event"])
-        bend("UPDATE core_event SET id = id + 1 WHERE id >= %s", [start])
+        bend("UPDATE core_event SET id = id + 1000001 WHERE id >= %s", [start])
+        bend("UPDATE core_event SET id = id - 1000000 WHERE id > 1000000")
         return f"re-sequenced from event {start}"
 
     def _cut(self) -> str:
