@@ -20,6 +20,7 @@ COPY . .
 # Nothing connects while the static files are gathered; the real values come with the container.
 RUN SECRET_KEY=gathering-static-files-needs-no-secret-at-all-but-a-long-one \
     TOKEN_PEPPER=gathering-static-files-needs-no-secret-at-all-but-a-long-one \
+    AUDIT_SIGNING_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE= \
     ALLOWED_HOSTS=localhost \
     DATABASE_URL=postgres://nobody@localhost/nothing \
     REDIS_URL=redis://localhost/0 \

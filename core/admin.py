@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.models import Group, User
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from core.audit import Actor, request_id_var
 from core.clock import utc_now
 from core.http.authentication import SCOPES, issue_client, revoke_client
 from core.models import ApiClient, Event
+from core.people import group_facts, record_facts, record_password, user_facts
+from core.reasons import ReasonForm, actor_of, reason_of
 
 COUNT_MAX = 10_001
-
-
-def _actor(request: HttpRequest) -> Actor:
-    return Actor(f"user:{request.user.get_username()}", request_id_var.get())
 
 
 class ApiClientForm(forms.ModelForm):
@@ -72,7 +73,7 @@ class ApiClientAdmin(admin.ModelAdmin):
             scopes=obj.scopes,
             sources=obj.sources,
             expires_at=obj.expires_at,
-            actor=_actor(request),
+            actor=actor_of(request),
             at=utc_now(),
         )
         obj.pk = client.pk
@@ -97,7 +98,7 @@ class ApiClientAdmin(admin.ModelAdmin):
         live = list(queryset.filter(revoked_at=None))
         with transaction.atomic():
             for client in live:
-                revoke_client(client=client, actor=_actor(request), at=utc_now())
+                revoke_client(client=client, actor=actor_of(request), at=utc_now())
         messages.success(request, f"{len(live)} revoked; their next request is refused.")
 
 
@@ -129,3 +130,85 @@ class EventAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class _FactsAdmin(admin.ModelAdmin):
+    """Tells the log what a user or group was before and is after, in the admin's one transaction."""
+
+    subject: str
+    facts: Callable[[int], dict[str, Any]]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        form.before = type(self).facts(obj.pk) if change else None
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        record_facts(
+            subject=self.subject,
+            id=form.instance.pk,
+            before=form.before,
+            after=type(self).facts(form.instance.pk),
+            actor=actor_of(request),
+            reason=reason_of(form),
+        )
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.delete_queryset(request, self.model._default_manager.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with transaction.atomic():
+            for id in queryset.order_by("pk").values_list("pk", flat=True):
+                record_facts(
+                    subject=self.subject,
+                    id=id,
+                    before=type(self).facts(id),
+                    after=None,
+                    actor=actor_of(request),
+                )
+            super().delete_queryset(request, queryset)
+
+
+class PersonForm(ReasonForm, UserChangeForm):
+    """Django's form of a user, and why."""
+
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class PersonAdmin(_FactsAdmin, UserAdmin):
+    """Users: every change of theirs, of their roles and of their password is in the log."""
+
+    subject = "user"
+    facts = staticmethod(user_facts)
+    form = PersonForm
+    fieldsets = (*(UserAdmin.fieldsets or ()), ("Why", {"fields": ("reason",)}))
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Set another's password, and say so in the log."""
+        with transaction.atomic():
+            before = User.objects.select_for_update().filter(pk=id).values_list("password", flat=True).first()
+            answer = super().user_change_password(request, id, form_url)
+            found = User.objects.filter(pk=id).values_list("pk", "password").first()
+            if found is not None and found[1] != before:
+                record_password(user_id=found[0], actor=actor_of(request))
+        return answer
+
+
+class RoleForm(ReasonForm):
+    """A group's name and permissions, and why they are changed."""
+
+    class Meta:
+        model = Group
+        fields = ("name", "permissions")
+
+
+@admin.register(Group)
+class RoleAdmin(_FactsAdmin, GroupAdmin):
+    """Groups carry the roles of the console; every change is in the log."""
+
+    subject = "group"
+    facts = staticmethod(group_facts)
+    form = RoleForm

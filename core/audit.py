@@ -38,8 +38,8 @@ def encode(value: Any) -> str:
 _RECORD = """
 INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
 SELECT %(at)s, pg_current_xact_id()::text::bigint, %(type)s, %(subject)s, e.id, e.version,
-       %(actor)s, %(request_id)s, %(reason)s, %(data)s::jsonb
-FROM unnest(%(ids)s::bigint[], %(versions)s::int[]) WITH ORDINALITY AS e(id, version, n)
+       %(actor)s, %(request_id)s, %(reason)s, coalesce(e.data, %(data)s)::jsonb
+FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(each)s::text[]) WITH ORDINALITY AS e(id, version, data, n)
 ORDER BY n
 """
 
@@ -54,8 +54,12 @@ def record(
     versions: Sequence[int | None] | None = None,
     reason: str = "",
     data: Any = None,
+    each: Sequence[Any] | None = None,
 ) -> None:
-    """Append one event per id, all with the same type, actor, reason and data, in the caller's transaction."""
+    """Append one event per id, all with the same type, actor and reason, in the caller's transaction.
+
+    `data` is the same for all; `each` gives every id its own instead, in the order of `ids`.
+    """
     if not ids:
         return
     sql.run(
@@ -66,6 +70,7 @@ def record(
             "subject": subject,
             "ids": list(ids),
             "versions": [None] * len(ids) if versions is None else list(versions),
+            "each": [None] * len(ids) if each is None else [encode(told) for told in each],
             "actor": actor.name,
             "request_id": actor.request_id,
             "reason": reason,

@@ -54,6 +54,30 @@ class Moment(models.Model):
         db_table = "core_moment"
 
 
+class AuditSeal(models.Model):
+    """A range of the log, closed: the hash of what stands in it and of the seal before. Append-only by trigger.
+
+    `docs/reference/audit-log.md` describes the format. `names` has a line for every leaf, `leaves` 32 bytes.
+    """
+
+    sequence = models.BigIntegerField(primary_key=True)
+    sealed_at = models.DateTimeField()
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    event_count = models.IntegerField()
+    record_count = models.IntegerField()
+    total_count = models.BigIntegerField(help_text="events in this and all earlier seals")
+    layout = models.TextField()
+    names = models.TextField()
+    leaves = models.BinaryField()
+    root = models.TextField()
+    previous = models.TextField()
+    hash = models.TextField()
+
+    class Meta:
+        db_table = "core_audit_seal"
+
+
 class Work(models.Model):
     """Subjects that wait for a task: written in the transaction that makes the need, claimed with SKIP LOCKED."""
 

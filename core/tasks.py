@@ -1,4 +1,4 @@
-"""Beat's tasks: sweep, heartbeat, mark moments, forget."""
+"""Beat's tasks: sweep, heartbeat, mark moments, forget, seal the log."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from core import sql, work
 from core.as_of import known_at
 from core.clock import utc_now
 from core.http.idempotency import forget_keys
+from core.seals import seal_events
 
 
 @shared_task(name="core.sweep")
@@ -38,3 +39,9 @@ def mark_moment() -> None:
 def forget_idempotency_keys() -> int:
     """Delete idempotency keys past their time."""
     return forget_keys(now=utc_now())
+
+
+@shared_task(name="core.seal_log")
+def seal_log() -> int:
+    """Chain what the log has got since the last seal."""
+    return seal_events(now=utc_now())

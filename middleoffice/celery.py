@@ -26,6 +26,7 @@ app.conf.beat_schedule = {
     "mark-moment": {"task": "core.mark_moment", "schedule": 300.0, "options": {"expires": 300}},
     "deliver": {"task": "feed.deliver", "schedule": 2.0, "options": {"expires": 2}},
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
+    "seal-log": {"task": "core.seal_log", "schedule": 10.0, "options": {"expires": 10}},
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }

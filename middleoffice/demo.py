@@ -23,6 +23,7 @@ from core.audit import record, system
 from core.clock import business_date
 from core.http.authentication import issue_client, revoke_client, token_hash
 from core.models import ApiClient
+from core.people import record_facts, record_password, user_facts
 from middleoffice.demo_story import tell_story
 from ops import permissions
 from refdata.demo import load_demo_refdata
@@ -105,17 +106,23 @@ def _ensure_users(known: Credentials) -> list[dict[str, str]]:
     """Return every demo user with a password that works: the known one, else a new one."""
     entries = []
     for username, first_name, role in USERS:
-        user, _ = User.objects.get_or_create(
+        user, fresh = User.objects.get_or_create(
             username=username, defaults={"first_name": first_name, "email": f"{username}@example.com"}
         )
         password = known.secret("users", "username", username, "password")
-        if not password or not user.check_password(password):
+        renewed = not password or not user.check_password(password)
+        if renewed:
             password = secrets.token_urlsafe(15)
             user.set_password(password)
         administers = role == permissions.ADMINISTRATOR
         user.is_active, user.is_staff, user.is_superuser = True, administers, administers
-        user.save()
-        user.groups.set([Group.objects.get(name=role)])
+        with transaction.atomic():
+            before = None if fresh else user_facts(user.pk)
+            user.save()
+            user.groups.set([Group.objects.get(name=role)])
+            record_facts(subject="user", id=user.pk, before=before, after=user_facts(user.pk), actor=ACTOR)
+            if renewed:
+                record_password(user_id=user.pk, actor=ACTOR)
         entries.append({"username": username, "password": password, "role": role})
     return entries
 
@@ -162,4 +169,11 @@ def _ensure_limits(today: date, now: datetime) -> None:
                 },
             )
             if created:
-                record(type="limit.created", subject="limit", ids=[limit.id], actor=ACTOR, at=now)
+                record(
+                    type="limit.made",
+                    subject="limit",
+                    ids=[limit.id],
+                    actor=ACTOR,
+                    at=now,
+                    data={"before": None, "after": {"code": code, "warn": warn, "hard": hard}},
+                )

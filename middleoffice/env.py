@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -37,7 +39,7 @@ class Environment:
         try:
             return cast(raw)
         except ValueError as error:
-            shown = name if cast is secret or "@" in raw else f"{name}={raw!r}"  # this ends in logs
+            shown = name if cast in _SECRET or "@" in raw else f"{name}={raw!r}"  # this ends in logs
             self.faults.append(f"{shown} is malformed ({error}): {purpose}")
             return default
 
@@ -86,6 +88,20 @@ def secret(raw: str) -> str:
     if len(raw) < 32:
         raise ValueError("expected at least 32 characters")
     return raw
+
+
+def signing_key(raw: str) -> bytes:
+    """Read a private key of Ed25519: 32 bytes in base64, either alphabet."""
+    try:
+        key = base64.b64decode(raw.replace("-", "+").replace("_", "/"), validate=True)
+    except binascii.Error as error:
+        raise ValueError("expected base64") from error
+    if len(key) != 32:
+        raise ValueError("expected 32 bytes in base64")
+    return key
+
+
+_SECRET = (secret, signing_key)
 
 
 def url(*schemes: str) -> Callable[[str], str]:

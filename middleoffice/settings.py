@@ -6,6 +6,7 @@ per installation and live beside them. Production (`MIDDLEOFFICE_ENV=production`
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -63,6 +64,14 @@ TOKEN_PEPPER = _env.read(
     default=_secrets["token_pepper"],
     required_in_production=True,
     purpose="keys the hashes of API tokens; 50 random characters",
+)
+AUDIT_SIGNING_KEY = _env.read(
+    "AUDIT_SIGNING_KEY",
+    env.signing_key,
+    # Of this installation alone, like the secret it is derived from.
+    default=hashlib.sha256(f"audit signing key {TOKEN_PEPPER}".encode()).digest(),
+    required_in_production=True,
+    purpose="signs attestations of the log; 32 random bytes in base64",
 )
 DEBUG = _env.read("DEBUG", env.boolean, default=False, purpose="Django's debug pages")
 ALLOWED_HOSTS = _env.read(

@@ -3,12 +3,18 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from core.people import audited
 from middleoffice import health
+
+_site = admin.site
 
 urlpatterns = [
     path("api/", include("middleoffice.api_urls")),  # first: what machines call thousands of times a minute
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("admin/", admin.site.urls),
+    path("admin/login/", audited(_site.login)),
+    path("admin/logout/", audited(_site.admin_view(_site.logout))),
+    path("admin/password_change/", audited(_site.admin_view(_site.password_change))),
+    path("admin/", _site.urls),
     path("", include("ops.urls")),
 ]

@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from core.audit import Actor, record, request_id_var
+from core.audit import record
 from core.clock import utc_now
+from core.reasons import ReasonForm, actor_of, reason_of
 from refdata.identifiers import identifier_fault
 from refdata.kinds.base import Kind, value_faults
 from refdata.models import (
@@ -27,16 +28,12 @@ from refdata.models import (
     Party,
     Ssi,
 )
-from refdata.services import KINDS, record_change
+from refdata.services import KINDS, Changed, record_changes
 
 _TEXT = {"widget": AdminTextInputWidget}
 
 
-def _actor(request: HttpRequest) -> Actor:
-    return Actor(f"user:{request.user.get_username()}", request_id_var.get())
-
-
-class KindForm(forms.ModelForm):
+class KindForm(ReasonForm):
     """A form that refuses what the loader of its kind refuses."""
 
     kind: ClassVar[Kind]
@@ -105,13 +102,12 @@ class ReferenceAdmin(admin.ModelAdmin):
         row_id = form.instance.pk
         after = self.kind.stored([row_id])[row_id]
         if form.stored_before != after:
-            record_change(
+            record_changes(
                 kind=self.kind,
-                id=row_id,
-                before=form.stored_before,
-                after=after,
-                actor=_actor(request),
+                changes=[Changed(row_id, form.stored_before, after)],
+                actor=actor_of(request),
                 at=utc_now(),
+                reason=reason_of(form),
             )
 
 
@@ -210,15 +206,15 @@ class HolidayAdmin(ReferenceAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Holiday]) -> None:
         self.kind.lock()
-        for row_id, row in self.kind.stored(list(queryset.values_list("pk", flat=True))).items():
-            record(
-                type="holiday.withdrawn",
-                subject=self.kind.subject,
-                ids=[row_id],
-                actor=_actor(request),
-                at=utc_now(),
-                data={"before": row, "after": None},
-            )
+        gone = self.kind.stored(list(queryset.values_list("pk", flat=True)))
+        record(
+            type="holiday.withdrawn",
+            subject=self.kind.subject,
+            ids=list(gone),
+            actor=actor_of(request),
+            at=utc_now(),
+            each=[{"before": row, "after": None} for row in gone.values()],
+        )
         super().delete_queryset(request, queryset)
 
 

@@ -20,6 +20,7 @@ from core.http.cursor import decode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
 from core.http.problem import Fault, Problem, unreadable
 from core.money import format_number
+from core.text import text_faults
 from refdata import schema
 from refdata.files import BrokenFile, rows_of_csv, rows_of_json, rows_of_ndjson
 from refdata.kinds.base import Kind
@@ -55,11 +56,13 @@ class ReferenceData(APIView):
     def post(self, request: Request, kind: str) -> HttpResponse:
         declared, now, body = kind_of(kind), utc_now(), request.body
         client = cast(Client, request.user)
-        mode = _mode_of(request)
+        mode, reason = _mode_of(request), _reason_of(request)
         rows = _rows_of(request, body)
 
         def act() -> Answer:
-            report = load_rows(kind=declared.code, rows=rows, mode=mode, actor=client.actor(), now=now)
+            report = load_rows(
+                kind=declared.code, rows=rows, mode=mode, actor=client.actor(), now=now, reason=reason
+            )
             return Answer(207, encode(report_document(report)).encode())
 
         return answer_once(request, client=client, now=now, body=body, act=act)
@@ -123,6 +126,13 @@ def _mode_of(request: Request) -> Mode:
     if mode not in {"partial", "atomic"}:
         raise unreadable([Fault("query:mode", "Either partial or atomic.")])
     return cast(Mode, mode)
+
+
+def _reason_of(request: Request) -> str:
+    reason = request.query_params.get("reason", "")
+    if faults := text_faults(reason, pointer="query:reason", required=False):
+        raise unreadable(faults)
+    return reason.strip()
 
 
 def _rows_of(request: Request, body: bytes) -> list[Any]:

@@ -53,6 +53,7 @@ load = extend_schema(
         OpenApiParameter(
             "mode", str, enum=["partial", "atomic"], description="atomic: one bad row stores nothing"
         ),
+        OpenApiParameter("reason", str, description="why; it stands in the log with every change"),
     ],
     request={
         "application/json": _rows({"oneOf": [_row_schema(kind) for kind in KINDS.values()]}),

@@ -8,8 +8,9 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.audit import Actor, record, request_id_var
+from core.audit import record
 from core.clock import utc_now
+from core.reasons import ReasonForm, actor_of, reason_of
 from core.wake import wake_on_commit
 from risk.checks._composition import DIMENSIONS
 from risk.measures import MEASURES
@@ -19,7 +20,7 @@ from risk.services.recompute import TASK as RECOMPUTE
 _FIELDS = ("code", "name", "measure", "dimensions", "members", "warn", "hard", "valid_from", "valid_to")
 
 
-class LimitForm(forms.ModelForm):
+class LimitForm(ReasonForm):
     """Refuses what the checks could not decide: one such limit in force would fail them for every trade."""
 
     measure = forms.ChoiceField(choices=lambda: [(code, code) for code in MEASURES])
@@ -71,8 +72,9 @@ class LimitAdmin(admin.ModelAdmin[Limit]):
             type="limit.changed" if change else "limit.made",
             subject="limit",
             ids=[obj.pk],
-            actor=Actor(f"user:{request.user.get_username()}", request_id_var.get()),
+            actor=actor_of(request),
             at=utc_now(),
+            reason=reason_of(form),
             data={"before": before, "after": {name: getattr(obj, name) for name in _FIELDS}},
         )
         wake_on_commit(RECOMPUTE)  # the trades that live already count in it too

@@ -25,6 +25,7 @@ PRODUCTION = {
     "MIDDLEOFFICE_ENV": "production",
     "SECRET_KEY": "d8fH2kLm5pQr7sTv9wXy1zAb3cDe6gJn0uWi4oKe8rYt2xZq5v",
     "TOKEN_PEPPER": "q5vZ2xtY8eKr4iWo0nUu6gJe3cDb1zAy9wXv7sTr5pQm2kLf8H",
+    "AUDIT_SIGNING_KEY": "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=",
     "ALLOWED_HOSTS": "middleoffice.example",
     "DATABASE_URL": "postgres://middleoffice@database.example/middleoffice",
     "REDIS_URL": "redis://redis.example:6379/0",

@@ -9,7 +9,12 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from settlement.models import Batch, BatchClaim, Channel
+from core.audit import record
+from core.clock import utc_now
+from core.reasons import ReasonForm, actor_of, reason_of
+from settlement.models import CHANNELS, Batch, BatchClaim, Channel
+
+_CHANNEL_FIELDS = ("name", "cut_off_zone", "cut_off_time", "lead_days")
 
 
 class _ReadOnly:
@@ -23,7 +28,7 @@ class _ReadOnly:
         return False
 
 
-class ChannelForm(forms.ModelForm[Channel]):
+class ChannelForm(ReasonForm):
     """Refuses a zone that nobody knows: the seal would find out at the cut-off."""
 
     def clean_cut_off_zone(self) -> str:
@@ -42,6 +47,23 @@ class ChannelAdmin(admin.ModelAdmin[Channel]):
     form = ChannelForm
     list_display = ("code", "name", "cut_off_time", "cut_off_zone", "lead_days", "last_sequence")
     readonly_fields = ("code", "last_sequence")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Store the channel, and what was before and after in the log, in the admin's one transaction."""
+        before = Channel.objects.filter(pk=obj.pk).values(*_CHANNEL_FIELDS).first()
+        after = {name: getattr(obj, name) for name in _CHANNEL_FIELDS}
+        # Only what the form has: the seal counts the sequence up at the same time.
+        Channel.objects.filter(pk=obj.pk).update(**after)
+        if before != after:
+            record(
+                type="channel.changed",
+                subject="channel",
+                ids=[CHANNELS.index(obj.code) + 1],
+                actor=actor_of(request),
+                at=utc_now(),
+                reason=reason_of(form),
+                data={"key": {"code": obj.code}, "before": before, "after": after},
+            )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

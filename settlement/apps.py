@@ -10,7 +10,9 @@ class SettlementConfig(AppConfig):
 
     def ready(self) -> None:
         """Have the channels wherever the tables are, also in a database that was just emptied, guard what the
-        back office has in hand, and say until when a held trade must be free."""
+        back office has in hand, say until when a held trade must be free, and tell what is known of a batch."""
+        from core.evidence import contribute, contribute_contents
+        from settlement.evidence import SECTIONS, contents
         from settlement.selectors import cut_offs_of_trades
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.reject import answer_rejections
@@ -18,6 +20,8 @@ class SettlementConfig(AppConfig):
         from trades.services.deadlines import on_deadlines
         from trades.services.guards import guard_economics
 
+        contribute(*SECTIONS)
+        contribute_contents("batch", contents)
         post_migrate.connect(_have_channels, sender=self)
         guard_economics(live_at_the_back_office)
         on_deadlines(cut_offs_of_trades)

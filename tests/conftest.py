@@ -14,6 +14,13 @@ from tests.support.browser import launch_chromium, watched_page
 from tests.support.product import LiveProduct
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Let this process, and nothing else, empty tables that refuse TRUNCATE: between tests they must be empty."""
+    options = settings.DATABASES["default"]["OPTIONS"]
+    options["options"] += " -c middleoffice.may_truncate=on"
+
+
 @pytest.fixture
 def redis_client() -> Iterator[redis.Redis]:
     """Return a client of the session's Redis, emptied first."""

@@ -81,7 +81,12 @@ def test_the_servers_are_tuned_as_the_embedded_ones():
 
 def test_compose_keeps_no_secret_and_passes_on_only_known_variables():
     text = (ROOT / "docker-compose.yml").read_text()
-    assert set(re.findall(r"\$\{(\w+):\?", text)) == {"SECRET_KEY", "TOKEN_PEPPER", "POSTGRES_PASSWORD"}
+    assert set(re.findall(r"\$\{(\w+):\?", text)) == {
+        "SECRET_KEY",
+        "TOKEN_PEPPER",
+        "AUDIT_SIGNING_KEY",
+        "POSTGRES_PASSWORD",
+    }
     assert set(re.findall(r"\$\{(\w+)", text)) <= named_in_example()
     assert set(services()["web"]["environment"]) <= named_in_example()
 

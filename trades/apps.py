@@ -6,8 +6,14 @@ class TradesConfig(AppConfig):
     verbose_name = "Trades"
 
     def ready(self) -> None:
-        """Carry out approved changes."""
+        """Carry out approved changes, have the terms of every version sealed with the event that brings it, and tell
+        what is known of a trade."""
+        from core.evidence import contribute
         from core.four_eyes import on_approval
+        from core.seals import seal_along
+        from trades.evidence import SECTIONS
         from trades.services import single_change
 
         on_approval(single_change.PROPOSAL_KIND, single_change.apply_change, lock=single_change.lock_trade)
+        seal_along(table="trades_version", subject="trade", key=("trade_id", "version"))
+        contribute(*SECTIONS)

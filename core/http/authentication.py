@@ -32,6 +32,7 @@ SCOPES = {
     "refdata:write": "load reference data",
     "events:read": "read the event feed",
     "webhooks:write": "set up webhooks, read their deliveries, replay them",
+    "audit:read": "export the evidence of trades and batches",
 }
 _NOTE_USE_EVERY = timedelta(minutes=1)
 

@@ -126,6 +126,21 @@ read_batch = extend_schema(
     examples=[_example("A batch", _BATCH_EXAMPLE)],
     responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the batch"), 400: _PROBLEM, 404: _PROBLEM},
 )
+read_evidence = extend_schema(
+    operation_id="read_settlement_batch_evidence",
+    tags=["settlement"],
+    description=(
+        "The batch as it was sent, its claims and answers, and every version, event, finding, exception and approval "
+        "of its trades with the seals of the log; verify.py inside verifies the pack offline."
+    ),
+    parameters=[_REFERENCE],
+    responses={
+        (200, "application/zip"): OpenApiTypes.BINARY,
+        (403, "application/problem+json"): OpenApiTypes.OBJECT,
+        (404, "application/problem+json"): OpenApiTypes.OBJECT,
+        (413, "application/problem+json"): OpenApiTypes.OBJECT,
+    },
+)
 list_claims = extend_schema(
     operation_id="list_settlement_claims",
     tags=["settlement"],

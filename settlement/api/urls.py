@@ -7,6 +7,7 @@ _BATCH = "settlement-batches/<str:reference>"
 urlpatterns = [
     path("settlement-batches", views.Batches.as_view(), name="api-batches"),
     path(_BATCH, views.Batch.as_view(), name="api-batch"),
+    path(f"{_BATCH}/evidence", views.Evidence.as_view(), name="api-batch-evidence"),
     path(f"{_BATCH}/claims", views.Claims.as_view(), name="api-batch-claims"),
     path(f"{_BATCH}/instructions", views.Instructions.as_view(), name="api-batch-instructions"),
     path(f"{_BATCH}/statuses", views.Statuses.as_view(), name="api-batch-statuses"),

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from core.as_of import AsOf
 from core.clock import utc_now
+from core.http.archive import ZipRenderer, zip_response
 from core.http.authentication import Client
 from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
@@ -27,6 +28,7 @@ from settlement.api import schema
 from settlement.api.documents import batch_document, claim_document, status_document
 from settlement.api.ranges import Unsatisfiable, byte_range
 from settlement.api.reading import read_acknowledgement, read_lease, read_reports
+from settlement.evidence import evidence_of_batch
 from settlement.models import CHANNELS
 from settlement.selectors import (
     BATCH_STATUSES,
@@ -98,6 +100,23 @@ class Batch(APIView):
     @schema.read_batch
     def get(self, request: Request, reference: str) -> HttpResponse:
         return json_response(batch_document(_batch(reference, as_of(request, now=utc_now()))))
+
+
+class Evidence(APIView):
+    """All that is known of a batch and its trades, as a zip that verifies itself."""
+
+    scopes: ClassVar = {"GET": "audit:read"}
+    renderer_classes = (ZipRenderer,)
+
+    @schema.read_evidence
+    def get(self, request: Request, reference: str) -> HttpResponseBase:
+        client, now = client_of(request), utc_now()
+        if client.sources:
+            raise Problem(
+                403, "bound-client", "A batch has trades of every source; this client is bound to its own."
+            )
+        pack = evidence_of_batch(_batch(reference)["id"], actor=client.actor(), now=now)
+        return zip_response(pack, name=f"evidence-{reference}.zip")
 
 
 class Claims(APIView):

@@ -79,3 +79,29 @@ def test_a_part_of_the_system_is_an_actor():
 def test_values_are_encoded_without_floats():
     told = encode({"amount": Decimal("1.10"), "day": date(2026, 11, 23), "at": NOW, "text": 'a"b'})
     assert told == '{"amount":"1.10","day":"2026-11-23","at":"2026-11-23T14:00:00Z","text":"a\\"b"}'
+
+
+def test_each_subject_may_have_data_of_its_own():
+    record(type="t", subject="s", ids=[1, 2], actor=WHO, at=NOW, each=[{"n": 1}, {"n": 'a"\\ü'}])
+    assert [event[7] for event in events()] == ['{"n": 1}', '{"n": "a\\"\\\\ü"}']
+
+
+def guarded_tables() -> list[str]:
+    return [
+        name
+        for (name,) in sql.rows(
+            "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger"
+            " WHERE tgname IN ('append_only', 'never_deleted') ORDER BY 1"
+        )
+    ]
+
+
+def test_the_database_refuses_to_empty_any_table_that_only_grows():
+    record(type="t", subject="s", ids=[1], actor=WHO, at=NOW)
+    sql.run("SET LOCAL middleoffice.may_truncate = off")
+    tables = guarded_tables()
+    assert {"core_event", "trades_version", "settlement_batch", "refdata_party"} <= set(tables)
+    for table in tables:
+        with pytest.raises(IntegrityError, match=r"TRUNCATE on \w+ is refused"), transaction.atomic():
+            sql.run(f"TRUNCATE {table} CASCADE")
+    assert len(events()) == 1

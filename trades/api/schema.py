@@ -114,6 +114,19 @@ read_trade = extend_schema(
         404: _PROBLEM,
     },
 )
+read_evidence = extend_schema(
+    operation_id="read_trade_evidence",
+    tags=["trades"],
+    description=(
+        "Every version, event, finding, exception, approval, obligation and message of the trade with the seals of the "
+        "log: HTML for people, lines of JSON for machines, and verify.py, which verifies the pack offline."
+    ),
+    responses={
+        (200, "application/zip"): OpenApiTypes.BINARY,
+        (403, "application/problem+json"): OpenApiTypes.OBJECT,
+        (404, "application/problem+json"): OpenApiTypes.OBJECT,
+    },
+)
 read_events = extend_schema(
     operation_id="read_trade_events",
     tags=["trades"],

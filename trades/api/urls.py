@@ -6,6 +6,7 @@ urlpatterns = [
     path("trades", views.Trades.as_view(), name="api-trades"),
     path("trade-batches", views.TradeBatches.as_view(), name="api-trade-batches"),
     path("trades/<str:reference>", views.Trade.as_view(), name="api-trade"),
+    path("trades/<str:reference>/evidence", views.TradeEvidence.as_view(), name="api-trade-evidence"),
     path("trades/<str:reference>/events", views.TradeEvents.as_view(), name="api-trade-events"),
     path(
         "trades/<str:reference>/amendments",

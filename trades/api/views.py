@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 from django.db import transaction
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -16,6 +17,7 @@ from rest_framework.views import APIView
 
 from core.as_of import AsOf
 from core.clock import utc_now
+from core.http.archive import zip_response
 from core.http.authentication import Client
 from core.http.cursor import decode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once, key_of, request_hash, to_response
@@ -25,6 +27,7 @@ from core.ids import TRADE, database_id, public_id
 from trades.api import schema
 from trades.api.documents import event_document, finding_document, trade_document
 from trades.api.reads import list_trades, read_events, read_findings, read_trade
+from trades.evidence import evidence_of_trade
 from trades.lifecycle import State
 from trades.products._reading import Unreadable, read_message
 from trades.products.base import Message, Terms
@@ -174,6 +177,19 @@ class TradeEvents(APIView):
         events = read_events(row["trade_id"], after=after[0], limit=limit)
         more = (events[-1]["id"],) if len(events) == limit else None
         return json_response(page([event_document(each) for each in events], next_key=more))
+
+
+class TradeEvidence(APIView):
+    """All that is known of a trade, as a zip that verifies itself."""
+
+    scopes: ClassVar = {"GET": "audit:read"}
+    content_negotiation_class = OneForm
+
+    @schema.read_evidence
+    def get(self, request: Request, reference: str) -> HttpResponseBase:
+        row, client = _visible(request, reference), client_of(request)
+        pack = evidence_of_trade(row["trade_id"], actor=client.actor(), now=utc_now())
+        return zip_response(pack, name=f"evidence-{reference}.zip")
 
 
 def json_response(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

@@ -27,8 +27,9 @@ class Command(BaseCommand):
         parser.add_argument("kind", choices=list(KINDS))
         parser.add_argument("file", type=Path)
         parser.add_argument("--atomic", action="store_true", help="one bad row loads nothing")
+        parser.add_argument("--reason", default="", help="why; it stands in the log with every change")
 
-    def handle(self, *, kind: str, file: Path, atomic: bool, **options: Any) -> None:
+    def handle(self, *, kind: str, file: Path, atomic: bool, reason: str, **options: Any) -> None:
         try:
             rows = rows_of_file(file)
         except (BrokenFile, OSError) as error:
@@ -46,6 +47,7 @@ class Command(BaseCommand):
                     mode="atomic" if atomic else "partial",
                     actor=actor,
                     now=now,
+                    reason=reason,
                     on_row=lambda: progress.advance(bar),
                 )
                 counts.update(result.outcome for result in report.results)

@@ -1,0 +1,147 @@
+"""Log-ins, passwords, rights and roles: each is one event, in the transaction of what it tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client as HttpClient
+from django.urls import reverse
+
+from core import sql
+from core.models import Event
+from tests.support.records import person
+
+pytestmark = pytest.mark.django_db
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+OLD, NEW = "an old long password", "a new longer password"
+
+
+@pytest.fixture
+def staff(client: HttpClient) -> HttpClient:
+    client.force_login(person("root", is_superuser=True, is_staff=True), backend=BACKEND)
+    return client
+
+
+def told() -> list[tuple[Any, ...]]:
+    return [
+        (*each[:3], sql.json_value(each[3]))
+        for each in sql.rows("SELECT type, subject_id, actor, data FROM core_event ORDER BY id")
+    ]
+
+
+def with_password(name: str = "olivia") -> User:
+    return User.objects.create_user(name, password=OLD)
+
+
+@pytest.mark.parametrize("address", ["/log-in", "/admin/login/"])
+class TestLoggingIn:
+    def test_is_told_with_the_address_it_came_from(self, client: HttpClient, address: str) -> None:
+        user = User.objects.create_superuser("olivia", password=OLD)
+        answer = client.post(
+            address, {"username": "olivia", "password": OLD}, headers={"X-Request-ID": "request-77"}
+        )
+        assert answer.status_code == 302
+        assert told() == [("user.logged_in", user.pk, "user:olivia", {"address": "127.0.0.1"})]
+        assert Event.objects.get().request_id == "request-77"
+
+    def test_that_fails_is_told_of_whom_it_was_tried(self, client: HttpClient, address: str) -> None:
+        user = with_password()
+        for name in ("olivia", "nobody\0" + "x" * 200):
+            client.post(address, {"username": name, "password": "wrong"})
+        unknown = ("nobody" + "x" * 200)[:150]
+        assert told() == [
+            ("user.log_in_failed", user.pk, "anonymous", {"address": "127.0.0.1", "username": "olivia"}),
+            ("user.log_in_failed", 0, "anonymous", {"address": "127.0.0.1", "username": unknown}),
+        ]
+
+
+def test_looking_at_the_log_in_page_is_not_told(client: HttpClient) -> None:
+    client.get("/log-in")
+    assert told() == []
+
+
+@pytest.mark.parametrize("address", ["/log-out", "/admin/logout/"])
+def test_logging_out_is_told(staff: HttpClient, address: str) -> None:
+    staff.post(address)
+    root = User.objects.get(username="root")
+    assert told() == [("user.logged_out", root.pk, "user:root", {"address": "127.0.0.1"})]
+
+
+def test_ones_own_new_password_is_told_without_it(client: HttpClient) -> None:
+    user = User.objects.create_superuser("olivia", password=OLD)
+    client.force_login(user, backend=BACKEND)
+    given = {"old_password": OLD, "new_password1": NEW, "new_password2": "another one entirely"}
+    client.post(reverse("admin:password_change"), given)
+    assert told() == []
+    client.post(reverse("admin:password_change"), {**given, "new_password2": NEW})
+    assert told() == [("user.password_changed", user.pk, "user:olivia", None)]
+
+
+def test_anothers_new_password_is_told_without_it(staff: HttpClient) -> None:
+    user = with_password()
+    address = reverse("admin:auth_user_password_change", args=[user.pk])
+    staff.post(address, {"password1": NEW, "password2": "another one entirely", "usable_password": "true"})
+    assert told() == []
+    staff.post(address, {"password1": NEW, "password2": NEW, "usable_password": "true"})
+    assert told() == [("user.password_changed", user.pk, "user:root", None)]
+
+
+class TestRightsAndRoles:
+    def test_a_new_user_is_told(self, staff: HttpClient) -> None:
+        given = {"username": "sam", "password1": NEW, "password2": NEW, "usable_password": "true"}
+        assert staff.post(reverse("admin:auth_user_add"), given).status_code == 302
+        ((type, user_id, actor, data),) = told()
+        assert (type, user_id, actor) == ("user.made", User.objects.get(username="sam").pk, "user:root")
+        assert (data["before"], data["after"]["username"]) == (None, "sam")
+        assert not {"password", "last_login"} & set(data["after"])
+
+    def test_a_changed_role_is_told_before_and_after_and_why(self, staff: HttpClient) -> None:
+        user, role = with_password(), Group.objects.get(name="risk")
+        given = {
+            "username": "olivia",
+            "is_active": "on",
+            "is_staff": "on",
+            "groups": [role.pk],
+            "date_joined_0": "2026-11-23",
+            "date_joined_1": "08:00:00",
+            "reason": "joins the desk",
+        }
+        answer = staff.post(reverse("admin:auth_user_change", args=[user.pk]), given)
+        assert answer.status_code == 302, answer.context["errors"]
+        assert told() == [
+            (
+                "user.changed",
+                user.pk,
+                "user:root",
+                {
+                    "before": {"is_staff": False, "groups": []},
+                    "after": {"is_staff": True, "groups": ["risk"]},
+                },
+            )
+        ]
+        assert Event.objects.get().reason == "joins the desk"
+        staff.post(reverse("admin:auth_user_change", args=[user.pk]), given)
+        assert len(told()) == 1
+
+    def test_a_deleted_user_is_told(self, staff: HttpClient) -> None:
+        user = with_password()
+        staff.post(reverse("admin:auth_user_delete", args=[user.pk]), {"post": "yes"})
+        ((type, user_id, _, data),) = told()
+        assert (type, user_id, data["after"]) == ("user.deleted", user.pk, None)
+        assert data["before"]["username"] == "olivia"
+
+    def test_a_groups_permissions_are_told(self, staff: HttpClient) -> None:
+        role = Group.objects.get(name="risk")
+        (permission,) = sql.rows("SELECT id FROM auth_permission WHERE codename = 'view_limit'")
+        given = {"name": "risk", "permissions": [permission[0]], "reason": "reads limits"}
+        staff.post(reverse("admin:auth_group_change", args=[role.pk]), given)
+        assert told() == [
+            (
+                "group.changed",
+                role.pk,
+                "user:root",
+                {"before": {"permissions": []}, "after": {"permissions": ["view_limit"]}},
+            )
+        ]
