@@ -60,5 +60,5 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0005_claim_failed_alone")]
+    dependencies = [("core", "0006_ids_and_answers_as_they_are")]
     operations = [migrations.RunSQL(REFUSE, UNDO)]

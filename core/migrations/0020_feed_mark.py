@@ -31,5 +31,5 @@ DROP FUNCTION core_take_xid();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0005_claim_failed_alone")]
+    dependencies = [("core", "0011_audit_seal")]
     operations = [migrations.RunSQL(MARK, UNDO)]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("core", "0005_claim_failed_alone"),
+        ("core", "0020_feed_mark"),
     ]
     operations = [
         migrations.AlterField(

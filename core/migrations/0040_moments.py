@@ -46,7 +46,7 @@ DROP TRIGGER append_only ON core_moment;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0005_claim_failed_alone")]
+    dependencies = [("core", "0030_clients_propose")]
     operations = [
         migrations.CreateModel(
             name="Moment",

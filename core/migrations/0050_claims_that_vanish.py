@@ -39,9 +39,13 @@ BEFORE = f"DROP FUNCTION core_claim_work(text, integer, timestamptz); {_before}"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0005_claim_failed_alone")]
+    dependencies = [("core", "0040_moments")]
     operations = [
-        migrations.AddField("work", "crashes", models.IntegerField(default=0, db_default=0)),
+        migrations.AddField(
+            "work",
+            "crashes",
+            models.IntegerField(default=0, db_default=0, help_text="times that it ended its worker, alone"),
+        ),
         migrations.CreateModel(
             name="ClaimNote",
             fields=[

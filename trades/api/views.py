@@ -187,7 +187,7 @@ class TradeEvidence(APIView):
 
     @schema.read_evidence
     def get(self, request: Request, reference: str) -> HttpResponseBase:
-        row, client = _visible(request, reference), client_of(request)
+        row, client = visible_trade(request, reference), client_of(request)
         pack = evidence_of_trade(row["trade_id"], actor=client.actor(), now=utc_now())
         return zip_response(pack, name=f"evidence-{reference}.zip")
 

@@ -32,5 +32,5 @@ DROP FUNCTION trades_version_follows_on();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trades", "0005_capture_by_record")]
+    dependencies = [("trades", "0030_changes")]
     operations = [migrations.RunSQL(RULES, UNDO)]
