@@ -189,4 +189,5 @@ def _sql(check: Check, fragment: str) -> str:
     for part in ("expected_amount", "actual_amount"):
         fragment = fragment.replace(f"{{{part}}}", amount_case(part))
     fragment = fragment.replace("{minor_unit}", minor_unit_sql("b.currency"))
+    fragment = fragment.replace("{contra_minor_unit}", minor_unit_sql("b.contra_currency"))
     return fragment.replace("{currencies}", _CURRENCIES)
