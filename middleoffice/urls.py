@@ -5,6 +5,10 @@ from django.urls import include, path
 
 from middleoffice import health
 
+admin.site.site_header = "Middleoffice administration"
+admin.site.site_title = "Middleoffice administration"
+admin.site.index_title = "Reference data, limits, people and the log"
+
 urlpatterns = [
     path("api/", include("middleoffice.api_urls")),  # first: what machines call thousands of times a minute
     path("healthz", health.healthz, name="healthz"),
