@@ -41,7 +41,11 @@ BEFORE = f"DROP FUNCTION core_claim_work(text, integer, timestamptz); {_before}"
 class Migration(migrations.Migration):
     dependencies = [("core", "0005_claim_failed_alone")]
     operations = [
-        migrations.AddField("work", "crashes", models.IntegerField(default=0, db_default=0)),
+        migrations.AddField(
+            "work",
+            "crashes",
+            models.IntegerField(default=0, db_default=0, help_text="times that it ended its worker, alone"),
+        ),
         migrations.CreateModel(
             name="ClaimNote",
             fields=[
@@ -50,9 +54,7 @@ class Migration(migrations.Migration):
                 ("backend_start", models.DateTimeField()),
                 (
                     "work_ids",
-                    ArrayField(
-                        base_field=models.BigIntegerField(), size=None
-                    ),
+                    ArrayField(base_field=models.BigIntegerField(), size=None),
                 ),
             ],
             options={"db_table": "core_claim_note"},
