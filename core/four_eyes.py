@@ -125,6 +125,28 @@ def decline(
     return proposal
 
 
+def withdraw(
+    *, proposal_id: int, user: AbstractBaseUser, note: str, now: datetime, actor: Actor, kind: str = ""
+) -> Proposal:
+    """Take back a proposal that still waits, by whoever made it; return it. The note may be empty.
+
+    Problem 404 for an unknown proposal, 403 for anybody but its maker, 409 when it is decided already.
+    """
+    if faults := text_faults(note, pointer="/note", required=False):
+        raise _invalid(faults)
+    with transaction.atomic():
+        proposal = _locked(proposal_id, kind)
+        if proposal.maker_id != user.pk:
+            raise Problem(403, "not-your-proposal", "Only who made a proposal withdraws it.")
+        _require_pending(proposal)
+        proposal.state = Proposal.State.WITHDRAWN
+        proposal.decided_at = now
+        proposal.decision_note = note.strip()
+        proposal.save(update_fields=["state", "decided_at", "decision_note"])
+        _tell_one("proposal.withdrawn", proposal, note, actor, now)
+    return proposal
+
+
 _VOID = """
 WITH held AS MATERIALIZED (
     SELECT id FROM core_proposal WHERE id = ANY(%s) AND state = 'PENDING' ORDER BY id FOR UPDATE
@@ -148,18 +170,10 @@ def _to_decide(proposal_id: int, kind: str, user: AbstractBaseUser, note: str) -
     """Return a pending proposal, locked, that the user may decide."""
     if faults := text_faults(note, pointer="/note", required=False):
         raise _invalid(faults)
-    found = Proposal.objects.filter(id=proposal_id).first()
-    if found is None or (kind and found.kind != kind):
-        raise not_found("proposal")
-    lock = _KINDS[found.kind].lock
-    if lock is not None:
-        lock(found.subject_id)
-    proposal = Proposal.objects.select_for_update(of=("self",)).get(id=proposal_id)
+    proposal = _locked(proposal_id, kind)
     if proposal.maker_id == user.pk:
         raise Problem(403, "own-proposal", "Somebody else must decide on your proposal.")
-    if proposal.state != Proposal.State.PENDING:
-        state = proposal.get_state_display().lower()
-        raise Problem(409, "not-pending", "The proposal is decided already.", detail=f"It is {state}.")
+    _require_pending(proposal)
     expected = content_hash(
         kind=proposal.kind,
         subject=proposal.subject,
@@ -169,6 +183,23 @@ def _to_decide(proposal_id: int, kind: str, user: AbstractBaseUser, note: str) -
     if expected != proposal.content_hash:
         raise Problem(409, "content-changed", "The proposal is not what its maker proposed.")
     return proposal
+
+
+def _locked(proposal_id: int, kind: str) -> Proposal:
+    """Return a proposal, locked after its subject."""
+    found = Proposal.objects.filter(id=proposal_id).first()
+    if found is None or (kind and found.kind != kind):
+        raise not_found("proposal")
+    lock = _KINDS[found.kind].lock
+    if lock is not None:
+        lock(found.subject_id)
+    return Proposal.objects.select_for_update(of=("self",)).get(id=proposal_id)
+
+
+def _require_pending(proposal: Proposal) -> None:
+    if proposal.state != Proposal.State.PENDING:
+        state = proposal.get_state_display().lower()
+        raise Problem(409, "not-pending", "The proposal is decided already.", detail=f"It is {state}.")
 
 
 def _decide(proposal: Proposal, state: str, user: AbstractBaseUser, note: str, now: datetime) -> None:

@@ -145,9 +145,10 @@ class IdempotencyKey(models.Model):
 
 
 class Proposal(models.Model):
-    """A change that needs two people: bound to the hash of its content, decided by somebody else.
+    """A change that needs two people: bound to the hash of its content, decided by somebody else, or withdrawn.
 
-    Its maker is a person or an API client, on whose behalf any person may decide.
+    Its maker is a person or an API client, on whose behalf any person may decide. A trigger freezes what is
+    proposed, and all of it once it no longer waits.
     """
 
     class State(models.TextChoices):
@@ -155,6 +156,7 @@ class Proposal(models.Model):
         APPROVED = "APPROVED"
         REJECTED = "REJECTED"
         VOID = "VOID"
+        WITHDRAWN = "WITHDRAWN"
 
     id = models.BigAutoField(primary_key=True)
     kind = models.TextField()
@@ -192,7 +194,7 @@ class Proposal(models.Model):
                 name="core_proposal_one_maker",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["PENDING", "VOID"])
+                condition=Q(state__in=["PENDING", "VOID", "WITHDRAWN"])
                 | Q(checker__isnull=False, decided_at__isnull=False),
                 name="core_proposal_decided_by_someone",
             ),

@@ -31,6 +31,12 @@ def round_money(amount: Decimal, currency: str, *, rounding: str = ROUND_HALF_UP
     return rounded or abs(rounded)  # never a negative zero
 
 
+def exact_money(amount: Decimal, currency: str) -> Decimal:
+    """Return an amount with the digits of its currency, or with all of its own where those are not enough."""
+    rounded = round_money(amount, currency)
+    return rounded if rounded == amount else amount.normalize()
+
+
 def is_currency(code: str) -> bool:
     """Tell whether ISO 4217 lists the code."""
     return minor_units(code) is not None
@@ -56,8 +62,11 @@ def minor_unit_sql(currency: str) -> str:
 
 
 def format_amount(amount: Decimal | None, currency: str) -> str | None:
-    """Return the amount as an API string with exactly the currency's digits, or None for None."""
-    return None if amount is None else format(round_money(amount, currency), "f")
+    """Return the amount as an API string with the currency's digits, or None for None.
+
+    One that is finer than the minor unit is shown as it is.
+    """
+    return None if amount is None else format(exact_money(amount, currency), "f")
 
 
 def format_number(number: Decimal | None) -> str | None:

@@ -7,6 +7,9 @@ from core.people import audited
 from middleoffice import health
 
 _site = admin.site
+_site.site_header = "Middleoffice administration"
+_site.site_title = "Middleoffice administration"
+_site.index_title = "Reference data, limits, people and the log"
 
 urlpatterns = [
     path("api/", include("middleoffice.api_urls")),  # first: what machines call thousands of times a minute

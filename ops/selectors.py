@@ -239,24 +239,6 @@ def batch(batch_id: int) -> Batch | None:
     return Batch.objects.select_related("channel").filter(id=batch_id).first()
 
 
-_INSTRUCTIONS = """
-SELECT i.id, i.line, i.asset_kind, i.asset, i.direction, i.quantity, i.gross_count, i.counterparty_id,
-       p.code AS counterparty_code, p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement,
-       s.settlement_reason, s.settled_quantity
-FROM settlement_instruction i
-JOIN settlement_instruction_state s ON s.instruction_id = i.id
-LEFT JOIN refdata_party p ON p.id = i.counterparty_id
-WHERE i.batch_id = %(batch)s AND i.line > %(after)s
-ORDER BY i.line LIMIT %(limit)s
-"""
-
-
-def instructions(batch_id: int, *, after_line: int, size: int) -> tuple[list[dict[str, Any]], bool]:
-    """Return instructions of a batch in the order of lines, and whether more follow."""
-    rows = sql.records(_INSTRUCTIONS, {"batch": batch_id, "after": after_line, "limit": size + 1})
-    return rows[:size], len(rows) > size
-
-
 LEGS_SHOWN = 20
 
 

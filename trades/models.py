@@ -242,6 +242,7 @@ class ExceptionItem(models.Model):
                 name="trades_exception_open",
             ),
             models.Index(fields=["closed_at"], name="trades_exception_closed"),
+            models.Index(fields=["trade_id", "id"], name="trades_exception_trade"),
         ]
         constraints = [
             models.UniqueConstraint(

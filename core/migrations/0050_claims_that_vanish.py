@@ -54,9 +54,7 @@ class Migration(migrations.Migration):
                 ("backend_start", models.DateTimeField()),
                 (
                     "work_ids",
-                    ArrayField(
-                        base_field=models.BigIntegerField(), size=None
-                    ),
+                    ArrayField(base_field=models.BigIntegerField(), size=None),
                 ),
             ],
             options={"db_table": "core_claim_note"},

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from core.audit import encode, request_id_var
 from core.ids import public_id
-from core.money import minor_units, round_money
+from core.money import exact_money, minor_units, round_money
 from ops.icons import icon as draw
 from ops.preferences import Preferences
 from trades.lifecycle import State
@@ -55,11 +55,21 @@ _WORDS = {
     "APPROVED": ("check-circle", "green", "approved"),
     "DECLINED": ("cancel", "grey", "declined"),
     "VOID": ("cancel", "grey", "void"),
+    "WITHDRAWN": ("cancel", "grey", "withdrawn"),
     "CLOSED": ("check-circle", "grey", "closed"),
     "OPEN": ("alert", "amber", "open"),
     "OVERDUE": ("stop", "red", "overdue"),
     "STUCK": ("alert", "amber", "stuck"),
     "FLOWING": ("check", "green", "flowing"),
+}
+
+# Events whose subject or verb is not yet the words that people use.
+_SUBJECTS = {"proposal": "The request for approval"}
+_VERBS = {
+    "trade.held": "held as an exception",
+    "trade.rechecked": "sent to the checks again",
+    "trade.rejected": "rejected by the back office",
+    "trade.enriched": "completed from reference data",
 }
 
 
@@ -96,14 +106,14 @@ def ref(number: int | None, prefix: str) -> str:
 
 @register.filter
 def money(amount: Decimal | None, currency: str) -> str:
-    """Show an amount with exactly its currency's digits: `{{ amount|money:"JPY" }}`."""
-    return NOTHING if amount is None else f"{round_money(amount, currency):,f}"
+    """Show an amount with its currency's digits, or all of its own if it is finer: `{{ amount|money:"JPY" }}`."""
+    return NOTHING if amount is None else f"{exact_money(amount, currency):,f}"
 
 
 @register.filter
 def base_money(amount: Decimal | None) -> str:
-    """Show an amount in base currency, without the currency, which stands beside it."""
-    return money(amount, settings.BASE_CURRENCY)
+    """Show an amount in base currency, rounded, without the currency, which stands beside it."""
+    return NOTHING if amount is None else f"{round_money(amount, settings.BASE_CURRENCY):,f}"
 
 
 @register.filter
@@ -230,8 +240,9 @@ def who(actor: str) -> str:
 
 @register.filter
 def event_words(kind: str) -> str:
-    """Show the type of an event as words: `trade.handed_off` is "handed off"."""
-    return kind.rpartition(".")[2].replace("_", " ")
+    """Show the type of an event as a sentence: `trade.handed_off` is "The trade was handed off"."""
+    subject, _, verb = kind.rpartition(".")
+    return f"{_SUBJECTS.get(subject, f'The {subject}')} was {_VERBS.get(kind, verb.replace('_', ' '))}"
 
 
 @register.filter

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -9,14 +12,28 @@ from django.urls import reverse
 from core import ids
 from core.clock import utc_now
 from core.http.problem import Problem
+from core.models import Proposal
 from ops import selectors
-from ops.permissions import Right
-from ops.shell import Shown, actor, needs, person, posted, show
-from risk.services.excess import approve_excess, decline_excess
+from ops.permissions import Right, may
+from ops.shell import Shown, actor, denied, needs, person, posted, show
+from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 
-_DECISIONS = {
-    "approve": (approve_excess, "Approved; the trade goes on unless something else holds it."),
-    "decline": (decline_excess, "Declined; the trade stays held."),
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a proposal: the right it needs, what it calls, what the person is told."""
+
+    right: Right
+    service: Callable[..., Proposal]
+    told: str
+
+
+DECISIONS = {
+    "approve": Decision(
+        Right.APPROVE_EXCESS, approve_excess, "Approved; the trade goes on unless something else holds it."
+    ),
+    "decline": Decision(Right.APPROVE_EXCESS, decline_excess, "Declined; the trade stays held."),
+    "withdraw": Decision(Right.PROPOSE_EXCESS, withdraw_excess, "Withdrawn; the trade stays held."),
 }
 
 
@@ -27,15 +44,17 @@ def approvals(request: HttpRequest) -> HttpResponse:
 
 
 @posted("approvals")
-@needs(Right.APPROVE_EXCESS)
+@needs(Right.READ_APPROVALS)
 def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
-    """Approve or decline a proposal that somebody else made."""
+    """Approve or decline a proposal that somebody else made, or withdraw one's own."""
     proposal_id = ids.database_id(ids.PROPOSAL, ref)
-    if proposal_id is None or decision not in _DECISIONS:
+    chosen = DECISIONS.get(decision)
+    if proposal_id is None or chosen is None:
         raise Http404
-    service, told = _DECISIONS[decision]
+    if not may(request.user, chosen.right):
+        return denied(request, chosen.right)
     try:
-        service(
+        chosen.service(
             proposal_id=proposal_id,
             user=person(request),
             note=request.POST.get("note", ""),
@@ -44,7 +63,7 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
         )
     except Problem as problem:
         return _show(request, problem=problem, failed=proposal_id)
-    messages.success(request, told)
+    messages.success(request, chosen.told)
     return HttpResponseRedirect(reverse("approvals"), status=303)
 
 

@@ -17,6 +17,7 @@ from ops import selectors
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.models import CHANNELS, BatchClaim, Channel
+from settlement.selectors import instructions_of
 from settlement.services.seal import seal_batches
 
 TABS = (
@@ -122,9 +123,11 @@ def batch(request: HttpRequest, ref: str) -> HttpResponse:
     if found is None:
         raise Http404
     after = request.GET.get("after", "0")
-    rows, more = selectors.instructions(
-        found.id, after_line=int(after[:9]) if after.isdecimal() else 0, size=_INSTRUCTIONS_SHOWN
+    rows = instructions_of(
+        found.id, after_line=int(after[:9]) if after.isdecimal() else 0, limit=_INSTRUCTIONS_SHOWN + 1
     )
+    more = len(rows) > _INSTRUCTIONS_SHOWN
+    del rows[_INSTRUCTIONS_SHOWN:]
     legs = selectors.gross_legs([row["id"] for row in rows])
     context = {
         "batch": found,

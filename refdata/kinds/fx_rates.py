@@ -11,6 +11,8 @@ from django.conf import settings
 
 from refdata.kinds.base import Field, Kind, RowFault, currency_faults
 
+RATE_MAX = 1_000_000_000
+
 
 class FxRates(Kind):
     """`rate` is base currency per one unit of `currency`."""
@@ -31,8 +33,8 @@ class FxRates(Kind):
         yield from currency_faults("currency", row["currency"])
         if row["currency"] == settings.BASE_CURRENCY:
             yield RowFault("currency", "The base currency's rate is always 1.")
-        if row["rate"] <= 0:
-            yield RowFault("rate", "This must be above zero.")
+        if not 0 < row["rate"] <= RATE_MAX:
+            yield RowFault("rate", f"This must be above zero and at most {RATE_MAX:,}.")
 
 
 FX_RATES = FxRates()

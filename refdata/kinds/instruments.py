@@ -16,6 +16,7 @@ from refdata.models import Instrument
 _BOND = Instrument.ProductClass.BOND.value
 _DERIVATIVE = Instrument.ProductClass.LISTED_DERIVATIVE.value
 _BY_SKU = {Instrument.ProductClass.GOODS.value, Instrument.ProductClass.SERVICE.value}
+MULTIPLIER_MAX = 1_000_000  # so that quantity, price and multiplier make an amount that can be stored
 _IDENTIFIERS = """COALESCE((
     SELECT jsonb_object_agg(x.value, x.scheme) FROM refdata_instrument_identifier x
     WHERE x.instrument_id = t.id
@@ -105,8 +106,8 @@ class Instruments(Kind):
         yield from one_of("product_class", row["product_class"], Instrument.ProductClass.values)
         yield from one_of("price_basis", row["price_basis"], Instrument.PriceBasis.values)
         yield from currency_faults("currency", row["currency"])
-        if row["multiplier"] <= 0:
-            yield RowFault("multiplier", "This must be above zero.")
+        if not 0 < row["multiplier"] <= MULTIPLIER_MAX:
+            yield RowFault("multiplier", f"This must be above zero and at most {MULTIPLIER_MAX:,}.")
         if row["settlement_cycle"] is not None and not 0 <= row["settlement_cycle"] <= 365:
             yield RowFault("settlement_cycle", "Business days, from 0 to 365.")
         if row["market"] and not is_mic(row["market"]):

@@ -208,4 +208,6 @@ def _sql(check: Check, fragment: str) -> str:
         fragment = fragment.replace(f"{{{name}}}", f"%({_parameter(check, name)})s::numeric")
     for part, declared in product_parts().items():
         fragment = fragment.replace(f"{{{part}}}", declared)
-    return fragment
+    fragment = fragment.replace("{minor_unit}", minor_unit_sql("b.currency"))
+    fragment = fragment.replace("{contra_minor_unit}", minor_unit_sql("b.contra_currency"))
+    return fragment.replace("{currencies}", _CURRENCIES)

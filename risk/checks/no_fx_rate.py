@@ -10,7 +10,7 @@ NO_FX_RATE = Check(
     condition="b.base_amount IS NULL",
     subject="'currency'",
     actual="b.currency",
-    message="There is no fresh rate of {actual} to the base currency, so no limit can be measured.",
-    fix="Load the rate; then re-check.",
+    message="There is no fresh and plausible rate of {actual} to the base currency, so no limit can be measured.",
+    fix="Load the rate, or correct it where it makes an absurd size; then re-check.",
     example="A deal in a currency whose rates stopped two weeks ago.",
 )

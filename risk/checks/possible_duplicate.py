@@ -3,6 +3,14 @@
 from risk.checks.base import Check
 from trades.lifecycle import State
 
+# Of two deals the later one is the copy, as they came. What became a copy afterwards is held whichever came first.
+_BEFORE = """
+CASE WHEN b.version = 1 OR EXISTS (
+    SELECT 1 FROM trades_version f WHERE f.trade_id = b.trade_id AND f.version = 1
+      AND f.trade_date = b.trade_date AND f.duplicate_key = b.duplicate_key AND f.net_amount = b.net_amount
+) THEN b.trade_id ELSE 9223372036854775807 END
+"""
+
 POSSIBLE_DUPLICATE = Check(
     code="POSSIBLE_DUPLICATE",
     title="Possible duplicate",
@@ -12,9 +20,11 @@ POSSIBLE_DUPLICATE = Check(
         SELECT b.trade_id, 'source_ref' AS subject, 'one deal' AS expected,
                min(o.source || ' ' || o.source_ref) AS actual
         FROM batch b
+        CROSS JOIN LATERAL (SELECT {_BEFORE} AS before_id OFFSET 0) AS w
         CROSS JOIN LATERAL (
             SELECT * FROM trades_version o
-            WHERE o.trade_date = b.trade_date AND o.duplicate_key = b.duplicate_key AND o.trade_id < b.trade_id
+            WHERE o.trade_date = b.trade_date AND o.duplicate_key = b.duplicate_key
+              AND o.trade_id < w.before_id AND o.trade_id <> b.trade_id
             OFFSET 0  -- look the key up, never join the whole table
         ) o
         JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
@@ -23,7 +33,7 @@ POSSIBLE_DUPLICATE = Check(
             AND o.counterparty_ref = b.counterparty_ref
         GROUP BY b.trade_id
     """,
-    message="The same deal was captured before as {actual}.",
+    message="The same deal was also captured as {actual}.",
     fix="Reject the duplicate, or have a second person accept that both are genuine.",
     example="The same order sent twice with two references.",
     overridable=True,

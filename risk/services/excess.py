@@ -84,6 +84,13 @@ def decline_excess(
     return four_eyes.decline(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
 
 
+def withdraw_excess(
+    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
+) -> Proposal:
+    """Take back one's own proposal; the trade stays held. Refuses as `four_eyes.withdraw`."""
+    return four_eyes.withdraw(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
+
+
 _PENDING = """
 SELECT p.id FROM core_proposal p JOIN trades_state s ON s.trade_id = p.subject_id
 WHERE p.kind = %s AND p.subject = %s AND p.subject_id = ANY(%s) AND p.state = 'PENDING'

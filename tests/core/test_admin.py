@@ -45,6 +45,11 @@ def status_with(token: str) -> int:
 
 
 class TestIssuing:
+    def test_stands_in_an_admin_that_bears_the_products_name(self, staff: HttpClient) -> None:
+        page = staff.get(reverse("admin:index")).content.decode()
+        assert "Middleoffice administration" in page
+        assert "Django administration" not in page
+
     def test_shows_a_working_token_once_and_stores_none(self, staff: HttpClient) -> None:
         answer = staff.post(
             reverse("admin:core_apiclient_add"),

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 
-from core import four_eyes
+from core import four_eyes, sql
 from core.audit import Actor
 from core.http.problem import Problem
 from core.models import Event, Proposal
@@ -190,7 +190,11 @@ class TestDeciding:
         four_eyes.on_approval("other", lambda proposal, actor, at: applied.append((0, "", at)))
         number = _propose(person("maker"))
         with connection.cursor() as cursor:
+            cursor.execute(
+                "SET LOCAL session_replication_role = replica"
+            )  # past the trigger, as an owner can
             cursor.execute(f"UPDATE core_proposal SET {forged}")
+            cursor.execute("SET LOCAL session_replication_role = origin")
         problem = _refused(partial(_approve, number, person("checker")))
         assert (problem.status, problem.code) == (409, "content-changed")
         assert applied == []
@@ -201,6 +205,65 @@ class TestDeciding:
         assert _refused(partial(_approve, 999_999, checker)).status == 404
         number = _propose(person("maker"))
         assert _refused(partial(_approve, number, checker, kind="other")).status == 404
+
+
+def _withdraw(proposal_id: int, user: User, *, note: str = " mistaken ", kind: str = "") -> Proposal:
+    return four_eyes.withdraw(
+        proposal_id=proposal_id, user=user, note=note, now=LATER, actor=MAKER, kind=kind
+    )
+
+
+@pytest.mark.django_db
+class TestWithdrawal:
+    def test_is_its_makers_alone_and_told_and_frees_the_way(self, applied) -> None:
+        maker = person("maker")
+        number = _propose(maker)
+        assert _refused(partial(_withdraw, number, person("checker"))).code == "not-your-proposal"
+        found = _withdraw(number, maker)
+        assert (found.state, found.checker, found.decided_at, found.decision_note) == (
+            "WITHDRAWN", None, LATER, "mistaken",
+        )  # fmt: skip
+        told = {"proposal_id": number, "kind": "test"}
+        assert _events()[1:] == [("proposal.withdrawn", "user:maker", "req-1", "mistaken", told)]
+        assert applied == []
+        assert _propose(maker) != number
+
+    def test_of_what_is_decided_or_unknown_is_refused(self, applied) -> None:
+        maker, checker = person("maker"), person("checker")
+        number = _propose(maker)
+        assert _refused(partial(_withdraw, number, maker, kind="other")).status == 404
+        _approve(number, checker)
+        assert _refused(partial(_withdraw, number, maker)).code == "not-pending"
+        again = _propose(maker)
+        _withdraw(again, maker)
+        assert _refused(partial(_withdraw, again, maker)).code == "not-pending"
+        assert _refused(partial(_approve, again, checker)).code == "not-pending"
+
+
+@pytest.mark.django_db
+class TestTheDatabase:
+    @pytest.mark.parametrize(
+        "change",
+        ["state = 'PENDING'", "decision_note = 'x'", "checker_id = NULL, state = 'VOID'", "reason = 'x'"],
+    )
+    def test_keeps_what_is_decided(self, applied, change: str) -> None:
+        number = _propose(person("maker"))
+        _approve(number, person("checker"))
+        before = Proposal.objects.values().get()
+        with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+            sql.run(f"UPDATE core_proposal SET {change}")
+        assert Proposal.objects.values().get() == before
+
+    @pytest.mark.parametrize("change", ["content = '{}'", "content_hash = ''", "maker_id = maker_id + 1"])
+    def test_keeps_what_is_proposed(self, change: str) -> None:
+        _propose(person("maker"))
+        with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+            sql.run(f"UPDATE core_proposal SET {change}")
+
+    def test_deletes_no_proposal(self) -> None:
+        _propose(person("maker"))
+        with pytest.raises(IntegrityError, match="DELETE on core_proposal"), transaction.atomic():
+            sql.run("DELETE FROM core_proposal")
 
 
 @pytest.mark.django_db

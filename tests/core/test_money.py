@@ -55,9 +55,15 @@ def test_rounding_moves_by_at_most_half_a_unit_and_only_once(amount, currency):
 
 @pytest.mark.parametrize(
     ("amount", "currency", "text"),
-    [("1", "EUR", "1.00"), ("1E+3", "JPY", "1000"), ("0.0004", "BHD", "0.000"), ("-0", "EUR", "0.00")],
+    [
+        ("1", "EUR", "1.00"),
+        ("1E+3", "JPY", "1000"),
+        ("0.0004", "BHD", "0.0004"),
+        ("1.20500", "EUR", "1.205"),
+        ("-0", "EUR", "0.00"),
+    ],
 )
-def test_an_amount_is_shown_with_exactly_its_currencys_digits(amount, currency, text):
+def test_an_amount_is_shown_with_its_currencys_digits_or_its_own_if_it_has_more(amount, currency, text):
     assert format_amount(Decimal(amount), currency) == text
 
 

@@ -212,6 +212,34 @@ def test_a_declined_excess_leaves_the_trade_held(excessive: ExceptionItem, sign_
     assert Proposal.objects.get().state == Proposal.State.REJECTED
 
 
+def test_a_request_is_withdrawn_by_who_made_it_and_the_page_says_so(
+    excessive: ExceptionItem, sign_in: SignIn
+) -> None:
+    ann, bob = sign_in("operations", name="ann"), sign_in("operations", name="bob")
+    request = {"version": "1", "codes": excessive.codes, "reason": "please"}
+    ann.post(_url(excessive, "excess"), request)
+    withdraw = f"/approvals/{public_id(PROPOSAL, Proposal.objects.get().id)}/withdraw"
+    assert withdraw in ann.get("/approvals").content.decode()
+    assert withdraw not in bob.get("/approvals").content.decode()
+    assert bob.post(withdraw).status_code == 403
+    assert sign_in("auditor").post(withdraw).status_code == 403
+    assert Proposal.objects.get().state == Proposal.State.PENDING
+    assert "Withdrawn; the trade stays held." in _text(ann.post(withdraw, {"note": "typo"}, follow=True))
+    assert Proposal.objects.get().state == Proposal.State.WITHDRAWN
+    assert states() == {"EXCEPTION": 1}
+    assert "The request for approval was withdrawn typo" in _text(ann.get(_url(excessive)))
+
+
+def test_the_timeline_is_told_in_sentences(held: ExceptionItem, desk: Client) -> None:
+    desk.post(_url(held, "claim"))
+    text = _text(desk.get(_url(held)))
+    for sentence in (
+        "The trade was captured", "The trade was held as an exception", "The exception was opened",
+        "The exception was claimed",
+    ):  # fmt: skip
+        assert sentence in text
+
+
 def test_faults_of_the_data_are_not_offered_for_approval(held: ExceptionItem, desk: Client) -> None:
     assert desk.get(_url(held)).context["overridable"] == []
     answer = desk.post(_url(held, "excess"), {"version": "1", "codes": held.codes, "reason": "please"})

@@ -19,14 +19,17 @@ NOW = datetime(2026, 11, 23, 14, 3, 22, tzinfo=UTC)
     [
         ("1234567.8900", "USD", "1,234,567.89"),
         ("1234567.0000", "JPY", "1,234,567"),
-        ("1234.5678", "BHD", "1,234.568"),
+        ("1234.5670", "BHD", "1,234.567"),
+        ("1234.5678", "BHD", "1,234.5678"),
         ("0", "EUR", "0.00"),
         ("-0.5", "EUR", "-0.50"),
         ("99999999999999999999.9900", "EUR", "99,999,999,999,999,999,999.99"),
-        ("1.005", "XXZ", "1.01"),
+        ("1.005", "XXZ", "1.005"),
     ],
 )
-def test_an_amount_has_exactly_the_digits_of_its_currency(amount: str, currency: str, shown: str) -> None:
+def test_an_amount_has_the_digits_of_its_currency_or_its_own_if_it_has_more(
+    amount: str, currency: str, shown: str
+) -> None:
     assert console.money(Decimal(amount), currency) == shown
 
 

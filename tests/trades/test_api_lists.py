@@ -6,6 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from core import sql
 from core.clock import utc_now
@@ -17,6 +19,7 @@ from tests.support.factories import (
     equity,
     exact_trade,
     fx,
+    goods,
     other_connection,
     world,
 )
@@ -80,6 +83,14 @@ def test_a_filter_shows_what_it_asks_for(api):
     assert [(query, sorted(refs(api.get("/trades", **query)))) for query, _ in FILTERS] == FILTERS
 
 
+def test_a_reference_without_its_source_is_one_probe_for_each_source(api):
+    captured_ids(equity("A"), equity("A", source="FO-2"), fx("C"))
+    with CaptureQueriesContext(connection) as asked:
+        assert refs(api.get("/trades", source_ref="A")) == ["A", "A"]
+    (statement,) = [each["sql"] for each in asked if "source_ref = ANY" in each["sql"]]
+    assert """source = ANY('{"FO-2","FO-EQ","FO-FX"}')""" in statement
+
+
 MALFORMED = [
     ("status", "DONE"), ("status", "captured"), ("trade_date", "23.11.2026"), ("trade_date", "2026-13-01"),
     ("trade_date", "0000-00-00\0"), ("updated_since", "2026-11-23T14:00:00"),
@@ -131,6 +142,16 @@ class TestPages:
         captured_ids(equity("A"))
         (item,) = api.get("/trades").json()["items"]
         assert "findings" not in item
+
+
+def test_an_orders_lines_name_their_articles_and_none_of_our_own_numbers(api):
+    captured_ids(goods("O-1"))
+    (order,) = api.get("/trades").json()["items"]
+    single = api.get(f"/trades/{order['id']}").json()
+    for shown in (order, single):
+        assert [sorted(line) for line in shown["terms"]["lines"]] == [
+            ["amount", "description", "quantity", "sku", "unit_price"]
+        ] * 2
 
 
 class TestALateCommit:

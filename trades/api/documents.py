@@ -51,7 +51,7 @@ def trade_document(
         "settlement_date": row["settlement_date"],
         "executed_at": executed_at and executed_at.astimezone(UTC),
         "fees": json_value(row["fees"]) or [],
-        "terms": json_value(row["terms"]) or {},
+        "terms": _terms(json_value(row["terms"]) or {}),
         "effective_at": row["effective_at"].astimezone(UTC),
         "recorded_at": row["recorded_at"],
         "changed_at": row["changed_at"],
@@ -60,6 +60,14 @@ def trade_document(
     if findings is not None:
         document["findings"] = [finding_document(each) for each in findings]
     return document
+
+
+def _terms(terms: dict[str, Any]) -> dict[str, Any]:
+    """Return the terms without the numbers of our own tables: a line names its article by its SKU."""
+    if "lines" not in terms:
+        return terms
+    lines = [{name: line[name] for name in line if name != "instrument_id"} for line in terms["lines"]]
+    return {**terms, "lines": lines}
 
 
 def finding_document(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from core import sql
 from trades.lifecycle import State
+from trades.selectors.blotter import MAX_SOURCES
+from trades.selectors.blotter import sources as all_sources
 
 _CURRENT = """
 SELECT v.*, s.state, s.changed_at, s.changed_xid
@@ -59,9 +61,11 @@ def list_trades(
     if source_ref is not None:
         where.append(
             "s.trade_id IN (SELECT trade_id FROM trades_version"
-            " WHERE source_ref = %s AND version = 1 AND (%s::text IS NULL OR source = %s))"
+            " WHERE source = ANY(%s) AND source_ref = ANY(%s) AND version = 1)"
         )
-        parameters += [source_ref, source, source]
+        # The index begins with the source: where none is named, each that exists is one probe.
+        asked = [source] if source is not None else all_sources(most=MAX_SOURCES)
+        parameters += [asked, [source_ref]]
     else:
         where.append("s.changed_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
     for condition, value in (

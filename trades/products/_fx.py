@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from core.money import round_money
 from trades.products.base import (
     Context,
     Enrich,
@@ -75,8 +74,7 @@ def enrich_fx(product: str, cycle: int) -> Enrich:
         book = context.books.get(message.book)
         bought, sold = message.terms.bought, message.terms.sold
         basis = message.terms.rate_basis
-        gross_amount = round_money(bought.amount, bought.currency)
-        contra_amount = round_money(sold.amount, sold.currency)
+        gross_amount, contra_amount = bought.amount, sold.amount  # agreed, and so never rounded here
         return Terms(
             product=product,
             source=message.source,

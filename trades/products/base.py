@@ -31,6 +31,7 @@ AMOUNT_DECIMALS = 4
 MAX_WRITTEN_DECIMALS = 40  # zeros at the end included
 MAX_WHOLE_DIGITS = 15
 _BASE_QUANTUM = Decimal("0.0001")
+_BASE_END = Decimal("1e20")
 
 
 def decimal_fault(value: Decimal, decimals: int = MAX_DECIMALS) -> str:
@@ -405,9 +406,14 @@ def fee_total(fees: list[Fee], currency: str) -> Decimal:
 
 
 def base_amount(amount: Decimal, currency: str, context: Context) -> Decimal | None:
-    """Return the size of an amount in base currency (4 decimals), or None without a rate."""
+    """Return the size of an amount in base currency (4 decimals), or None without a rate, and for a size that is
+    no business: a rate must be wrong, and a limit's figure could not hold many of them.
+    """
     rate = context.rates.get(currency)
-    return None if rate is None else (abs(amount) * rate).quantize(_BASE_QUANTUM)
+    if rate is None:
+        return None
+    size = abs(amount) * rate
+    return size.quantize(_BASE_QUANTUM) if size < _BASE_END else None
 
 
 def duplicate_key(economics: str) -> int:

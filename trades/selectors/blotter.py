@@ -254,13 +254,16 @@ WITH RECURSIVE source AS (
             ORDER BY v.source LIMIT 1)
     FROM source WHERE source.source IS NOT NULL
 )
-SELECT source FROM source WHERE source IS NOT NULL LIMIT 200
+SELECT source FROM source WHERE source IS NOT NULL LIMIT %s
 """
 
 
-def sources() -> list[str]:
-    """Return the front-office systems that ever sent a trade: one index probe each."""
-    return [name for (name,) in sql.rows(_SOURCES)]
+MAX_SOURCES = 10_000
+
+
+def sources(*, most: int = 200) -> list[str]:
+    """Return the front-office systems that ever sent a trade, at most so many: one index probe each."""
+    return [name for (name,) in sql.rows(_SOURCES, [most])]
 
 
 def find_reference(text: str) -> list[int]:
@@ -270,7 +273,7 @@ def find_reference(text: str) -> list[int]:
         for (trade_id,) in sql.rows(
             "SELECT trade_id FROM trades_version WHERE version = 1 AND source = ANY(%s)"
             " AND source_ref = ANY(%s) ORDER BY trade_id DESC LIMIT 200",
-            [sources(), list({text, text.upper()})],
+            [sources(most=MAX_SOURCES), list({text, text.upper()})],
         )
     ]
 

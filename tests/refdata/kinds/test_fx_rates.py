@@ -17,7 +17,9 @@ class TestFxRates:
         assert faults(report) == [(1, "currency", "invalid")]
         assert not FxRate.objects.exists()
 
-    @pytest.mark.parametrize(("field", "value"), [("currency", "XXQ"), ("rate", "0"), ("date", "soon")])
+    @pytest.mark.parametrize(
+        ("field", "value"), [("currency", "XXQ"), ("rate", "0"), ("rate", "1000000000.1"), ("date", "soon")]
+    )
     def test_with_a_bad_field_are_refused(self, field: str, value: str) -> None:
         report = load("fx-rates", {"currency": "USD", "date": "2026-11-20", "rate": "0.86"} | {field: value})
 

@@ -103,6 +103,7 @@ class TestInstruments:
             ("product_class", "SHARE"),
             ("price_basis", "HALF"),
             ("multiplier", "0"),
+            ("multiplier", "1000000.1"),
             ("multiplier", "1.2345678"),
             ("settlement_cycle", -1),
             ("market", "XNASDAQ"),

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 
 def _finding(currency: str) -> dict[str, tuple[str, ...]]:
-    message = f"There is no fresh rate of {currency} to the base currency, so no limit can be measured."
+    message = f"There is no fresh and plausible rate of {currency} to the base currency, so no limit can be measured."
     return {"NO_FX_RATE": ("BLOCK", "currency", "", currency, message)}
 
 
@@ -40,3 +40,10 @@ def test_the_base_currency_needs_none_and_an_exchange_only_that_of_what_is_bough
     world()
     FxRate.objects.all().delete()
     assert told_of(fx()) == {}
+
+
+def test_a_size_that_is_no_business_is_held_and_not_lost():
+    world()
+    FxRate.objects.filter(currency="USD").delete()
+    rate("USD", "1000000000", on=date(2026, 11, 23))
+    assert told_of(equity(quantity="100000000000", price="187")).keys() == {"NO_FX_RATE"}

@@ -18,8 +18,9 @@ from tests.support.factories import (
     told_of,
     world,
 )
-from tests.support.records import NOW
+from tests.support.records import CLERK, LATER, NOW
 from trades.lifecycle import State, move_trades
+from trades.services.repair import repair_trade
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ def test_the_later_one_is_found_and_names_the_first():
     (finding,) = findings_of(second)
     assert finding == {
         "version": 1, "code": "POSSIBLE_DUPLICATE", "severity": "BLOCK", "subject": "source_ref",
-        "message": "The same deal was captured before as FO-EQ E-1.", "expected": "one deal",
+        "message": "The same deal was also captured as FO-EQ E-1.", "expected": "one deal",
         "actual": "FO-EQ E-1", "closing": "",
     }  # fmt: skip
 
@@ -62,7 +63,8 @@ def test_another_source_or_trader_does_not_make_it_another_deal(other):
     "other",
     [
         {"quantity": "101"}, {"price": "187.26"}, {"side": "SELL"}, {"counterparty": "CUST-01"},
-        {"on": date(2026, 11, 22), "settlement_date": "2026-11-25"}, {"net_amount": "18725.005"},
+        {"on": date(2026, 11, 22), "settlement_date": "2026-11-25"},
+        {"fees": [{"type": "TAX", "amount": "0.01", "currency": "USD"}]},
         {"instrument": "DE0007164600", "price": "187.25"},
     ],
     ids=lambda other: next(iter(other)),
@@ -83,6 +85,33 @@ def test_a_cancelled_deal_has_no_duplicate_and_a_settled_one_has():
     assert codes_of(second) == []
     settle([second])
     assert codes_of(checked(equity("E-3"))) == ["POSSIBLE_DUPLICATE"]
+
+
+def repair(trade_id: int, version: int = 1, **changes: str) -> None:
+    repair_trade(trade_id=trade_id, version=version, changes=changes, reason="typo", actor=CLERK, now=LATER)
+    check_everything(now=LATER)
+
+
+def test_a_repair_into_a_copy_of_a_later_deal_is_found_and_so_is_what_follows_it():
+    world()
+    first, second = captured_ids(equity("E-1", counterparty="NOBODY"), equity("E-2"))
+    check_everything()
+    assert (codes_of(first), codes_of(second)) == (["UNKNOWN_PARTY"], [])
+    repair(first, counterparty="BROKER-01")
+    (finding,) = [each for each in findings_of(first) if each["code"] == "POSSIBLE_DUPLICATE"]
+    assert (finding["version"], finding["actual"]) == (2, "FO-EQ E-2")
+    repair(first, version=2, trader="zoe")
+    assert codes_of(first) == ["POSSIBLE_DUPLICATE"]
+    assert codes_of(second) == []
+
+
+def test_a_repair_that_leaves_the_economics_alone_does_not_blame_the_first_for_its_copy():
+    world()
+    first, second = captured_ids(equity("E-1", book="NOWHERE"), equity("E-2", book="NOWHERE"))
+    check_everything()
+    assert "POSSIBLE_DUPLICATE" in codes_of(second)
+    repair(first, trader="zoe")
+    assert codes_of(first) == ["UNKNOWN_BOOK"]
 
 
 def test_orders_are_the_same_by_all_of_their_lines():

@@ -54,24 +54,11 @@ def test_which_way_its_rate_is_quoted_is_kept(basis):
     }
 
 
-@pytest.mark.parametrize(
-    ("bought", "sold", "gross", "contra"),
-    [
-        (("JPY", "100.5"), ("BHD", "1.0005"), "101", "1.001"),
-        (("BHD", "1.0004"), ("JPY", "99.4"), "1.000", "99"),
-        (("EUR", "0.005"), ("USD", "0.0049"), "0.01", "0"),
-    ],
-)
-def test_both_amounts_are_rounded_to_their_own_minor_units(bought, sold, gross, contra):
+def test_both_amounts_are_kept_as_they_were_agreed():
     world()
-    found = stored(deal(bought, sold))
-    assert (found["gross_amount"], found["contra_amount"]) == (Decimal(gross), Decimal(contra))
-
-
-def test_what_is_paid_is_what_was_bought_to_the_minor_unit():
-    world()
-    found = stored(deal(("JPY", "100.5"), ("USD", "1")))
-    assert found["net_amount"] == found["gross_amount"] == 101
+    found = stored(deal(("JPY", "100.5"), ("BHD", "1.0005")))
+    assert (found["gross_amount"], found["contra_amount"]) == (Decimal("100.5"), Decimal("1.0005"))
+    assert found["net_amount"] == found["gross_amount"]
 
 
 @pytest.mark.parametrize(
