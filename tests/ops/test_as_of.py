@@ -254,6 +254,7 @@ class TestThePast:
             page = desk.get(at(5, path)).content.decode()
             forms = set(re.findall(r'method="post" action="([^"]*)"', page))
             assert forms <= {at(5, "/preferences"), at(5, "/log-out")}, path
+            assert "Work the exception" not in page
 
     @pytest.mark.parametrize(
         "path",
