@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from core import ids
-from ops.as_of import clock, where
+from ops.as_of import as_at, clock, where
 from ops.permissions import Right
 from ops.shell import needs, show
 from refdata.models import Book, Party
@@ -122,8 +122,9 @@ def read(request: HttpRequest) -> Query:
         for name, label in _CHIPS.items()
         if given[name] and name not in query.faults
     ]
-    default = "-trade_date" if given["from"] or given["to"] else "-captured"
-    query.sort = given["sort"] if given["sort"] in trades.SORTS else default
+    sorts = trades.SORTS if as_at(request) is None else trades.SORTS_AS_OF
+    default = "-trade_date" if (given["from"] or given["to"]) and "-trade_date" in sorts else "-captured"
+    query.sort = given["sort"] if given["sort"] in sorts else default
     query.size = int(given["size"]) if given["size"] in map(str, trades.PAGE_SIZES) else 50
     number = request.GET.get("page", "1")
     query.number = max(1, int(number[:9])) if number.isdecimal() else 1

@@ -187,7 +187,10 @@ class TestAScreen:
         rest = shown(desk.get(at(5, f"/trades?after={story['held']}&page=2")))
         assert story["good"] in rest
         assert f"{story['held']} exception" not in rest
-        assert story["held"] in shown(desk.get(at(5, "/trades?from=2026-11-23&to=2026-11-23")))
+        by_date = desk.get(at(5, "/trades?from=2026-11-23&to=2026-11-23&sort=trade_date"))
+        assert story["held"] in shown(by_date)
+        assert "Sort by trade date" not in by_date.content.decode()
+        assert story["held"] not in shown(desk.get(at(5, "/trades?to=2026-11-22")))
 
     def test_of_a_trade_shows_its_version_findings_and_timeline_of_then(self, desk, story):
         then = shown(desk.get(at(5, f"/trades/{story['held']}")))

@@ -28,6 +28,7 @@ WINDOW = 200_000  # ids that one page looks through for a filter without an inde
 TIMEOUT_MS = 3_000
 
 SORTS = ("-captured", "captured", "-trade_date", "trade_date")
+SORTS_AS_OF = SORTS[:2]  # no index serves the trade dates of the past
 QUERY_CANCELED = "57014"
 
 
@@ -155,8 +156,8 @@ def page(
     """Return a page of the blotter, now or as it was.
 
     after, before: the key of the row that the page follows or precedes in display order; without them `number`
-    jumps by an offset, up to MAX_PAGE. TooBroad when the search takes longer than a page may. As it was, no index
-    serves a filter or the sort by trade date, so that a page looks through a window of trades.
+    jumps by an offset, up to MAX_PAGE. TooBroad when the search takes longer than a page may. As it was, `sort` is
+    one of SORTS_AS_OF and no index serves a filter, so that a page looks through a window of trades.
     """
     backwards = before is not None and after is None
     key = before if backwards else after
