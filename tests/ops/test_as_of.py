@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,7 +25,12 @@ from tests.support.factories import equity, fx, world
 from tests.support.records import NOW, hold
 from tests.trades.test_as_of import minute, revise
 from trades.lifecycle import State, move_trades
-from trades.services.exceptions import claim_exceptions, close_exceptions
+from trades.services.exceptions import (
+    NewException,
+    claim_exceptions,
+    close_exceptions,
+    open_exceptions,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOON = "2026-11-23T14:00:00Z"
@@ -224,6 +230,18 @@ class TestAScreen:
         assert "There was no exception here" in shown(desk.get(at(10, "/exceptions")))
         assert "repaired" in shown(desk.get(at(10, "/exceptions?view=closed")))
         assert "There was no exception here" in shown(desk.get(at(9, "/exceptions?view=closed")))
+
+    def test_of_an_exception_told_anew_shows_what_it_said(self, desk, story):
+        ((trade_id,),) = sql.rows("SELECT trade_id FROM trades_exception")
+        for n, summary in ((20, "first"), (30, "second"), (40, "third")):
+            item = NewException(trade_id, "FINDING", [summary.upper()], summary, Decimal(n), minute(n))
+            open_exceptions(items=[item], at=minute(n), actor=system("checks"))
+        assert "The queue" not in shown(desk.get("/exceptions"))
+        for n, summary in ((20, "first"), (29, "first"), (30, "second"), (39, "second"), (40, "third")):
+            page = shown(desk.get(at(n, "/exceptions")))
+            assert {each for each in ("first", "second", "third") if each in page} == {summary}
+        assert "second" in shown(desk.get(at(30, "/exceptions?code=SECOND")))
+        assert "There was no exception here" in shown(desk.get(at(30, "/exceptions?code=FIRST")))
 
     def test_of_an_exception_is_its_trade(self, desk, story):
         answer = desk.get(at(5, f"/exceptions/{story['exception']}"))

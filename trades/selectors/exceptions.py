@@ -47,11 +47,15 @@ _NOW = {
     "terms": "LEFT JOIN trades_state s ON s.trade_id = e.trade_id"
     " LEFT JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version",
 }
-# Who owned an item then is told by the events of the trade. Its codes, summary, money at risk and deadline are those
-# that it was given last.
+# Who owned an item then is told by the events of the trade; what it said, by the first change after it, if there is
+# one.
 _THEN = {
     "items": f"""(
-        SELECT i.id, i.kind, i.trade_id, i.codes, i.summary, i.amount_at_risk, i.deadline, u.id AS owner_id,
+        SELECT i.id, i.kind, i.trade_id, u.id AS owner_id,
+               CASE WHEN b.id IS NULL THEN i.codes ELSE b.codes END AS codes,
+               CASE WHEN b.id IS NULL THEN i.summary ELSE b.summary END AS summary,
+               CASE WHEN b.id IS NULL THEN i.amount_at_risk ELSE b.amount_at_risk END AS amount_at_risk,
+               CASE WHEN b.id IS NULL THEN i.deadline ELSE b.deadline END AS deadline,
                o.recorded_at AS claimed_at, i.opened_at, CASE WHEN c.closed THEN i.closed_at END AS closed_at,
                CASE WHEN c.closed THEN i.closed_by ELSE '' END AS closed_by,
                CASE WHEN c.closed THEN i.resolution ELSE '' END AS resolution
@@ -66,6 +70,11 @@ _THEN = {
               AND (t.data->>'exception_id')::bigint = i.id AND core_known(t.xid, t.recorded_at, {HAPPENED})
             ORDER BY t.id DESC LIMIT 1
         ) o ON true
+        LEFT JOIN LATERAL (
+            SELECT * FROM trades_exception_before x
+            WHERE x.exception_id = i.id AND NOT core_known(x.xid, x.until, {HAPPENED})
+            ORDER BY x.id LIMIT 1
+        ) b ON true
         LEFT JOIN auth_user u ON o.type = 'exception.claimed' AND o.actor = 'user:' || u.username
         WHERE core_known(i.xid, i.opened_at, {HAPPENED})
     )""",
