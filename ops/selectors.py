@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from core import sql
+from core.as_of import AsOf
 from refdata.calendars import FIRM, BusinessCalendar, calendars_for
 from risk.measures import MEASURES
 from settlement import selectors as settlement
@@ -182,34 +183,47 @@ BATCH_VIEWS = ("all", "unclaimed", "claimed", "rejected")
 BATCH_PAGE = 50
 _BATCHES = """
 SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
-       b.trade_count, b.sha256, s.accepted, s.rejected, s.settled, s.claimed_at, c.client_name, c.expires_at
+       b.trade_count, b.sha256, b.accepted, b.rejected, b.settled, b.claimed_at, c.client_name, c.expires_at
 FROM (
-    SELECT b.* FROM settlement_batch b JOIN settlement_batch_state s ON s.batch_id = b.id
-    WHERE (%(channel)s = '' OR b.channel_id = %(channel)s)
+    SELECT b.*, s.accepted, s.rejected, s.settled, s.claimed_at FROM settlement_batch b {states}
+      AND (%(channel)s = '' OR b.channel_id = %(channel)s)
       AND (%(value_date)s::date IS NULL OR b.value_date = %(value_date)s::date) {condition}
     ORDER BY b.id DESC LIMIT %(limit)s OFFSET %(offset)s
 ) AS b
-JOIN settlement_batch_state s ON s.batch_id = b.id
-LEFT JOIN settlement_batch_claim c
-       ON c.batch_id = b.id AND c.ended_at IS NULL AND c.expires_at > %(now)s
+LEFT JOIN settlement_batch_claim c ON c.batch_id = b.id AND {held}
 ORDER BY b.id DESC
 """
+_STATES_NOW = "JOIN settlement_batch_state s ON s.batch_id = b.id WHERE true"
+# The second is true of leases of the past as well; the first has an index.
+_HELD_NOW = "c.ended_at IS NULL AND c.expires_at > %(now)s"
+_HELD_THEN = "c.claimed_at <= %(now)s AND least(c.ended_at, c.expires_at) > %(now)s"
 _BATCH_CONDITIONS = {
     "all": "",
     "unclaimed": "AND s.claimed_at IS NULL",
-    "claimed": "AND EXISTS (SELECT 1 FROM settlement_batch_claim a WHERE a.batch_id = b.id"
-    " AND a.ended_at IS NULL AND a.expires_at > %(now)s)",
+    "claimed": "AND EXISTS (SELECT 1 FROM settlement_batch_claim c WHERE c.batch_id = b.id AND {held})",
     "rejected": "AND s.rejected > 0",
 }
 
 
 def batches(
-    *, view: str, channel: str, value_date: date | None, now: datetime, number: int = 1
+    *,
+    view: str,
+    channel: str,
+    value_date: date | None,
+    now: datetime,
+    number: int = 1,
+    as_of: AsOf | None = None,
 ) -> tuple[list[dict[str, Any]], bool]:
-    """Return one page of batches, the last sealed first, and whether more follow. view: one of BATCH_VIEWS."""
+    """Return one page of batches, the last sealed first, and whether more follow. view: one of BATCH_VIEWS.
+
+    as_of: as they were; `now` is its moment then.
+    """
+    held, states = (_HELD_NOW, _STATES_NOW) if as_of is None else (_HELD_THEN, settlement.THEN)
+    condition = _BATCH_CONDITIONS[view].format(held=held)
     rows = sql.records(
-        _BATCHES.format(condition=_BATCH_CONDITIONS[view]),
+        _BATCHES.format(condition=condition, held=held, states=states),
         {
+            **(settlement.then_parameters(as_of) if as_of else {}),
             "channel": channel,
             "value_date": value_date,
             "now": now,
@@ -234,11 +248,25 @@ def _batch_status(row: dict[str, Any]) -> str:
     return "ANSWERED" if row["accepted"] else "SEALED"
 
 
-def batch(batch_id: int) -> Batch | None:
-    """Return a batch with its channel, or None."""
+def batch(batch_id: int, as_of: AsOf | None = None) -> Batch | None:
+    """Return a batch with its channel, or None: when there is none, or none was sealed by then."""
+    if as_of is not None and settlement.read_batch(batch_id, as_of=as_of) is None:
+        return None
     return Batch.objects.select_related("channel").filter(id=batch_id).first()
 
 
+def claims(batch_id: int, as_of: AsOf | None = None) -> list[dict[str, Any]]:
+    """Return the last claims on a batch, the latest first; as they were, without what came later."""
+    found = settlement.claims_of(batch_id, limit=CLAIMS_SHOWN)
+    if as_of is None or as_of.as_at is None:
+        return found
+    for row in found:
+        if row["ended_at"] is not None and row["ended_at"] > as_of.as_at:
+            row["ended_at"] = None
+    return [row for row in found if row["claimed_at"] <= as_of.as_at]
+
+
+CLAIMS_SHOWN = 20
 LEGS_SHOWN = 20
 
 

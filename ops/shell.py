@@ -21,6 +21,7 @@ from core.audit import Actor, request_id_var
 from core.clock import business_date, utc_now
 from core.http.problem import Fault, Problem
 from ops import selectors
+from ops.as_of import SCREENS, as_at, clock, without_prefix
 from ops.permissions import Right, holders, may, rights_of, roles_of
 from ops.preferences import preferences_of
 
@@ -85,23 +86,33 @@ def person(request: HttpRequest) -> User:
 def surroundings(request: HttpRequest, *, screen: str, now: datetime) -> dict[str, Any]:
     """Return what the shell's template shows beside the screen."""
     cut_offs = selectors.cut_offs(now=now)
+    here = _here(request)
+    moment = as_at(request)
     return {
         "screen": screen,
-        "here": _here(request),
+        "here": here,
+        "as_at": moment,
+        "as_at_local": now.astimezone(preferences_of(request).tzinfo).strftime("%Y-%m-%dT%H:%M:%S"),
+        "present": without_prefix(here),
         "section": _SECTIONS.get(screen, screen),
         "now": now,
         "business_date": business_date(now),
         "preferences": preferences_of(request),
         "zone_name": now.astimezone(preferences_of(request).tzinfo).strftime("%Z"),
-        "next_cut_off": cut_offs[0] if cut_offs else None,
+        "next_cut_off": cut_offs[0] if cut_offs and moment is None else None,
         "cut_offs": cut_offs,
         "environment": settings.ENVIRONMENT,
         "base_currency": settings.BASE_CURRENCY,
         "destinations": [each for each in DESTINATIONS if may(request.user, each.right)],
-        "rights": rights_of(request.user),
+        "rights": rights_of(request.user) if moment is None else _rights_to_read(request),
         "roles": sorted(roles_of(request.user)),
         "screen_keys": SCREEN_KEYS.get(screen, ()),
     }
+
+
+def _rights_to_read(request: HttpRequest) -> dict[str, bool]:
+    """Return the rights that somebody has who looks at the past: there nothing can be done."""
+    return {name: has and name.startswith("read_") for name, has in rights_of(request.user).items()}
 
 
 def _here(request: HttpRequest) -> str:
@@ -146,6 +157,8 @@ def needs(right: Right) -> Callable[[View[P]], View[P]]:
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not may(request.user, right):
                 return denied(request, right)
+            if as_at(request) is not None and (refusal := _read_only(request)):
+                return refusal
             try:
                 return view(request, *args, **kwargs)
             except Problem as problem:
@@ -155,6 +168,15 @@ def needs(right: Right) -> Callable[[View[P]], View[P]]:
         return login_required(guarded)
 
     return decorate
+
+
+def _read_only(request: HttpRequest) -> HttpResponse | None:
+    """Answer what cannot be done or seen as of a moment; None for a screen that can."""
+    if request.method not in {"GET", "HEAD"}:
+        return failed(request, Problem(405, "read-only", "The past is read only. Nothing was changed."))
+    if request.resolver_match is not None and request.resolver_match.url_name in SCREENS:
+        return None
+    return show(request, "ops/present_only.html", {}, screen="present-only", now=clock(request))
 
 
 def posted(screen: str) -> Callable[[View[P]], View[P]]:

@@ -4,12 +4,13 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from core.people import audited
-from ops.views import approvals, batches, blotter, exceptions, limits, search, session, today, trade
+from ops.views import approvals, as_of, batches, blotter, exceptions, limits, search, session, today, trade
 
 urlpatterns = [
     path("", today.today, name="today"),
     path("log-in", audited(session.LogIn.as_view()), name="login"),
     path("log-out", audited(LogoutView.as_view()), name="logout"),
+    path("as-of", as_of.as_of, name="as_of"),
     path("preferences", session.prefer, name="prefer"),
     path("search", search.search, name="search"),
     path("trades", blotter.blotter, name="blotter"),

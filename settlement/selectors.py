@@ -30,6 +30,7 @@ SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.s
        {STATUS_SQL} AS status
 FROM settlement_batch b
 """
+SEALED_THEN = f"core_known(b.xid, b.sealed_at, {HAPPENED})"
 _NOW = f"{_BATCHES} JOIN settlement_batch_state s ON s.batch_id = b.id WHERE true"
 THEN = f"""
 LEFT JOIN LATERAL (
@@ -41,7 +42,7 @@ CROSS JOIN LATERAL (
     SELECT b.instruction_count, coalesce(p.accepted, 0) AS accepted, coalesce(p.rejected, 0) AS rejected,
            coalesce(p.settled, 0) AS settled, p.claimed_at
 ) s
-WHERE b.id <= %(highest)s AND core_known(b.xid, b.sealed_at, {HAPPENED})
+WHERE b.id <= %(highest)s AND {SEALED_THEN}
 """
 _SEQUENCE = "settlement_batch_id_seq"
 
@@ -154,7 +155,7 @@ def lines(batch_id: int, *, after: int, limit: int) -> list[bytes]:
 
 
 # What the back office had said of an instruction: by its state, or by the reports that were known and had come then.
-_SAID = "SELECT * FROM settlement_instruction_state WHERE instruction_id = i.id"
+SAID_NOW = "SELECT * FROM settlement_instruction_state WHERE instruction_id = i.id"
 SAID_THEN = f"""
 SELECT coalesce(r.processing, 'SEALED') AS processing, r.processing_reason,
        CASE WHEN r.settled OR (r.processing = 'ACCEPTED' AND i.direction = 'NIL') THEN 'SETTLED'
@@ -188,7 +189,7 @@ def instructions_of(
 ) -> list[dict[str, Any]]:
     """Return instructions of a batch after a line, with what the back office has said of them, or had."""
     return sql.records(
-        _INSTRUCTIONS.format(said=_SAID if as_of is None else SAID_THEN),
+        _INSTRUCTIONS.format(said=SAID_NOW if as_of is None else SAID_THEN),
         {
             **(as_of.parameters() if as_of else {}),
             "batch_id": batch_id,
@@ -226,18 +227,23 @@ SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.directi
        s.settled_quantity
 FROM settlement_obligation o
 LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
-LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
+LEFT JOIN LATERAL ({said}) s ON true
 LEFT JOIN settlement_batch b ON b.id = i.batch_id
-WHERE o.trade_id = %s ORDER BY o.leg, o.attempt LIMIT %s
+WHERE o.trade_id = %(trade_id)s AND {there} ORDER BY o.leg, o.attempt LIMIT %(limit)s
 """
 
 
-def obligations_of(trade_id: int, *, limit: int = 500) -> list[dict[str, Any]]:
+def obligations_of(trade_id: int, *, limit: int = 500, as_of: AsOf | None = None) -> list[dict[str, Any]]:
     """Return the legs of a trade with their instruction and batch, and what the back office said of it.
 
-    A leg that waits for its day has no instruction; one that was rejected stands beside its next attempt.
+    A leg that waits for its day has no instruction; one that was rejected stands beside its next attempt. As they
+    were, only the legs whose batch was sealed.
     """
-    return sql.records(_OBLIGATIONS, [trade_id, limit])
+    said, there = (SAID_NOW, "true") if as_of is None else (SAID_THEN, SEALED_THEN)
+    return sql.records(
+        _OBLIGATIONS.format(said=said, there=there),
+        {**(as_of.parameters() if as_of else {}), "trade_id": trade_id, "limit": limit},
+    )
 
 
 def firm_calendar(*, around: date, until: date | None = None) -> BusinessCalendar:

@@ -230,6 +230,7 @@ class ExceptionItem(models.Model):
     closed_at = models.DateTimeField(null=True)
     closed_by = models.TextField(default="")
     resolution = models.TextField(default="")
+    told_at = models.DateTimeField(null=True, editable=False, help_text="when it was told anew")
     xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
     closed_xid = models.BigIntegerField(null=True, editable=False)
 
@@ -251,6 +252,23 @@ class ExceptionItem(models.Model):
                 name="trades_exception_one_open",
             )
         ]
+
+
+class ExceptionBefore(models.Model):
+    """What an open exception said until it was told anew. Append-only, written by trigger."""
+
+    id = models.BigAutoField(primary_key=True)
+    exception_id = models.BigIntegerField()
+    until = models.DateTimeField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+    codes = ArrayField(models.TextField())
+    summary = models.TextField()
+    amount_at_risk = models.DecimalField(max_digits=28, decimal_places=4, null=True)
+    deadline = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "trades_exception_before"
+        indexes = [models.Index(fields=["exception_id", "id"], name="trades_exception_before_item")]
 
 
 class Comment(models.Model):

@@ -14,9 +14,10 @@ from core import ids
 from core.clock import utc_now
 from core.http.problem import Fault, Problem
 from ops import selectors
+from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
-from settlement.models import CHANNELS, BatchClaim, Channel
+from settlement.models import CHANNELS, Channel
 from settlement.selectors import instructions_of
 from settlement.services.seal import seal_batches
 
@@ -75,7 +76,7 @@ def _wanted(request: HttpRequest) -> tuple[date, list[str]]:
 
 
 def _show(request: HttpRequest, *, problem: Problem | None = None) -> HttpResponse:
-    now = utc_now()
+    now, as_of = clock(request), where(request)
     view = request.GET.get("view", "all")
     view = view if view in selectors.BATCH_VIEWS else "all"
     number = request.GET.get("page", "1")
@@ -84,7 +85,12 @@ def _show(request: HttpRequest, *, problem: Problem | None = None) -> HttpRespon
     channel = request.GET.get("channel", "")
     channel = channel if channel in channels else ""
     rows, more = selectors.batches(
-        view=view, channel=channel, value_date=_date(request.GET.get("value_date", "")), now=now, number=page
+        view=view,
+        channel=channel,
+        value_date=_date(request.GET.get("value_date", "")),
+        now=now,
+        number=page,
+        as_of=as_of,
     )
     given = {name: request.GET.get(name, "") for name in ("view", "channel", "value_date")}
     context: dict[str, Any] = {
@@ -98,7 +104,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None) -> HttpRespon
         "channels": channels,
         "parameters": {name: value for name, value in given.items() if value},
         "tabs": TABS,
-        "days": selectors.open_before(selectors.cut_offs(now=now)),
+        "days": selectors.open_before(selectors.cut_offs(now=now)) if as_of is None else [],
         "problem": Shown.of(problem) if problem else None,
         "typed": request.POST if problem else {},
         "chosen": request.POST.getlist("channels") if problem else channels,
@@ -117,14 +123,17 @@ def _date(text: str) -> date | None:
 @needs(Right.READ_BATCHES)
 def batch(request: HttpRequest, ref: str) -> HttpResponse:
     """Show one batch with its instructions and the gross legs behind each."""
-    now = utc_now()
+    now, as_of = clock(request), where(request)
     number = ids.database_id(ids.BATCH, ref)
-    found = None if number is None else selectors.batch(number)
+    found = None if number is None else selectors.batch(number, as_of)
     if found is None:
         raise Http404
     after = request.GET.get("after", "0")
     rows = instructions_of(
-        found.id, after_line=int(after[:9]) if after.isdecimal() else 0, limit=_INSTRUCTIONS_SHOWN + 1
+        found.id,
+        after_line=int(after[:9]) if after.isdecimal() else 0,
+        limit=_INSTRUCTIONS_SHOWN + 1,
+        as_of=as_of,
     )
     more = len(rows) > _INSTRUCTIONS_SHOWN
     del rows[_INSTRUCTIONS_SHOWN:]
@@ -133,7 +142,7 @@ def batch(request: HttpRequest, ref: str) -> HttpResponse:
         "batch": found,
         "reference": ids.public_id(ids.BATCH, found.id),
         "totals": _totals(found.control_totals),
-        "claims": list(BatchClaim.objects.filter(batch=found).order_by("-id")[:20]),
+        "claims": selectors.claims(found.id, as_of),
         "instructions": [(row, legs[row["id"]]) for row in rows],
         "more": more,
         "last_line": rows[-1]["line"] if rows else 0,

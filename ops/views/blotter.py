@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from core import ids
-from core.clock import utc_now
+from ops.as_of import as_at, clock, where
 from ops.permissions import Right
 from ops.shell import needs, show
 from refdata.models import Book, Party
@@ -51,7 +51,7 @@ class Query:
 @needs(Right.READ_TRADES)
 def blotter(request: HttpRequest) -> HttpResponse:
     """Show a page of the blotter."""
-    now = utc_now()
+    now, as_of = clock(request), where(request)
     query = read(request)
     page, too_broad = trades.Page([], more=False), False
     try:
@@ -62,6 +62,7 @@ def blotter(request: HttpRequest) -> HttpResponse:
             number=query.number,
             after=query.after,
             before=query.before,
+            as_of=as_of,
         )
     except trades.TooBroad:
         too_broad = True
@@ -78,7 +79,7 @@ def blotter(request: HttpRequest) -> HttpResponse:
         "sources": trades.sources(),
         "books": list(Book.objects.order_by("code").values_list("code", flat=True)[:_PARTIES_OFFERED]),
         "parties": list(Party.objects.order_by("code").values_list("code", "name")[:_PARTIES_OFFERED]),
-        "first_run": not page.rows and not query.chips and not query.typed,
+        "first_run": not page.rows and not query.chips and not query.typed and as_of is None,
         "max_page": trades.MAX_PAGE,
         "sizes": trades.PAGE_SIZES,
         "total": count(query) if "count" in request.GET else None,
@@ -121,8 +122,9 @@ def read(request: HttpRequest) -> Query:
         for name, label in _CHIPS.items()
         if given[name] and name not in query.faults
     ]
-    default = "-trade_date" if given["from"] or given["to"] else "-captured"
-    query.sort = given["sort"] if given["sort"] in trades.SORTS else default
+    sorts = trades.SORTS if as_at(request) is None else trades.SORTS_AS_OF
+    default = "-trade_date" if (given["from"] or given["to"]) and "-trade_date" in sorts else "-captured"
+    query.sort = given["sort"] if given["sort"] in sorts else default
     query.size = int(given["size"]) if given["size"] in map(str, trades.PAGE_SIZES) else 50
     number = request.GET.get("page", "1")
     query.number = max(1, int(number[:9])) if number.isdecimal() else 1

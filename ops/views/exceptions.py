@@ -10,12 +10,14 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from core import ids
 from core.clock import utc_now
 from core.http.problem import Problem
 from ops import selectors
+from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, denied, needs, person, posted, show
 from ops.views.trade import steps
@@ -83,10 +85,15 @@ class Place:
 @needs(Right.READ_EXCEPTIONS)
 def exceptions(request: HttpRequest) -> HttpResponse:
     """Show the queue."""
-    now = utc_now()
+    now, as_of = clock(request), where(request)
     place = Place.of(request.GET)
     rows, more = queue.queue(
-        view=place.view, code=place.code, user_id=person(request).id, now=now, number=place.number
+        view=place.view,
+        code=place.code,
+        user_id=person(request).id,
+        now=now,
+        number=place.number,
+        as_of=as_of,
     )
     context = {
         "rows": rows,
@@ -94,15 +101,18 @@ def exceptions(request: HttpRequest) -> HttpResponse:
         "place": place,
         "parameters": place.parameters(),
         "tabs": TABS,
-        "codes": queue.codes(),
-        "summary": queue.summary(user_id=person(request).id, now=now),
     }
+    if as_of is None:  # the counts are of the present
+        context["codes"] = queue.codes()
+        context["summary"] = queue.summary(user_id=person(request).id, now=now)
     return show(request, "ops/exceptions.html", context, screen="exceptions", now=now)
 
 
 @needs(Right.READ_EXCEPTIONS)
 def exception(request: HttpRequest, ref: str) -> HttpResponse:
-    """Show one exception, with the queue at its left."""
+    """Show one exception, with the queue at its left; as of a moment, the trade that it is about."""
+    if as_at(request) is not None:
+        return redirect("trade", ref=ids.public_id(ids.TRADE, _item(ref).trade_id))
     return _show(request, _item(ref), Place.of(request.GET))
 
 

@@ -12,12 +12,14 @@ from django.urls import reverse
 from core import ids
 from core.clock import utc_now
 from core.http.problem import Problem
+from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.selectors import obligations_of
 from trades.lifecycle import State
 from trades.models import ExceptionItem
 from trades.selectors import timeline
+from trades.selectors.exceptions import exceptions_of
 from trades.services.recheck import recheck_trades
 
 _WAY = (
@@ -97,11 +99,11 @@ def trade_recheck(request: HttpRequest, ref: str) -> HttpResponse:
 
 
 def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None) -> HttpResponse:
-    now = utc_now()
-    found = timeline.trade(trade_id)
+    now, as_of = clock(request), where(request)
+    found = timeline.trade(trade_id, as_of)
     if found is None:
         raise Http404
-    exceptions = timeline.exceptions(trade_id)
+    exceptions = timeline.exceptions(trade_id) if as_of is None else exceptions_of(trade_id, as_of)
     state = State(found["state"])
     context: dict[str, Any] = {
         "trade": found,
@@ -112,10 +114,10 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "open_exception": next((each for each in exceptions if each.closed_at is None), None),
         "exceptions": exceptions,
         "exception_kinds": dict(ExceptionItem.Kind.choices),
-        "findings": timeline.findings(trade_id),
-        "legs": obligations_of(trade_id),
-        "versions": _versions(trade_id),
-        "entries": timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions]),
+        "findings": timeline.findings(trade_id, as_of),
+        "legs": obligations_of(trade_id, as_of=as_of),
+        "versions": _versions(trade_id, found["version"]),
+        "entries": timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions], as_of=as_of),
         "can_recheck": state in _RECHECKABLE,
         "problem": Shown.of(problem) if problem else None,
         "typed": request.POST,
@@ -124,9 +126,9 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
     return show(request, "ops/trade.html", context, screen="trade", now=now, status=status)
 
 
-def _versions(trade_id: int) -> list[dict[str, Any]]:
-    """Return the versions of a trade, the newest first, each with what it changed."""
-    versions = timeline.versions(trade_id)
+def _versions(trade_id: int, last: int) -> list[dict[str, Any]]:
+    """Return the versions of a trade up to one, the newest first, each with what it changed."""
+    versions = timeline.versions(trade_id, last=last)
     return [
         {"version": after, "changes": timeline.changes(before, after) if before else []}
         for before, after in zip([None, *versions], versions, strict=False)

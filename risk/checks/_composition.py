@@ -209,5 +209,4 @@ def _sql(check: Check, fragment: str) -> str:
     for part, declared in product_parts().items():
         fragment = fragment.replace(f"{{{part}}}", declared)
     fragment = fragment.replace("{minor_unit}", minor_unit_sql("b.currency"))
-    fragment = fragment.replace("{contra_minor_unit}", minor_unit_sql("b.contra_currency"))
-    return fragment.replace("{currencies}", _CURRENCIES)
+    return fragment.replace("{contra_minor_unit}", minor_unit_sql("b.contra_currency"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 
+from core.clock import utc_now
 from core.ids import TRADE, public_id
 from ops.permissions import ROLES, ensure_roles
 from tests.support import factories
@@ -97,6 +98,29 @@ def test_the_filter_works_in_place_and_stands_in_the_address(held: str, page: An
     page.wait_for_selector("text=rows of 1 trade")
 
 
+def test_the_past_is_looked_at_and_left_by_keyboard(held: str, page: Any) -> None:
+    _person("ann", "operations")
+    _log_in(page, "ann")
+    _go(page, "b", "blotter")
+    page.select_option("#f-status", "exception")
+    page.wait_for_url(re.compile(r"/trades\?status=exception$"))
+    page.locator(".as-of summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.name") == "at"
+    page.fill(".as-of [name=at]", "2020-01-02T10:00:00")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/as-of/2020-01-02T[0-9:]+Z/trades\?status=exception$"))
+    page.wait_for_selector("text=read only")
+    assert held not in page.locator("main").inner_text()
+    _go(page, "e", "exceptions")
+    assert "/as-of/" in page.url
+    page.locator("main >> text=Back to now").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"\d/exceptions$"))
+    page.wait_for_selector(f"text={held}")
+
+
 def test_the_help_names_only_keys_that_work_here(held: str, page: Any) -> None:
     _person("fred", "front-office reader")
     _log_in(page, "fred")
@@ -120,3 +144,7 @@ def test_no_screen_is_wider_than_the_window(held: str, page: Any, width: int, th
     for url in (*SCREENS, f"/trades/{held}", f"/exceptions/{public_id('exc', exception.id)}"):
         page.goto(url)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), url
+    page.goto(f"/as-of/{utc_now().isoformat().replace('+00:00', 'Z')}/trades/{held}")
+    page.locator(".as-of summary").click()
+    page.wait_for_selector("text=read only")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

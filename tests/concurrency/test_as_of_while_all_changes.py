@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connections, transaction
 
 from core import sql
@@ -41,7 +43,7 @@ class Writer:
     """
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self.random = random.Random(seed)
         self.seed = seed
         self.office = BackOffice(f"office-{seed}-{os.urandom(3).hex()}")
         self.errors: list[BaseException] = []
@@ -53,10 +55,8 @@ class Writer:
         try:
             for _ in range(STEPS):
                 now = utc_now() - timedelta(milliseconds=self.random.randrange(500))
-                try:
+                with contextlib.suppress(Problem):  # somebody else was faster
                     self.random.choice(self.acts)(now)
-                except Problem:
-                    pass  # somebody else was faster
         except Exception as error:
             self.errors.append(error)
         finally:
@@ -107,10 +107,10 @@ class Writer:
         advance_queued(now=now, actor=system("settlement"))
 
     def claim_exceptions(self, now: datetime) -> None:
-        from django.contrib.auth.models import User
-
         user, _ = User.objects.get_or_create(username=f"clerk-{self.seed}")
-        found = [each for (each,) in sql.rows("SELECT id FROM trades_exception WHERE closed_at IS NULL LIMIT 3")]
+        found = [
+            each for (each,) in sql.rows("SELECT id FROM trades_exception WHERE closed_at IS NULL LIMIT 3")
+        ]
         claim_exceptions(exception_ids=found, user=user, actor=CLERK, now=now)
 
 
@@ -123,7 +123,9 @@ class Reader:
     def pages(self, path: str, **query: str) -> list[bytes]:
         found, cursor = [], ""
         while cursor is not None:
-            answer = self.api.get(path, **(query if not cursor else {"cursor": cursor, "limit": query["limit"]}))
+            answer = self.api.get(
+                path, **(query if not cursor else {"cursor": cursor, "limit": query["limit"]})
+            )
             assert answer.status_code in {200, 404}, answer.content
             found.append(answer.content if answer.status_code == 200 else b"404")
             cursor = answer.json().get("next")
@@ -150,7 +152,7 @@ def test_lists_of_past_moments_never_change(seed):
     world()
     writers = [Writer(seed * 100 + n) for n in range(WRITERS)]
     writers[0].capture(utc_now())
-    reader, random_ = Reader(), random.Random(seed)  # noqa: S311 - repeatable, not secret
+    reader, random_ = Reader(), random.Random(seed)
     threads = [threading.Thread(target=writer.run) for writer in writers]
     for thread in threads:
         thread.start()

@@ -173,9 +173,7 @@ def test_a_filter_that_takes_too_long_says_how_to_narrow_it(
 
 def test_a_statement_beyond_its_time_is_too_broad(many: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blotter, "TIMEOUT_MS", 1)
-    monkeypatch.setattr(
-        blotter, "_PAGE", "SELECT pg_sleep(1) FROM trades_state s {join} {where} ORDER BY {order}"
-    )
+    monkeypatch.setattr(blotter, "_PAGE", "SELECT pg_sleep(1) FROM {source} {where} ORDER BY {order}")
     with pytest.raises(blotter.TooBroad):
         blotter.page(blotter.Filter(product="EQUITY"))
 

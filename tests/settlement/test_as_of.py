@@ -21,7 +21,15 @@ from settlement.services.acknowledge import Answer, Control, acknowledge_instruc
 from settlement.services.claim import claim_batch
 from settlement.services.report import Report, report_status
 from settlement.services.seal import seal_batches
-from tests.settlement.support import VALUE_DATE, BackOffice, batch_of, client, instruction_ids, seal, validated
+from tests.settlement.support import (
+    VALUE_DATE,
+    BackOffice,
+    batch_of,
+    client,
+    instruction_ids,
+    seal,
+    validated,
+)
 from tests.support.factories import equity, fx, goods, world
 from tests.support.records import NOW
 
@@ -78,9 +86,7 @@ def story(office) -> int:
     cash = batch_of("CASH")
     answer_all(cash, minute(5), "one", EUR="AC04")
     dollars = [row["id"] for row in instructions_of(cash, limit=10) if row["asset"] == "USD"]
-    report_status(
-        reports=[Report(each, "FAILED", "LACK") for each in dollars], actor=REPORTER, now=minute(8)
-    )
+    report_status(reports=[Report(each, "FAILED", "LACK") for each in dollars], actor=REPORTER, now=minute(8))
     report_status(reports=[Report(each, "SETTLED") for each in dollars], actor=REPORTER, now=minute(10))
     return cash
 
@@ -122,7 +128,12 @@ class TestABatch:
 
     def test_of_this_moment_is_what_is_read_without_it(self, story, office):
         now = {"as_at": minute(60).isoformat()}
-        for where in ("settlement-batches", path(story), path(story, "statuses"), path(story, "instructions")):
+        for where in (
+            "settlement-batches",
+            path(story),
+            path(story, "statuses"),
+            path(story, "instructions"),
+        ):
             assert get(office, where, **now).content == get(office, where).content
 
     def test_is_paged_with_its_moment(self, story, office):
@@ -134,7 +145,12 @@ class TestABatch:
         assert [each["status"] for each in first["items"] + rest["items"]] == ["CLAIMED", "SEALED"]
 
     def test_at_a_bad_moment_is_refused_by_name(self, story, office):
-        for where in ("settlement-batches", path(story), path(story, "statuses"), path(story, "instructions")):
+        for where in (
+            "settlement-batches",
+            path(story),
+            path(story, "statuses"),
+            path(story, "instructions"),
+        ):
             answer = get(office, where, as_at="2026-12-24T00:00:00Z", effective_at="noon")
             assert answer.status_code == 400
             assert [each["pointer"] for each in answer.json()["errors"]] == [

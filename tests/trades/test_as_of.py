@@ -74,9 +74,7 @@ def life(api) -> int:
     """Return a trade: captured at noon, held at 5, repaired to 200 shares at 10, captured again, validated at 15."""
     (trade_id,) = captured_ids(equity("A", executed_at="2026-11-23T13:30:00Z"))
     with transaction.atomic():
-        add_findings(
-            findings=[NewFinding(trade_id, 1, "OFF_MARKET_PRICE", "BLOCK", "price")], at=minute(5)
-        )
+        add_findings(findings=[NewFinding(trade_id, 1, "OFF_MARKET_PRICE", "BLOCK", "price")], at=minute(5))
         move(trade_id, State.CAPTURED, State.EXCEPTION, at=minute(5))
     with transaction.atomic():
         revise(trade_id, at=minute(10), quantity="200")
@@ -100,7 +98,9 @@ class TestWhatWasKnown:
         ],
     )
     def test_is_the_version_and_the_state_of_that_moment(self, api, life, as_at, expected):
-        assert told(api.get(path(life), as_at=as_at), "status", "version", "quantity", "changed_at") == expected
+        assert (
+            told(api.get(path(life), as_at=as_at), "status", "version", "quantity", "changed_at") == expected
+        )
 
     def test_of_this_moment_is_what_is_read_without_it(self, api, life):
         now = api.get(path(life)).json()
@@ -212,10 +212,22 @@ class TestWhatWasInForce:
             ({"effective_at": "2026-11-23T14:07:00Z"}, (3, "190", "EXCEPTION")),
             ({"effective_at": "2026-11-23T22:59:59Z"}, (3, "190", "VALIDATED")),
             ({"effective_at": "2026-11-23T18:00:00-05:00"}, (4, "195", "VALIDATED")),
-            ({"effective_at": "2026-11-23T13:45:00Z", "as_at": minute(19).isoformat()}, (2, "187.25", "CAPTURED")),
-            ({"effective_at": "2026-11-23T13:45:00Z", "as_at": minute(20).isoformat()}, (3, "190", "CAPTURED")),
-            ({"effective_at": "2026-12-01T00:00:00Z", "as_at": minute(20).isoformat()}, (3, "190", "VALIDATED")),
-            ({"effective_at": "2026-12-01T00:00:00Z", "as_at": minute(5).isoformat()}, (1, "187.25", "EXCEPTION")),
+            (
+                {"effective_at": "2026-11-23T13:45:00Z", "as_at": minute(19).isoformat()},
+                (2, "187.25", "CAPTURED"),
+            ),
+            (
+                {"effective_at": "2026-11-23T13:45:00Z", "as_at": minute(20).isoformat()},
+                (3, "190", "CAPTURED"),
+            ),
+            (
+                {"effective_at": "2026-12-01T00:00:00Z", "as_at": minute(20).isoformat()},
+                (3, "190", "VALIDATED"),
+            ),
+            (
+                {"effective_at": "2026-12-01T00:00:00Z", "as_at": minute(5).isoformat()},
+                (1, "187.25", "EXCEPTION"),
+            ),
         ],
     )
     def test_is_the_latest_version_that_had_begun_by_what_is_known(self, api, amended, query, expected):
@@ -286,7 +298,9 @@ class TestABadMoment:
             ({"as_at": minute(2).isoformat()}, ["query:as_at"]),
             ({"effective_at": minute(2).isoformat()}, ["query:effective_at"]),
         ):
-            assert pointers(problem(api.get("/trades", cursor=cursor, **query), 400, "unreadable")) == expected
+            assert (
+                pointers(problem(api.get("/trades", cursor=cursor, **query), 400, "unreadable")) == expected
+            )
 
     @pytest.mark.parametrize(
         "numbers",

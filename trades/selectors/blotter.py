@@ -16,7 +16,10 @@ from django.db import connection, transaction
 from django.db.utils import OperationalError
 
 from core import sql
+from core.as_of import AsOf
 from trades.lifecycle import State
+from trades.selectors.as_of import AS_OF, last_trade
+from trades.selectors.as_of import WINDOW as WINDOW_AS_OF
 
 PAGE_SIZES = (50, 100, 200, 500)
 MAX_PAGE = 200  # the farthest jump: an offset of 10,000 rows at the default size
@@ -25,6 +28,7 @@ WINDOW = 200_000  # ids that one page looks through for a filter without an inde
 TIMEOUT_MS = 3_000
 
 SORTS = ("-captured", "captured", "-trade_date", "trade_date")
+SORTS_AS_OF = SORTS[:2]  # no index serves the trade dates of the past
 QUERY_CANCELED = "57014"
 
 
@@ -119,7 +123,7 @@ def conditions(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
 _PAGE = """
 WITH page AS MATERIALIZED (
     SELECT s.trade_id, s.version, s.state, s.changed_at
-    FROM trades_state s {join}
+    FROM {source}
     {where}
     ORDER BY {order}
     LIMIT %(limit)s OFFSET %(offset)s
@@ -135,7 +139,8 @@ LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
 ORDER BY {order}
 """
-_JOIN = "JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version"
+_STATES = "trades_state s"
+_JOINED = f"{_STATES} JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version"
 
 
 def page(
@@ -146,11 +151,13 @@ def page(
     number: int = 1,
     after: Key | None = None,
     before: Key | None = None,
+    as_of: AsOf | None = None,
 ) -> Page:
-    """Return a page of the blotter.
+    """Return a page of the blotter, now or as it was.
 
     after, before: the key of the row that the page follows or precedes in display order; without them `number`
-    jumps by an offset, up to MAX_PAGE. TooBroad when the search takes longer than a page may.
+    jumps by an offset, up to MAX_PAGE. TooBroad when the search takes longer than a page may. As it was, `sort` is
+    one of SORTS_AS_OF and no index serves a filter, so that a page looks through a window of trades.
     """
     backwards = before is not None and after is None
     key = before if backwards else after
@@ -162,14 +169,17 @@ def page(
     if key is not None:
         found.append(_beyond(key, by_date=by_date, descending=descending, parameters=parameters))
     edge = None
-    if not wanted.indexed and not by_date and not parameters["offset"]:
-        edge = _window(key, descending=descending)
+    if as_of is not None:
+        parameters |= {**as_of.parameters(), "last": last_trade(as_of)}
+        found.append("t.trade_id <= %(last)s")
+    if not _quick(wanted, as_of) and not by_date and not parameters["offset"]:
+        edge = _window(key, as_of, descending=descending)
         if edge is not None:
             sign = ">=" if descending else "<="
             found.append(f"s.trade_id {sign} %(edge)s AND v.trade_id {sign} %(edge)s")
             parameters["edge"] = edge
-    statement = _statement(found, by_date=by_date, descending=descending)
-    with _bounded(not wanted.indexed or by_date):
+    statement = _statement(found, as_of, by_date=by_date, descending=descending)
+    with _bounded(not _quick(wanted, as_of) or by_date):
         rows = sql.records(statement, parameters)
     more = len(rows) > size
     rows = rows[:size]
@@ -178,14 +188,19 @@ def page(
     return Page(rows, more, edge if not more else None)
 
 
-def _statement(found: list[str], *, by_date: bool, descending: bool) -> str:
+def _quick(wanted: Filter, as_of: AsOf | None) -> bool:
+    """Tell whether an index serves the filter, or it names its trades."""
+    return wanted.trade_ids is not None if as_of is not None else wanted.indexed
+
+
+def _statement(found: list[str], as_of: AsOf | None, *, by_date: bool, descending: bool) -> str:
     direction = "DESC" if descending else "ASC"
     order = f"s.trade_id {direction}"
     if by_date:
         order = f"v.trade_date {direction}, {order}"
     joined = by_date or any("v." in each for each in found)
     return _PAGE.format(
-        join=_JOIN if joined else "",
+        source=AS_OF if as_of is not None else _JOINED if joined else _STATES,
         where=f"WHERE {' AND '.join(found)}" if found else "",
         order=order,
     )
@@ -203,16 +218,19 @@ def _beyond(key: Key, *, by_date: bool, descending: bool, parameters: dict[str, 
     )
 
 
-def _window(key: Key | None, *, descending: bool) -> int | None:
+def _window(key: Key | None, as_of: AsOf | None, *, descending: bool) -> int | None:
     """Return the id at which a search without an index stops, or None when it reaches the end anyway."""
+    window = WINDOW if as_of is None else WINDOW_AS_OF
     ends = sql.row("SELECT min(trade_id), max(trade_id) FROM trades_state")
     if ends is None or ends[0] is None:
         return None
     lowest, highest = ends
+    if as_of is not None:
+        highest = min(highest, last_trade(as_of))
     if descending:
-        edge = (key.trade_id if key else highest + 1) - WINDOW
+        edge = (key.trade_id if key else highest + 1) - window
         return None if edge <= lowest else edge
-    edge = (key.trade_id if key else lowest - 1) + WINDOW
+    edge = (key.trade_id if key else lowest - 1) + window
     return None if edge >= highest else edge
 
 
@@ -236,11 +254,9 @@ def _bounded(bounded: bool) -> Iterator[None]:
 def count(wanted: Filter) -> int:
     """Return how many trades a filter matches, at most COUNT_CAP + 1. TooBroad when that takes too long."""
     found, parameters = conditions(wanted)
-    join = _JOIN if any("v." in each for each in found) else ""
+    source = _JOINED if any("v." in each for each in found) else _STATES
     where = f"WHERE {' AND '.join(found)}" if found else ""
-    statement = (
-        f"SELECT count(*) FROM (SELECT 1 FROM trades_state s {join} {where} LIMIT {COUNT_CAP + 1}) AS counted"
-    )
+    statement = f"SELECT count(*) FROM (SELECT 1 FROM {source} {where} LIMIT {COUNT_CAP + 1}) AS counted"
     with _bounded(not wanted.indexed):
         answer = sql.row(statement, parameters)
     return int(answer[0]) if answer else 0

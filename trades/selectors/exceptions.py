@@ -8,7 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from core import sql
+from core.as_of import HAPPENED, AsOf
 from trades.models import ExceptionItem
+from trades.selectors.as_of import AS_OF
 
 COUNT_CAP = 10_000
 PAGE_SIZE = 50
@@ -26,7 +28,7 @@ _CONDITIONS = {
 }
 _LIST = """
 WITH page AS MATERIALIZED (
-    SELECT e.* FROM trades_exception e
+    SELECT e.* FROM {items} e
     WHERE {condition}
     ORDER BY {order}
     LIMIT %(limit)s OFFSET %(offset)s
@@ -36,27 +38,73 @@ SELECT e.id, e.kind, e.trade_id, e.codes, e.summary, e.amount_at_risk, e.deadlin
        v.counterparty_ref, p.code AS counterparty_code, p.name AS counterparty_name, v.currency, v.net_amount
 FROM page e
 LEFT JOIN auth_user u ON u.id = e.owner_id
-LEFT JOIN trades_state s ON s.trade_id = e.trade_id
-LEFT JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+{terms}
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 ORDER BY {order}
 """
+_NOW = {
+    "items": "trades_exception",
+    "terms": "LEFT JOIN trades_state s ON s.trade_id = e.trade_id"
+    " LEFT JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version",
+}
+# Who owned an item then is told by the events of the trade; what it said, by the first change after it, if there is
+# one.
+_THEN = {
+    "items": f"""(
+        SELECT i.id, i.kind, i.trade_id, u.id AS owner_id,
+               CASE WHEN b.id IS NULL THEN i.codes ELSE b.codes END AS codes,
+               CASE WHEN b.id IS NULL THEN i.summary ELSE b.summary END AS summary,
+               CASE WHEN b.id IS NULL THEN i.amount_at_risk ELSE b.amount_at_risk END AS amount_at_risk,
+               CASE WHEN b.id IS NULL THEN i.deadline ELSE b.deadline END AS deadline,
+               o.recorded_at AS claimed_at, i.opened_at, CASE WHEN c.closed THEN i.closed_at END AS closed_at,
+               CASE WHEN c.closed THEN i.closed_by ELSE '' END AS closed_by,
+               CASE WHEN c.closed THEN i.resolution ELSE '' END AS resolution
+        FROM trades_exception i
+        CROSS JOIN LATERAL (
+            SELECT core_known(coalesce(i.closed_xid, i.xid), i.closed_at, {HAPPENED}) AS closed
+        ) c
+        LEFT JOIN LATERAL (
+            SELECT t.type, t.actor, t.recorded_at FROM core_event t
+            WHERE t.subject_id = i.trade_id AND t.subject = 'trade'
+              AND t.type IN ('exception.claimed', 'exception.released')
+              AND (t.data->>'exception_id')::bigint = i.id AND core_known(t.xid, t.recorded_at, {HAPPENED})
+            ORDER BY t.id DESC LIMIT 1
+        ) o ON true
+        LEFT JOIN LATERAL (
+            SELECT * FROM trades_exception_before x
+            WHERE x.exception_id = i.id AND NOT core_known(x.xid, x.until, {HAPPENED})
+            ORDER BY x.id LIMIT 1
+        ) b ON true
+        LEFT JOIN auth_user u ON o.type = 'exception.claimed' AND o.actor = 'user:' || u.username
+        WHERE core_known(i.xid, i.opened_at, {HAPPENED})
+    )""",
+    "terms": f"LEFT JOIN LATERAL (SELECT v.* FROM {AS_OF} WHERE t.trade_id = e.trade_id) v ON true",
+}
 _BY_URGENCY = "e.deadline, e.amount_at_risk DESC NULLS LAST, e.id"
 _BY_CLOSING = "e.closed_at DESC, e.id DESC"
 
 
 def queue(
-    *, view: str, code: str, user_id: int, now: datetime, number: int = 1, size: int = PAGE_SIZE
+    *,
+    view: str,
+    code: str,
+    user_id: int,
+    now: datetime,
+    number: int = 1,
+    size: int = PAGE_SIZE,
+    as_of: AsOf | None = None,
 ) -> tuple[list[dict[str, Any]], bool]:
-    """Return one page of the queue and whether more follow.
+    """Return one page of the queue, now or as it was, and whether more follow.
 
     view: one of VIEWS; code: only exceptions with this finding code (empty: all).
     """
     condition = _CONDITIONS[view] + (" AND %(code)s = ANY(e.codes)" if code else "")
-    statement = _LIST.format(condition=condition, order=_BY_CLOSING if view == "closed" else _BY_URGENCY)
+    order = _BY_CLOSING if view == "closed" else _BY_URGENCY
+    statement = _LIST.format(condition=condition, order=order, **(_NOW if as_of is None else _THEN))
     rows = sql.records(
         statement,
         {
+            **(as_of.parameters() if as_of else {}),
             "user": user_id,
             "now": now,
             "code": code,
@@ -115,6 +163,17 @@ def summary(*, user_id: int, now: datetime) -> Summary:
     )
     assert figures is not None  # noqa: S101 - an aggregate always returns one row
     return Summary(*figures, *(closed or (None, "")))
+
+
+_OF_TRADE = (
+    "SELECT e.* FROM {items} e WHERE e.trade_id = %(trade_id)s ORDER BY e.closed_at IS NOT NULL, e.id DESC"
+)
+
+
+def exceptions_of(trade_id: int, as_of: AsOf) -> list[ExceptionItem]:
+    """Return the exceptions that a trade had, those open then first. They are not to be saved."""
+    found = sql.records(_OF_TRADE.format(**_THEN), {**as_of.parameters(), "trade_id": trade_id})
+    return [ExceptionItem(**row) for row in found]
 
 
 def exception(exception_id: int) -> ExceptionItem | None:

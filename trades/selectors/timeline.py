@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from core import sql
+from core.as_of import HAPPENED, NOW, AsOf
 from trades.models import Comment, ExceptionItem, Finding, TradeVersion
+from trades.selectors.as_of import AS_OF, read_findings
 
 MAX_EVENTS = 500
 
@@ -56,6 +60,7 @@ class Entry:
     data: Any
 
 
+_NOW = "trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version"
 _TRADE = """
 SELECT s.trade_id, s.version, s.state, s.changed_at, v.recorded_at, v.effective_at, v.cause, v.product, v.source,
        v.source_ref, v.source_version, v.side, v.instrument_ref, v.instrument_id, v.counterparty_ref,
@@ -65,18 +70,20 @@ SELECT s.trade_id, s.version, s.state, s.changed_at, v.recorded_at, v.effective_
        i.code AS instrument_code, i.name AS instrument_name,
        p.code AS counterparty_code, p.name AS counterparty_name, p.lei AS counterparty_lei,
        b.name AS book_name, b.desk
-FROM trades_state s
-JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+FROM {source}
 LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 LEFT JOIN refdata_book b ON b.id = v.book_id
-WHERE s.trade_id = %s
+WHERE s.trade_id = %(trade_id)s
 """
 
 
-def trade(trade_id: int) -> dict[str, Any] | None:
-    """Return a trade's current version and state with the names of what it refers to, or None."""
-    found = sql.records(_TRADE, [trade_id])
+def trade(trade_id: int, as_of: AsOf | None = None) -> dict[str, Any] | None:
+    """Return a trade's version and state, now or as they were, with the names of what it refers to, or None."""
+    found = sql.records(
+        _TRADE.format(source=_NOW if as_of is None else AS_OF),
+        {**(as_of or NOW).parameters(), "trade_id": trade_id},
+    )
     if not found:
         return None
     found[0]["fees"] = sql.json_value(found[0]["fees"]) or []
@@ -84,9 +91,9 @@ def trade(trade_id: int) -> dict[str, Any] | None:
     return found[0]
 
 
-def versions(trade_id: int) -> list[TradeVersion]:
-    """Return all versions of a trade, the first one first."""
-    return list(TradeVersion.objects.filter(trade_id=trade_id).order_by("version"))
+def versions(trade_id: int, *, last: int) -> list[TradeVersion]:
+    """Return the versions of a trade up to a number, the first one first."""
+    return list(TradeVersion.objects.filter(trade_id=trade_id, version__lte=last).order_by("version"))
 
 
 def changes(before: TradeVersion, after: TradeVersion) -> list[Change]:
@@ -98,9 +105,12 @@ def changes(before: TradeVersion, after: TradeVersion) -> list[Change]:
     ]
 
 
-def findings(trade_id: int) -> list[Finding]:
-    """Return what was found of a trade: open ones first, then the newest."""
-    found = list(Finding.objects.filter(trade_id=trade_id).order_by("-id")[:200])
+def findings(trade_id: int, as_of: AsOf | None = None) -> list[Finding]:
+    """Return what was found of a trade, now or as it was then: open ones first, by severity, then the newest."""
+    if as_of is None:
+        found = list(Finding.objects.filter(trade_id=trade_id).order_by("-id")[:200])
+    else:
+        found = [Finding(**row) for row in read_findings(trade_id, as_of)[:200]]
     weight: dict[str, int] = {Finding.Severity.BLOCK: 0, Finding.Severity.WARN: 1}
     return sorted(found, key=lambda each: (each.closed_at is not None, weight.get(each.severity, 2)))
 
@@ -111,22 +121,32 @@ def exceptions(trade_id: int) -> list[ExceptionItem]:
     return sorted(found, key=lambda each: each.closed_at is not None)
 
 
-def timeline(trade_id: int, *, exception_ids: list[int]) -> list[Entry]:
-    """Return the events of a trade and the comments on its exceptions, the newest first.
+_EVENTS = f"""
+SELECT recorded_at, actor, type, version, reason, request_id, data FROM core_event e
+WHERE subject_id = %(trade_id)s AND subject = 'trade' AND type <> 'exception.commented'
+  AND core_known(e.xid, e.recorded_at, {HAPPENED})
+ORDER BY id DESC LIMIT %(limit)s
+"""
+
+
+def timeline(trade_id: int, *, exception_ids: list[int], as_of: AsOf | None = None) -> list[Entry]:
+    """Return the events of a trade and the comments on its exceptions, those of then if asked, the newest first.
 
     A comment's own event is left out: the comment stands there itself.
     """
     entries = [
         Entry(at, actor, kind, version, reason, request_id, sql.json_value(data))
         for at, actor, kind, version, reason, request_id, data in sql.rows(
-            "SELECT recorded_at, actor, type, version, reason, request_id, data FROM core_event"
-            " WHERE subject_id = %s AND subject = 'trade' AND type <> 'exception.commented'"
-            " ORDER BY id DESC LIMIT %s",
-            [trade_id, MAX_EVENTS],
+            _EVENTS, {**(as_of or NOW).parameters(), "trade_id": trade_id, "limit": MAX_EVENTS}
         )
     ]
     entries += [
         Entry(each.written_at, each.author, "comment", None, each.text, "", None)
-        for each in Comment.objects.filter(exception_id__in=exception_ids).order_by("-id")[:MAX_EVENTS]
+        for each in _comments(exception_ids, as_of).order_by("-id")[:MAX_EVENTS]
     ]
     return sorted(entries, key=lambda each: each.at, reverse=True)
+
+
+def _comments(exception_ids: list[int], as_of: AsOf | None) -> QuerySet[Comment]:
+    found = Comment.objects.filter(exception_id__in=exception_ids)
+    return found if as_of is None or as_of.as_at is None else found.filter(written_at__lte=as_of.as_at)

@@ -61,7 +61,8 @@ WITH given AS MATERIALIZED (
     ORDER BY trade_id, kind
     ON CONFLICT (trade_id, kind) WHERE closed_at IS NULL DO UPDATE
     SET codes = EXCLUDED.codes, summary = EXCLUDED.summary,
-        amount_at_risk = EXCLUDED.amount_at_risk, deadline = EXCLUDED.deadline
+        amount_at_risk = EXCLUDED.amount_at_risk, deadline = EXCLUDED.deadline,
+        told_at = EXCLUDED.opened_at
     RETURNING e.id, e.trade_id, e.kind, e.codes, e.xmax = 0 AS is_new
 ), changed AS (SELECT * FROM opened WHERE is_new), {_LOGGED}
 SELECT 1

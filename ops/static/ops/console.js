@@ -51,6 +51,11 @@ function help() {
   dialog.showModal();
 }
 
+// The filters of a list change the address in place: the switch of time starts from where one is now.
+document.addEventListener("submit", (event) => {
+  if (event.target.matches(".as-of form")) event.target.elements.next.value = location.pathname + location.search;
+});
+
 // `g` and a letter within a second.
 let going = -Infinity;
 
