@@ -212,7 +212,7 @@ SERVICE = Product(
         "side": "SELL",
         "currency": "GBP",
         "counterparty": "CUST-ALDERNEY",
-        "book": "GOODS-UK",
+        "book": "SERVICES-UK",
         "trade_date": "2026-11-23",
         "terms": {
             "lines": [

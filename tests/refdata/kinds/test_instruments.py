@@ -120,7 +120,7 @@ class TestInstruments:
 
 def bond(**changes):
     return {
-        "code": "DE0001102580",
+        "code": "DE0001102606",
         "name": "Bund 2032",
         "product_class": "BOND",
         "currency": "EUR",
