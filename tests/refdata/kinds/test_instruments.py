@@ -161,6 +161,7 @@ class TestBonds:
         ("changes", "found"),
         [
             ({"price_basis": "UNIT"}, ("price_basis", "invalid")),
+            ({"multiplier": "10"}, ("multiplier", "invalid")),
             ({"maturity": None}, ("maturity", "missing")),
             ({"day_count": None}, ("day_count", "missing")),
             ({"coupon_frequency": None}, ("coupon_frequency", "missing")),
