@@ -206,8 +206,9 @@ def _product(product: Product) -> str:
         product.code,
         module,
         f"**{product.title}.** {components[main].get('description', '')}",
-        f"Settles {product.settlement_cycle} business days after the trade date, unless the message or the"
+        f"Settles {_business_days(product.settlement_cycle)} after the trade date, unless the message or the"
         " instrument says otherwise.",
+        *product.notes,
         "## Fields",
         "Decimals are strings. Fields that are not listed are refused.",
         _fields_of(components[main]),
@@ -217,6 +218,7 @@ def _product(product: Product) -> str:
         _fenced("sql", product.expected_amount),
         f"It must agree with `{product.actual_amount.removeprefix('b.')}`; else the trade is held as"
         " [AMOUNT_MISMATCH](../checks/amount_mismatch.md).",
+        *_paid(product),
         "## Obligations",
         _table(["leg", "what", "asset", "quantity", "given by", "due"], _legs(product.legs)),
         "Each party of the trade needs one standing settlement instruction for each leg.",
@@ -244,6 +246,20 @@ def _of_the_line(place: str) -> str:
     """Return where a leg's part stands in words of the message: a line's row says already that it is of a line."""
     part, _, key = place.rpartition(".")
     return key if part in ("", LINES) else f"terms.{place}"
+
+
+def _business_days(count: int) -> str:
+    return f"{count} business day{'' if count == 1 else 's'}"
+
+
+def _paid(product: Product) -> list[str]:
+    """Return what the page says where not all of the gross amount is paid, or nothing."""
+    if product.paid_amount == "b.gross_amount":
+        return []
+    return [
+        "What is paid of it before fees, so that the net amount is made of it:",
+        _fenced("sql", product.paid_amount),
+    ]
 
 
 def _giver(leg: Leg) -> str:

@@ -15,16 +15,20 @@ from stdnum.iso7064 import mod_97_10
 from core.audit import Actor
 from refdata.calendars import BusinessCalendar
 from refdata.demo_universe import (
+    BONDS,
     BOOKS,
     COLOURS,
+    CONTRACTS,
     COUNTERPARTIES,
     CUSTOMERS,
+    DERIVATIVES_MARKET,
     ENTITIES,
     EQUITIES,
     EUROS_PER_UNIT,
     GOODS,
     MARKETS,
     RESTRICTED,
+    SERVICES,
     WITHOUT_NETTING,
     WITHOUT_SSI,
 )
@@ -59,12 +63,18 @@ def load_demo_refdata(*, today: date, actor: Actor, now: datetime) -> list[LoadR
 def load_demo_market_data(*, today: date, actor: Actor, now: datetime) -> list[LoadReport]:
     """Load the demo's holidays, closes and rates up to `today`: without fresh rates every deal would be held.
 
-    Returns one report per kind.
+    With them come the contracts that are listed on that day. Returns one report per kind.
     """
     holidays = list(_holidays(today))
     open_on = BusinessCalendar(frozenset(each["date"] for each in holidays if each["calendar"] == "EUR"))
     days = _last_business_days(open_on, today)
-    loads = {"holidays": holidays, "close-prices": _closes(days), "fx-rates": _rates(days)}
+    contracts = list(listed_contracts(today))
+    loads = {
+        "instruments": (row for row, _ in contracts),
+        "holidays": holidays,
+        "close-prices": (*_closes(days), *_contract_closes(contracts, days)),
+        "fx-rates": _rates(days),
+    }
     return [
         load_rows(kind=kind, rows=list(rows), mode="atomic", actor=actor, now=now)
         for kind, rows in loads.items()
@@ -122,8 +132,60 @@ def _instruments() -> Iterator[dict[str, Any]]:
             "market": market,
             "identifiers": _national_identifier(isin),
         }
+    for market, isin, name, cycle, rate, frequency, day_count, dated, maturity, _ in BONDS:
+        yield {
+            "code": isin,
+            "name": name,
+            "product_class": "BOND",
+            "currency": MARKETS[market][0],
+            "settlement_cycle": cycle,
+            "market": market,
+            "coupon_rate": Decimal(rate),
+            "coupon_frequency": frequency,
+            "day_count": day_count,
+            "dated_date": dated,
+            "maturity": maturity,
+        }
     for sku, name, currency, _ in _goods():
         yield {"code": sku, "name": name, "product_class": "GOODS", "currency": currency}
+    for sku, name, currency, _ in SERVICES:
+        yield {"code": sku, "name": name, "product_class": "SERVICE", "currency": currency}
+
+
+def listed_contracts(today: date) -> Iterator[tuple[dict[str, Any], Decimal]]:
+    """Yield the futures and options listed on a day, each with the price near which it is dealt.
+
+    They expire on the third Fridays of the next two quarters' last months that are a week away at least.
+    """
+    market, currency, _ = DERIVATIVES_MARKET
+    for expiry in _expiries(today + timedelta(days=7)):
+        for before, after, name, multiplier, option_type, strike, underlying, price in CONTRACTS:
+            row = {
+                "code": f"{before}-{expiry:%y%m}{after}",
+                "scheme": "LOCAL",
+                "name": f"{name} {expiry:%B %Y}",
+                "product_class": "LISTED_DERIVATIVE",
+                "currency": currency,
+                "multiplier": Decimal(multiplier),
+                "settlement_cycle": 1,
+                "market": market,
+                "expiry": expiry,
+                "option_type": option_type,
+                "strike": strike and Decimal(strike),
+                "underlying": underlying,
+            }
+            yield row, Decimal(price)
+
+
+def _expiries(first: date) -> list[date]:
+    """Return the first two quarterly expiries on or after a day."""
+    months = [(first.year, 3), (first.year, 6), (first.year, 9), (first.year, 12)]
+    months += [(first.year + 1, 3), (first.year + 1, 6)]
+    fridays = (
+        date(year, month, 15) + timedelta(days=(4 - date(year, month, 15).weekday()) % 7)
+        for year, month in months
+    )
+    return [friday for friday in fridays if friday >= first][:2]
 
 
 def _national_identifier(isin: str) -> dict[str, str]:
@@ -160,6 +222,15 @@ def _ssis() -> Iterator[dict[str, Any]]:
                 "place_of_settlement": depository,
                 "valid_from": _SSI_SINCE,
             }
+        yield {
+            "party": code,
+            "kind": "SECURITY",
+            "key": DERIVATIVES_MARKET[0],
+            "account": f"CLEAR{number:06d}",
+            "agent_bic": "CUSTDE2X",
+            "place_of_settlement": DERIVATIVES_MARKET[2],
+            "valid_from": _SSI_SINCE,
+        }
     for number, (code, *_) in enumerate(CUSTOMERS, start=500):
         for currency in _CUSTOMER_CURRENCIES:
             yield _cash(code, currency, number)
@@ -211,9 +282,22 @@ def _closes(days: list[date]) -> Iterator[dict[str, Any]]:
             close = _moved(Decimal(price), f"{isin} {day}")
             tick = "0.01" if close >= 10 else "0.0001"
             yield _close(isin, day, close.quantize(Decimal(tick)), MARKETS[market][0])
-    for sku, _, currency, price in _goods():
+    for market, isin, *_, price in BONDS:
+        for day in days:
+            close = _moved(Decimal(price), f"{isin} {day}").quantize(Decimal("0.001"))
+            yield _close(isin, day, close, MARKETS[market][0])
+    for sku, _, currency, price in (*_goods(), *SERVICES):
         for day in days:
             yield _close(sku, day, Decimal(price), currency)
+
+
+def _contract_closes(
+    contracts: list[tuple[dict[str, Any], Decimal]], days: list[date]
+) -> Iterator[dict[str, Any]]:
+    for row, price in contracts:
+        for day in days:
+            close = _moved(price, f"{row['code']} {day}").quantize(Decimal("0.1"))
+            yield _close(row["code"], day, close, row["currency"])
 
 
 def _close(code: str, day: date, price: Decimal, currency: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The made-up firms and goods of the demo, and public facts about real shares: ISIN, market, name.
+"""The made-up firms, goods and services of the demo, and public facts about real shares and bonds: ISIN, market,
+name, coupon. The listed contracts are made up after real ones.
 
 The prices are invented, near what such shares have cost. Nothing here is advice or a quotation.
 """
@@ -34,8 +35,13 @@ BOOKS = [
     ("EQ-UK", "UK equities", "EQUITIES", "MERIDIAN-UK"),
     ("FX-G10", "Major currencies", "FX", "MERIDIAN-UK"),
     ("FX-EM", "Emerging currencies", "FX", "MERIDIAN-UK"),
+    ("FI-GOVT", "Government bonds", "RATES", "MERIDIAN-EU"),
+    ("FI-CORP", "Corporate bonds", "RATES", "MERIDIAN-US"),
+    ("LD-INDEX", "Index futures and options", "DERIVATIVES", "MERIDIAN-EU"),
     ("GOODS-UK", "Homeware, United Kingdom", "WHOLESALE", "MERIDIAN-UK"),
     ("GOODS-EU", "Homeware, European Union", "WHOLESALE", "MERIDIAN-EU"),
+    ("SERVICES-UK", "Shop fitting, United Kingdom", "WHOLESALE", "MERIDIAN-UK"),
+    ("SERVICES-EU", "Shop fitting, European Union", "WHOLESALE", "MERIDIAN-EU"),
 ]
 
 # code, name, country
@@ -332,6 +338,38 @@ EQUITIES = [
     ("XSWX", "CH0012221716", "ABB Ltd", "48.93"),
     ("XSWX", "CH0210483332", "Compagnie Financière Richemont SA", "132.65"),
     ("XSWX", "CH0013841017", "Lonza Group AG", "541.20"),
+]
+
+_ICMA = "ACT/ACT.ICMA"
+# market, ISIN, name, settlement cycle, coupon in per cent, coupons a year, day count, dated date, maturity, price
+BONDS = [
+    ("XETR", "DE0001102606", "Bund 1.70 % 2032", 2, "1.70", 1, _ICMA, "2022-07-08", "2032-08-15", "94.40"),
+    ("XETR", "DE000BU2Z007", "Bund 2.30 % 2033", 2, "2.30", 1, _ICMA, "2023-01-13", "2033-02-15", "97.85"),
+    ("XETR", "DE000BU2Z015", "Bund 2.60 % 2033", 2, "2.60", 1, _ICMA, "2023-07-07", "2033-08-15", "99.72"),
+    ("XPAR", "FR001400H7V7", "OAT 3.00 % 2033", 2, "3.00", 1, _ICMA, "2022-05-25", "2033-05-25", "99.10"),
+    ("XNYS", "US91282CHT18", "US Treasury 3.875 % 2033", 1, "3.875", 2, _ICMA, "2023-08-15", "2033-08-15", "97.31"),
+    ("XNYS", "US91282CJJ18", "US Treasury 4.50 % 2033", 1, "4.50", 2, _ICMA, "2023-11-15", "2033-11-15", "101.56"),
+    ("XNYS", "US91282CJZ59", "US Treasury 4.00 % 2034", 1, "4.00", 2, _ICMA, "2024-02-15", "2034-02-15", "98.02"),
+    ("XNYS", "US037833AL42", "Apple Inc. 3.85 % 2043", 2, "3.85", 2, "30/360", "2013-05-03", "2043-05-04", "86.24"),
+]  # fmt: skip
+
+# the derivatives exchange, its currency, and the clearing house's BIC
+DERIVATIVES_MARKET = ("XEUR", "EUR", "EUXCDEFF")
+
+# code before the expiry and after it, name, euro a point, type and strike of an option, underlying, price
+CONTRACTS = [
+    ("FESX", "", "EURO STOXX 50 future", "10", "", None, "EURO STOXX 50", "4912.5"),
+    ("FDAX", "", "DAX future", "25", "", None, "DAX", "18240"),
+    ("OESX", "-C-5000", "EURO STOXX 50 call 5000", "10", "CALL", "5000", "EURO STOXX 50", "84.30"),
+    ("OESX", "-P-4800", "EURO STOXX 50 put 4800", "10", "PUT", "4800", "EURO STOXX 50", "71.60"),
+]
+
+# SKU, name, currency, price of a unit
+SERVICES = [
+    ("SHOPFIT-DESIGN", "Shop design, drawings accepted", "GBP", "2400.00"),
+    ("SHOPFIT-DAY", "Fitting, a day", "GBP", "420.00"),
+    ("LADENBAU-ENTWURF", "Ladenplanung, Entwurf abgenommen", "EUR", "2750.00"),
+    ("LADENBAU-TAG", "Montage, ein Tag", "EUR", "480.00"),
 ]
 
 # SKU prefix, name, currency, list price

@@ -15,21 +15,47 @@ from typing import Any
 
 from core.money import round_money
 from refdata import demo_universe as demo
+from refdata.demo import listed_contracts
 
 Message = dict[str, Any]
 Lister = Callable[[str, Mapping[str, str]], Iterable[Mapping[str, Any]]]
 
-PRODUCTS = {"EQUITY": 60, "FX_SPOT": 15, "FX_FORWARD": 8, "GOODS": 17}  # with their share of the deals
-SOURCES = {"EQUITY": "FO-EQ", "FX_SPOT": "FO-FX", "FX_FORWARD": "FO-FX", "GOODS": "SHOP"}
+# With their share of the deals.
+PRODUCTS = {
+    "EQUITY": 54,
+    "BOND": 7,
+    "LISTED_DERIVATIVE": 5,
+    "FX_SPOT": 12,
+    "FX_FORWARD": 5,
+    "FX_SWAP": 3,
+    "GOODS": 12,
+    "SERVICE": 2,
+}
+SOURCES = {
+    "EQUITY": "FO-EQ",
+    "BOND": "FO-FI",
+    "LISTED_DERIVATIVE": "FO-LD",
+    "FX_SPOT": "FO-FX",
+    "FX_FORWARD": "FO-FX",
+    "FX_SWAP": "FO-FX",
+    "GOODS": "SHOP",
+    "SERVICE": "STUDIO",
+}
+_FX_TRADERS = ("fsilva", "gnovak")
 _TRADERS = {
     "EQUITY": ("ajansen", "bokafor", "cmeyer", "dlefevre", "epatel"),
-    "FX_SPOT": ("fsilva", "gnovak"),
-    "FX_FORWARD": ("fsilva", "gnovak"),
+    "BOND": ("hkeller", "iquinn"),
+    "LISTED_DERIVATIVE": ("jvermeer",),
+    "FX_SPOT": _FX_TRADERS,
+    "FX_FORWARD": _FX_TRADERS,
+    "FX_SWAP": _FX_TRADERS,
     "GOODS": ("",),
+    "SERVICE": ("",),
 }
 _MAJORS = ("EUR", "USD", "GBP", "CHF", "JPY", "SEK")
 PRICE_DAYS_BACK = 10
 _ONE = Decimal(1)
+_ORDERS = ("GOODS", "SERVICE")
 
 
 @dataclass(frozen=True)
@@ -41,6 +67,7 @@ class Priced:
     price: Decimal
     name: str = ""
     market: str = ""
+    multiplier: Decimal = _ONE
 
 
 @dataclass(frozen=True)
@@ -49,7 +76,10 @@ class Universe:
 
     on: date
     equities: Sequence[Priced]
+    bonds: Sequence[Priced]
+    contracts: Sequence[Priced]
     goods: Sequence[Priced]
+    services: Sequence[Priced]
     counterparties: Sequence[str]
     customers: Sequence[str]
     restricted: Sequence[str]
@@ -62,7 +92,7 @@ class Universe:
     holidays: frozenset[date] = field(default=frozenset())
 
     def book(self, kind: str, needs: frozenset[str], currency: str) -> str:
-        """Return the book for a kind (EQ, FX or GOODS), as near to the currency as one can settle there."""
+        """Return the book for a kind (EQ, FI, LD, FX, GOODS …), as near to the currency as one can settle there."""
         able = [code for code, entity in self.books.items() if self.settles(entity, needs)] or list(
             self.books
         )
@@ -105,7 +135,14 @@ def read_universe(listed: Lister, *, on: date) -> Universe:
     return Universe(
         on=on,
         equities=_priced(instruments, "EQUITY", closes),
+        bonds=_priced(instruments, "BOND", closes),
+        contracts=_priced(
+            [row for row in instruments if row["expiry"] is None or _day(row["expiry"]) >= on],
+            "LISTED_DERIVATIVE",
+            closes,
+        ),
         goods=_priced(instruments, "GOODS", closes),
+        services=_priced(instruments, "SERVICE", closes),
         counterparties=[row["code"] for row in traders if not row["restricted"] and row["code"] in accounts],
         customers=[row["code"] for row in parties if row["role"] == "CUSTOMER" and row["code"] in accounts],
         restricted=[row["code"] for row in traders if row["restricted"]],
@@ -135,7 +172,12 @@ def _priced(
 ) -> list[Priced]:
     return [
         Priced(
-            row["code"], row["currency"], Decimal(closes[row["code"]]["price"]), row["name"], row["market"]
+            row["code"],
+            row["currency"],
+            Decimal(closes[row["code"]]["price"]),
+            row["name"],
+            row["market"],
+            Decimal(row["multiplier"]),
         )
         for row in instruments
         if row["product_class"] == product_class and row["code"] in closes and row["active"]
@@ -152,6 +194,17 @@ def demo_universe(*, on: date) -> Universe:
         equities=[
             Priced(isin, demo.MARKETS[market][0], Decimal(price), name, market)
             for market, isin, name, price in demo.EQUITIES
+        ],
+        bonds=[
+            Priced(isin, demo.MARKETS[market][0], Decimal(price), name, market)
+            for market, isin, name, *_, price in demo.BONDS
+        ],
+        contracts=[
+            Priced(row["code"], row["currency"], price, row["name"], row["market"], row["multiplier"])
+            for row, price in listed_contracts(on)
+        ],
+        services=[
+            Priced(sku, currency, Decimal(price), name) for sku, name, currency, price in demo.SERVICES
         ],
         goods=[
             Priced(f"{prefix}-{colour}", currency, Decimal(price), f"{name}, {words}")
@@ -190,8 +243,14 @@ class FrontOffice:
 
     def _can_deal(self, product: str) -> bool:
         of = self.universe
-        parties = of.customers if product == "GOODS" else of.counterparties
-        assets = {"EQUITY": of.equities, "GOODS": of.goods}.get(product, of.majors()[1:])
+        parties = of.customers if product in _ORDERS else of.counterparties
+        assets = {
+            "EQUITY": of.equities,
+            "BOND": of.bonds,
+            "LISTED_DERIVATIVE": of.contracts,
+            "GOODS": of.goods,
+            "SERVICE": of.services,
+        }.get(product, of.majors()[1:])
         return bool(parties and assets and of.books)
 
     def deal(self, number: int) -> tuple[Message, str]:
@@ -214,7 +273,7 @@ class FrontOffice:
     def _sound(self, number: int, chance: random.Random) -> Message:
         weights = [PRODUCTS[each] for each in self._products]
         product = chance.choices(self._products, weights)[0]
-        make = {"EQUITY": _equity, "GOODS": _goods}.get(product, _fx)
+        make = _MAKERS.get(product, _fx)
         return {
             "source": SOURCES[product],
             "source_ref": f"{product[:2]}-{self._run}-{number}",
@@ -245,6 +304,86 @@ def _equity(of: Universe, chance: random.Random, product: str) -> Message:
         "book": of.book("EQ", needs, share.currency),
         **({"fees": fees} if commission else {}),
     }
+
+
+def _bond(of: Universe, chance: random.Random, product: str) -> Message:
+    bond = chance.choice(of.bonds)
+    price = (bond.price * (10_000 + chance.randint(-100, 100)) / 10_000).quantize(Decimal("0.001"))
+    needs = frozenset({f"CASH {bond.currency}", f"SECURITY {bond.market}"})
+    return {
+        "side": chance.choice(("BUY", "SELL")),
+        "instrument": bond.code,
+        "quantity": str(chance.choice((1, 2, 5, 10)) * chance.randint(5, 12) * 1_000),
+        "price": str(price),
+        "currency": bond.currency,
+        "counterparty": of.party(of.counterparties, needs, chance),
+        "book": of.book("FI", needs, bond.currency),
+    }
+
+
+def _contracts(of: Universe, chance: random.Random, product: str) -> Message:
+    contract = chance.choice(of.contracts)
+    price = (contract.price * (10_000 + chance.randint(-100, 100)) / 10_000).quantize(Decimal("0.1"))
+    wanted = chance.choice((5_000, 20_000, 50_000)) * chance.randint(1, 6)
+    number = max(1, int(wanted / (price * contract.multiplier)))
+    needs = frozenset({f"CASH {contract.currency}", f"SECURITY {contract.market}"})
+    fee = round_money(Decimal("1.25") * number, contract.currency)
+    return {
+        "side": chance.choice(("BUY", "SELL")),
+        "instrument": contract.code,
+        "quantity": str(number),
+        "price": str(price),
+        "currency": contract.currency,
+        "counterparty": of.party(of.counterparties, needs, chance),
+        "book": of.book("LD", needs, contract.currency),
+        "fees": [{"type": "CLEARING", "amount": str(fee), "currency": contract.currency}],
+    }
+
+
+def _swap(of: Universe, chance: random.Random, product: str) -> Message:
+    """Return an exchange and its way back, some points dearer or cheaper."""
+    message = _fx(of, chance, product)
+    near = message["terms"]
+    rate = (Decimal(near["rate"]) * (10_000 + chance.randint(-30, 30)) / 10_000).quantize(Decimal("0.000001"))
+    currency, amount = near["sold"]["currency"], Decimal(near["bought"]["amount"])
+    far = {
+        "settlement_date": of.business_day(chance.choice((30, 60, 90))).isoformat(),
+        "bought": {"currency": currency, "amount": str(round_money(amount * rate, currency))},
+        "sold": near["bought"],
+        "rate": str(rate),
+        "rate_basis": "BOUGHT_PER_SOLD",
+    }
+    return {**message, "terms": {"near": near, "far": far}}
+
+
+def _service(of: Universe, chance: random.Random, product: str) -> Message:
+    """Return an order of a milestone soon and a period after it."""
+    currency = chance.choice(of.services).currency
+    design, *rest = [each for each in of.services if each.currency == currency]
+    day = rest[0] if rest else design
+    soon, start, end = (
+        of.business_day(days) for days in (chance.randint(1, 3), 10, chance.choice((20, 30, 45)))
+    )
+    lines = [
+        {**_ordered(design), "quantity": "1", "milestone": soon.isoformat()},
+        {
+            **_ordered(day),
+            "quantity": str(Decimal(chance.randint(4, 40)) / 2),
+            "period": {"start": start.isoformat(), "end": end.isoformat()},
+        },
+    ]
+    needs = frozenset({f"CASH {currency}", "GOODS *"})
+    return {
+        "side": "SELL",
+        "currency": currency,
+        "counterparty": of.party(of.customers, needs, chance),
+        "book": of.book("SERVICES", needs, currency),
+        "terms": {"lines": lines},
+    }
+
+
+def _ordered(item: Priced) -> dict[str, str]:
+    return {"sku": item.code, "description": item.name, "unit_price": str(item.price)}
 
 
 def _fx(of: Universe, chance: random.Random, product: str) -> Message:
@@ -289,6 +428,16 @@ def _goods(of: Universe, chance: random.Random, product: str) -> Message:
         "book": of.book("GOODS", needs, currency),
         "terms": {"lines": lines},
     }
+
+
+_MAKERS = {
+    "EQUITY": _equity,
+    "BOND": _bond,
+    "LISTED_DERIVATIVE": _contracts,
+    "FX_SWAP": _swap,
+    "GOODS": _goods,
+    "SERVICE": _service,
+}
 
 
 # Mistakes. Each spoils a message and says whether it could; the code is what should be found of it.
@@ -337,7 +486,7 @@ def _net(message: Message, of: Universe, chance: random.Random) -> bool:
 
 
 def _not_positive(message: Message, of: Universe, chance: random.Random) -> bool:
-    if message["product"] == "GOODS":
+    if message["product"] in _ORDERS:
         chance.choice(message["terms"]["lines"])["quantity"] = "-6"
     else:
         message["quantity"] = "0"
@@ -379,20 +528,34 @@ def _no_ssi(message: Message, of: Universe, chance: random.Random) -> bool:
     return bool(of.without_ssi)
 
 
-_SECURITIES, _FX, _ORDERS = ("EQUITY",), ("FX_SPOT", "FX_FORWARD"), ("GOODS",)
+def _accrued(message: Message, of: Universe, chance: random.Random) -> bool:
+    message["accrued_amount"] = str(-chance.randint(1, 99))
+    return True
+
+
+def _far_leg(message: Message, of: Universe, chance: random.Random) -> bool:
+    far = message["terms"]["far"]
+    far["rate"] = str(Decimal(far["rate"]) * 2)
+    return True
+
+
+_SECURITIES, _FX = ("EQUITY",), ("FX_SPOT", "FX_FORWARD")
 _DEALS = (*_SECURITIES, *_FX)
+_WITH_TRADERS = (*_DEALS, "BOND", "LISTED_DERIVATIVE", "FX_SWAP")
 MISTAKES: dict[str, tuple[tuple[str, ...], Spoil]] = {
-    "UNKNOWN_PARTY": ((*_DEALS, *_ORDERS), _unknown_party),
-    "UNKNOWN_BOOK": (_DEALS, _unknown_book),
+    "UNKNOWN_PARTY": ((*_WITH_TRADERS, *_ORDERS), _unknown_party),
+    "UNKNOWN_BOOK": (_WITH_TRADERS, _unknown_book),
     "UNKNOWN_INSTRUMENT": (_ORDERS, _unknown_article),
     "BAD_IDENTIFIER": (_SECURITIES, _bad_identifier),
     "AMOUNT_MISMATCH": (_DEALS, _amount),
     "NET_MISMATCH": (_SECURITIES, _net),
+    "ACCRUED_MISMATCH": (("BOND",), _accrued),
+    "FAR_LEG_MISMATCH": (("FX_SWAP",), _far_leg),
     "NON_POSITIVE": ((*_SECURITIES, *_ORDERS), _not_positive),
     "OFF_MARKET_PRICE": (_SECURITIES, _off_market),
     "SETTLES_BEFORE_TRADE": (_DEALS, _settles_before),
     "NOT_BUSINESS_DAY": (_DEALS, _closed_day),
     "TRADE_DATE_IN_FUTURE": (_SECURITIES, _in_future),
-    "RESTRICTED_PARTY": (_DEALS, _restricted),
-    "SSI_MISSING": (_DEALS, _no_ssi),
+    "RESTRICTED_PARTY": (_WITH_TRADERS, _restricted),
+    "SSI_MISSING": (_WITH_TRADERS, _no_ssi),
 }

@@ -152,6 +152,12 @@ def price(value: Decimal | None) -> str:
 
 
 @register.filter
+def exact(text: str | None) -> Decimal | None:
+    """Read a number of a trade's terms, which JSON keeps as text: `{{ far.rate|exact|price }}`."""
+    return None if text is None else Decimal(text)
+
+
+@register.filter
 def capped(count: int) -> str:
     """Show a count that stops at ten thousand: `10,000+`."""
     return "10,000+" if count > 10_000 else f"{count:,d}"

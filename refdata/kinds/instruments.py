@@ -172,6 +172,8 @@ def _bond_faults(row: Mapping[str, Any]) -> Iterator[RowFault]:
         return
     if row["price_basis"] != Instrument.PriceBasis.PERCENT.value:
         yield RowFault("price_basis", "A bond is priced in PERCENT of nominal.")
+    if row["multiplier"] != 1:
+        yield RowFault("multiplier", "A bond's amount is its nominal: the multiplier is 1.")
     if not given:
         return
     for name in _OF_A_BOND:

@@ -1,4 +1,4 @@
-"""FAR_LEG_MISMATCH: the amounts of a swap's far leg are not above zero, or do not agree with its rate."""
+"""FAR_LEG_MISMATCH: the amounts of a swap's far leg do not agree with its rate."""
 
 from risk.checks.base import Check
 
@@ -16,10 +16,7 @@ FAR_LEG_MISMATCH = Check(
     title="Far leg does not agree",
     severity="BLOCK",
     precedence=35,
-    condition=(
-        f"b.product = 'FX_SWAP' AND ({_RATE} <= 0 OR {_BOUGHT} <= 0 OR {_SOLD} <= 0"
-        f" OR abs({_EXPECTED} - {_SOLD}) > 1 + {_SOLD} * {{fx_tolerance}})"
-    ),
+    condition=(f"b.product = 'FX_SWAP' AND abs({_EXPECTED} - {_SOLD}) > 1 + abs({_SOLD}) * {{fx_tolerance}}"),
     subject="'terms.far'",
     expected=f"round({_EXPECTED}, 4)",
     actual=_SOLD,

@@ -2,8 +2,11 @@
 
 from risk.checks.base import Check
 
+_FAR = ", ".join(f"(b.terms->'far'->>'{key}')::numeric" for key in ("rate", "bought_amount", "sold_amount"))
+_FAR_IS_WRONG = f"b.product = 'FX_SWAP' AND least({_FAR}) <= 0"
 _SUBJECT = (
     "CASE WHEN b.price <= 0 THEN 'price' WHEN b.contra_amount <= 0 THEN 'sold amount'"
+    f" WHEN {_FAR_IS_WRONG} THEN 'far leg'"
     " WHEN b.terms->'lines' IS NULL THEN 'quantity' ELSE 'lines' END"
 )
 _LINES = (
@@ -19,13 +22,15 @@ NON_POSITIVE = Check(
     precedence=32,
     condition=(
         "b.quantity <= 0 OR b.price <= 0 OR b.contra_amount <= 0"
+        f" OR {_FAR_IS_WRONG}"
         " OR b.terms @? '$.lines[*] ? (@.quantity.double() <= 0 || @.unit_price.double() <= 0)'"
     ),
     subject=_SUBJECT,
     expected="'above zero'",
     actual=(
         "CASE WHEN b.price <= 0 THEN trim_scale(b.price)::text WHEN b.contra_amount <= 0"
-        " THEN trim_scale(b.contra_amount)::text WHEN b.terms->'lines' IS NULL THEN trim_scale(b.quantity)::text"
+        f" THEN trim_scale(b.contra_amount)::text WHEN {_FAR_IS_WRONG} THEN trim_scale(least({_FAR}))::text"
+        " WHEN b.terms->'lines' IS NULL THEN trim_scale(b.quantity)::text"
         " ELSE " + _LINES + " END"
     ),
     message="{subject} must be above zero, not {actual}.",

@@ -46,7 +46,10 @@ class TestTheDemo:
         }
         assert dict(Instrument.objects.values_list("product_class").annotate(Count("id"))) == {
             "EQUITY": 163,
+            "BOND": 8,
+            "LISTED_DERIVATIVE": 8,
             "GOODS": 60,
+            "SERVICE": 4,
         }
         assert Party.objects.filter(restricted=True).count() == 1
         assert Party.objects.filter(netting=False).count() == 4

@@ -6,10 +6,13 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError
 
+from refdata.accrual import Coupons
 from refdata.models import Book, Instrument, Party
-from refdata.selectors import BookRef, InstrumentRef, PartyRef, References, resolve
+from refdata.selectors import BookRef, ContractRef, InstrumentRef, PartyRef, References, resolve
 from tests.refdata.conftest import LEI, load
+from tests.support.factories import BUND, FUTURE, OPTION, bund, listed
 
 pytestmark = pytest.mark.django_db
 TODAY = date(2026, 11, 23)
@@ -79,3 +82,37 @@ class TestResolving:
             load("fx-rates", {"currency": "USD", "date": day, "rate": rate})
 
         assert ask(currencies=["USD"]).rates == {"USD": Decimal("0.2")}
+
+
+class TestWhatAnInstrumentTells:
+    def test_of_a_bond_is_its_coupons(self) -> None:
+        bund()
+        assert ask(instruments=[BUND]).instruments[BUND].bond == Coupons(
+            Decimal("1.7"), 1, "ACT/ACT.ICMA", False, date(2022, 7, 8), date(2032, 8, 15)
+        )
+
+    def test_of_a_listed_contract_is_its_expiry_and_of_an_option_its_strike(self) -> None:
+        listed(FUTURE)
+        listed(OPTION)
+        found = ask(instruments=[FUTURE, OPTION]).instruments
+        expiry, underlying = date(2026, 12, 18), "EURO STOXX 50"
+        assert found[FUTURE].contract == ContractRef(expiry, "", None, underlying)
+        assert found[OPTION].contract == ContractRef(expiry, "CALL", Decimal(5000), underlying)
+
+    def test_is_nothing_while_it_is_not_known(self, apple) -> None:
+        bund(coupon_frequency=None)
+        listed(FUTURE, expiry=None)
+        found = ask(instruments=[BUND, FUTURE, "US0378331005"]).instruments
+        assert [(each.bond, each.contract) for each in found.values()] == [(None, None)] * 3
+
+    @pytest.mark.parametrize(
+        "part", [{"maturity": None}, {"dated_date": None}, {"coupon_rate": None}, {"day_count": ""}]
+    )
+    def test_is_whole_or_nothing_in_the_database_too(self, part) -> None:
+        with pytest.raises(IntegrityError, match="refdata_instrument_bond"):
+            bund(**part)
+
+    @pytest.mark.parametrize("part", [{"strike": None}, {"expiry": None}, {"option_type": "SWAP"}])
+    def test_of_an_option_is_whole_in_the_database_too(self, part) -> None:
+        with pytest.raises(IntegrityError, match="refdata_instrument_option"):
+            listed(OPTION, **part)

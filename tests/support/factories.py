@@ -216,7 +216,7 @@ def goods(ref: str = "", *, on: date = TODAY, lines: Any = None, **changes: Any)
     }
 
 
-BUND, FUTURE, OPTION = "DE0001102580", "FESX-2612", "OESX-2612-C-5000"
+BUND, FUTURE, OPTION = "DE0001102606", "FESX-2612", "OESX-2612-C-5000"
 
 
 def bund(**changes: Any) -> Instrument:

@@ -304,3 +304,96 @@ def test_implied_reference_data_is_added_and_what_is_known_stays_as_it_is(files)
 def test_a_mapping_that_is_not_there_is_said_with_the_known_ones(files):
     with pytest.raises(CommandError, match="broker_confirmations, retail_orders"):
         run(files[0], Path("nothing"))
+
+
+DESK = """
+source: DESK
+fields:
+  product: {column: kind}
+  source_ref: {column: ref}
+  side: {choose: [{when: {column: side, empty: false}, then: {column: side}}]}
+  instrument: {column: code}
+  quantity: {number: {column: amount}}
+  price: {number: {column: price}}
+  currency: {column: currency}
+  accrued_amount: {number: {column: accrued}}
+  counterparty: BROKER-01
+  book: BOOK-1
+  trade_date: "2026-11-23"
+"""
+SWAPS = """
+source: DESK
+fields:
+  product: FX_SWAP
+  source_ref: {column: ref}
+  counterparty: BROKER-01
+  book: BOOK-1
+  trade_date: "2026-11-23"
+  terms:
+    object:
+      near:
+        object:
+          bought: {object: {currency: EUR, amount: {number: {column: euro}}}}
+          sold: {object: {currency: USD, amount: {multiply: [{column: euro}, {column: spot}]}}}
+          rate: {number: {column: spot}}
+      far:
+        object:
+          settlement_date: {date: {column: far}, formats: ["%Y-%m-%d"]}
+          bought: {object: {currency: USD, amount: {multiply: [{column: euro}, {column: forward}]}}}
+          sold: {object: {currency: EUR, amount: {number: {column: euro}}}}
+          rate: {number: {column: forward}}
+          rate_basis: BOUGHT_PER_SOLD
+"""
+WORK = """
+source: STUDIO
+group_by: {column: order}
+fields:
+  product: SERVICE
+  source_ref: {column: order}
+  currency: GBP
+  counterparty: CUST-01
+  book: BOOK-1
+  trade_date: "2026-11-23"
+  terms:
+    object:
+      lines:
+        rows:
+          object:
+            sku: {column: sku}
+            quantity: {column: days}
+            unit_price: {column: rate}
+            milestone: {date: {column: done}, formats: ["%Y-%m-%d"]}
+            period:
+              choose:
+                - when: {column: until, empty: false}
+                  then: {object: {start: {column: from}, end: {column: until}}}
+"""
+
+
+def test_bonds_and_listed_contracts_are_mapped_as_they_are_sent():
+    bond, contract = read(
+        mapping_of(DESK),
+        "kind,ref,side,code,amount,price,currency,accrued",
+        "BOND,1,BUY,DE0001102606,1000000,94.46,EUR,4750.68",
+        "LISTED_DERIVATIVE,2,SELL,FESX-2612,25,4912.5,EUR,",
+    )
+    first, second = bond.message, contract.message
+    assert (type(first).__name__, first.accrued_amount) == ("BondMessage", Decimal("4750.68"))
+    assert (type(second).__name__, second.quantity) == ("ListedDerivativeMessage", 25)
+
+
+def test_the_two_legs_of_a_swap_come_from_one_row():
+    (found,) = read(mapping_of(SWAPS), "ref,euro,spot,forward,far", "1,1000000,1.085,1.0875,2026-12-25")
+    terms = found.message.terms
+    assert (terms.near.sold.amount, terms.far.bought.amount) == (1_085_000, 1_087_500)
+    assert terms.far.settlement_date.isoformat() == "2026-12-25"
+
+
+def test_the_lines_of_a_service_keep_their_own_days():
+    (found,) = read(
+        mapping_of(WORK),
+        "order,sku,days,rate,done,from,until",
+        "1,DESIGN,1,2400,2026-12-04,,",
+        "1,DAY,12.5,420,,2026-12-07,2026-12-30",
+    )
+    assert [line.due.isoformat() for line in found.message.terms.lines] == ["2026-12-04", "2026-12-30"]

@@ -1,4 +1,4 @@
-"""What FX_SPOT and FX_FORWARD share: two currencies exchanged at a rate on one value date."""
+"""What FX_SPOT, FX_FORWARD and each leg of FX_SWAP share: two currencies exchanged at a rate on one value date."""
 
 from __future__ import annotations
 
@@ -70,46 +70,51 @@ def enrich_fx(product: str, cycle: int) -> Enrich:
     """Return the enrichment of an exchange of two currencies on one date."""
 
     def enrich(message: FxMessage, context: Context) -> Terms:
-        counterparty = context.parties.get(message.counterparty)
-        book = context.books.get(message.book)
-        bought, sold = message.terms.bought, message.terms.sold
-        basis = message.terms.rate_basis
-        gross_amount, contra_amount = bought.amount, sold.amount  # agreed, and so never rounded here
-        return Terms(
-            product=product,
-            source=message.source,
-            source_ref=message.source_ref,
-            source_version=message.source_version,
-            side="BUY",
-            instrument_ref=None,
-            instrument_id=None,
-            counterparty_ref=message.counterparty,
-            counterparty_id=counterparty.id if counterparty else None,
-            book_ref=message.book,
-            book_id=book.id if book else None,
-            trader=message.trader,
-            quantity=bought.amount,
-            price=message.terms.rate,
-            currency=bought.currency,
-            gross_amount=gross_amount,
-            net_amount=gross_amount if message.net_amount is None else message.net_amount,
-            contra_currency=sold.currency,
-            contra_amount=contra_amount,
-            base_amount=base_amount(bought.amount, bought.currency, context),
-            trade_date=message.trade_date,
-            settlement_date=settlement_date(
-                message, context, cycle=cycle, calendars=(bought.currency, sold.currency)
-            ),
-            executed_at=message.executed_at,
-            duplicate_key=duplicate_key(
-                f"{product}|{bought.currency}|{hash(bought.amount)}|{sold.currency}|{hash(contra_amount)}"
-                f"|{hash(message.terms.rate)}|{message.counterparty}|{message.book}"
-            ),
-            fees=message.fees or None,
-            terms=None if basis is UNSET else {"rate_basis": basis},
-        )
+        return exchange_terms(product, cycle, message, message.terms, context)
 
     return enrich
+
+
+def exchange_terms(product: str, cycle: int, message: Message, exchange: FxTerms, context: Context) -> Terms:
+    """Return the enriched terms of a message's only, or first, exchange."""
+    counterparty = context.parties.get(message.counterparty)
+    book = context.books.get(message.book)
+    bought, sold = exchange.bought, exchange.sold
+    basis = exchange.rate_basis
+    gross_amount, contra_amount = bought.amount, sold.amount  # agreed, and so never rounded here
+    return Terms(
+        product=product,
+        source=message.source,
+        source_ref=message.source_ref,
+        source_version=message.source_version,
+        side="BUY",
+        instrument_ref=None,
+        instrument_id=None,
+        counterparty_ref=message.counterparty,
+        counterparty_id=counterparty.id if counterparty else None,
+        book_ref=message.book,
+        book_id=book.id if book else None,
+        trader=message.trader,
+        quantity=bought.amount,
+        price=exchange.rate,
+        currency=bought.currency,
+        gross_amount=gross_amount,
+        net_amount=gross_amount if message.net_amount is None else message.net_amount,
+        contra_currency=sold.currency,
+        contra_amount=contra_amount,
+        base_amount=base_amount(bought.amount, bought.currency, context),
+        trade_date=message.trade_date,
+        settlement_date=settlement_date(
+            message, context, cycle=cycle, calendars=(bought.currency, sold.currency)
+        ),
+        executed_at=message.executed_at,
+        duplicate_key=duplicate_key(
+            f"{product}|{bought.currency}|{hash(bought.amount)}|{sold.currency}|{hash(contra_amount)}"
+            f"|{hash(exchange.rate)}|{message.counterparty}|{message.book}"
+        ),
+        fees=message.fees or None,
+        terms=None if basis is UNSET else {"rate_basis": basis},
+    )
 
 
 def restate_fx(version: Mapping[str, Any]) -> dict[str, Any]:

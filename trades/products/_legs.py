@@ -20,30 +20,36 @@ def legs_sql(batch: str = "batch") -> str:
     direction (DELIVER or RECEIVE, seen from us), quantity (as agreed; never netted), value_date,
     counterparty_id, book_id, ssi_key (currency, market or `*`; null while the instrument is not known).
     """
-    parts = [
-        _leg_sql(product, number, leg, batch)
-        for product in PRODUCTS.values()
-        for number, leg in enumerate(product.legs, start=1)
-    ]
-    return "\nUNION ALL\n".join(parts)
+    alike: dict[tuple[str, Leg], list[str]] = {}
+    for product in PRODUCTS.values():
+        for number, leg in enumerate(product.legs, start=1):
+            alike.setdefault((_numbered(product, number, leg), leg), []).append(product.code)
+    return "\nUNION ALL\n".join(
+        _leg_sql(numbered, leg, products, batch) for (numbered, leg), products in alike.items()
+    )
 
 
-def _leg_sql(product: Product, number: int, leg: Leg, batch: str) -> str:
+def _leg_sql(numbered: str, leg: Leg, products: list[str], batch: str) -> str:
+    """Return SQL for one leg of all the products that have it under the same number: one pass over the batch."""
     giver_is_us = "b.side = 'BUY'" if leg.giver == "BUYER" else "b.side = 'SELL'"
     quantity = _value(leg.quantity, "numeric")
-    condition = f"b.product = '{product.code}'"
+    codes = ", ".join(f"'{code}'" for code in products)
+    condition = f"b.product IN ({codes})"
     if leg.signed:
         giver_is_us = f"({giver_is_us}) = ({quantity} > 0)"
         condition += f" AND {quantity} <> 0"
         quantity = f"abs({quantity})"
     direction = f"CASE WHEN {giver_is_us} THEN 'DELIVER' ELSE 'RECEIVE' END"
-    numbered = f"{_line_legs_from(product, leg)} + line.n::int" if leg.per_line else str(number)
     return (
         f"SELECT b.trade_id, b.version, {numbered} AS leg, '{leg.kind}' AS asset_kind,"
         f" {_value(leg.asset)} AS asset, {direction} AS direction, {quantity} AS quantity,"
         f" {_value(leg.date, 'date')} AS value_date, b.counterparty_id, b.book_id, {_ssi_key(leg)} AS ssi_key"
         f" FROM {batch} b{_lines(leg)} WHERE {condition}"
     )
+
+
+def _numbered(product: Product, number: int, leg: Leg) -> str:
+    return f"{_line_legs_from(product, leg)} + line.n::int" if leg.per_line else str(number)
 
 
 def _line_legs_from(product: Product, leg: Leg) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from core.money import round_money
-from trades.products._fx import EXPECTED_AMOUNT, FxTerms
+from trades.products._fx import EXPECTED_AMOUNT, FxTerms, exchange_terms
 from trades.products._fx import LEGS as NEAR_LEGS
 from trades.products.base import (
     Context,
@@ -24,7 +24,6 @@ from trades.products.base import (
     require_dates,
     require_decimals,
     restate_common,
-    settlement_date,
 )
 
 CYCLE = 2
@@ -68,48 +67,18 @@ class FxSwapMessage(Message, kw_only=True, tag="FX_SWAP", gc=False):
 
 
 def _enrich(message: FxSwapMessage, context: Context) -> Terms:
-    counterparty = context.parties.get(message.counterparty)
-    book = context.books.get(message.book)
     near, far = message.terms.near, message.terms.far
-    bought, sold = near.bought, near.sold
-    gross_amount = round_money(bought.amount, bought.currency)
-    contra_amount = round_money(sold.amount, sold.currency)
+    terms = exchange_terms("FX_SWAP", CYCLE, message, near, context)
     kept = _far(far)
-    basis = near.rate_basis
-    return Terms(
-        product="FX_SWAP",
-        source=message.source,
-        source_ref=message.source_ref,
-        source_version=message.source_version,
-        side="BUY",
-        instrument_ref=None,
-        instrument_id=None,
-        counterparty_ref=message.counterparty,
-        counterparty_id=counterparty.id if counterparty else None,
-        book_ref=message.book,
-        book_id=book.id if book else None,
-        trader=message.trader,
-        quantity=bought.amount,
-        price=near.rate,
-        currency=bought.currency,
-        gross_amount=gross_amount,
-        net_amount=gross_amount if message.net_amount is None else message.net_amount,
-        contra_currency=sold.currency,
-        contra_amount=contra_amount,
-        base_amount=_size(bought, far.bought, context),
-        trade_date=message.trade_date,
-        settlement_date=settlement_date(
-            message, context, cycle=CYCLE, calendars=(bought.currency, sold.currency)
-        ),
-        executed_at=message.executed_at,
-        duplicate_key=duplicate_key(
-            f"FX_SWAP|{bought.currency}|{hash(bought.amount)}|{sold.currency}|{hash(contra_amount)}"
-            f"|{hash(near.rate)}|{far.settlement_date}|{hash(kept['sold_amount'])}|{hash(kept['bought_amount'])}"
-            f"|{message.counterparty}|{message.book}"
-        ),
-        fees=message.fees or None,
-        terms={**({} if basis is UNSET else {"rate_basis": basis}), "far": kept},
+    back = base_amount(far.bought.amount, far.bought.currency, context)
+    there = terms.base_amount
+    # The limits bound both exchanges: what is received on either date counts.
+    terms.base_amount = None if there is None or back is None else there + back
+    terms.terms = {**(terms.terms or {}), "far": kept}
+    terms.duplicate_key = duplicate_key(
+        f"{terms.duplicate_key}|{far.settlement_date}|{hash(kept['sold_amount'])}|{hash(kept['bought_amount'])}"
     )
+    return terms
 
 
 def _far(far: FarTerms) -> dict[str, Any]:
@@ -122,12 +91,6 @@ def _far(far: FarTerms) -> dict[str, Any]:
         "rate": far.rate,
     }
     return kept if far.rate_basis is UNSET else {**kept, "rate_basis": far.rate_basis}
-
-
-def _size(near: Money, far: Money, context: Context) -> Decimal | None:
-    """Return what is received on both dates in base currency: the limits bound both exchanges."""
-    first, last = (base_amount(each.amount, each.currency, context) for each in (near, far))
-    return None if first is None or last is None else first + last
 
 
 def _restate(version: Mapping[str, Any]) -> dict[str, Any]:

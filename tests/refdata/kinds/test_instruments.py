@@ -121,7 +121,7 @@ class TestInstruments:
 
 def bond(**changes):
     return {
-        "code": "DE0001102580",
+        "code": "DE0001102606",
         "name": "Bund 2032",
         "product_class": "BOND",
         "currency": "EUR",
@@ -162,6 +162,7 @@ class TestBonds:
         ("changes", "found"),
         [
             ({"price_basis": "UNIT"}, ("price_basis", "invalid")),
+            ({"multiplier": "10"}, ("multiplier", "invalid")),
             ({"maturity": None}, ("maturity", "missing")),
             ({"day_count": None}, ("day_count", "missing")),
             ({"coupon_frequency": None}, ("coupon_frequency", "missing")),

@@ -16,7 +16,7 @@ def test_a_bond_without_coupons_is_found():
     world()
     nothing = dict.fromkeys(("coupon_rate", "coupon_frequency", "dated_date", "maturity"))
     bund(**nothing, day_count="")
-    assert told_of(bond()) == _finding("DE0001102580")
+    assert told_of(bond()) == _finding("DE0001102606")
 
 
 def test_a_contract_without_expiry_is_found():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.factories import equity, fx, goods, told_of, world
+from tests.support.factories import equity, fx, goods, swap, told_of, world
 
 pytestmark = pytest.mark.django_db
 
@@ -66,3 +66,16 @@ def test_an_order_names_every_line():
 def test_the_smallest_figure_above_zero_passes(document):
     world()
     assert "NON_POSITIVE" not in told_of(document)
+
+
+@pytest.mark.parametrize(
+    ("far", "actual"),
+    [
+        ({"rate": "0"}, "0"),
+        ({"rate": "-1.0875"}, "-1.0875"),
+        ({"sold": {"currency": "EUR", "amount": "-1000000.00"}}, "-1000000"),
+    ],
+)
+def test_a_far_leg_is_looked_at_too(far, actual):
+    world()
+    assert told_of(swap(far=far))["NON_POSITIVE"] == _finding("far leg", actual)

@@ -92,7 +92,7 @@ def test_its_legs_are_the_nominal_one_way_and_the_dirty_amount_the_other():
     (trade_id,) = captured_ids(bond(fees=FEES))
     where = (date(2026, 11, 25), of.broker.id, of.book.id)
     assert legs_of(trade_id) == [
-        (1, "SECURITY", "DE0001102580", "RECEIVE", Decimal(1_000_000), *where, "XETR"),
+        (1, "SECURITY", "DE0001102606", "RECEIVE", Decimal(1_000_000), *where, "XETR"),
         (2, "CASH", "EUR", "DELIVER", Decimal("879375.68"), *where, "EUR"),
     ]
 
@@ -116,7 +116,7 @@ def test_it_is_measured_against_the_close_in_per_cent():
     world()
     bund()
     assert codes_of(checked(bond(price="8.746"))) == []
-    Instrument.objects.get(code="DE0001102580").closes.create(
+    Instrument.objects.get(code="DE0001102606").closes.create(
         date=date(2026, 11, 20), price="87.5", currency="EUR"
     )
     assert codes_of(checked(bond(price="8.747"))) == ["OFF_MARKET_PRICE"]

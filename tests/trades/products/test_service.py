@@ -94,7 +94,7 @@ def test_a_later_line_on_a_closed_day_is_found():
 def test_a_party_whose_instructions_end_before_the_last_line_is_found():
     world()
     Party.objects.get(code="CUST-01").ssis.update(valid_to=FIRST)
-    assert codes_of(checked(service())) == ["SSI_MISSING"]
+    assert codes_of(checked(service())) == ["SSI_MISSING", "SSI_MISSING"]  # of cash and of goods
 
 
 def test_a_service_nobody_knows_is_found():
