@@ -24,6 +24,7 @@ app.conf.beat_schedule = {
     "heartbeat": {"task": "core.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
     "seal-due": {"task": "settlement.seal_due", "schedule": 30.0, "options": {"expires": 30}},
     "deliver": {"task": "feed.deliver", "schedule": 2.0, "options": {"expires": 2}},
+    "summarise-log": {"task": "feed.summarise_log", "schedule": 5.0, "options": {"expires": 5}},
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
