@@ -3,7 +3,18 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from ops.views import approvals, batches, blotter, exceptions, limits, search, session, today, trade
+from ops.views import (
+    approvals,
+    batches,
+    blotter,
+    exceptions,
+    integrations,
+    limits,
+    search,
+    session,
+    today,
+    trade,
+)
 
 urlpatterns = [
     path("", today.today, name="today"),
@@ -25,4 +36,7 @@ urlpatterns = [
     path("batches/seal", batches.seal, name="batch_seal"),
     path("batches/<str:ref>", batches.batch, name="batch"),
     path("limits", limits.limits, name="limits"),
+    path("integrations", integrations.integrations, name="integrations"),
+    path("integrations/<str:ref>", integrations.webhook, name="webhook"),
+    path("integrations/<str:ref>/replay", integrations.tell_again, name="webhook_replay"),
 ]
