@@ -55,10 +55,15 @@ def test_webhooks_stand_with_what_waits_and_what_is_dead(desk: Client) -> None:
 
 def test_the_log_shows_every_attempt_and_is_narrowed_by_its_tabs(desk: Client) -> None:
     made, _ = webhook()
-    tell(1, 2)
+    tell(1, 2, 3)
     deliver(Listener([OK, DOWN]), Clock())
     address = f"/integrations/{public_id(WEBHOOK, made.id)}"
-    assert [each.state for each, _ in desk.get(address).context["deliveries"]] == ["PENDING", "DELIVERED"]
+    shown = desk.get(address).context["deliveries"]
+    assert [(each.state, len(tries)) for each, tries in shown] == [
+        ("PENDING", 0),
+        ("PENDING", 1),
+        ("DELIVERED", 1),
+    ]
     (only,) = desk.get(f"{address}?view=DELIVERED").context["deliveries"]
     assert (only[0].state, [each.status for each in only[1]]) == ("DELIVERED", [200])
     assert "No delivery is dead" in desk.get(f"{address}?view=DEAD").content.decode()
