@@ -16,7 +16,7 @@ from trades.lifecycle import CAPTURE_EVENT, SUBJECT, TRANSITIONS, State
 
 # Trades are hashed in groups of this many ids, so that neither side holds one text of all of them.
 GROUP = 4096
-_TRIES = 20
+_TRIES = 3  # each counts all trades; who is told 503 asks again when it is quieter
 
 # Where each event of the lifecycle leads; every other event of a trade leaves its state alone.
 TARGETS: dict[str, State] = {CAPTURE_EVENT: State.CAPTURED} | {way.event: way.target for way in TRANSITIONS}

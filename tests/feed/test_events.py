@@ -173,6 +173,11 @@ def test_a_writer_has_its_transaction_id_before_it_draws_an_id() -> None:
         transaction.set_rollback(True)
 
 
+def test_ids_are_drawn_one_by_one() -> None:
+    """A session that drew ids ahead of its transactions would write below marks that are settled."""
+    assert sql.row("SELECT seqcache FROM pg_sequence WHERE seqrelid = 'core_event_id_seq'::regclass") == (1,)
+
+
 @pytest.mark.parametrize("mark", [(1 << 62, 5), (0, 1 << 62), (1 << 62, 1 << 62)])
 def test_a_mark_of_a_database_that_was_restored_is_taken_anew(mark: tuple[int, int]) -> None:
     start = newest()
