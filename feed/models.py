@@ -88,3 +88,8 @@ class Attempt(models.Model):
 
     class Meta:
         db_table = "feed_attempt"
+
+    @property
+    def said(self) -> str:
+        """What the other side said, or why there was no answer."""
+        return self.error or self.excerpt

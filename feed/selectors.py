@@ -16,7 +16,7 @@ from core import sql
 
 MAX_SCAN = 50_000  # ids looked at for one page, so that a narrow filter costs no more than a broad one
 MAX_TYPES = 50
-_FILTERED_WINDOW = 5_000
+_GROWTH = 8  # of the stretch that is looked at, while a narrow reader finds too little in it
 _TYPE = re.compile(r"[a-z_]+\.(\*|[a-z_]+)")
 # A mark is settled at once but for the writers of that very moment; most of them end within this.
 _SETTLE_TRIES, _SETTLE_PAUSE_MS = 10, 5
@@ -95,8 +95,7 @@ SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END,
 FROM core_event_id_seq s
 """
 WINDOW = """
-SELECT e.* FROM core_event e
-WHERE e.id > %(above)s AND e.id <= %(up_to)s AND {condition} ORDER BY e.id LIMIT %(limit)s
+SELECT e.* FROM core_events_between(%(above)s, %(up_to)s) e WHERE {condition} ORDER BY e.id LIMIT %(limit)s
 """
 
 
@@ -160,7 +159,7 @@ def _look() -> tuple[int, int, int]:
 def _scan(*, above: int, end: int, limit: int, selection: Selection) -> tuple[list[dict[str, Any]], int]:
     """Return matching events of (above, end], and up to which id they are all there are."""
     condition, parameters = selection.sql()
-    window = _FILTERED_WINDOW if selection.is_narrow() else limit
+    window = limit
     events: list[dict[str, Any]] = []
     bound = min(end, above + MAX_SCAN)
     while above < bound and len(events) < limit:
@@ -171,6 +170,7 @@ def _scan(*, above: int, end: int, limit: int, selection: Selection) -> tuple[li
             {**parameters, "above": above, "up_to": up_to, "limit": wanted},
         )
         above = events[-1]["id"] if len(events) == limit else up_to
+        window *= _GROWTH if selection.is_narrow() else 1
     return events, above
 
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from core.clock import utc_now
 from core.wake import wake
 from feed.services.deliver import TASK, any_chance, deliver_turn, forget_deliveries
+from feed.services.summarise import summarise_log
 from feed.services.transport import Answer
 from feed.services.transport import send as send_over_http
 
@@ -32,6 +33,12 @@ def deliver() -> int:
         sent += now_sent
     wake(TASK)
     return sent
+
+
+@shared_task(name="feed.summarise_log")
+def summarise() -> bool:
+    """Let the index of the log cover what was written last."""
+    return summarise_log()
 
 
 @shared_task(name="feed.forget_deliveries")

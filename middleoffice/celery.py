@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "seal-due": {"task": "settlement.seal_due", "schedule": 30.0, "options": {"expires": 30}},
     "mark-moment": {"task": "core.mark_moment", "schedule": 300.0, "options": {"expires": 300}},
     "deliver": {"task": "feed.deliver", "schedule": 2.0, "options": {"expires": 2}},
+    "summarise-log": {"task": "feed.summarise_log", "schedule": 5.0, "options": {"expires": 5}},
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
     "seal-log": {"task": "core.seal_log", "schedule": 10.0, "options": {"expires": 10}},
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},

@@ -28,6 +28,8 @@ class Right(Enum):
     READ_BATCHES = "read batches"
     SEAL = "seal batches"
     READ_LIMITS = "read limits"
+    READ_INTEGRATIONS = "read API clients and webhooks"
+    REPLAY = "tell webhooks again"
 
 
 OPERATIONS = "operations"
@@ -55,6 +57,8 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_BATCHES: _INSIDE,
     Right.SEAL: frozenset({OPERATIONS, SUPERVISOR}),
     Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},
+    Right.READ_INTEGRATIONS: _INSIDE,
+    Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
 }
 
 _ROLES_OF_USER = "_console_roles"

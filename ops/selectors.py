@@ -9,6 +9,7 @@ from typing import Any
 
 from core import sql
 from core.as_of import AsOf
+from feed.models import Webhook
 from refdata.calendars import FIRM, BusinessCalendar, calendars_for
 from risk.measures import MEASURES
 from settlement import selectors as settlement
@@ -399,3 +400,65 @@ def _proposals(condition: str, *, order: str, limit: int, **parameters: Any) -> 
     for row in rows:
         row["content"] = sql.json_value(row["content"])
     return rows
+
+
+INTEGRATIONS_SHOWN = 200
+_CLIENTS = """
+SELECT * FROM (
+    SELECT id, name, scopes, sources, created_at, expires_at, last_used_at,
+           CASE WHEN revoked_at IS NOT NULL THEN 'REVOKED' WHEN expires_at <= %(now)s THEN 'EXPIRED' ELSE 'ON' END
+               AS state
+    FROM core_api_client
+) c ORDER BY state <> 'ON', last_used_at DESC NULLS LAST, name LIMIT %(limit)s
+"""
+
+
+def api_clients(*, now: datetime) -> list[dict[str, Any]]:
+    """Return API clients with their state, the live ones first, each used last on top."""
+    return sql.records(_CLIENTS, {"now": now, "limit": INTEGRATIONS_SHOWN})
+
+
+@dataclass(frozen=True)
+class WebhookFigures:
+    """What waits for a webhook and what is dead (both counted no further than the cap), and its last answer."""
+
+    waiting: int = 0
+    retrying: int = 0
+    dead: int = 0
+    delivered_at: datetime | None = None
+
+
+_FIGURES = """
+SELECT w.id, p.waiting, p.retrying, d.dead, l.at
+FROM unnest(%(ids)s::bigint[]) AS w(id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS waiting, count(*) FILTER (WHERE attempts > 0) AS retrying FROM (
+        SELECT attempts FROM feed_delivery WHERE webhook_id = w.id AND state = 'PENDING' LIMIT %(cap)s) x
+) p
+CROSS JOIN LATERAL (
+    SELECT count(*) AS dead FROM (
+        SELECT 1 FROM feed_delivery WHERE webhook_id = w.id AND state = 'DEAD' LIMIT %(cap)s) x
+) d
+CROSS JOIN LATERAL (
+    SELECT max(finished_at) AS at FROM (
+        SELECT finished_at FROM feed_delivery WHERE webhook_id = w.id AND state = 'DELIVERED'
+        ORDER BY id DESC LIMIT 100) x
+) l
+"""
+
+
+def webhook_figures(webhook_ids: list[int]) -> dict[int, WebhookFigures]:
+    """Return the figures of webhooks by id."""
+    found = sql.rows(_FIGURES, {"ids": webhook_ids, "cap": COUNT_CAP + 1})
+    return {webhook_id: WebhookFigures(*figures) for webhook_id, *figures in found}
+
+
+def webhooks() -> list[tuple[Webhook, WebhookFigures]]:
+    """Return webhooks with their figures, the active ones first."""
+    found = list(
+        Webhook.objects.select_related("client").order_by("-is_active", "client__name", "id")[
+            :INTEGRATIONS_SHOWN
+        ]
+    )
+    figures = webhook_figures([each.id for each in found])
+    return [(each, figures[each.id]) for each in found]

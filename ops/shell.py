@@ -46,6 +46,7 @@ DESTINATIONS = (
     Destination("approvals", "Approvals", "v", Right.READ_APPROVALS),
     Destination("batches", "Batches", "s", Right.READ_BATCHES),
     Destination("limits", "Limits", "l", Right.READ_LIMITS),
+    Destination("integrations", "Integrations", "i", Right.READ_INTEGRATIONS),
 )
 
 # The keys that a screen adds to those of the shell, for its help.
@@ -68,6 +69,8 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "batches": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "batch": (("j k", "Next, previous row"), ("Esc", "Back to the batches")),
+    "integrations": (("j k", "Next, previous row"), ("Enter", "Open the row")),
+    "webhook": (("j k", "Next, previous row"), ("Esc", "Back to the integrations")),
     "approvals": (("j k", "Next, previous row"), ("Enter", "Open the exception")),
 }
 _OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."
@@ -125,7 +128,12 @@ def _here(request: HttpRequest) -> str:
     return came_from._replace(scheme="", netloc="", fragment="").geturl()
 
 
-_SECTIONS = {"trade": "blotter", "exception": "exceptions", "batch": "batches"}
+_SECTIONS = {
+    "trade": "blotter",
+    "exception": "exceptions",
+    "batch": "batches",
+    "webhook": "integrations",
+}
 
 
 def show(

@@ -4,7 +4,19 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from core.people import audited
-from ops.views import approvals, as_of, batches, blotter, exceptions, limits, search, session, today, trade
+from ops.views import (
+    approvals,
+    as_of,
+    batches,
+    blotter,
+    exceptions,
+    integrations,
+    limits,
+    search,
+    session,
+    today,
+    trade,
+)
 
 urlpatterns = [
     path("", today.today, name="today"),
@@ -27,4 +39,7 @@ urlpatterns = [
     path("batches/seal", batches.seal, name="batch_seal"),
     path("batches/<str:ref>", batches.batch, name="batch"),
     path("limits", limits.limits, name="limits"),
+    path("integrations", integrations.integrations, name="integrations"),
+    path("integrations/<str:ref>", integrations.webhook, name="webhook"),
+    path("integrations/<str:ref>/replay", integrations.tell_again, name="webhook_replay"),
 ]

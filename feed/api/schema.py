@@ -45,10 +45,17 @@ read_events = extend_schema(
     responses={
         200: OpenApiResponse(
             OpenApiTypes.OBJECT,
-            "items and next, which is never null: it leads on to what will happen",
+            "items and next, which is never null: it leads on to what will happen; more: whether there is more"
+            " already; complete_up_to: the event id up to which nothing will be added any more",
             examples=[
                 OpenApiExample(
-                    "One event", value={"items": [_EVENT], "next": event_cursor(1041), "more": False}
+                    "One event",
+                    value={
+                        "items": [_EVENT],
+                        "next": event_cursor(1041),
+                        "more": False,
+                        "complete_up_to": 1041,
+                    },
                 )
             ],
         ),
@@ -59,7 +66,7 @@ read_state_hash = extend_schema(
     operation_id="read_state_hash",
     tags=["events"],
     responses={
-        200: OpenApiResponse(OpenApiTypes.OBJECT, "trades, sha256, and the cursor that they are as of"),
+        200: OpenApiResponse(OpenApiTypes.OBJECT, "trades, sha256, and the event that they are as of"),
         403: _PROBLEM,
         503: _PROBLEM,
     },

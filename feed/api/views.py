@@ -62,14 +62,21 @@ class Events(APIView):
 
     @schema.read_events
     def get(self, request: Request) -> HttpResponse:
-        page = read_or_wait(
+        found = read_or_wait(
             after=read_position(request, "after"),
             limit=limit_of(request),
             selection=read_selection(request, client_of(request)),
             wait_seconds=read_wait(request),
         )
-        items = [event_document(each) for each in page.events]
-        return json_response({"items": items, "next": encode_cursor(page.next.key()), "more": page.more})
+        items = [event_document(each) for each in found.events]
+        return json_response(
+            {
+                "items": items,
+                "next": encode_cursor(found.next.key()),
+                "more": found.more,
+                "complete_up_to": found.next.event_id,
+            }
+        )
 
 
 class StateHash(APIView):
@@ -83,7 +90,12 @@ class StateHash(APIView):
             raise Problem(403, "bound-to-sources", "Only a client of every source can compare all trades.")
         found = hash_states()
         return json_response(
-            {"trades": found.trades, "sha256": found.sha256, "cursor": event_cursor(found.event_id)}
+            {
+                "trades": found.trades,
+                "sha256": found.sha256,
+                "event_id": found.event_id,
+                "cursor": event_cursor(found.event_id),
+            }
         )
 
 

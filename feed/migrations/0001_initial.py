@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('core', '0020_feed_mark'),
+        ('core', '0021_events_between'),
     ]
 
     operations = [

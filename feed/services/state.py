@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from core import sql
 from core.http.problem import Problem
+from core.ids import TRADE, database_id
 from feed.selectors import complete_up_to
 from trades.lifecycle import CAPTURE_EVENT, SUBJECT, TRANSITIONS, State
 
 # Trades are hashed in groups of this many ids, so that neither side holds one text of all of them.
 GROUP = 4096
-_TRIES = 20
+_TRIES = 3  # each counts all trades; who is told 503 asks again when it is quieter
 
 # Where each event of the lifecycle leads; every other event of a trade leaves its state alone.
 TARGETS: dict[str, State] = {CAPTURE_EVENT: State.CAPTURED} | {way.event: way.target for way in TRANSITIONS}
@@ -40,6 +42,22 @@ def hash_of(states: Mapping[int, tuple[int, State]]) -> str:
         lines = (f"{number} {states[number][0]} {states[number][1].name}" for number in numbers)
         whole.update(hashlib.sha256("\n".join(lines).encode()).digest())
     return whole.hexdigest()
+
+
+def fold(states: MutableMapping[int, tuple[int, State]], event: Mapping[str, Any]) -> None:
+    """Apply one event, as the feed shows it, to the states of trades by id.
+
+    The events of a trade come in the order in which they happened. The type says where it stands then; the version,
+    where the event has one, only ever grows.
+    """
+    if event["subject"] != SUBJECT:
+        return
+    number = database_id(TRADE, event["subject_id"])
+    assert number is not None  # noqa: S101 - the feed writes no other ids
+    target = TARGETS.get(event["type"])
+    version, state = states.get(number, (0, target))
+    if state is not None:
+        states[number] = (max(version, event["version"] or 0), target or state)
 
 
 _NAMES = " ".join(f"WHEN {state.value} THEN '{state.name}'" for state in State)

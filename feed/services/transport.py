@@ -128,10 +128,12 @@ def send(*, url: str, headers: Mapping[str, str], body: bytes, private: bool) ->
     began = time.monotonic()
     try:
         status, excerpt = _post(url, headers, body, private, began + TOTAL_SECONDS)
-    except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-        return Answer(None, _ms_since(began), error=f"{type(error).__name__}: {error}"[:EXCERPT_CHARACTERS])
-    except (OSError, RefusedAddress, UnicodeError) as error:
-        return Answer(None, _ms_since(began), error=str(error)[:EXCERPT_CHARACTERS])
+    except RefusedAddress as error:
+        return Answer(None, _ms_since(began), error=str(error))
+    except Exception as error:
+        # Whatever it was, it was a failed attempt and is noted as one; else it would be tried for ever.
+        said = f"{type(error).__name__}: {error}"[:EXCERPT_CHARACTERS]
+        return Answer(None, _ms_since(began), error=said)
     return Answer(status, _ms_since(began), excerpt)
 
 

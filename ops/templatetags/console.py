@@ -61,6 +61,13 @@ _WORDS = {
     "OVERDUE": ("stop", "red", "overdue"),
     "STUCK": ("alert", "amber", "stuck"),
     "FLOWING": ("check", "green", "flowing"),
+    "DELIVERED": ("check-circle", "green", "delivered"),
+    "RETRYING": ("clock", "amber", "retrying"),
+    "DEAD": ("stop", "red", "dead"),
+    "ON": ("check", "green", "on"),
+    "OFF": ("cancel", "grey", "off"),
+    "REVOKED": ("cancel", "grey", "revoked"),
+    "EXPIRED": ("cancel", "grey", "expired"),
 }
 
 # Events whose subject or verb is not yet the words that people use.

@@ -103,7 +103,8 @@ class TestNamesTheFirstBadRow:
         bend("UPDATE trades_version SET trade_id = trade_id WHERE false")
         sql.run(
             "INSERT INTO trades_version SELECT r.* FROM trades_version v,"
-            " jsonb_populate_record(v, '{\"version\": 2, \"recorded_at\": \"2100-01-01T00:00Z\"}') r WHERE v.trade_id = %s",
+            ' jsonb_populate_record(v, \'{"version": 2, "recorded_at": "2100-01-01T00:00Z"}\') r'
+            " WHERE v.trade_id = %s",
             [trade_id],
         )
         assert fault() == Fault(f"trades_version {trade_id} 2", "was inserted: no event tells of it")

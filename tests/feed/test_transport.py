@@ -116,6 +116,15 @@ def test_an_answer_that_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> Non
     assert answer.error == "ReadTimeout: the answer took too long" or "timed out" in answer.error
 
 
+def test_whatever_fails_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ValueError("nobody expected this")
+
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", broken)
+    answer = post("http://127.0.0.1:1/", private=True)
+    assert (answer.status, answer.error) == (None, "ValueError: nobody expected this")
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -186,4 +195,4 @@ def test_a_name_that_does_not_exist_is_an_answer_like_any_other(monkeypatch: pyt
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     answer = post("https://nowhere.example/", private=False)
-    assert (answer.status, answer.error) == (None, "[Errno -2] Name or service not known")
+    assert (answer.status, answer.error) == (None, "gaierror: [Errno -2] Name or service not known")

@@ -17,6 +17,7 @@ SCREENS = {
     "/approvals": Right.READ_APPROVALS,
     "/batches": Right.READ_BATCHES,
     "/limits": Right.READ_LIMITS,
+    "/integrations": Right.READ_INTEGRATIONS,
 }
 
 

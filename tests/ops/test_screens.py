@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from core import sql, work
-from core.ids import BATCH, EXCEPTION, TRADE, public_id
+from core.ids import BATCH, EXCEPTION, TRADE, WEBHOOK, public_id
 from settlement.models import Batch
+from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
 from tests.ops.conftest import SignIn
 from tests.support.factories import World, check_everything, checked, equity, fx, goods, limit, states
 from trades.models import ExceptionItem
@@ -23,6 +24,14 @@ MAX_QUERIES = 20
 @pytest.fixture
 def desk(sign_in: SignIn) -> Client:
     return sign_in("supervisor", name="sue")
+
+
+def told_webhook() -> str:
+    """Return the address of a webhook that was told of an event and failed to take another."""
+    made, _ = webhook(types=["thing.*"])
+    tell(1, 2)
+    deliver(Listener([OK, DOWN]), Clock())
+    return f"/integrations/{public_id(WEBHOOK, made.id)}"
 
 
 @pytest.fixture
@@ -48,6 +57,8 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "batches": "/batches",
         "batch": f"/batches/{public_id(BATCH, batch.id)}",
         "limits": "/limits",
+        "integrations": "/integrations",
+        "webhook": told_webhook(),
         "denied": "/batches/nothing",
     }
 
@@ -106,6 +117,7 @@ def test_every_field_has_a_label(busy: dict[str, str], desk: Client) -> None:
         ("/batches", "No batch has been sealed yet"),
         ("/batches?view=claimed", "No batch matches"),
         ("/limits", "No limit is in force"),
+        ("/integrations", "No webhook is set up"),
     ],
 )
 def test_an_empty_screen_says_what_will_be_there(url: str, words: str, desk: Client) -> None:

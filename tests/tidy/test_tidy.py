@@ -17,7 +17,7 @@ from trades.lifecycle import TRANSITIONS, WAKES, diagram
 from trades.products import PRODUCTS
 
 ROOT = Path(settings.BASE_DIR)
-APPS = ("core", "refdata", "trades", "risk", "settlement", "ledger", "ops", "middleoffice")
+APPS = ("core", "refdata", "trades", "risk", "settlement", "ledger", "feed", "ops", "middleoffice")
 WITH_MONEY = ("trades", "risk", "settlement", "ledger", "refdata")
 # Where each kind of part is declared, one file each, and where its twin stands.
 PARTS = {
@@ -175,7 +175,7 @@ def test_the_clock_is_read_only_at_the_edges():
     reads = re.compile(r"\butc_now\(\)|datetime\.now\(|date\.today\(|timezone\.now\(")
     edges = {"views.py", "api.py", "tasks.py", "admin.py", "clock.py", "authentication.py", "demo.py"}
     inside = ("services", "products", "checks", "measures", "formats")
-    for path in sources("core", "refdata", "trades", "risk", "settlement", "ledger"):
+    for path in sources("core", "refdata", "trades", "risk", "settlement", "ledger", "feed"):
         if path.name not in edges and set(inside) & set(path.parts):
             assert not reads.search(path.read_text()), path
 
