@@ -9,16 +9,19 @@ class SettlementConfig(AppConfig):
     verbose_name = "Settlement"
 
     def ready(self) -> None:
-        """Have the channels wherever the tables are, also in a database that was just emptied, and guard what
-        the back office has in hand."""
+        """Have the channels wherever the tables are, also in a database that was just emptied, guard what the
+        back office has in hand, and recall it when trades are changed."""
         from settlement.services.guard import live_at_the_back_office
+        from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections
         from trades.lifecycle import State, on_arrival
         from trades.services.guards import guard_economics
+        from trades.services.supersession import on_supersession
 
         post_migrate.connect(_have_channels, sender=self)
         guard_economics(live_at_the_back_office)
         on_arrival(State.CAPTURED, answer_rejections)
+        on_supersession(FOLLOWER)
 
 
 def _have_channels(**_: Any) -> None:

@@ -130,9 +130,11 @@ _INSTRUCTIONS = """
 SELECT i.id, i.batch_id, i.line, i.channel, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date, i.gross_count,
        i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,
        p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
-       s.settled_quantity, s.changed_at
+       s.settled_quantity, s.changed_at, i.cancels, i.replaces, r.instruction_id IS NOT NULL AS recalled,
+       r.cancellation_id
 FROM settlement_instruction i
 JOIN settlement_instruction_state s ON s.instruction_id = i.id
+LEFT JOIN settlement_recall r ON r.instruction_id = i.id
 JOIN refdata_party p ON p.id = i.counterparty_id
 WHERE i.batch_id = %s AND i.line > %s ORDER BY i.line LIMIT %s
 """
@@ -168,9 +170,10 @@ _OBLIGATIONS = """
 SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
        o.instruction_id, i.line, i.channel, i.direction AS instruction_direction, i.quantity AS instruction_quantity,
        i.gross_count, i.batch_id, b.sequence, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
-       s.settled_quantity
+       s.settled_quantity, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces
 FROM settlement_obligation o
 LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
+LEFT JOIN settlement_recall r ON r.instruction_id = o.instruction_id
 LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
 LEFT JOIN settlement_batch b ON b.id = i.batch_id
 WHERE o.trade_id = %s ORDER BY o.leg, o.attempt LIMIT %s
@@ -228,13 +231,18 @@ _DUE = f"""
 SELECT 1 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.state = {State.VALIDATED.value} AND v.settlement_date <= %(value_date)s
 UNION ALL
-SELECT 1 FROM settlement_obligation WHERE instruction_id IS NULL AND value_date <= %(value_date)s
+SELECT 1 FROM settlement_obligation o JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
+WHERE o.instruction_id IS NULL AND o.value_date <= %(value_date)s AND s.state <> {State.CANCELLED.value}
+UNION ALL
+SELECT 1 FROM settlement_recall r JOIN settlement_instruction_state s ON s.instruction_id = r.instruction_id
+WHERE r.cancellation_id IS NULL AND s.processing <> 'REJECTED'
 LIMIT 1
 """
 
 
 def anything_due(*, value_date: date) -> bool:
-    """Tell whether a validated trade, or a leg that waited for its day, settles on or before a date."""
+    """Tell whether a validated trade, or a leg that waited for its day, settles on or before a date, or whether
+    anything is to be cancelled."""
     return sql.row(_DUE, {"value_date": value_date}) is not None
 
 
