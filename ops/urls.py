@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from ops.views import approvals, batches, blotter, exceptions, limits, search, session, today, trade
+from ops.views import approvals, batches, blotter, changes, exceptions, limits, search, session, today, trade
 
 urlpatterns = [
     path("", today.today, name="today"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("trades", blotter.blotter, name="blotter"),
     path("trades/count", blotter.blotter_count, name="blotter_count"),
     path("trades/<str:ref>", trade.trade, name="trade"),
+    path("trades/<str:ref>/change/<slug:what>", changes.change, name="trade_change"),
     path("trades/<str:ref>/re-check", trade.trade_recheck, name="trade_recheck"),
     path("exceptions", exceptions.exceptions, name="exceptions"),
     path("exceptions/next", exceptions.take, name="exception_next"),

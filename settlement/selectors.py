@@ -185,7 +185,14 @@ def obligations_of(trade_id: int, *, limit: int = 500) -> list[dict[str, Any]]:
 
     A leg that waits for its day has no instruction; one that was rejected stands beside its next attempt.
     """
-    return sql.records(_OBLIGATIONS, [trade_id, limit])
+    return _with_replaced(sql.records(_OBLIGATIONS, [trade_id, limit]))
+
+
+def _with_replaced(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give each row, as `replaced`, the instructions that its own replaces."""
+    for row in rows:
+        row["replaced"] = row["replaces"] or []
+    return rows
 
 
 def firm_calendar(*, around: date) -> BusinessCalendar:

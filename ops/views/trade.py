@@ -117,6 +117,7 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "versions": _versions(trade_id),
         "entries": timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions]),
         "can_recheck": state in _RECHECKABLE,
+        "can_change": state not in {State.SETTLED, State.CANCELLED},
         "problem": Shown.of(problem) if problem else None,
         "typed": request.POST,
     }

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 from core import four_eyes, sql
 from core.audit import Actor, encode
 from core.http.problem import Fault, Problem, not_found
+from core.money import format_number
 from trades.lifecycle import State, lock_trades, move_trades
 from trades.products import PRODUCTS
 from trades.products._reading import Unreadable
@@ -130,7 +132,10 @@ def _rounds(changes: Sequence[Change]) -> Iterator[dict[int, Change]]:
 def _change_once(
     changes: Mapping[int, Change], actor: Actor, at: datetime, approved: bool
 ) -> dict[int, Changed]:
-    rows = _lock_current(sorted({change.trade_id for change in changes.values()}))
+    rows = _lock_current(
+        sorted({change.trade_id for change in changes.values()}),
+        whole=any(change.kind == "AMEND" for change in changes.values()),
+    )
     later = _later_messages(changes, rows)
     fixed = refusals(list(rows))
     policies = None if approved else Policies.in_force()
@@ -164,20 +169,23 @@ def _change_once(
     return results
 
 
-_CURRENT = f"""
-SELECT v.trade_id, v.version, v.cause, s.state, s.changed_at, {", ".join(f"v.{name}" for name in COLUMNS)}
+# A cancellation repeats the terms where they are; only what is amended is read whole.
+_IDENTITY = ("source", "source_ref", "source_version", "base_amount")
+_CURRENT = """
+SELECT v.trade_id, v.version, s.state, s.changed_at, {columns}
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.trade_id = ANY(%s)
 """
 
 
-def _lock_current(trade_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _lock_current(trade_ids: Sequence[int], *, whole: bool) -> dict[int, dict[str, Any]]:
     """Lock trades and return the current versions of those that exist, with their states."""
     lock_trades(trade_ids)
-    rows = {row["trade_id"]: row for row in sql.records(_CURRENT, [list(trade_ids)])}
-    for row in rows.values():
+    columns = ", ".join(f"v.{name}" for name in (COLUMNS if whole else _IDENTITY))
+    found = sql.records(_CURRENT.format(columns=columns), [list(trade_ids)])
+    for row in found if whole else ():
         row["fees"], row["terms"] = sql.json_value(row["fees"]), sql.json_value(row["terms"])
-    return rows
+    return {row["trade_id"]: row for row in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,10 +355,15 @@ def _told(row: Mapping[str, Any], differing: Mapping[str, Any]) -> dict[str, Any
     """Return what an amendment changes, by the pointer of the message, before and after."""
     product = PRODUCTS[row["product"]]
     return {
-        product.pointer(name): {"before": row[name], "after": value}
+        product.pointer(name): {"before": _plain(row[name]), "after": _plain(value)}
         for name, value in differing.items()
         if name not in _UNTOLD
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as people write it: a number without the zeros of its column."""
+    return format_number(value) if isinstance(value, Decimal) else value
 
 
 def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
