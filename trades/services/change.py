@@ -16,7 +16,7 @@ from typing import Any
 from core import four_eyes, sql
 from core.audit import Actor, encode
 from core.http.problem import Fault, Problem, not_found
-from core.money import format_number
+from core.money import format_amount, format_number
 from trades.lifecycle import State, lock_trades, move_trades
 from trades.products import PRODUCTS
 from trades.products._reading import Unreadable
@@ -333,7 +333,7 @@ def _enrich(ready: Sequence[_Next], at: datetime, results: dict[int, Changed]) -
             continue
         each.terms, differing = _terms(each, context)
         if differing or each.change.source_version is not None:
-            each.told = _told(each.row, differing)
+            each.told = _told(each.row, each.terms, differing)
             going.append(each)
         else:
             problem = Problem(422, "nothing-changed", "Nothing would change.")
@@ -351,19 +351,29 @@ def _terms(each: _Next, context: Context) -> tuple[Terms, dict[str, Any]]:
     return terms, differing
 
 
-def _told(row: Mapping[str, Any], differing: Mapping[str, Any]) -> dict[str, Any]:
+# Amounts of money, with the column that has their currency.
+_CURRENCY_OF = {"gross_amount": "currency", "net_amount": "currency", "contra_amount": "contra_currency"}
+
+
+def _told(row: Mapping[str, Any], terms: Terms, differing: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an amendment changes, by the pointer of the message, before and after."""
     product = PRODUCTS[row["product"]]
-    return {
-        product.pointer(name): {"before": _plain(row[name]), "after": _plain(value)}
-        for name, value in differing.items()
-        if name not in _UNTOLD
-    }
+    told = {}
+    for name, value in differing.items():
+        if name in _UNTOLD:
+            continue
+        currency = _CURRENCY_OF.get(name, "")
+        before = _plain(row[name], row[currency] if currency else None)
+        after = _plain(value, getattr(terms, currency) if currency else None)
+        told[product.pointer(name)] = {"before": before, "after": after}
+    return told
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as people write it: a number without the zeros of its column."""
-    return format_number(value) if isinstance(value, Decimal) else value
+def _plain(value: Any, currency: str | None) -> Any:
+    """Return a value as people write it: money with its currency's digits, other numbers without needless zeros."""
+    if not isinstance(value, Decimal):
+        return value
+    return format_amount(value, currency) if currency else format_number(value)
 
 
 def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
