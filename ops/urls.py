@@ -15,6 +15,7 @@ urlpatterns = [
     path("trades/count", blotter.blotter_count, name="blotter_count"),
     path("trades/<str:ref>", trade.trade, name="trade"),
     path("trades/<str:ref>/change/<slug:what>", changes.change, name="trade_change"),
+    path("trades/<str:ref>/cancel-again", trade.trade_cancel_again, name="trade_cancel_again"),
     path("trades/<str:ref>/re-check", trade.trade_recheck, name="trade_recheck"),
     path("exceptions", exceptions.exceptions, name="exceptions"),
     path("exceptions/next", exceptions.take, name="exception_next"),

@@ -127,7 +127,8 @@ class Instruction(models.Model):
 class Recall(models.Model):
     """An instruction that a change of a trade made wrong: its legs are netted anew, and it is cancelled.
 
-    `cause_ids`: the changed trades; `cancellation_id`: the instruction of a later batch that cancels it.
+    `cause_ids`: the changed trades; `cancellation_id`: the instruction of a later batch that cancels it, the last
+    one where the back office rejected others.
     """
 
     instruction_id = models.BigIntegerField(primary_key=True)

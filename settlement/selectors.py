@@ -170,13 +170,15 @@ _OBLIGATIONS = """
 SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
        o.instruction_id, i.line, i.channel, i.direction AS instruction_direction, i.quantity AS instruction_quantity,
        i.gross_count, i.batch_id, b.sequence, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
-       s.settled_quantity, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces
+       s.settled_quantity, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces,
+       c.processing AS cancellation_processing, %(trade)s = ANY(r.cause_ids) AS recalled_for_it
 FROM settlement_obligation o
 LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
 LEFT JOIN settlement_recall r ON r.instruction_id = o.instruction_id
 LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
+LEFT JOIN settlement_instruction_state c ON c.instruction_id = r.cancellation_id
 LEFT JOIN settlement_batch b ON b.id = i.batch_id
-WHERE o.trade_id = %s ORDER BY o.leg, o.attempt LIMIT %s
+WHERE o.trade_id = %(trade)s ORDER BY o.leg, o.attempt LIMIT %(limit)s
 """
 
 
@@ -185,7 +187,7 @@ def obligations_of(trade_id: int, *, limit: int = 500) -> list[dict[str, Any]]:
 
     A leg that waits for its day has no instruction; one that was rejected stands beside its next attempt.
     """
-    return _with_replaced(sql.records(_OBLIGATIONS, [trade_id, limit]))
+    return _with_replaced(sql.records(_OBLIGATIONS, {"trade": trade_id, "limit": limit}))
 
 
 def _with_replaced(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

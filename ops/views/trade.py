@@ -15,6 +15,7 @@ from core.http.problem import Problem
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.selectors import obligations_of
+from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
 from trades.models import ExceptionItem
 from trades.selectors import timeline
@@ -96,12 +97,28 @@ def trade_recheck(request: HttpRequest, ref: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
 
 
+@posted("trade")
+@needs(Right.CHANGE)
+def trade_cancel_again(request: HttpRequest, ref: str) -> HttpResponse:
+    """Send the cancellations that the back office rejected once more."""
+    trade_id = trade_id_of(ref)
+    try:
+        cancel_again(
+            trade_id=trade_id, reason=request.POST.get("reason", ""), actor=actor(request), now=utc_now()
+        )
+    except Problem as problem:
+        return _show(request, trade_id, problem=problem)
+    messages.success(request, "The next batch asks the back office again.")
+    return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
+
+
 def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None) -> HttpResponse:
     now = utc_now()
     found = timeline.trade(trade_id)
     if found is None:
         raise Http404
     exceptions = timeline.exceptions(trade_id)
+    legs = obligations_of(trade_id)
     state = State(found["state"])
     context: dict[str, Any] = {
         "trade": found,
@@ -113,7 +130,10 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "exceptions": exceptions,
         "exception_kinds": dict(ExceptionItem.Kind.choices),
         "findings": timeline.findings(trade_id),
-        "legs": obligations_of(trade_id),
+        "legs": legs,
+        "can_cancel_again": any(
+            leg["cancellation_processing"] == "REJECTED" and leg["recalled_for_it"] for leg in legs
+        ),
         "versions": _versions(trade_id),
         "entries": timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions]),
         "can_recheck": state in _RECHECKABLE,

@@ -6,10 +6,13 @@ from django.db import migrations, models
 RULES = """
 SELECT core_never_deleted('settlement_recall');
 
--- A recall gets its cancellation once; nothing else of it ever changes.
+-- A recall gets its cancellation once, and another only after the back office rejected it; nothing else of it ever
+-- changes.
 CREATE FUNCTION settlement_cancel_once() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF OLD.cancellation_id IS NOT NULL
+    IF (OLD.cancellation_id IS NOT NULL AND (NEW.cancellation_id IS NOT NULL OR NOT EXISTS (
+            SELECT 1 FROM settlement_instruction_state s
+            WHERE s.instruction_id = OLD.cancellation_id AND s.processing = 'REJECTED')))
        OR to_jsonb(NEW) - 'cancellation_id' IS DISTINCT FROM to_jsonb(OLD) - 'cancellation_id' THEN
         RAISE EXCEPTION 'a recall is never changed' USING ERRCODE = 'restrict_violation';
     END IF;

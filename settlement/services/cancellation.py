@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from django.db import transaction
+
 from core import sql
-from core.audit import Actor
+from core.audit import Actor, record
+from core.http.problem import Problem, not_found
 from core.ids import INSTRUCTION, public_id
+from core.text import text_faults
 from settlement.selectors import cut_off_of_batch
-from trades.lifecycle import lock_trades
-from trades.services.exceptions import NewException, open_exceptions
-from trades.services.findings import NewFinding, add_findings
+from trades.lifecycle import SUBJECT, lock_trades
+from trades.services.exceptions import NewException, close_exceptions, open_exceptions
+from trades.services.findings import CLEARED, NewFinding, add_findings, clear_findings
+from trades.services.versions import lock_states
 
 CODE = "CANCELLATION_REJECTED"
 
@@ -52,6 +57,50 @@ def live_rejections(reasons: Mapping[int, str]) -> dict[int, str]:
     """Return the rejections of instructions that are neither cancellations nor recalled."""
     dead = {instruction_id for (instruction_id,) in sql.rows(_DEAD, [list(reasons)])}
     return {each: reason for each, reason in reasons.items() if each not in dead}
+
+
+# Whatever the trades behind the original, it is asked by those whose change it was for.
+_AGAIN = """
+UPDATE settlement_recall r SET cancellation_id = NULL
+FROM settlement_obligation o, settlement_instruction_state s, settlement_instruction_state original
+WHERE o.trade_id = %(trade)s AND r.instruction_id = o.instruction_id AND r.cause_ids @> ARRAY[%(trade)s::bigint]
+  AND s.instruction_id = r.cancellation_id AND s.processing = 'REJECTED'
+  AND original.instruction_id = r.instruction_id AND original.settlement <> 'SETTLED'
+"""
+
+
+def cancel_again(*, trade_id: int, reason: str, actor: Actor, now: datetime) -> int:
+    """Send the cancellations that the back office rejected for a trade's change once more, with the next batches;
+    return how many instructions they are for.
+
+    Their findings and exceptions are closed. Problem 422 without a reason, 404 for an unknown trade, 409 when none
+    was rejected or what should be cancelled is settled by now.
+    """
+    if faults := text_faults(reason, pointer="/reason"):
+        raise Problem(422, "invalid", "This cannot be asked again.", faults=faults)
+    with transaction.atomic():
+        if trade_id not in lock_states(trade_ids=[trade_id]):
+            raise not_found("trade")
+        again = sql.run(_AGAIN, {"trade": trade_id})
+        if not again:
+            raise Problem(409, "nothing-rejected", "No cancellation of the trade waits to be asked again.")
+        clear_findings(trade_ids=[trade_id], closing=CLEARED, at=now, codes=[CODE])
+        close_exceptions(
+            trade_ids=[trade_id],
+            kinds=["REJECTION"],
+            resolution=f"cancelled again: {reason.strip()}",
+            closed_by=actor,
+            at=now,
+        )
+        record(
+            type="trade.cancelled_again",
+            subject=SUBJECT,
+            ids=[trade_id],
+            actor=actor,
+            at=now,
+            reason=reason.strip(),
+        )
+    return again
 
 
 _CAUSES = """

@@ -15,11 +15,11 @@ from core.ids import INSTRUCTION, TRADE, public_id
 from core.models import Proposal
 from settlement.selectors import obligations_of
 from tests.ops.conftest import SignIn
-from tests.settlement.support import seal, validated
+from tests.settlement.support import BackOffice, lines_of, seal, validated
 from tests.support.factories import World, check_everything, checked, equity, goods, limit, unit_trade
 from tests.support.records import state_of, version_of
 from trades.lifecycle import State
-from trades.models import ChangePolicy
+from trades.models import ChangePolicy, ExceptionItem
 
 
 def _text(answer: HttpResponse) -> str:
@@ -84,7 +84,7 @@ def test_a_confirmed_cancellation_cancels_and_the_trade_shows_the_links(world: W
     assert "to be cancelled" in _text(desk.get(shown))
     seal()
     (leg, *_) = obligations_of(one)
-    assert f"cancelled by {public_id(INSTRUCTION, leg['cancellation_id'])}" in _text(desk.get(shown))
+    assert f"cancellation asked by {public_id(INSTRUCTION, leg['cancellation_id'])}" in _text(desk.get(shown))
     assert f"replaces {public_id(INSTRUCTION, leg['instruction_id'])}" in _text(
         desk.get(f"/trades/{public_id(TRADE, two)}")
     )
@@ -132,3 +132,27 @@ def test_only_operations_and_supervisors_change_trades(world: World, sign_in: Si
     for role, status in (("operations", 200), ("supervisor", 200), ("risk", 403), ("auditor", 403)):
         assert sign_in(role).get(_url(trade_id, "cancel")).status_code == status
     assert sign_in("operations").get(_url(trade_id, "sell")).status_code == 404
+
+
+def test_a_rejected_cancellation_is_asked_again(world: World, desk: Client) -> None:
+    (trade_id,) = validated(equity("E-1"))
+    office = BackOffice()
+    seal("CASH")
+    desk.post(_url(trade_id, "cancel"), _form(desk, trade_id, "cancel", step="confirm"))
+    (batch_id,) = seal("CASH")
+    office.claim(batch_id)
+    office.acknowledge(batch_id, lines_of(batch_id), USD="LATE")
+    shown = f"/trades/{public_id(TRADE, trade_id)}"
+    assert "cancellation rejected:" in _text(desk.get(shown))
+    assert ExceptionItem.objects.filter(trade_id=trade_id, closed_at=None).count() == 1
+    assert desk.post(f"{shown}/cancel-again", {"reason": " "}).status_code == 422
+    answer = desk.post(f"{shown}/cancel-again", {"reason": "they can now"}, follow=True)
+    assert "The next batch asks the back office again." in _text(answer)
+    assert not ExceptionItem.objects.filter(trade_id=trade_id, closed_at=None).exists()
+    assert desk.post(f"{shown}/cancel-again", {"reason": "twice"}).status_code == 409
+    (again,) = seal("CASH")
+    (line,) = lines_of(again)
+    assert (line["kind"], line["cancels"]) == ("CANCEL", lines_of(batch_id)[0]["cancels"])
+    office.claim(again)
+    office.acknowledge(again, [line])
+    assert obligations_of(trade_id)[0]["settlement"] == "CANCELLED"
