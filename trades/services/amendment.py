@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.audit import encode
@@ -85,7 +86,7 @@ def amended(
     Amounts that follow from a changed field are derived anew, unless the same patch states them; null has one
     derived. Unreadable with every fault, pointing into the changes.
     """
-    document = {**json_value(encode(PRODUCTS[row["product"]].restate(row))), "source_version": source_version}
+    document = {**PRODUCTS[row["product"]].restate(row), "source_version": source_version}
     faults = [
         Fault(f"{_POINTER}/{name}", "This cannot be amended.", "fixed")
         for patch in patches
@@ -129,9 +130,19 @@ def _follow(before: Mapping[str, Any], after: Mapping[str, Any], patch: Mapping[
     return {
         amount
         for name, amounts in _MOVES.items()
-        if name.partition(".")[0] in patch and _at(before, name) != _at(after, name)
+        if name.partition(".")[0] in patch and _differ(_at(before, name), _at(after, name))
         for amount in amounts
     }
+
+
+def _differ(before: Any, after: Any) -> bool:
+    """Tell whether two values of a message differ: numbers by their value, however they are written."""
+    if before == after or str(before) == str(after):
+        return False
+    try:
+        return Decimal(str(before)) != Decimal(str(after))
+    except InvalidOperation:
+        return True
 
 
 def _at(document: Any, name: str) -> Any:

@@ -53,7 +53,8 @@ def change_deals(*, named: Sequence[Named], client: Client, actor: Actor, at: da
         if not client.may_use(source) or (not trade_id and each.change.source_version is None):
             answers[place] = _refused(not_found("trade"))
         elif trade_id:
-            going[place] = replace(each.change, trade_id=trade_id)
+            same = each.change.trade_id == trade_id
+            going[place] = each.change if same else replace(each.change, trade_id=trade_id)
         elif each.source_ref:
             early[place] = EarlyChange(each.source, each.source_ref, each.change)
         else:

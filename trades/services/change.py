@@ -96,10 +96,6 @@ class _Next:
     terms: Terms | None = None
     told: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def state(self) -> State:
-        return State(self.row["state"])
-
 
 def change_trades(
     *, changes: Sequence[Change], actor: Actor, at: datetime, approved: bool = False
@@ -391,7 +387,7 @@ def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
         ("AMEND", amendments, _AMENDED_FROM, State.CAPTURED),
         ("CANCEL", cancellations, _CANCELLED_FROM, State.CANCELLED),
     ):
-        live = [each for each in group if each.state != State.CANCELLED]
+        live = [each for each in group if each.row["state"] != State.CANCELLED]
         _move(live, sources, target, actor, at)
         if cause == "CANCEL":
             _close(live, actor, at)
@@ -486,29 +482,29 @@ def _void_proposals(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
     four_eyes.void(proposal_ids=[each for (each,) in found], reason=VOIDED, now=at, actor=actor)
 
 
-def _by_reason(group: Sequence[_Next]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for each in group:
-        found.setdefault(each.change.reason, []).append(each.change.trade_id)
-    return {reason: sorted(trade_ids) for reason, trade_ids in found.items()}
-
-
 def _move(live: Sequence[_Next], sources: Sequence[State], target: State, actor: Actor, at: datetime) -> None:
+    groups: dict[tuple[int, str], list[int]] = {}
+    for each in live:
+        groups.setdefault((each.row["state"], each.change.reason), []).append(each.change.trade_id)
     for source in sources:
-        for reason, trade_ids in _by_reason([each for each in live if each.state == source]).items():
-            move_trades(
-                trade_ids=trade_ids,
-                source=source,
-                target=target,
-                at=at,
-                actor=actor,
-                reason=reason,
-                locked=True,
-            )
+        for (state, reason), trade_ids in groups.items():
+            if state == source:
+                move_trades(
+                    trade_ids=sorted(trade_ids),
+                    source=source,
+                    target=target,
+                    at=at,
+                    actor=actor,
+                    reason=reason,
+                    locked=True,
+                )
 
 
 def _close(cancelled: Sequence[_Next], actor: Actor, at: datetime) -> None:
     """Close what is open of cancelled trades: nothing about them needs doing any more."""
     clear_findings(trade_ids=[each.change.trade_id for each in cancelled], closing=MOOT, at=at)
-    for reason, trade_ids in _by_reason(cancelled).items():
+    by_reason: dict[str, list[int]] = {}
+    for each in cancelled:
+        by_reason.setdefault(each.change.reason, []).append(each.change.trade_id)
+    for reason, trade_ids in by_reason.items():
         close_exceptions(trade_ids=trade_ids, resolution=f"cancelled: {reason}", closed_by=actor, at=at)
