@@ -22,9 +22,11 @@ class Right(Enum):
     WORK_EXCEPTIONS = "claim, release and comment exceptions"
     REPAIR = "repair and re-check trades"
     REJECT = "reject trades"
+    CHANGE = "amend and cancel trades"
     PROPOSE_EXCESS = "request the approval of an excess"
     READ_APPROVALS = "read approvals"
     APPROVE_EXCESS = "approve or decline an excess"
+    APPROVE_CHANGE = "approve or decline an amendment or a cancellation"
     READ_BATCHES = "read batches"
     SEAL = "seal batches"
     READ_LIMITS = "read limits"
@@ -51,9 +53,11 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.WORK_EXCEPTIONS: frozenset({OPERATIONS, SUPERVISOR, RISK}),
     Right.REPAIR: frozenset({OPERATIONS, SUPERVISOR}),
     Right.REJECT: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.CHANGE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.PROPOSE_EXCESS: frozenset({OPERATIONS, SUPERVISOR, RISK}),
     Right.READ_APPROVALS: _INSIDE - {BACK_OFFICE},
     Right.APPROVE_EXCESS: frozenset({SUPERVISOR, RISK}),
+    Right.APPROVE_CHANGE: frozenset({SUPERVISOR}),
     Right.READ_BATCHES: _INSIDE,
     Right.SEAL: frozenset({OPERATIONS, SUPERVISOR}),
     Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},

@@ -383,14 +383,25 @@ def pending_proposals() -> list[dict[str, Any]]:
     return _proposals("state = 'PENDING'", order="r.made_at, r.id", limit=PROPOSALS_SHOWN)
 
 
+def proposal_kind(proposal_id: int) -> str | None:
+    """Return of which kind a proposal is, or None when there is none."""
+    found = sql.row("SELECT kind FROM core_proposal WHERE id = %s", [proposal_id])
+    return str(found[0]) if found else None
+
+
 def decided_proposals() -> list[dict[str, Any]]:
     """Return what was decided last."""
     return _proposals("state <> 'PENDING'", order="r.id DESC", limit=20)
 
 
 def pending_proposal_of(trade_id: int) -> dict[str, Any] | None:
-    """Return what awaits a second person for a trade, or None."""
-    found = _proposals("state = 'PENDING' AND subject_id = %(trade)s", order="r.id", limit=1, trade=trade_id)
+    """Return the excess of a trade that awaits a second person, or None."""
+    found = _proposals(
+        "kind = 'excess' AND state = 'PENDING' AND subject_id = %(trade)s",
+        order="r.id",
+        limit=1,
+        trade=trade_id,
+    )
     return found[0] if found else None
 
 

@@ -54,6 +54,7 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "today": (("n", "Take the next exception"),),
     "blotter": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
     "trade": (("e", "Work its exception"), ("Esc", "Back to the blotter")),
+    "change": (("Esc", "Back to the trade"),),
     "exceptions": (
         ("j k", "Next, previous row"),
         ("Enter", "Open the row"),
@@ -130,6 +131,7 @@ def _here(request: HttpRequest) -> str:
 
 _SECTIONS = {
     "trade": "blotter",
+    "change": "blotter",
     "exception": "exceptions",
     "batch": "batches",
     "webhook": "integrations",

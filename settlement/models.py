@@ -119,6 +119,8 @@ class Instruction(models.Model):
 
     `trade_ids`: the trades behind it, once for each leg. The legs are found through them: an index by
     instruction on the legs would cost a tenth of the seal.
+    `cancels`: the instruction that must not be done any more, whose particulars it repeats. `replaces`: the
+    recalled instructions of which it has legs.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -136,11 +138,39 @@ class Instruction(models.Model):
     their_ssi_id = models.BigIntegerField()
     gross_count = models.IntegerField()
     trade_ids = ArrayField(models.BigIntegerField())
+    cancels = models.BigIntegerField(null=True)
+    replaces = ArrayField(models.BigIntegerField(), null=True)
 
     class Meta:
         db_table = "settlement_instruction"
         constraints = [
             models.UniqueConstraint(fields=["batch_id", "line"], name="settlement_instruction_line")
+        ]
+
+
+class Recall(models.Model):
+    """An instruction that a change of a trade made wrong: its legs are netted anew, and it is cancelled.
+
+    `cause_ids`: the changed trades; `cancellation_id`: the instruction of a later batch that cancels it, the last
+    one where the back office rejected others.
+    """
+
+    instruction_id = models.BigIntegerField(primary_key=True)
+    cause_ids = ArrayField(models.BigIntegerField())
+    recalled_at = models.DateTimeField()
+    recalled_by = models.TextField()
+    cancellation_id = models.BigIntegerField(null=True)
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+
+    class Meta:
+        db_table = "settlement_recall"
+        indexes = [
+            models.Index(
+                fields=["instruction_id"],
+                condition=Q(cancellation_id__isnull=True),
+                name="settlement_recall_pending",
+            ),
+            models.Index(fields=["cancellation_id"], name="settlement_recall_cancel"),
         ]
 
 
@@ -190,6 +220,7 @@ class InstructionState(models.Model):
         PARTIAL = "PARTIAL"
         SETTLED = "SETTLED"
         FAILED = "FAILED"
+        CANCELLED = "CANCELLED"
 
     instruction_id = models.BigIntegerField(primary_key=True)
     batch_id = models.BigIntegerField()

@@ -172,13 +172,25 @@ FROM (
     WHERE instruction_id = i.id AND core_known(xid, reported_at, {HAPPENED})
 ) r
 """
+# Whether a change of a trade had made an instruction wrong, and the instruction of a later batch that cancels it.
+RECALLED_NOW = "SELECT * FROM settlement_recall WHERE instruction_id = i.id"
+RECALLED_THEN = f"""
+SELECT w.instruction_id, w.cause_ids, (
+    SELECT n.id FROM settlement_instruction n JOIN settlement_batch b ON b.id = n.batch_id
+    WHERE n.id = w.cancellation_id AND {SEALED_THEN}
+) AS cancellation_id
+FROM settlement_recall w WHERE w.instruction_id = i.id AND core_known(w.xid, w.recalled_at, {HAPPENED})
+"""
+_REFUSED_NOW = "SELECT processing FROM settlement_instruction_state WHERE instruction_id = r.cancellation_id"
+_REFUSED_THEN = "SELECT NULL AS processing"  # what can be done about it is a thing of now
 _INSTRUCTIONS = """
 SELECT i.id, i.batch_id, i.line, i.channel, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date, i.gross_count,
        i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,
        p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
-       s.settled_quantity
+       s.settled_quantity, i.cancels, i.replaces, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id
 FROM settlement_instruction i
 CROSS JOIN LATERAL ({said}) s
+LEFT JOIN LATERAL ({recalled}) r ON true
 JOIN refdata_party p ON p.id = i.counterparty_id
 WHERE i.batch_id = %(batch_id)s AND i.line > %(after)s ORDER BY i.line LIMIT %(limit)s
 """
@@ -189,7 +201,10 @@ def instructions_of(
 ) -> list[dict[str, Any]]:
     """Return instructions of a batch after a line, with what the back office has said of them, or had."""
     return sql.records(
-        _INSTRUCTIONS.format(said=SAID_NOW if as_of is None else SAID_THEN),
+        _INSTRUCTIONS.format(
+            said=SAID_NOW if as_of is None else SAID_THEN,
+            recalled=RECALLED_NOW if as_of is None else RECALLED_THEN,
+        ),
         {
             **(as_of.parameters() if as_of else {}),
             "batch_id": batch_id,
@@ -224,10 +239,13 @@ _OBLIGATIONS = """
 SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
        o.instruction_id, i.line, i.channel, i.direction AS instruction_direction, i.quantity AS instruction_quantity,
        i.gross_count, i.batch_id, b.sequence, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
-       s.settled_quantity
+       s.settled_quantity, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces,
+       c.processing AS cancellation_processing, %(trade_id)s = ANY(r.cause_ids) AS recalled_for_it
 FROM settlement_obligation o
 LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
 LEFT JOIN LATERAL ({said}) s ON true
+LEFT JOIN LATERAL ({recalled}) r ON true
+LEFT JOIN LATERAL ({refused}) c ON true
 LEFT JOIN settlement_batch b ON b.id = i.batch_id
 WHERE o.trade_id = %(trade_id)s AND {there} ORDER BY o.leg, o.attempt LIMIT %(limit)s
 """
@@ -239,11 +257,24 @@ def obligations_of(trade_id: int, *, limit: int = 500, as_of: AsOf | None = None
     A leg that waits for its day has no instruction; one that was rejected stands beside its next attempt. As they
     were, only the legs whose batch was sealed.
     """
-    said, there = (SAID_NOW, "true") if as_of is None else (SAID_THEN, SEALED_THEN)
-    return sql.records(
-        _OBLIGATIONS.format(said=said, there=there),
-        {**(as_of.parameters() if as_of else {}), "trade_id": trade_id, "limit": limit},
+    now = as_of is None
+    statement = _OBLIGATIONS.format(
+        said=SAID_NOW if now else SAID_THEN,
+        recalled=RECALLED_NOW if now else RECALLED_THEN,
+        refused=_REFUSED_NOW if now else _REFUSED_THEN,
+        there="true" if now else SEALED_THEN,
     )
+    rows = sql.records(
+        statement, {**(as_of.parameters() if as_of else {}), "trade_id": trade_id, "limit": limit}
+    )
+    return _with_replaced(rows)
+
+
+def _with_replaced(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give each row, as `replaced`, the instructions that its own replaces."""
+    for row in rows:
+        row["replaced"] = row["replaces"] or []
+    return rows
 
 
 def firm_calendar(*, around: date, until: date | None = None) -> BusinessCalendar:
@@ -304,13 +335,18 @@ _DUE = f"""
 SELECT 1 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.state = {State.VALIDATED.value} AND v.settlement_date <= %(value_date)s
 UNION ALL
-SELECT 1 FROM settlement_obligation WHERE instruction_id IS NULL AND value_date <= %(value_date)s
+SELECT 1 FROM settlement_obligation o JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
+WHERE o.instruction_id IS NULL AND o.value_date <= %(value_date)s AND s.state <> {State.CANCELLED.value}
+UNION ALL
+SELECT 1 FROM settlement_recall r JOIN settlement_instruction_state s ON s.instruction_id = r.instruction_id
+WHERE r.cancellation_id IS NULL AND s.processing <> 'REJECTED'
 LIMIT 1
 """
 
 
 def anything_due(*, value_date: date) -> bool:
-    """Tell whether a validated trade, or a leg that waited for its day, settles on or before a date."""
+    """Tell whether a validated trade, or a leg that waited for its day, settles on or before a date, or whether
+    anything is to be cancelled."""
     return sql.row(_DUE, {"value_date": value_date}) is not None
 
 

@@ -40,6 +40,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     asset: str
     direction: str
     quantity: Decimal
+    kind: str = "NEW"
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,11 @@ def answer(line: Line, temper: Temper) -> Answer:
     if drawn < temper.reject:
         return Answer(line.instruction, "REJECTED", source.choice(REJECTIONS[line.asset_kind]))
     return Answer(line.instruction, "ACCEPTED")
+
+
+def settles(line: Line) -> bool:
+    """Tell whether anything moves for an instruction: not where it nets to nothing, or cancels another."""
+    return line.direction != NIL and line.kind == "NEW"
 
 
 def report(line: Line, temper: Temper) -> Report:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("core", "0020_feed_mark"),
+        ("core", "0021_events_between"),
     ]
     operations = [
         migrations.AlterField(

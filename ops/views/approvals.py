@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,10 +14,13 @@ from core import ids
 from core.clock import utc_now
 from core.http.problem import Problem
 from core.models import Proposal
-from ops import selectors
+from ops import effects, selectors
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, denied, needs, person, posted, show
+from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
+from trades.services.single_change import PROPOSAL_KIND as CHANGE
+from trades.services.single_change import approve_change, decline_change, withdraw_change
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,22 @@ class Decision:
     told: str
 
 
+# By the kind of what was proposed.
 DECISIONS = {
-    "approve": Decision(
-        Right.APPROVE_EXCESS, approve_excess, "Approved; the trade goes on unless something else holds it."
-    ),
-    "decline": Decision(Right.APPROVE_EXCESS, decline_excess, "Declined; the trade stays held."),
-    "withdraw": Decision(Right.PROPOSE_EXCESS, withdraw_excess, "Withdrawn; the trade stays held."),
+    EXCESS: {
+        "approve": Decision(
+            Right.APPROVE_EXCESS,
+            approve_excess,
+            "Approved; the trade goes on unless something else holds it.",
+        ),
+        "decline": Decision(Right.APPROVE_EXCESS, decline_excess, "Declined; the trade stays held."),
+        "withdraw": Decision(Right.PROPOSE_EXCESS, withdraw_excess, "Withdrawn; the trade stays held."),
+    },
+    CHANGE: {
+        "approve": Decision(Right.APPROVE_CHANGE, approve_change, "Approved; the trade is changed."),
+        "decline": Decision(Right.APPROVE_CHANGE, decline_change, "Declined; the trade stays as it is."),
+        "withdraw": Decision(Right.CHANGE, withdraw_change, "Withdrawn; the trade stays as it is."),
+    },
 }
 
 
@@ -48,8 +62,9 @@ def approvals(request: HttpRequest) -> HttpResponse:
 def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
     """Approve or decline a proposal that somebody else made, or withdraw one's own."""
     proposal_id = ids.database_id(ids.PROPOSAL, ref)
-    chosen = DECISIONS.get(decision)
-    if proposal_id is None or chosen is None:
+    kind = selectors.proposal_kind(proposal_id) if proposal_id is not None else None
+    chosen = DECISIONS.get(kind or "", {}).get(decision)
+    if chosen is None:
         raise Http404
     if not may(request.user, chosen.right):
         return denied(request, chosen.right)
@@ -67,9 +82,22 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("approvals"), status=303)
 
 
+def _shown(proposal: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
+    """Return a proposal with what it would come to, and whether the person may decide on its kind."""
+    decisions = DECISIONS[proposal["kind"]]
+    changes = proposal["kind"] == CHANGE
+    return {
+        **proposal,
+        "may_decide": may(request.user, decisions["approve"].right),
+        "may_withdraw": proposal["maker_id"] == request.user.pk
+        and may(request.user, decisions["withdraw"].right),
+        "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
+    }
+
+
 def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int | None = None) -> HttpResponse:
     context = {
-        "pending": selectors.pending_proposals(),
+        "pending": [_shown(each, request) for each in selectors.pending_proposals()],
         "decided": selectors.decided_proposals(),
         "problem": Shown.of(problem) if problem else None,
         "failed": failed,

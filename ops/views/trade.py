@@ -16,6 +16,7 @@ from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.selectors import obligations_of
+from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
 from trades.models import ExceptionItem
 from trades.selectors import timeline
@@ -98,12 +99,28 @@ def trade_recheck(request: HttpRequest, ref: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
 
 
+@posted("trade")
+@needs(Right.CHANGE)
+def trade_cancel_again(request: HttpRequest, ref: str) -> HttpResponse:
+    """Send the cancellations that the back office rejected once more."""
+    trade_id = trade_id_of(ref)
+    try:
+        cancel_again(
+            trade_id=trade_id, reason=request.POST.get("reason", ""), actor=actor(request), now=utc_now()
+        )
+    except Problem as problem:
+        return _show(request, trade_id, problem=problem)
+    messages.success(request, "The next batch asks the back office again.")
+    return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
+
+
 def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None) -> HttpResponse:
     now, as_of = clock(request), where(request)
     found = timeline.trade(trade_id, as_of)
     if found is None:
         raise Http404
     exceptions = timeline.exceptions(trade_id) if as_of is None else exceptions_of(trade_id, as_of)
+    legs = obligations_of(trade_id, as_of=as_of)
     state = State(found["state"])
     context: dict[str, Any] = {
         "trade": found,
@@ -115,10 +132,13 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "exceptions": exceptions,
         "exception_kinds": dict(ExceptionItem.Kind.choices),
         "findings": timeline.findings(trade_id, as_of),
-        "legs": obligations_of(trade_id, as_of=as_of),
+        "legs": legs,
+        "can_cancel_again": as_of is None
+        and any(leg["cancellation_processing"] == "REJECTED" and leg["recalled_for_it"] for leg in legs),
         "versions": _versions(trade_id, found["version"]),
         "entries": timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions], as_of=as_of),
         "can_recheck": state in _RECHECKABLE,
+        "can_change": as_of is None and state not in {State.SETTLED, State.CANCELLED},
         "problem": Shown.of(problem) if problem else None,
         "typed": request.POST,
     }

@@ -15,5 +15,5 @@ ALTER TABLE refdata_instrument DROP CONSTRAINT refdata_instrument_multiplier;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("refdata", "0006_stamp")]
+    dependencies = [("refdata", "0011_resolve_with_terms")]
     operations = [migrations.RunSQL(BOUNDS, UNDO)]

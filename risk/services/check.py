@@ -41,6 +41,7 @@ from risk.services.limits import (
 )
 from trades.lifecycle import WAKES, State, move_trades
 from trades.services.deadlines import deadlines_of
+from trades.services.early import apply_early
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 from trades.services.findings import NewFinding, add_findings, clear_findings
 
@@ -117,6 +118,7 @@ def check_now(trade_ids: Sequence[int], at: datetime) -> None:
 
 
 def _check_and_move(claimed: work.Claim, now: datetime) -> None:
+    apply_early(trade_ids=claimed.subject_ids, at=now)
     batch = _run_checks(claimed.subject_ids, business_date(now))
     if len(batch.versions) < len(claimed.subject_ids):
         _put_off([trade_id for trade_id in claimed.subject_ids if trade_id not in batch.versions], now)

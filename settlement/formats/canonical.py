@@ -17,10 +17,15 @@ The keys of a line, always all of them and always in this order:
     their_ssi     in the same form
     legs          how many gross legs are netted in it
     trade         {"id", "source", "source_ref"} when it is one leg of one trade, null when netted
+    kind          NEW, or CANCEL: the instruction in `cancels` must not be done any more
+    cancels       public id of the instruction of an earlier batch that is cancelled; the line repeats its
+                  particulars. Null where kind is NEW
+    replaces      public ids of cancelled instructions of which this one has legs; an empty array for most
 
 Lines stand in the order of counterparty code, entity code, asset, direction, quantity, then source, reference and
 leg of a single trade: the same content makes the same lines in whichever order the trades came. Only the public
-ids differ, since they number what was sealed.
+ids differ, since they number what was sealed. Cancellations stand behind them, in the order of what they cancel.
+They count in the control totals, under the direction and quantity of what they cancel.
 """
 
 from __future__ import annotations
@@ -61,7 +66,15 @@ LINE = """
 || c.before || to_json(n.asset)
 || ',"direction":"' || n.direction || '","quantity":"' || n.quantity_text
 || c.after || n.gross_count
-|| CASE WHEN n.source IS NULL THEN E',"trade":null}\n' ELSE
+|| CASE WHEN n.source IS NULL THEN ',"trade":null' ELSE
        ',"trade":{"id":"' || settlement_public_id('trd', n.trade_ids[1])
-       || '","source":' || to_json(n.source) || ',"source_ref":' || to_json(n.source_ref) || E'}}\n' END
+       || '","source":' || to_json(n.source) || ',"source_ref":' || to_json(n.source_ref) || '}' END
+|| CASE WHEN n.cancels IS NOT NULL THEN
+       ',"kind":"CANCEL","cancels":"' || settlement_public_id('ins', n.cancels) || E'","replaces":[]}\n'
+   WHEN n.replaces IS NOT NULL THEN
+       ',"kind":"NEW","cancels":null,"replaces":[' || (
+           SELECT string_agg('"' || settlement_public_id('ins', each) || '"', ',' ORDER BY each)
+           FROM unnest(n.replaces) AS each
+       ) || E']}\n'
+   ELSE E',"kind":"NEW","cancels":null,"replaces":[]}\n' END
 """

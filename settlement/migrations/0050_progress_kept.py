@@ -35,7 +35,7 @@ _XID = models.BigIntegerField(db_default=core.models.TransactionId(), editable=F
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0006_fewer_indexes"), ("core", "0040_moments")]
+    dependencies = [("settlement", "0030_recalls"), ("core", "0040_moments")]
     operations = [
         migrations.CreateModel(
             name="BatchProgress",

@@ -1,7 +1,8 @@
 """The statements of a seal, in their order. They work on temporary tables of one transaction.
 
 `seal_trade` are the trades taken, `seal_leg` their legs, `seal_group` what is netted together, `seal_net` the
-instructions to be. Legs are inserted once, with the instruction that they are netted in.
+instructions to be, `seal_recall` the instructions to be cancelled. Legs are inserted once, with the instruction
+that they are netted in.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from trades.lifecycle import State
 from trades.products import PRODUCTS
 from trades.products._legs import legs_sql
 
-TABLES = ("seal_trade", "seal_earlier", "seal_leg", "seal_group", "seal_net")
+TABLES = ("seal_trade", "seal_earlier", "seal_leg", "seal_group", "seal_recall", "seal_net")
 NOW, LATER, ELSEWHERE = 0, 1, 2  # a leg is due and sealed now, falls due later, or goes another channel's way
 
 # Temporary tables have no statistics: sorted merges of them are what the planner gets wrong.
@@ -75,11 +76,7 @@ def legs_of_trades_sql() -> str:
     """
     return f"""
         CREATE TEMPORARY TABLE seal_leg ON COMMIT DROP AS
-        WITH batch AS MATERIALIZED (
-            SELECT {", ".join(f"t.{name}" for name in (*_ALWAYS[:-1], *_leg_columns()))},
-                   coalesce(i.code, t.instrument_ref) AS instrument_ref, i.market
-            FROM seal_trade t LEFT JOIN refdata_instrument i ON i.id = t.instrument_id
-        ), leg AS ({legs_sql("batch")})
+        WITH {_legs_of("seal_trade")}
         SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction,
                {_payable("l")} AS quantity,
                l.value_date, l.counterparty_id, k.entity_id, l.ssi_key,
@@ -90,6 +87,31 @@ def legs_of_trades_sql() -> str:
         FROM leg l
         LEFT JOIN refdata_book k ON k.id = l.book_id
         LEFT JOIN refdata_party p ON p.id = l.counterparty_id
+    """
+
+
+def _legs_of(relation: str) -> str:
+    """Return SQL for the relation `leg`: the legs of trades in a relation with the columns of their versions."""
+    return f"""batch AS MATERIALIZED (
+            SELECT {", ".join(f"t.{name}" for name in (*_ALWAYS[:-1], *_leg_columns()))},
+                   coalesce(i.code, t.instrument_ref) AS instrument_ref, i.market
+            FROM {relation} t LEFT JOIN refdata_instrument i ON i.id = t.instrument_id
+        ), leg AS ({legs_sql("batch")})"""
+
+
+@cache
+def standing_legs_sql() -> str:
+    """Return SQL for the relation `standing`: what trades `%(ids)s` oblige to by their current versions."""
+    return f"""
+        current AS MATERIALIZED (
+            SELECT v.* FROM trades_state s
+            JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+            WHERE s.trade_id = ANY(%(ids)s::bigint[])
+        ), {_legs_of("current")}, standing AS MATERIALIZED (
+            SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction, {_payable("l")} AS quantity,
+                   l.value_date, l.counterparty_id, k.entity_id
+            FROM leg l LEFT JOIN refdata_book k ON k.id = l.book_id
+        )
     """
 
 
@@ -120,29 +142,33 @@ def _digits(currency: str) -> str:
     return f"CASE WHEN {currency} IN ({every}) THEN CASE {cases} END ELSE 2 END"
 
 
-# A leg whose instruction was rejected is instructed again, as its next attempt; one that waits for its day waits
-# on, unless the trade's terms have changed since. The ids go in as one sorted array: probes of one index, at any
-# number of obligations.
+# A leg whose instruction was rejected or recalled is instructed again, as its next attempt; one that waits for its
+# day waits on, unless the trade's terms have changed since. The ids go in as one sorted array: probes of one index,
+# at any number of obligations.
 EARLIER = """
 CREATE TEMPORARY TABLE seal_earlier ON COMMIT DROP AS
 SELECT o.trade_id, o.leg, max(o.attempt) AS attempt,
        bool_or(CASE WHEN o.instruction_id IS NULL THEN o.version = t.version
-                    ELSE s.processing <> 'REJECTED' END) AS live
+                    ELSE s.processing <> 'REJECTED' AND r.instruction_id IS NULL END) AS live,
+       max(o.instruction_id) FILTER (WHERE s.processing <> 'REJECTED' AND r.instruction_id IS NULL) AS kept
 FROM settlement_obligation o
 JOIN seal_trade t ON t.trade_id = o.trade_id
 LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
+LEFT JOIN settlement_recall r ON r.instruction_id = o.instruction_id
 WHERE o.trade_id = ANY(ARRAY(SELECT trade_id FROM seal_trade ORDER BY trade_id))
 GROUP BY o.trade_id, o.leg
 """
 DROP_INSTRUCTED = """
 DELETE FROM seal_leg l USING seal_earlier e WHERE e.live AND l.trade_id = e.trade_id AND l.leg = e.leg
 """
+KEPT = "SELECT DISTINCT kept FROM seal_earlier WHERE live AND kept IS NOT NULL ORDER BY kept"
 COUNT_ATTEMPTS = """
 UPDATE seal_leg l SET attempt = e.attempt + 1 FROM seal_earlier e
 WHERE l.trade_id = e.trade_id AND l.leg = e.leg
 """
 
-# Legs of a later date than their trade's first have waited as obligations without an instruction.
+# Legs of a later date than their trade's first have waited as obligations without an instruction, and so have those
+# that were netted in an instruction which another trade's change made wrong.
 WAITING_LEGS = f"""
 WITH due AS MATERIALIZED (
     SELECT o.*, v.counterparty_id, v.book_id
@@ -150,7 +176,8 @@ WITH due AS MATERIALIZED (
     JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
     JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
     WHERE o.instruction_id IS NULL AND o.value_date <= %(value_date)s AND o.asset_kind = ANY(%(kinds)s)
-      AND s.state IN ({State.VALIDATED.value}, {State.INSTRUCTED.value}, {State.HANDED_OFF.value})
+      AND s.state IN ({State.VALIDATED.value}, {State.INSTRUCTED.value}, {State.HANDED_OFF.value},
+                      {State.ACKNOWLEDGED.value})
       AND coalesce(v.counterparty_id, 0) BETWEEN %(first)s AND %(last)s
     ORDER BY s.trade_id FOR UPDATE OF s SKIP LOCKED
 )
@@ -216,8 +243,23 @@ l.solo = g.solo AND l.counterparty_id = g.counterparty_id AND l.entity_id = g.en
 AND l.value_date = g.value_date AND l.asset_kind = g.asset_kind
 """
 
+# What was recalled is cancelled with the next batch of its channel, whatever its day; what the back office has
+# rejected by then needs no cancellation.
+RECALLED = """
+CREATE TEMPORARY TABLE seal_recall ON COMMIT DROP AS
+SELECT r.instruction_id AS original_id, i.asset_kind, i.value_date
+FROM settlement_recall r
+JOIN settlement_instruction i ON i.id = r.instruction_id
+JOIN settlement_instruction_state s ON s.instruction_id = r.instruction_id
+WHERE r.cancellation_id IS NULL AND s.processing <> 'REJECTED' AND i.asset_kind = ANY(%(kinds)s)
+  AND i.counterparty_id BETWEEN %(first)s AND %(last)s
+ORDER BY r.instruction_id FOR UPDATE OF r SKIP LOCKED
+"""
+
 COUNTS = """
-SELECT asset_kind, value_date, count(*) FROM seal_group GROUP BY asset_kind, value_date
+SELECT asset_kind, value_date, count(*) FROM (
+    SELECT asset_kind, value_date FROM seal_group UNION ALL SELECT asset_kind, value_date FROM seal_recall
+) AS lines GROUP BY asset_kind, value_date
 """
 # The batches being sealed, as parameters: few rows, wherever a statement needs them.
 _BATCHES = """
@@ -236,6 +278,8 @@ SELECT batch_id, count(*) FROM (
     SELECT DISTINCT b.batch_id, l.trade_id
     FROM seal_leg l JOIN batches b ON b.asset_kind = l.asset_kind AND b.value_date = l.value_date
     WHERE l.part = {NOW}
+    UNION
+    SELECT n.batch_id, unnest(n.trade_ids) FROM seal_net n WHERE n.cancels IS NOT NULL
 ) AS trades GROUP BY batch_id
 """
 
@@ -276,9 +320,59 @@ def nets_sql() -> str:
                p.entity_id, p.asset_kind, p.asset, p.value_date, p.our_ssi_id, p.their_ssi_id, p.quantity,
                CASE p.sign WHEN 1 THEN 'RECEIVE' WHEN -1 THEN 'DELIVER' ELSE 'NIL' END AS direction,
                CASE p.asset_kind WHEN 'CASH' THEN p.quantity ELSE trim_scale(p.quantity) END::text AS quantity_text,
-               p.gross_count, p.trade_ids, p.source, p.source_ref
+               p.gross_count, p.trade_ids, p.source, p.source_ref, NULL::bigint AS cancels, NULL::bigint[] AS replaces
         FROM placed p
     """
+
+
+@cache
+def cancellations_sql() -> str:
+    """Add the lines that cancel what was recalled, behind the nets of their batches. They never net: each has a
+    `solo` of its own."""
+    return f"""
+        INSERT INTO seal_net
+        WITH {_BATCHES}, taken AS MATERIALIZED (
+            SELECT batch_id, count(*) AS count FROM seal_net GROUP BY batch_id
+        ), placed AS (
+            SELECT b.batch_id AS in_batch, b.first_id, i.*,
+                   (coalesce(t.count, 0) + row_number() OVER (PARTITION BY b.batch_id ORDER BY i.id))::int AS place
+            FROM seal_recall r
+            JOIN settlement_instruction i ON i.id = r.original_id
+            JOIN batches b ON b.asset_kind = r.asset_kind AND b.value_date = r.value_date
+            LEFT JOIN taken t ON t.batch_id = b.batch_id
+        ), written AS (
+            SELECT p.*, CASE WHEN p.asset_kind = 'CASH' THEN round(p.quantity, {_digits("p.asset")})
+                             ELSE trim_scale(p.quantity) END AS payable
+            FROM placed p
+        )
+        SELECT w.in_batch, w.place, w.first_id + w.place - 1, w.channel, -w.id, w.counterparty_id, w.entity_id,
+               w.asset_kind, w.asset, w.value_date, w.our_ssi_id, w.their_ssi_id, w.payable, w.direction,
+               w.payable::text, w.gross_count, w.trade_ids, v.source, v.source_ref, w.id, NULL
+        FROM written w
+        LEFT JOIN trades_version v ON w.gross_count = 1 AND v.trade_id = w.trade_ids[1] AND v.version = 1
+    """
+
+
+# A leg replaces the recalled instruction that it was in last.
+REPLACES = f"""
+UPDATE seal_net n SET replaces = found.originals
+FROM (
+    SELECT g.instruction_id, array_agg(DISTINCT last.instruction_id ORDER BY last.instruction_id) AS originals
+    FROM seal_leg l JOIN seal_net g ON l.part = {NOW} AND {_SAME_GROUP}
+    CROSS JOIN LATERAL (
+        SELECT o.instruction_id FROM settlement_obligation o
+        WHERE o.trade_id = l.trade_id AND o.leg = l.leg AND o.attempt < l.attempt AND o.instruction_id IS NOT NULL
+        ORDER BY o.attempt DESC LIMIT 1
+    ) AS last
+    JOIN settlement_recall r ON r.instruction_id = last.instruction_id
+    WHERE l.attempt > 1
+    GROUP BY g.instruction_id
+) AS found
+WHERE n.instruction_id = found.instruction_id
+"""
+LINK_RECALLS = """
+UPDATE settlement_recall r SET cancellation_id = n.instruction_id FROM seal_net n WHERE n.cancels = r.instruction_id
+"""
 
 
 def _places(role: str) -> str:
@@ -292,9 +386,9 @@ BY_LINE = "CREATE INDEX ON pg_temp.seal_net (batch_id, line)"
 INSTRUCTIONS = """
 INSERT INTO settlement_instruction
     (id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity, value_date,
-     our_ssi_id, their_ssi_id, gross_count, trade_ids)
+     our_ssi_id, their_ssi_id, gross_count, trade_ids, cancels, replaces)
 SELECT instruction_id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity,
-       value_date, our_ssi_id, their_ssi_id, gross_count, trade_ids
+       value_date, our_ssi_id, their_ssi_id, gross_count, trade_ids, cancels, replaces
 FROM seal_net
 """
 INSTRUCTION_STATES = """

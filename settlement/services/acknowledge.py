@@ -18,6 +18,7 @@ from core.ids import INSTRUCTION, public_id
 from core.money import ZERO, format_number
 from core.wake import wake_on_commit
 from settlement.services.advance import TASK
+from settlement.services.cancellation import cancel_originals
 from settlement.services.claim import end_claim, hold_batch, require_claim
 from settlement.services.reject import reject_trades
 from settlement.services.seal import BATCH
@@ -146,7 +147,8 @@ def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-# What nets to nothing is settled once it is accepted: nobody moves anything.
+# What nets to nothing, and a cancellation, is settled once it is accepted: nobody moves anything. What a cancellation
+# was accepted of is done with, and so is what is accepted only afterwards.
 _APPLY = """
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(reasons)s::text[]) AS g(id, status, reason)
@@ -156,10 +158,13 @@ WITH given AS MATERIALIZED (
 ), answered AS (
     UPDATE settlement_instruction_state s
     SET processing = given.status, processing_reason = given.reason, changed_at = %(now)s,
-        settlement = CASE WHEN given.status = 'ACCEPTED' AND i.direction = 'NIL' THEN 'SETTLED' ELSE s.settlement END
+        settlement = CASE WHEN given.status = 'ACCEPTED' AND s.settlement <> 'CANCELLED'
+                               AND (i.direction = 'NIL' OR i.cancels IS NOT NULL) THEN 'SETTLED'
+                          ELSE s.settlement END
     FROM given JOIN settlement_instruction i ON i.id = given.id
     WHERE s.instruction_id = given.id
-    RETURNING given.status, given.status = 'ACCEPTED' AND i.direction = 'NIL' AS settled
+    RETURNING given.status, given.status = 'ACCEPTED' AND s.settlement IN ('SETTLED', 'CANCELLED')
+              AND (i.direction = 'NIL' OR i.cancels IS NOT NULL OR s.settlement = 'CANCELLED') AS settled
 )
 UPDATE settlement_batch_state
 SET accepted = accepted + (SELECT count(*) FROM answered WHERE status = 'ACCEPTED'),
@@ -186,6 +191,7 @@ def _apply(batch_id: int, news: Sequence[Answer], actor: Actor, now: datetime) -
     accepted = [answer.instruction_id for answer in news if answer.status == ACCEPTED]
     rejected = {answer.instruction_id: answer.reason for answer in news if answer.status == REJECTED}
     if accepted:
+        cancel_originals(accepted, now)
         work.enqueue(TASK, accepted)
         wake_on_commit(TASK)
     if rejected:

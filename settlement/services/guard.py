@@ -10,7 +10,8 @@ SELECT i.id, i.batch_id
 FROM settlement_obligation o
 JOIN settlement_instruction i ON i.id = o.instruction_id
 JOIN settlement_instruction_state s ON s.instruction_id = i.id AND s.processing <> 'REJECTED'
-WHERE o.trade_id = %s ORDER BY i.id LIMIT 1
+WHERE o.trade_id = %s AND NOT EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id)
+ORDER BY i.id LIMIT 1
 """
 
 

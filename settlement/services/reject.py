@@ -11,6 +11,8 @@ from core.audit import Actor
 from core.ids import INSTRUCTION, public_id
 from settlement.selectors import cut_off_of_batch
 from settlement.services.advance import trades_behind
+from settlement.services.cancellation import CODE as CANCELLATION_CODE
+from settlement.services.cancellation import live_rejections, refuse_cancellations
 from settlement.services.report import close_fails
 from trades.lifecycle import State, lock_trades, move_trades
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
@@ -36,7 +38,14 @@ def reject_trades(*, batch_id: int, reasons: Mapping[int, str], actor: Actor, no
     and one open exception. What was instructed or handed off becomes an EXCEPTION, and so does what waits for
     its checks, which would let it be instructed again before anybody has looked. What waits for a person
     already only gets the finding and the exception. What is rejected does not fail any more.
+
+    A rejected cancellation leaves the states alone: the trades whose change it was for get a finding and an
+    exception. What was recalled and is rejected itself is as it should be.
     """
+    refuse_cancellations(batch_id=batch_id, reasons=reasons, actor=actor, now=now)
+    reasons = live_rejections(reasons)
+    if not reasons:
+        return
     lock_trades(trades_behind(list(reasons)))
     trades = {row["trade_id"]: row for row in sql.records(_TRADES, [trades_behind(list(reasons))])}
     rejected: dict[int, list[int]] = {}
@@ -74,7 +83,7 @@ def reject_trades(*, batch_id: int, reasons: Mapping[int, str], actor: Actor, no
 def answer_rejections(trade_ids: Sequence[int], at: datetime, actor: Actor) -> None:
     """Close the rejections of trades that somebody sends back to the checks (an effect of the lifecycle): once
     they pass, the rejected legs are instructed again. The checks never close what the back office said."""
-    clear_findings(trade_ids=trade_ids, closing=CLEARED, at=at, codes=[CODE])
+    clear_findings(trade_ids=trade_ids, closing=CLEARED, at=at, codes=[CODE, CANCELLATION_CODE])
     close_exceptions(
         trade_ids=trade_ids,
         kinds=["REJECTION"],

@@ -70,7 +70,8 @@ def settle(standing: Standing, report: Report, *, whole: Decimal) -> Standing:
 
 
 _STANDING = """
-SELECT s.instruction_id, s.batch_id, s.processing, s.settlement, s.settlement_reason, s.settled_quantity, i.quantity
+SELECT s.instruction_id, s.batch_id, s.processing, s.settlement, s.settlement_reason, s.settled_quantity, i.quantity,
+       i.cancels, EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id) AS recalled
 FROM settlement_instruction_state s JOIN settlement_instruction i ON i.id = s.instruction_id
 WHERE s.instruction_id = ANY(%s) ORDER BY s.instruction_id FOR UPDATE OF s
 """
@@ -120,6 +121,10 @@ def _judge(report: Report, row: Mapping[str, Any] | None) -> tuple[int, str]:
         return 404, "There is no such instruction."
     if row["processing"] == "REJECTED":
         return 409, "It was rejected: nothing can settle."
+    if row["settlement"] == "CANCELLED":
+        return 409, "It was cancelled: nothing can settle."
+    if row["cancels"] is not None:
+        return 409, "It is a cancellation: it is accepted or rejected, and nothing settles."
     if report.kind == "PARTIAL" and not 0 < (report.quantity or 0) < row["quantity"]:
         return 422, "A partial quantity is more than nothing and less than the whole."
     return 200, ""
@@ -202,7 +207,9 @@ def _apply(
     failed = [
         each
         for each, standing in changed.items()
-        if standing.settlement != "SETTLED" and standing.reasons > before[each].reasons
+        if standing.settlement != "SETTLED"
+        and standing.reasons > before[each].reasons
+        and not rows[each]["recalled"]
     ]
     recovered = [each for each in settled if changed[each].reasons]
     lock_trades(trades_behind([*failed, *recovered]))
@@ -239,6 +246,7 @@ WHERE NOT EXISTS (
     JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
     WHERE o.trade_id = t.trade_id AND s.processing <> 'REJECTED' AND s.settlement <> 'SETTLED'
       AND s.settlement_reason <> ''
+      AND NOT EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = s.instruction_id)
 )
 """
 

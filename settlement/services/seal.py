@@ -11,11 +11,13 @@ from typing import Any
 
 from django.db import transaction
 
-from core import sql
+from core import sql, work
 from core.audit import Actor, encode, record
+from core.wake import wake_on_commit
 from settlement.models import CHANNEL_OF
 from settlement.selectors import content
 from settlement.services import _sealing
+from settlement.services.advance import TASK as ADVANCE
 from trades.lifecycle import State, move_trades
 
 MAX_TRADES = 250_000  # in one transaction
@@ -71,7 +73,8 @@ def seal_batches(
 
     channels: of CASH, SECURITIES and GOODS. There is a batch for each channel and value date. A trade is
     INSTRUCTED once its last due leg is: when only some channels are sealed, it may stay VALIDATED. Legs that
-    have a live instruction are never instructed again; where it was rejected, they are.
+    have a live instruction are never instructed again; where it was rejected or recalled, they are. What was
+    recalled is cancelled in the same batches.
 
     A trade without a settlement instruction for a leg goes back to be checked. Trades that somebody holds
     at this moment are left for the next seal. Each transaction takes at most MAX_TRADES trades, more only
@@ -121,11 +124,11 @@ def _seal(wanted: _Wanted, actor: Actor, now: datetime) -> tuple[list[int], int]
     """Seal one range of counterparties in one transaction; return its batch ids and how many trades moved."""
     with transaction.atomic(), _temporary_tables():
         sql.run("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        waited = _expand(wanted)
+        found = _expand(wanted)
         _send_back_unresolved(actor, now)
         batches = _number_batches()
         if batches:
-            _write(batches, waited, actor, now)
+            _write(batches, found, actor, now)
         whole = [trade_id for (trade_id,) in sql.rows(_sealing.INSTRUCTED_WHOLE)]
         moved = move_trades(
             trade_ids=whole,
@@ -135,7 +138,15 @@ def _seal(wanted: _Wanted, actor: Actor, now: datetime) -> tuple[list[int], int]
             actor=actor,
             locked=True,
         )
+        if moved and found.again:
+            _follow_kept()
     return [batch.id for batch in batches], len(moved)
+
+
+def _follow_kept() -> None:
+    """Let trades that are instructed again follow the instructions which they have kept, as far as those are."""
+    work.enqueue(ADVANCE, [instruction_id for (instruction_id,) in sql.rows(_sealing.KEPT)])
+    wake_on_commit(ADVANCE)
 
 
 @contextmanager
@@ -148,19 +159,28 @@ def _temporary_tables() -> Iterator[None]:
     sql.run(f"{drop}; {_sealing.DEFAULTS}")
 
 
-def _expand(wanted: _Wanted) -> bool:
-    """Take the due trades, make their legs and group what is netted together.
+@dataclass(frozen=True)
+class _Found:
+    """What is unusual of what is to be sealed: legs of trades that were instructed before, legs that have waited
+    as obligations, instructions to be cancelled."""
 
-    Tell whether there are legs among them that waited for their day.
-    """
+    again: bool
+    waited: bool
+    recalled: bool
+
+
+def _expand(wanted: _Wanted) -> _Found:
+    """Take the due trades, make their legs and group what is netted together, beside what is to be cancelled."""
     sql.run(_sealing.take_sql(), wanted.parameters())
     sql.run(_sealing.legs_of_trades_sql(), wanted.parameters())
-    if sql.run(_sealing.EARLIER):
+    again = sql.run(_sealing.EARLIER) > 0
+    if again:
         sql.run(_sealing.DROP_INSTRUCTED)
         sql.run(_sealing.COUNT_ATTEMPTS)
     waited = sql.run(_sealing.WAITING_LEGS, wanted.parameters()) > 0
     _group()
-    return waited
+    recalled = sql.run(_sealing.RECALLED, wanted.parameters()) > 0
+    return _Found(again, waited, recalled)
 
 
 def _group() -> None:
@@ -240,7 +260,7 @@ def _number_batches() -> list[_Batch]:
     return batches
 
 
-def _write(batches: list[_Batch], waited: bool, actor: Actor, now: datetime) -> None:
+def _write(batches: list[_Batch], found: _Found, actor: Actor, now: datetime) -> None:
     """Write the instructions, the legs behind them, the batches' bytes and the batches themselves."""
     parameters = {
         "kinds": [_KIND_OF[batch.channel] for batch in batches],
@@ -250,12 +270,18 @@ def _write(batches: list[_Batch], waited: bool, actor: Actor, now: datetime) -> 
         "firsts": [batch.first_id for batch in batches],
     }
     sql.run(_sealing.nets_sql(), parameters)
+    if found.recalled:
+        sql.run(_sealing.cancellations_sql(), parameters)
+    if found.again or found.waited:
+        sql.run(_sealing.REPLACES)
     sql.run(_sealing.BY_LINE)
     sql.run(_sealing.INSTRUCTIONS)
     sql.run(_sealing.INSTRUCTION_STATES, {"now": now})
     sql.run(_sealing.OBLIGATIONS)
-    if waited:
+    if found.waited:
         sql.run(_sealing.WAITING_OBLIGATIONS)
+    if found.recalled:
+        sql.run(_sealing.LINK_RECALLS)
     with _without("enable_nestloop"):  # a page's lines meet what they have in common by hash
         sql.run(_sealing.PAGES, parameters)
     trade_counts = dict(sql.rows(_sealing.TRADE_COUNTS, parameters))

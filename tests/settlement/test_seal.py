@@ -81,7 +81,8 @@ def test_the_line_of_a_single_trade_says_everything_in_its_documented_order():
         '"our_ssi":{"account":"OURS-CASH-USD","agent_bic":"","place_of_settlement":"","delivery_address":""},'
         '"their_ssi":{"account":"GB \\"33\\"","agent_bic":"CHASUS33","place_of_settlement":"",'
         '"delivery_address":"1 Wall St\\nNY"},'
-        '"legs":1,"trade":{"id":"' + trade_ref(trade_id) + '","source":"FO-EQ","source_ref":"E-1"}}\n'
+        '"legs":1,"trade":{"id":"' + trade_ref(trade_id) + '","source":"FO-EQ","source_ref":"E-1"},'
+        '"kind":"NEW","cancels":null,"replaces":[]}\n'
     )
     assert bytes_of(batch_id).decode() == expected
 

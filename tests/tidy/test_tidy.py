@@ -121,7 +121,9 @@ def test_only_the_services_of_versions_and_capture_add_terms():
     makers = {
         str(path.relative_to(ROOT))
         for path in sources(*APPS)
-        if re.search(r"INSERT INTO trades_version|COPY trades_version|copy_rows\(\"trades_version\"", path.read_text())
+        if re.search(
+            r"INSERT INTO trades_version|COPY trades_version|copy_rows\(\"trades_version\"", path.read_text()
+        )
     }
     assert makers <= {
         "trades/services/capture.py",

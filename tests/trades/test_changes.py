@@ -119,6 +119,20 @@ class TestAnAmendment:
         _change(api, trade_id, {"changes": {"terms": {"lines": [line]}}})
         assert version_of(trade_id, 2)["net_amount"] == D("8")
 
+    def test_reaches_into_the_terms_and_leaves_the_rest_of_them(self, api: Api) -> None:
+        trade_id = checked(fx())
+        changes = {"terms": {"sold": {"amount": "1090000.00"}, "rate": "1.09"}}
+        assert _change(api, trade_id, {"changes": changes}).status_code == 200
+        assert (version_of(trade_id, 2)["contra_amount"], version_of(trade_id, 2)["price"]) == (
+            D(1090000),
+            D("1.09"),
+        )
+        assert version_of(trade_id, 2)["contra_currency"] == "USD"
+
+    def test_of_a_number_written_otherwise_is_none(self, api: Api) -> None:
+        trade_id = checked(equity(net_amount="18000"))
+        problem(_change(api, trade_id, {"changes": {"quantity": "100.00"}}), 422, "nothing-changed")
+
     def test_holds_since_when_it_is_told(self, api: Api) -> None:
         trade_id = checked(fx())
         body = {"changes": {"trader": "x"}, "effective_at": "2026-11-20T10:00:00+02:00"}

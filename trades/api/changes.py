@@ -33,7 +33,7 @@ from trades.services.single_change import Answered, change_trade
 from trades.services.supersession import Cause
 
 MAX_SOURCE_VERSION = 2_000_000_000
-_UNTYPED = msgspec.json.Decoder(float_hook=Decimal)
+UNTYPED = msgspec.json.Decoder(float_hook=Decimal)
 _ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
 
 
@@ -105,7 +105,7 @@ def read_change(body: bytes, *, kind: Cause, trade_id: int, if_match: list[str] 
     Whether the reason and the changes say enough is for the service to judge.
     """
     try:
-        document = _UNTYPED.decode(body)
+        document = UNTYPED.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise unreadable([Fault("", f"This is not JSON: {error}.", "malformed")]) from None
     if not isinstance(document, dict):

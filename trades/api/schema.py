@@ -181,6 +181,49 @@ def _change(summary: str, properties: dict[str, Any], required: list[str], examp
     }
 
 
+def _bulk(properties: dict[str, Any], example: dict[str, Any]) -> Any:
+    named: dict[str, Any] = {
+        "id": {"type": "string", "description": "the trade, or else its source and source_ref"},
+        "source": {"type": "string"},
+        "source_ref": {"type": "string"},
+        **{name: each for name, each in _CHANGE.items() if name != "reason"},
+        **properties,
+    }
+    items = {
+        "type": "array",
+        "maxItems": 10_000,
+        "items": {"type": "object", "additionalProperties": False, "properties": named},
+    }
+    return {
+        "tags": ["trades"],
+        "parameters": [_KEY, OpenApiParameter("mode", str, enum=["partial", "atomic"])],
+        "request": {
+            "application/json": {
+                "type": "object",
+                "required": ["reason", "items"],
+                "additionalProperties": False,
+                "properties": {"reason": _CHANGE["reason"], "items": items},
+            }
+        },
+        "examples": [OpenApiExample("By reference", value=example, request_only=True)],
+        "responses": {
+            207: OpenApiResponse(OpenApiTypes.OBJECT, "one result per item, in order"),
+            **dict.fromkeys((400, 413, 422), _PROBLEM),
+        },
+    }
+
+
+_DEAL = {"source": "FO-EQ", "source_ref": "E-1001", "source_version": 2}
+amend_trades = extend_schema(
+    operation_id="amend_trades",
+    **_bulk(
+        {"changes": _CHANGES},
+        {"reason": "wrong book", "items": [{**_DEAL, "changes": {"book": "EQ-EU"}}]},
+    ),
+)
+cancel_trades = extend_schema(
+    operation_id="cancel_trades", **_bulk({}, {"reason": "booked twice", "items": [_DEAL]})
+)
 amend_trade = extend_schema(
     operation_id="amend_trade",
     **_change("A quantity", {**_CHANGE, "changes": _CHANGES}, ["reason", "changes"], _AMENDMENT),

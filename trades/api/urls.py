@@ -1,6 +1,6 @@
 from django.urls import path
 
-from trades.api import changes, views
+from trades.api import bulk_changes, changes, views
 
 urlpatterns = [
     path("trades", views.Trades.as_view(), name="api-trades"),
@@ -8,6 +8,8 @@ urlpatterns = [
     path("trades/<str:reference>", views.Trade.as_view(), name="api-trade"),
     path("trades/<str:reference>/evidence", views.TradeEvidence.as_view(), name="api-trade-evidence"),
     path("trades/<str:reference>/events", views.TradeEvents.as_view(), name="api-trade-events"),
+    path("trade-amendments", bulk_changes.BulkAmendments.as_view(), name="api-bulk-amendments"),
+    path("trade-cancellations", bulk_changes.BulkCancellations.as_view(), name="api-bulk-cancellations"),
     path(
         "trades/<str:reference>/amendments",
         changes.TradeAmendments.as_view(),

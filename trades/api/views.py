@@ -132,7 +132,7 @@ class TradeBatches(APIView):
         mode = request.query_params.get("mode", "partial")
         if mode not in {"partial", "atomic"}:
             raise unreadable([Fault("query:mode", "Either partial or atomic.")])
-        items = _items(body, request.content_type or "")
+        items = split_items(body, request.content_type or "")
         return answer_once(
             request,
             client=client,
@@ -293,7 +293,7 @@ class _Items(msgspec.Struct, forbid_unknown_fields=True):
     items: list[msgspec.Raw]
 
 
-def _items(body: bytes, content_type: str) -> Sequence[bytes | msgspec.Raw]:
+def split_items(body: bytes, content_type: str) -> Sequence[bytes | msgspec.Raw]:
     """Split a bulk body into the raw items; Problem 400 or 413 when that cannot be done."""
     if "ndjson" in content_type or "jsonl" in content_type:
         items: Sequence[bytes | msgspec.Raw] = [line for line in body.split(b"\n") if line.strip()]
@@ -309,7 +309,7 @@ def _items(body: bytes, content_type: str) -> Sequence[bytes | msgspec.Raw]:
     return items
 
 
-class _RolledBack(Exception):  # noqa: N818
+class RolledBack(Exception):  # noqa: N818
     """An atomic batch has a bad item: nothing of it may stay."""
 
 
@@ -322,9 +322,9 @@ def _capture_many(
             captured = load_trades(runs=intake.runs(), expected=len(items), actor=client.actor(), at=now)
             results = intake.results(captured)
             if atomic and any(result["status"] >= 400 for result in results):
-                raise _RolledBack
-    except _RolledBack:
-        results = _fail_the_rest(results)
+                raise RolledBack
+    except RolledBack:
+        results = fail_the_rest(results)
     created = sum(result["status"] == 201 for result in results)
     refused = sum(result["status"] >= 400 for result in results)
     summary = {"created": created, "existing": len(results) - created - refused, "refused": refused}
@@ -347,12 +347,12 @@ class _Intake:
                     message = read_message(raw)
                 except Unreadable as error:
                     problem = unreadable(error.faults, title="This cannot be read as a trade.")
-                    self._refused[index] = _refused(index, problem)
+                    self._refused[index] = refused_item(index, problem)
                     continue
                 if self._client.may_use(message.source):
                     messages.append(message)
                 else:
-                    self._refused[index] = _refused(index, _foreign_source(self._client, message.source))
+                    self._refused[index] = refused_item(index, _foreign_source(self._client, message.source))
             yield messages
 
     def results(self, captured: Sequence[Captured]) -> list[dict[str, Any]]:
@@ -367,20 +367,20 @@ class _Intake:
 
 def _result(index: int, captured: Captured) -> dict[str, Any]:
     if captured.outcome is Outcome.CONFLICT:
-        return _refused(index, _conflict(captured))
+        return refused_item(index, _conflict(captured))
     status = 201 if captured.outcome is Outcome.CREATED else 200
     return {"index": index, "status": status, "id": public_id(TRADE, captured.trade_id)}
 
 
-def _refused(index: int, problem: Problem) -> dict[str, Any]:
+def refused_item(index: int, problem: Problem) -> dict[str, Any]:
     return {"index": index, "status": problem.status, "problem": problem.document()}
 
 
-def _fail_the_rest(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def fail_the_rest(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """In an atomic batch that failed, whatever was good is answered 424: nothing of it was stored."""
     problem = Problem(424, "batch-failed", "Another item of this atomic batch failed; nothing was stored.")
     return [
-        result if result["status"] >= 400 else _refused(index, problem)
+        result if result["status"] >= 400 else refused_item(index, problem)
         for index, result in enumerate(results)
     ]
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trades", "0005_capture_by_record")]
+    dependencies = [("trades", "0052_what_an_exception_said")]
     operations = [
         migrations.AddIndex(
             "exceptionitem", models.Index(fields=["trade_id", "id"], name="trades_exception_trade")

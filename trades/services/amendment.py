@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.audit import encode
-from core.http.problem import Fault
+from core.http.problem import Fault, not_found
 from core.sql import json_value
 from trades.products import PRODUCTS
 from trades.products._reading import MAX_DEPTH, Unreadable, depth_of, read_message
 from trades.products.base import Context, Message, Terms
 from trades.services.capture import enrich
-from trades.services.repair import REPAIRABLE
-from trades.services.versions import STATED_AMOUNTS, state_amounts
+from trades.services.repair import REPAIRABLE, repair_fields
+from trades.services.versions import STATED_AMOUNTS, current_versions, state_amounts
 
 # What makes a deal the deal it is; its version has a place of its own beside the changes.
 FIXED = ("source", "source_ref", "product", "source_version")
 _POINTER = "/changes"
+FIELD_PREFIX = "set."  # of the names of a form's fields
 # The amounts that follow from fields which operations do not repair one by one.
 _FOLLOWING = {"terms.lines": STATED_AMOUNTS, "fees": ("net_amount",)}
 _MOVES = {
-    **{name: each.moves for name, each in REPAIRABLE.items() if not name.startswith("lines.")},
+    **{name: each.moves for name, each in REPAIRABLE.items() if each.moves and not name.startswith("lines.")},
     **_FOLLOWING,
 }
 
@@ -33,6 +35,33 @@ def patch_faults(changes: Any) -> list[Fault]:
     if depth_of(changes) > MAX_DEPTH:
         return [Fault(_POINTER, f"The changes are nested deeper than {MAX_DEPTH} levels.", "too-deep")]
     return []
+
+
+def patch_of(*, trade_id: int, typed: Mapping[str, str]) -> dict[str, Any]:
+    """Return the changes that a form asks for, as a merge patch: what was typed otherwise than a trade says it.
+
+    typed: values by the names of `repair_fields`. An empty one is taken out, so that it is derived or left to its
+    default. Lines go as a whole: a merge patch knows no part of a list.
+    """
+    patch: dict[str, Any] = {}
+    rows = current_versions(trade_ids=[trade_id])
+    if not rows:
+        raise not_found("trade")
+    present = {each.name: each.value for each in repair_fields(trade_id=trade_id)}
+    document = json_value(encode(PRODUCTS[rows[0]["product"]].restate(rows[0])))
+    for name, value in typed.items():
+        if name not in present or value == present[name]:
+            continue
+        head, *rest = name.split(".")
+        if head == "lines":
+            lines = patch.setdefault("terms", {}).setdefault("lines", document["terms"]["lines"])
+            lines[int(rest[0])][rest[1]] = value
+            continue
+        place = patch
+        for step in (head, *rest)[:-1]:
+            place = place.setdefault(step, {})
+        place[(head, *rest)[-1]] = value or None
+    return patch
 
 
 def merge(document: Any, patch: Any) -> Any:
@@ -57,7 +86,7 @@ def amended(
     Amounts that follow from a changed field are derived anew, unless the same patch states them; null has one
     derived. Unreadable with every fault, pointing into the changes.
     """
-    document = {**json_value(encode(PRODUCTS[row["product"]].restate(row))), "source_version": source_version}
+    document = {**PRODUCTS[row["product"]].restate(row), "source_version": source_version}
     faults = [
         Fault(f"{_POINTER}/{name}", "This cannot be amended.", "fixed")
         for patch in patches
@@ -68,7 +97,7 @@ def amended(
     for patch in patches:
         following = {name: value for name, value in patch.items() if name not in FIXED}
         after = merge(document, following)
-        follows = _follow(document, after)
+        follows = _follow(document, after, following)
         moved = moved or bool(follows)
         kept -= {*follows, *following}
         for name in follows - set(following):
@@ -96,14 +125,24 @@ def amended_terms(row: Mapping[str, Any], message: Message, moved: bool, context
     return terms
 
 
-def _follow(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
-    """Return the amounts that follow from what differs between two messages."""
+def _follow(before: Mapping[str, Any], after: Mapping[str, Any], patch: Mapping[str, Any]) -> set[str]:
+    """Return the amounts that follow from what a patch made different between two messages."""
     return {
         amount
         for name, amounts in _MOVES.items()
-        if amounts and _at(before, name) != _at(after, name)
+        if name.partition(".")[0] in patch and _differ(_at(before, name), _at(after, name))
         for amount in amounts
     }
+
+
+def _differ(before: Any, after: Any) -> bool:
+    """Tell whether two values of a message differ: numbers by their value, however they are written."""
+    if before == after or str(before) == str(after):
+        return False
+    try:
+        return Decimal(str(before)) != Decimal(str(after))
+    except InvalidOperation:
+        return True
 
 
 def _at(document: Any, name: str) -> Any:

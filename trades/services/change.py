@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 from core import four_eyes, sql
 from core.audit import Actor, encode
 from core.http.problem import Fault, Problem, not_found
+from core.money import format_amount, format_number
 from trades.lifecycle import State, lock_trades, move_trades
 from trades.products import PRODUCTS
 from trades.products._reading import Unreadable
@@ -94,10 +96,6 @@ class _Next:
     terms: Terms | None = None
     told: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def state(self) -> State:
-        return State(self.row["state"])
-
 
 def change_trades(
     *, changes: Sequence[Change], actor: Actor, at: datetime, approved: bool = False
@@ -130,7 +128,10 @@ def _rounds(changes: Sequence[Change]) -> Iterator[dict[int, Change]]:
 def _change_once(
     changes: Mapping[int, Change], actor: Actor, at: datetime, approved: bool
 ) -> dict[int, Changed]:
-    rows = _lock_current(sorted({change.trade_id for change in changes.values()}))
+    rows = _lock_current(
+        sorted({change.trade_id for change in changes.values()}),
+        whole=any(change.kind == "AMEND" for change in changes.values()),
+    )
     later = _later_messages(changes, rows)
     fixed = refusals(list(rows))
     policies = None if approved else Policies.in_force()
@@ -164,20 +165,23 @@ def _change_once(
     return results
 
 
-_CURRENT = f"""
-SELECT v.trade_id, v.version, v.cause, s.state, s.changed_at, {", ".join(f"v.{name}" for name in COLUMNS)}
+# A cancellation repeats the terms where they are; only what is amended is read whole.
+_IDENTITY = ("source", "source_ref", "source_version", "base_amount")
+_CURRENT = """
+SELECT v.trade_id, v.version, s.state, s.changed_at, {columns}
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.trade_id = ANY(%s)
 """
 
 
-def _lock_current(trade_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _lock_current(trade_ids: Sequence[int], *, whole: bool) -> dict[int, dict[str, Any]]:
     """Lock trades and return the current versions of those that exist, with their states."""
     lock_trades(trade_ids)
-    rows = {row["trade_id"]: row for row in sql.records(_CURRENT, [list(trade_ids)])}
-    for row in rows.values():
+    columns = ", ".join(f"v.{name}" for name in (COLUMNS if whole else _IDENTITY))
+    found = sql.records(_CURRENT.format(columns=columns), [list(trade_ids)])
+    for row in found if whole else ():
         row["fees"], row["terms"] = sql.json_value(row["fees"]), sql.json_value(row["terms"])
-    return rows
+    return {row["trade_id"]: row for row in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +329,7 @@ def _enrich(ready: Sequence[_Next], at: datetime, results: dict[int, Changed]) -
             continue
         each.terms, differing = _terms(each, context)
         if differing or each.change.source_version is not None:
-            each.told = _told(each.row, differing)
+            each.told = _told(each.row, each.terms, differing)
             going.append(each)
         else:
             problem = Problem(422, "nothing-changed", "Nothing would change.")
@@ -343,14 +347,29 @@ def _terms(each: _Next, context: Context) -> tuple[Terms, dict[str, Any]]:
     return terms, differing
 
 
-def _told(row: Mapping[str, Any], differing: Mapping[str, Any]) -> dict[str, Any]:
+# Amounts of money, with the column that has their currency.
+_CURRENCY_OF = {"gross_amount": "currency", "net_amount": "currency", "contra_amount": "contra_currency"}
+
+
+def _told(row: Mapping[str, Any], terms: Terms, differing: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an amendment changes, by the pointer of the message, before and after."""
     product = PRODUCTS[row["product"]]
-    return {
-        product.pointer(name): {"before": row[name], "after": value}
-        for name, value in differing.items()
-        if name not in _UNTOLD
-    }
+    told = {}
+    for name, value in differing.items():
+        if name in _UNTOLD:
+            continue
+        currency = _CURRENCY_OF.get(name, "")
+        before = _plain(row[name], row[currency] if currency else None)
+        after = _plain(value, getattr(terms, currency) if currency else None)
+        told[product.pointer(name)] = {"before": before, "after": after}
+    return told
+
+
+def _plain(value: Any, currency: str | None) -> Any:
+    """Return a value as people write it: money with its currency's digits, other numbers without needless zeros."""
+    if not isinstance(value, Decimal):
+        return value
+    return format_amount(value, currency) if currency else format_number(value)
 
 
 def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
@@ -368,7 +387,7 @@ def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
         ("AMEND", amendments, _AMENDED_FROM, State.CAPTURED),
         ("CANCEL", cancellations, _CANCELLED_FROM, State.CANCELLED),
     ):
-        live = [each for each in group if each.state != State.CANCELLED]
+        live = [each for each in group if each.row["state"] != State.CANCELLED]
         _move(live, sources, target, actor, at)
         if cause == "CANCEL":
             _close(live, actor, at)
@@ -463,29 +482,29 @@ def _void_proposals(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
     four_eyes.void(proposal_ids=[each for (each,) in found], reason=VOIDED, now=at, actor=actor)
 
 
-def _by_reason(group: Sequence[_Next]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for each in group:
-        found.setdefault(each.change.reason, []).append(each.change.trade_id)
-    return {reason: sorted(trade_ids) for reason, trade_ids in found.items()}
-
-
 def _move(live: Sequence[_Next], sources: Sequence[State], target: State, actor: Actor, at: datetime) -> None:
+    groups: dict[tuple[int, str], list[int]] = {}
+    for each in live:
+        groups.setdefault((each.row["state"], each.change.reason), []).append(each.change.trade_id)
     for source in sources:
-        for reason, trade_ids in _by_reason([each for each in live if each.state == source]).items():
-            move_trades(
-                trade_ids=trade_ids,
-                source=source,
-                target=target,
-                at=at,
-                actor=actor,
-                reason=reason,
-                locked=True,
-            )
+        for (state, reason), trade_ids in groups.items():
+            if state == source:
+                move_trades(
+                    trade_ids=sorted(trade_ids),
+                    source=source,
+                    target=target,
+                    at=at,
+                    actor=actor,
+                    reason=reason,
+                    locked=True,
+                )
 
 
 def _close(cancelled: Sequence[_Next], actor: Actor, at: datetime) -> None:
     """Close what is open of cancelled trades: nothing about them needs doing any more."""
     clear_findings(trade_ids=[each.change.trade_id for each in cancelled], closing=MOOT, at=at)
-    for reason, trade_ids in _by_reason(cancelled).items():
+    by_reason: dict[str, list[int]] = {}
+    for each in cancelled:
+        by_reason.setdefault(each.change.reason, []).append(each.change.trade_id)
+    for reason, trade_ids in by_reason.items():
         close_exceptions(trade_ids=trade_ids, resolution=f"cancelled: {reason}", closed_by=actor, at=at)

@@ -31,7 +31,7 @@ class Policies:
 
     def need_two(self, kind: str, row: Mapping[str, Any]) -> bool:
         """Tell whether a change (AMEND or CANCEL) of a trade as it stands needs two people."""
-        return any(
+        return bool(self.found) and any(
             policy.kind in {kind, "ANY"}
             and (not policy.states or row["state"] in policy.states)
             and (

@@ -148,6 +148,15 @@ def decline_change(
     )
 
 
+def withdraw_change(
+    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
+) -> Proposal:
+    """Take back one's own proposal; the trade stays as it is. Refuses as `four_eyes.withdraw`."""
+    return four_eyes.withdraw(
+        proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=PROPOSAL_KIND
+    )
+
+
 def apply_change(proposal: Proposal, actor: Actor, at: datetime) -> None:
     """Make the change of an approved proposal (an effect of the approval)."""
     content = proposal.content

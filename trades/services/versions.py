@@ -136,7 +136,7 @@ def differing_columns(row: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
     changed = {}
     for name in COLUMNS:
         value = getattr(terms, name)
-        stored = sql.json_value(encode(value)) if name in _JSON else value
+        stored = sql.json_value(encode(value)) if name in _JSON and value is not None else value
         if stored != row[name]:
             changed[name] = value
     return changed

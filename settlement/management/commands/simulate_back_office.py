@@ -16,7 +16,6 @@ from django.core.management.base import BaseCommand, CommandError
 from core.http.client import ApiClient, Refused, Stopped
 from core.live import show_until, stop_on_signals
 from settlement.simulation import (
-    NIL,
     Answer,
     Counts,
     Line,
@@ -26,6 +25,7 @@ from settlement.simulation import (
     answer,
     control_totals,
     report,
+    settles,
 )
 
 CHANNELS = ("CASH", "SECURITIES", "GOODS")
@@ -160,7 +160,7 @@ class BackOffice:
         if batch["status"] != "ACKNOWLEDGED":
             self._acknowledge(batch["id"], lines, answers)
         accepted = {each.instruction for each in answers if each.status == "ACCEPTED"}
-        self._report([line for line in lines if line.instruction in accepted and line.direction != NIL])
+        self._report([line for line in lines if line.instruction in accepted and settles(line)])
         self.counts.batches += 1
         self.counts.instructions += len(lines)
         return True

@@ -1,0 +1,54 @@
+"""What a change of a trade comes to, in rows that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_SECTIONS = {
+    "findings": "Finding",
+    "exceptions": "Exception",
+    "proposals": "Approval",
+    "limits": "Use of limit",
+    "legs": "Leg to settle",
+    "recalled_instructions": "Instruction recalled",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that becomes different: what it is, and how it was and is, empty where it was or is not there."""
+
+    what: str
+    key: str
+    before: str
+    after: str
+
+
+def rows(effects: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Row]:
+    """Return the effects of a change as rows, in the order in which people read them."""
+    return [
+        Row(label, str(each["key"]), _said(section, each["before"]), _said(section, each["after"]))
+        for section, label in _SECTIONS.items()
+        for each in effects.get(section, ())
+    ]
+
+
+def _said(section: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if section == "findings":
+        return str(value["message"])
+    if section == "exceptions":
+        return ", ".join(value["codes"])
+    if section == "proposals":
+        return str(value["kind"])
+    if section == "legs":
+        return f"{value['direction'].lower()} {value['quantity']} {value['asset']} on {value['value_date']}"
+    if section == "recalled_instructions":
+        rest = ", ".join(value["netted_anew"][:10])
+        netted = f"; netted anew: {rest}" if rest else ""
+        what = f"{value['direction'].lower()} {value['quantity']} {value['asset']} of {value['batch']}"
+        return f"{what} is cancelled{netted}"
+    return str(value)

@@ -1,0 +1,118 @@
+"""Amend or cancel one trade: the form, what it would come to, and its confirmation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from core import ids
+from core.clock import utc_now
+from core.http.problem import Problem
+from ops import effects
+from ops.permissions import Right
+from ops.shell import Shown, actor, needs, person, show
+from ops.views.trade import trade_id_of
+from trades.lifecycle import State
+from trades.selectors import timeline
+from trades.services.amendment import FIELD_PREFIX, patch_of
+from trades.services.change import Change
+from trades.services.repair import repair_fields
+from trades.services.single_change import Answered, change_trade
+from trades.services.supersession import Cause
+from trades.services.versions import trade_etag
+
+CHANGEABLE = frozenset(State) - {State.SETTLED, State.CANCELLED}
+_KINDS: dict[str, Cause] = {"amend": "AMEND", "cancel": "CANCEL"}
+
+
+@needs(Right.CHANGE)
+def change(request: HttpRequest, ref: str, what: str) -> HttpResponse:
+    """Show the form; with a preview of what follows; or make the change that was previewed."""
+    kind, trade_id = _KINDS.get(what), trade_id_of(ref)
+    if kind is None:
+        raise Http404
+    if request.method != "POST":
+        return _show(request, trade_id, kind)
+    confirmed = request.POST.get("step") == "confirm"
+    try:
+        asked = _asked(request, trade_id, kind)
+        answered = change_trade(
+            change=asked, actor=actor(request), now=utc_now(), dry_run=not confirmed, user=person(request)
+        )
+    except Problem as problem:
+        return _show(request, trade_id, kind, problem=problem)
+    if not confirmed:
+        return _show(request, trade_id, kind, foreseen=answered)
+    if answered.proposal_id is not None:
+        messages.success(
+            request, f"{ids.public_id(ids.PROPOSAL, answered.proposal_id)} waits for a second person."
+        )
+    elif kind == "CANCEL":
+        messages.success(request, f"{ref} is cancelled.")
+    else:
+        messages.success(
+            request, f"Stored as version {answered.changed.version}; the checks look at it again."
+        )
+    return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
+
+
+def _asked(request: HttpRequest, trade_id: int, kind: Cause) -> Change:
+    changes = None
+    if kind == "AMEND":
+        typed = {
+            name.removeprefix(FIELD_PREFIX): value.strip()
+            for name, value in request.POST.dict().items()
+            if name.startswith(FIELD_PREFIX)
+        }
+        changes = patch_of(trade_id=trade_id, typed=typed)
+    return Change(
+        kind=kind,
+        trade_id=trade_id,
+        reason=request.POST.get("reason", "").strip(),
+        changes=changes,
+        if_match=[request.POST.get("etag", "")],
+    )
+
+
+def _show(
+    request: HttpRequest,
+    trade_id: int,
+    kind: Cause,
+    *,
+    problem: Problem | None = None,
+    foreseen: Answered | None = None,
+) -> HttpResponse:
+    found = timeline.trade(trade_id)
+    if found is None:
+        raise Http404
+    typed = request.POST
+    # After a form that came too late, the next one is about the trade as it is now.
+    etag = trade_etag(found["version"], found["changed_at"])
+    seen = typed.get("etag", etag) if problem is None or problem.status != 412 else etag
+    fields = [
+        {
+            "field": each,
+            "name": f"{FIELD_PREFIX}{each.name}",
+            "value": typed.get(f"{FIELD_PREFIX}{each.name}", each.value),
+        }
+        for each in (repair_fields(trade_id=trade_id) if kind == "AMEND" else ())
+    ]
+    context: dict[str, Any] = {
+        "trade": found,
+        "reference": ids.public_id(ids.TRADE, trade_id),
+        "kind": kind,
+        "what": "amend" if kind == "AMEND" else "cancel",
+        "fields": fields,
+        "etag": seen,
+        "typed": typed,
+        "changeable": State(found["state"]) in CHANGEABLE,
+        "problem": Shown.of(problem) if problem else None,
+        "foreseen": foreseen,
+        "told": foreseen.changed.told if foreseen else {},
+        "rows": effects.rows(foreseen.effects) if foreseen else [],
+    }
+    status = problem.status if problem else 200
+    return show(request, "ops/change.html", context, screen="change", now=utc_now(), status=status)

@@ -1,0 +1,178 @@
+"""Changes that come before their deal: kept, and applied before the checks look at the deal for the first time.
+
+Either the deal is there when a change has been committed (the task of this module finds it), or it is captured later
+and the checks, which every deal waits for, apply what was kept. So no order of the two loses a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from core import sql, work
+from core.audit import Actor, encode, record
+from core.http.problem import Fault, Problem
+from core.wake import wake_on_commit
+from trades.lifecycle import SUBJECT
+from trades.services.change import Change, change_trades
+
+TASK = "trades.apply_early_changes"
+LIMIT = 1_000
+REFUSED_EVENT = "trade.change_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyChange:
+    """A change of a deal that has not come: the deal by its own reference, and what is asked (its trade id is 0)."""
+
+    source: str
+    source_ref: str
+    change: Change
+
+
+_KEEP = """
+WITH given AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%s::jsonb)
+    AS m(source text, source_ref text, source_version int, kind text, changes jsonb, reason text,
+         effective_at timestamptz)
+), kept AS (
+    INSERT INTO trades_change_message
+        (source, source_ref, source_version, kind, changes, reason, effective_at, actor, received_at)
+    SELECT source, source_ref, source_version, kind, changes, reason, effective_at, %s, %s FROM given
+    ORDER BY source, source_ref, source_version
+    ON CONFLICT (source, source_ref, source_version) DO NOTHING
+    RETURNING id, source, source_ref
+)
+INSERT INTO trades_early_change (message_id, source, source_ref) SELECT id, source, source_ref FROM kept
+RETURNING message_id
+"""
+_SAME = """
+SELECT w.n, m.kind, m.changes
+FROM unnest(%s::text[], %s::text[], %s::int[]) WITH ORDINALITY AS w(source, source_ref, source_version, n)
+JOIN trades_change_message m
+    ON m.source = w.source AND m.source_ref = w.source_ref AND m.source_version = w.source_version
+"""
+
+
+def keep_early(*, changes: Sequence[EarlyChange], actor: Actor, at: datetime) -> list[Problem | None]:
+    """Keep changes until their deals come, in the caller's transaction; the same again is no news.
+
+    Returns for each, in their order, None or why it is refused: another change came under its number.
+    """
+    if not changes:
+        return []
+    first: dict[tuple[str, str, int | None], EarlyChange] = {}
+    for each in changes:
+        first.setdefault((each.source, each.source_ref, each.change.source_version), each)
+    kept = [
+        each for (each,) in sql.rows(_KEEP, [encode([_row(each) for each in first.values()]), actor.name, at])
+    ]
+    if kept:
+        work.enqueue(TASK, sorted(kept))
+        wake_on_commit(TASK)
+    stored = {
+        place - 1: (kind, sql.json_value(patch))
+        for place, kind, patch in sql.rows(
+            _SAME,
+            [
+                [each.source for each in changes],
+                [each.source_ref for each in changes],
+                [each.change.source_version for each in changes],
+            ],
+        )
+    }
+    return [_conflict(each, stored[place]) for place, each in enumerate(changes)]
+
+
+def _row(each: EarlyChange) -> dict[str, Any]:
+    change = each.change
+    return {
+        "source": each.source,
+        "source_ref": each.source_ref,
+        "source_version": change.source_version,
+        "kind": change.kind,
+        "changes": change.changes,
+        "reason": change.reason,
+        "effective_at": change.effective_at,
+    }
+
+
+def _conflict(each: EarlyChange, stored: tuple[str, Any]) -> Problem | None:
+    changes = None if each.change.changes is None else sql.json_value(encode(each.change.changes))
+    if stored == (each.change.kind, changes):
+        return None
+    return Problem(
+        409,
+        "source-version-conflict",
+        f"Version {each.change.source_version} of the deal was sent before, with other content.",
+        faults=[Fault("/source_version", "Every change has a number of its own.", "conflict")],
+    )
+
+
+_ANY = "SELECT 1 FROM trades_early_change LIMIT 1"
+# Trades that somebody else has locked are left to the next who looks.
+_COME = """
+SELECT e.message_id, s.trade_id, m.kind, m.changes, m.source_version, m.reason, m.effective_at, m.actor
+FROM trades_early_change e
+JOIN trades_change_message m ON m.id = e.message_id
+JOIN trades_version v ON v.source = e.source AND v.source_ref = e.source_ref AND v.version = 1
+JOIN trades_state s ON s.trade_id = v.trade_id
+WHERE {which} ORDER BY s.trade_id, m.source_version FOR UPDATE OF s, e SKIP LOCKED
+"""
+
+
+def apply_early(*, trade_ids: Sequence[int], at: datetime) -> int:
+    """Apply the changes that were kept of trades, in the caller's transaction; return how many."""
+    if sql.row(_ANY) is None:
+        return 0
+    return _apply(_COME.format(which="s.trade_id = ANY(%s)"), list(trade_ids), at)
+
+
+def apply_queued(*, now: datetime) -> int:
+    """Apply kept changes whose deals came at the same moment; return how many were looked at.
+
+    What has no deal yet is left to the checks of the deal.
+    """
+    with transaction.atomic():
+        claimed = work.claim(TASK, limit=LIMIT, now=now)
+        if claimed:
+            _apply(_COME.format(which="e.message_id = ANY(%s)"), claimed.subject_ids, now)
+            work.finish(claimed)
+    return len(claimed.subject_ids)
+
+
+def _apply(statement: str, ids: list[int], at: datetime) -> int:
+    rows = sql.records(statement, [ids])
+    by_actor: dict[str, list[Change]] = {}
+    for row in rows:
+        change = Change(
+            kind=row["kind"],
+            trade_id=row["trade_id"],
+            reason=row["reason"],
+            changes=sql.json_value(row["changes"]),
+            source_version=row["source_version"],
+            effective_at=row["effective_at"],
+            message_id=row["message_id"],
+        )
+        by_actor.setdefault(row["actor"], []).append(change)
+    for name, changes in by_actor.items():
+        # Nobody has seen the deal yet: to change it now is no more than to have sent it so.
+        results = change_trades(changes=changes, actor=Actor(name), at=at, approved=True)
+        for result in results:
+            if result.problem is not None:
+                record(
+                    type=REFUSED_EVENT,
+                    subject=SUBJECT,
+                    ids=[result.trade_id],
+                    actor=Actor(name),
+                    at=at,
+                    data=result.problem.document(),
+                )
+    sql.run(
+        "DELETE FROM trades_early_change WHERE message_id = ANY(%s)", [[row["message_id"] for row in rows]]
+    )
+    return len(rows)
