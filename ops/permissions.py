@@ -28,6 +28,8 @@ class Right(Enum):
     READ_BATCHES = "read batches"
     SEAL = "seal batches"
     READ_LIMITS = "read limits"
+    READ_AUDIT = "read the audit log"
+    EXPORT_EVIDENCE = "export evidence"
 
 
 OPERATIONS = "operations"
@@ -55,6 +57,8 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_BATCHES: _INSIDE,
     Right.SEAL: frozenset({OPERATIONS, SUPERVISOR}),
     Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},
+    Right.READ_AUDIT: frozenset({SUPERVISOR, RISK, AUDITOR, ADMINISTRATOR}),
+    Right.EXPORT_EVIDENCE: frozenset({SUPERVISOR, RISK, AUDITOR}),
 }
 
 _ROLES_OF_USER = "_console_roles"

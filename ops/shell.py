@@ -45,6 +45,7 @@ DESTINATIONS = (
     Destination("approvals", "Approvals", "v", Right.READ_APPROVALS),
     Destination("batches", "Batches", "s", Right.READ_BATCHES),
     Destination("limits", "Limits", "l", Right.READ_LIMITS),
+    Destination("audit", "Audit", "a", Right.READ_AUDIT),
 )
 
 # The keys that a screen adds to those of the shell, for its help.
@@ -67,6 +68,7 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "batches": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "batch": (("j k", "Next, previous row"), ("Esc", "Back to the batches")),
+    "audit": (("j k", "Next, previous row"), ("Enter", "Open the subject"), ("f", "Go to the filters")),
     "approvals": (("j k", "Next, previous row"), ("Enter", "Open the exception")),
 }
 _OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."

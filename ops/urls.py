@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from core.people import audited
-from ops.views import approvals, batches, blotter, exceptions, limits, search, session, today, trade
+from ops.views import approvals, audit, batches, blotter, exceptions, limits, search, session, today, trade
 
 urlpatterns = [
     path("", today.today, name="today"),
@@ -25,5 +25,9 @@ urlpatterns = [
     path("batches", batches.batches, name="batches"),
     path("batches/seal", batches.seal, name="batch_seal"),
     path("batches/<str:ref>", batches.batch, name="batch"),
+    path("trades/<str:ref>/evidence", audit.trade_evidence, name="trade_evidence"),
+    path("batches/<str:ref>/evidence", audit.batch_evidence, name="batch_evidence"),
+    path("audit", audit.audit, name="audit"),
+    path("audit/evidence", audit.day_evidence, name="audit_day_evidence"),
     path("limits", limits.limits, name="limits"),
 ]

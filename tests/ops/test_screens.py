@@ -47,6 +47,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "batches": "/batches",
         "batch": f"/batches/{public_id(BATCH, batch.id)}",
         "limits": "/limits",
+        "audit": "/audit?from=2026-11-20&subject=trade",
         "denied": "/batches/nothing",
     }
 
@@ -105,6 +106,8 @@ def test_every_field_has_a_label(busy: dict[str, str], desk: Client) -> None:
         ("/batches", "No batch has been sealed yet"),
         ("/batches?view=claimed", "No batch matches"),
         ("/limits", "No limit is in force"),
+        ("/audit", "Nothing has happened yet"),
+        ("/audit?actor=nobody", "No event matches"),
     ],
 )
 def test_an_empty_screen_says_what_will_be_there(url: str, words: str, desk: Client) -> None:
