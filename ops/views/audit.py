@@ -164,13 +164,20 @@ def _day(request: HttpRequest, query: Query, name: str) -> datetime | None:
     return datetime.combine(day, time(), preferences_of(request).tzinfo)
 
 
+def _words(value: Any) -> Any:
+    """Return a list of texts as a person reads it, anything else as it is."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    return value
+
+
 def _line(event: dict[str, Any]) -> Line:
     data = event["data"] if isinstance(event["data"], dict) else {}
     before, after = data.get("before"), data.get("after")
     sides = (before or {}, after or {})
     names = dict.fromkeys([*sides[0], *sides[1]]) if isinstance(sides[0], dict) else {}
-    changes = [(name, sides[0].get(name), sides[1].get(name)) for name in names]
-    more = {name: value for name, value in data.items() if name not in {"before", "after"}}
+    changes = [(name, _words(sides[0].get(name)), _words(sides[1].get(name))) for name in names]
+    more = {name: _words(value) for name, value in data.items() if name not in {"before", "after"}}
     prefix = next((prefix for prefix, kind in _SUBJECTS.items() if kind == event["subject"]), "")
     if prefix and event["subject_id"] > 0:
         return Line(event, event["subject"], ids.public_id(prefix, event["subject_id"]), changes, more)
