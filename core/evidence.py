@@ -25,6 +25,7 @@ from core.attestation import public_key
 from core.audit import Actor, encode
 from core.http.problem import Problem
 from core.ids import BATCH, TRADE, public_id
+from core.log import last_id_before
 
 FORMAT = 1
 SUBJECTS_MAX = 10_000
@@ -307,9 +308,9 @@ def wanted_of_day(day: Day, *, title: str) -> Wanted:
     """Return every subject of which something was told between two moments."""
     subjects: dict[str, list[int]] = {}
     for subject, id in sql.rows(
-        "SELECT DISTINCT subject, subject_id FROM core_event WHERE recorded_at >= %s AND recorded_at < %s"
-        " ORDER BY 1, 2",
-        [day.start, day.end],
+        "SELECT DISTINCT subject, subject_id FROM core_event"
+        " WHERE id > %s AND recorded_at >= %s AND recorded_at < %s ORDER BY 1, 2",
+        [last_id_before(day.start), day.start, day.end],
     ):
         subjects.setdefault(subject, []).append(id)
     return Wanted(title, subjects, day)

@@ -14,7 +14,7 @@ from core import sql
 
 PAGE_SIZE = 50
 _STRETCH = 20_000
-_STRETCHES_MAX = 10
+_STRETCHES_MAX = 25
 _WAITING_MAX = 10_001
 
 
@@ -121,23 +121,22 @@ def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
     return [condition for condition, _ in given], [value for _, value in given]
 
 
-def _bounds(wanted: Filter, before: int | None) -> tuple[int, int]:
-    """Return the ids between which to look: above the first, up to the second.
+def last_id_before(moment: datetime) -> int:
+    """Return an id up to which everything was recorded before a moment; 0 when none is known.
 
-    The seals say which ids a moment lies among: what was sealed before it was recorded before it. An event is sealed
-    within a day, so what is sealed later than that was recorded later.
+    What was sealed before it was recorded before it; the hour is for clocks that differ. There is no such bound from
+    above: what is told late, as an import is, stands further up.
     """
-    low, high = 0, None if before is None else before - 1
-    if wanted.start is not None:
-        found = sql.row("SELECT max(last_id) FROM core_audit_seal WHERE sealed_at < %s", [wanted.start])
-        low = (found and found[0]) or 0
-    if wanted.end is not None:
-        found = sql.row(
-            "SELECT min(last_id) FROM core_audit_seal WHERE sealed_at > %s + interval '1 day'", [wanted.end]
-        )
-        if found and found[0] is not None:
-            high = found[0] if high is None else min(high, found[0])
-    if high is None:
-        found = sql.row("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM core_event_id_seq")
-        high = found[0] if found else 0
-    return low, high
+    found = sql.row(
+        "SELECT max(last_id) FROM core_audit_seal WHERE sealed_at < %s - interval '1 hour'", [moment]
+    )
+    return int((found and found[0]) or 0)
+
+
+def _bounds(wanted: Filter, before: int | None) -> tuple[int, int]:
+    """Return the ids between which to look: above the first, up to the second."""
+    low = 0 if wanted.start is None else last_id_before(wanted.start)
+    if before is not None:
+        return low, before - 1
+    found = sql.row("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM core_event_id_seq")
+    return low, found[0] if found else 0

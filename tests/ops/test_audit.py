@@ -72,6 +72,17 @@ def test_a_filter_finds_its_events_newest_first(auditor, told, query, expected):
     assert shown(auditor, **query) == [told[name] for name in expected]
 
 
+def test_what_is_told_late_is_found_on_its_day(auditor, told):
+    seal(now=NOW + timedelta(days=30))
+    tell(1)
+    seal(now=NOW + timedelta(days=31))
+    record(type="late", subject="limit", ids=[4], actor=Actor("system:import"), at=NOW - timedelta(days=9))
+    seal(now=NOW + timedelta(days=32))
+    (late,) = shown(auditor, to="2026-11-15")
+    assert late > max(told.values())
+    assert shown(auditor, **{"from": "2026-11-24"}) == []
+
+
 def test_a_change_is_shown_before_and_after_with_its_reason(auditor, told):
     page = auditor.get("/audit", {"subject": "limit 3"}).content.decode()
     assert '<del class="was">1</del> <ins>2</ins>' in page
