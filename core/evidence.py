@@ -25,6 +25,7 @@ from core.attestation import public_key
 from core.audit import Actor, encode
 from core.http.problem import Problem
 from core.ids import BATCH, TRADE, public_id
+from core.log import last_id_before
 
 FORMAT = 1
 SUBJECTS_MAX = 10_000
@@ -120,12 +121,18 @@ class _Pack:
 _Show = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def write_pack(file: IO[bytes], *, wanted: Wanted, actor: Actor, now: datetime) -> None:
-    """Write the evidence of subjects as a zip. Problem 413 when there are more than SUBJECTS_MAX of one kind."""
+def write_pack(
+    file: IO[bytes], *, wanted: Wanted, actor: Actor, now: datetime, most: int | None = None
+) -> None:
+    """Write the evidence of subjects as a zip. Problem 413 when there are more than `most` of one kind.
+
+    most: SUBJECTS_MAX unless given.
+    """
+    bound = SUBJECTS_MAX if most is None else most
     for subject, ids in wanted.subjects.items():
-        if len(ids) > SUBJECTS_MAX:
-            most = f"A pack holds at most {SUBJECTS_MAX:,} of a kind."
-            raise Problem(413, "too-much-evidence", f"{len(ids):,} of {subject} are too many.", detail=most)
+        if len(ids) > bound:
+            detail = f"This pack may hold {bound:,} of a kind."
+            raise Problem(413, "too-much-evidence", f"{len(ids):,} of {subject} are too many.", detail=detail)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         pack = _Pack(archive)
         proofs = _Proofs()
@@ -247,19 +254,22 @@ class _Proofs:
             until = at
             while until < len(wanted) and (seal is None or wanted[until][0] <= seal["last_id"]):
                 until += 1
-            rows = seals.canonical_rows(seal, table, key, [keys for _, keys in wanted[at:until]])
+            covered = seal if seal is not None and table in json.loads(seal["layout"]) else None
+            rows = seals.canonical_rows(covered, table, key, [keys for _, keys in wanted[at:until]])
             for keys, text in rows:
-                yield self._proof(" ".join(map(str, (table, *keys[named_by:]))), text, seal)
+                yield self._proof(" ".join(map(str, (table, *keys[named_by:]))), text, covered)
             at = until
 
     def _proof(self, name: str, text: str, seal: dict[str, Any] | None) -> dict[str, Any]:
-        place = self._places.get(name) if seal is not None else None
-        proof: dict[str, Any] = {"name": name, "row": json.loads(text), "seal": None, "path": []}
-        if seal is None or place is None or self._tree is None:
+        row = json.loads(text)
+        if seal is None or self._tree is None:
             self.unsealed += 1
-            return proof
+            return {"name": name, "row": row, "seal": None, "path": []}
         self.sealed += 1
-        return {**proof, "seal": seal["sequence"], "path": self._tree.path(place)}
+        place = self._places.get(name)
+        # A row of a sealed range that the seal does not know was put there later: without a path it proves nothing.
+        path = [] if place is None else self._tree.path(place)
+        return {"name": name, "row": row, "seal": seal["sequence"], "path": path}
 
     def _seal_of(self, event_id: int) -> dict[str, Any] | None:
         """Return the seal of an event with its tree at hand, or None when it is not sealed yet."""
@@ -298,9 +308,9 @@ def wanted_of_day(day: Day, *, title: str) -> Wanted:
     """Return every subject of which something was told between two moments."""
     subjects: dict[str, list[int]] = {}
     for subject, id in sql.rows(
-        "SELECT DISTINCT subject, subject_id FROM core_event WHERE recorded_at >= %s AND recorded_at < %s"
-        " ORDER BY 1, 2",
-        [day.start, day.end],
+        "SELECT DISTINCT subject, subject_id FROM core_event"
+        " WHERE id > %s AND recorded_at >= %s AND recorded_at < %s ORDER BY 1, 2",
+        [last_id_before(day.start), day.start, day.end],
     ):
         subjects.setdefault(subject, []).append(id)
     return Wanted(title, subjects, day)

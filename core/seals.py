@@ -55,15 +55,18 @@ class Leaf:
     hash: bytes
 
 
-def seal_events(*, now: datetime, on_seal: Callable[[int], None] = lambda count: None) -> int:
+def seal_events(
+    *, now: datetime, most: int | None = None, on_seal: Callable[[int], None] = lambda count: None
+) -> int:
     """Seal all events that are final by now; return how many. Two at once: the second does nothing.
 
-    `on_seal` is called with the number of events of each seal. Each seal is a transaction of its own.
+    `most`: so many seals and no more. `on_seal` is called with the number of events of each seal. Each seal is a
+    transaction of its own.
     """
     upto = final_id()
-    sealed = 0
-    while count := _seal_next(upto, now):
-        sealed += count
+    sealed = made = 0
+    while (most is None or made < most) and (count := _seal_next(upto, now)):
+        sealed, made = sealed + count, made + 1
         on_seal(count)
     return sealed
 
@@ -221,10 +224,14 @@ def _events(layout: Mapping[str, Any], after: int, until: int) -> list[tuple[int
     return [(id, Leaf(f"core_event {id}", bytes(leaf))) for id, leaf in found]
 
 
-# The subquery is asked for each row, by the index of a subject's events; OFFSET 0 keeps it from becoming a join.
+# Both subqueries are asked for each row, by index: OFFSET 0 keeps them from becoming joins, which the planner gets
+# badly wrong while the statistics of young tables are old.
 _RECORDS = """
-SELECT e.id, r.{first}, r.{second}, {leaf}
-FROM core_event e JOIN {table} r ON r.{first} = e.subject_id AND r.{second} = e.version
+SELECT e.id, e.subject_id, e.version, sealed.leaf
+FROM core_event e
+CROSS JOIN LATERAL (
+    SELECT {leaf} AS leaf FROM {table} r WHERE r.{first} = e.subject_id AND r.{second} = e.version OFFSET 0
+) AS sealed
 WHERE e.id > %s AND e.id <= %s AND e.subject = %s AND NOT EXISTS (
     SELECT 1 FROM core_event p WHERE p.subject_id = e.subject_id AND p.id < e.id
        AND p.subject = e.subject AND p.version = e.version OFFSET 0)
@@ -259,12 +266,12 @@ def canonical_rows(
     layout = _layout() if seal is None else json.loads(seal["layout"])
     text = canonical_sql(table, layout[table]["columns"], "t")
     names = [f"k{at}" for at in range(len(key))]
-    match = " AND ".join(f"t.{column} = k.{name}" for column, name in zip(key, names, strict=True))
+    match = " AND ".join(f"r.{column} = k.{name}" for column, name in zip(key, names, strict=True))
     arrays = ", ".join("%s::bigint[]" for _ in key)
     found = sql.rows(
         f"SELECT {', '.join(f'k.{name}' for name in names)}, {text}"
         f" FROM unnest({arrays}) WITH ORDINALITY AS k({', '.join(names)}, n)"
-        f" JOIN {table} t ON {match} ORDER BY k.n",
+        f" CROSS JOIN LATERAL (SELECT * FROM {table} r WHERE {match} OFFSET 0) AS t ORDER BY k.n",
         [list(column) for column in zip(*keys, strict=True)],
     )
     return [(tuple(row[:-1]), row[-1]) for row in found]

@@ -219,7 +219,7 @@ def _row_fault(database: Database, seal: dict[str, Any], before: dict[str, Any])
         database,
         "core_event",
         layout["core_event"]["columns"],
-        "t.id > %s AND t.id <= %s ORDER BY t.id",
+        "core_event t WHERE t.id > %s AND t.id <= %s ORDER BY t.id",
         [after, seal["last_id"]],
         ("id",),
     )
@@ -253,10 +253,14 @@ def _records(database: Database, seal: dict[str, Any], layout: dict[str, Any]) -
     found: dict[str, bytes] = {}
     for table, keys in wanted.items():
         first, second = layout[table]["key"]
-        condition = f"(t.{first}, t.{second}) IN (SELECT * FROM unnest(%s::bigint[], %s::int[]))"
+        # OFFSET 0: one look-up by index for each key, whatever the planner believes of the table.
+        source = (
+            f"unnest(%s::bigint[], %s::int[]) AS k(one, two) CROSS JOIN LATERAL"
+            f" (SELECT * FROM {table} r WHERE r.{first} = k.one AND r.{second} = k.two OFFSET 0) AS t"
+        )
         arrays = ["{" + ",".join(part) + "}" for part in zip(*keys, strict=True)]
         for *key, leaf in _leaves_of(
-            database, table, layout[table]["columns"], condition, arrays, (first, second)
+            database, table, layout[table]["columns"], source, arrays, (first, second)
         ):
             found[" ".join([table, *map(str, key)])] = leaf
     return found
@@ -266,7 +270,7 @@ def _leaves_of(
     database: Database,
     table: str,
     columns: list[str],
-    condition: str,
+    source: str,
     parameters: Sequence[Any],
     key: Sequence[str],
 ) -> Iterator[tuple[Any, ...]]:
@@ -281,7 +285,7 @@ def _leaves_of(
     )
     read = [_read(name, types.get(name)) for name in columns]
     keys = ", ".join(f"t.{name}" for name in key)
-    statement = f"SELECT {keys}, {', '.join(read)} FROM {table} t WHERE {condition}"
+    statement = f"SELECT {keys}, {', '.join(read)} FROM {source}"
     for row in _rows(database, statement, parameters):
         values = map(_value, row[len(key) :])
         canonical = _canonical(dict(zip(columns, values, strict=True)))

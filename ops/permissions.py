@@ -32,6 +32,8 @@ class Right(Enum):
     READ_LIMITS = "read limits"
     READ_INTEGRATIONS = "read API clients and webhooks"
     REPLAY = "tell webhooks again"
+    READ_AUDIT = "read the audit log"
+    EXPORT_EVIDENCE = "export evidence"
 
 
 OPERATIONS = "operations"
@@ -63,6 +65,8 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},
     Right.READ_INTEGRATIONS: _INSIDE,
     Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
+    Right.READ_AUDIT: frozenset({SUPERVISOR, RISK, AUDITOR, ADMINISTRATOR}),
+    Right.EXPORT_EVIDENCE: frozenset({SUPERVISOR, RISK, AUDITOR}),
 }
 
 _ROLES_OF_USER = "_console_roles"

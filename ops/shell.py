@@ -47,6 +47,7 @@ DESTINATIONS = (
     Destination("batches", "Batches", "s", Right.READ_BATCHES),
     Destination("limits", "Limits", "l", Right.READ_LIMITS),
     Destination("integrations", "Integrations", "i", Right.READ_INTEGRATIONS),
+    Destination("audit", "Audit", "a", Right.READ_AUDIT),
 )
 
 # The keys that a screen adds to those of the shell, for its help.
@@ -72,6 +73,7 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "batch": (("j k", "Next, previous row"), ("Esc", "Back to the batches")),
     "integrations": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "webhook": (("j k", "Next, previous row"), ("Esc", "Back to the integrations")),
+    "audit": (("j k", "Next, previous row"), ("Enter", "Open the subject"), ("f", "Go to the filters")),
     "approvals": (("j k", "Next, previous row"), ("Enter", "Open the exception")),
 }
 _OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."

@@ -7,6 +7,7 @@ from core.people import audited
 from ops.views import (
     approvals,
     as_of,
+    audit,
     batches,
     blotter,
     changes,
@@ -41,6 +42,10 @@ urlpatterns = [
     path("batches", batches.batches, name="batches"),
     path("batches/seal", batches.seal, name="batch_seal"),
     path("batches/<str:ref>", batches.batch, name="batch"),
+    path("trades/<str:ref>/evidence", audit.trade_evidence, name="trade_evidence"),
+    path("batches/<str:ref>/evidence", audit.batch_evidence, name="batch_evidence"),
+    path("audit", audit.audit, name="audit"),
+    path("audit/evidence", audit.day_evidence, name="audit_day_evidence"),
     path("limits", limits.limits, name="limits"),
     path("integrations", integrations.integrations, name="integrations"),
     path("integrations/<str:ref>", integrations.webhook, name="webhook"),

@@ -18,7 +18,7 @@ from trades.models import ExceptionItem
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PASSWORD = "a password for tests"
-SCREENS = ("/", "/trades", "/exceptions", "/approvals", "/batches", "/limits")
+SCREENS = ("/", "/trades", "/exceptions", "/approvals", "/batches", "/limits", "/audit")
 
 
 def _person(name: str, *roles: str) -> None:

@@ -21,7 +21,7 @@ from tests.support.api import Api, problem
 from tests.support.factories import check_everything, equity, world
 from tests.support.packs import lines_of, unpack, verify
 from tests.support.records import LATER, NOW, TODAY
-from tests.support.sealing import WHO, seal, tell
+from tests.support.sealing import WHO, bend, seal, tell
 from trades.evidence import evidence_of_trade
 
 pytestmark = pytest.mark.django_db
@@ -194,6 +194,27 @@ def test_a_day_that_is_too_large_leaves_no_file(sealed, tmp_path: Path, monkeypa
     with pytest.raises(CommandError, match="6 of trade are too many"):
         call_command("export_evidence", str(tmp_path / "day.zip"), "--date", "2026-11-23")
     assert list(tmp_path.iterdir()) == []
+    call_command(
+        "export_evidence",
+        str(tmp_path / "day.zip"),
+        "--date",
+        "2026-11-23",
+        "--most",
+        "6",
+        stdout=io.StringIO(),
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["day.zip"]
+
+
+def test_a_row_that_was_put_among_sealed_ones_is_not_taken_for_a_new_one(sealed, tmp_path: Path) -> None:
+    bend(
+        "UPDATE core_event SET id = -5, subject = 'trade', subject_id = %s"
+        " WHERE id = (SELECT max(id) FROM core_event)",
+        [sealed[0]],
+    )
+    folder = unpack(evidence_of_trade(sealed[0], actor=WHO, now=LATER), tmp_path)
+    status, said = verify(folder)
+    assert (status, said) == (1, "NOT VERIFIED: core_event -5 is not what was sealed\n")
 
 
 class TestTheApi:

@@ -77,6 +77,11 @@ class TestASeal:
         assert seals.seal_events(now=NOW, on_seal=counts.append) == 21
         assert counts == [7, 10, 4]
 
+    def test_a_backlog_is_sealed_in_portions(self, monkeypatch) -> None:
+        monkeypatch.setattr(seals, "IDS_PER_SEAL", 5)
+        tell(*range(1, 18))
+        assert [seals.seal_events(now=NOW, most=2) for _ in range(3)] == [10, 7, 0]
+
 
 @given(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=70), st.data())
 def test_the_path_of_every_leaf_leads_to_the_root(leaves, data):

@@ -59,6 +59,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "limits": "/limits",
         "integrations": "/integrations",
         "webhook": told_webhook(),
+        "audit": "/audit?from=2026-11-20&subject=trade",
         "denied": "/batches/nothing",
     }
 
@@ -118,6 +119,8 @@ def test_every_field_has_a_label(busy: dict[str, str], desk: Client) -> None:
         ("/batches?view=claimed", "No batch matches"),
         ("/limits", "No limit is in force"),
         ("/integrations", "No webhook is set up"),
+        ("/audit", "Nothing has happened yet"),
+        ("/audit?actor=nobody", "No event matches"),
     ],
 )
 def test_an_empty_screen_says_what_will_be_there(url: str, words: str, desk: Client) -> None:

@@ -57,6 +57,21 @@ class TestPosting:
         ]
         assert Party.objects.count() == 1
 
+    def test_tells_the_log_why(self, writer) -> None:
+        rows = {"items": [{"code": "A", "name": "A"}, {"code": "B", "name": "B"}]}
+
+        post(writer, "parties", rows, query="?reason=quarterly%20review")
+
+        assert [each.reason for each in Event.objects.filter(subject="party")] == ["quarterly review"] * 2
+
+    @pytest.mark.parametrize("reason", ["x" * 1001, "%00"])
+    def test_refuses_a_reason_that_cannot_be_stored(self, writer, reason: str) -> None:
+        answer = post(writer, "parties", {"items": [{"code": "A", "name": "A"}]}, query=f"?reason={reason}")
+
+        assert answer.status_code == 400
+        assert [each["pointer"] for each in answer.json()["errors"]] == ["query:reason"]
+        assert not Party.objects.exists()
+
     def test_stores_nothing_when_atomic_and_one_row_is_bad(self, writer) -> None:
         body = {"items": [{"code": "A", "name": "A"}, {"code": "B"}]}
 

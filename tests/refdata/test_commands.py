@@ -43,6 +43,11 @@ class TestLoadRefdata:
             "row 3: 1 cells under a header of 2.",
         ]
         assert error == "2 of 3 rows were refused; the others were loaded."
+
+    def test_tells_the_log_why(self, parties: Path) -> None:
+        run("load_refdata", "parties", str(parties), "--reason", "a new broker")
+
+        assert Event.objects.get().reason == "a new broker"
         assert [party.code for party in Party.objects.all()] == ["A"]
 
     def test_loads_nothing_when_atomic_and_a_row_is_bad(self, parties: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_limit_is_made_and_changed_and_both_are_told(admin):
     made = Limit.objects.get()
     assert (made.dimensions, made.members, made.hard) == (["desk"], [], Decimal(100))
 
-    changed = {**GOOD, "hard": "250"}
+    changed = {**GOOD, "hard": "250", "reason": "the board said so"}
     assert admin.post(f"/admin/risk/limit/{made.id}/change/", changed).status_code == 302
 
     assert Limit.objects.get().hard == Decimal(250)
@@ -45,6 +45,7 @@ def test_a_limit_is_made_and_changed_and_both_are_told(admin):
         ("limit.made", "user:root", None, "100"),
         ("limit.changed", "user:root", "100.00", "250"),
     ]
+    assert sql.rows("SELECT reason FROM core_event WHERE type = 'limit.changed'") == [("the board said so",)]
 
 
 @pytest.mark.parametrize(
