@@ -6,8 +6,11 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from core import sql
-from tests.settlement.support import everything, seal, validated
+from tests.settlement.support import SEALER, everything, seal, validated
 from tests.support.factories import equity, world
+from tests.support.records import NOW
+from trades.services.change import Change
+from trades.services.single_change import change_trade
 
 pytestmark = pytest.mark.django_db
 
@@ -57,3 +60,23 @@ def test_a_leg_that_has_waited_gets_its_instruction_once_and_nothing_else_change
         sql.run("UPDATE settlement_obligation SET instruction_id = 2")
 
     assert sql.rows("SELECT instruction_id, quantity FROM settlement_obligation") == [(1, 5)]
+
+
+def test_a_recall_gets_its_cancellation_once():
+    world()
+    (trade_id,) = validated(equity())
+    seal()
+    change_trade(change=Change("CANCEL", trade_id, "off"), actor=SEALER, now=NOW)
+    for statement in (
+        "UPDATE settlement_recall SET recalled_by = ''",
+        "DELETE FROM settlement_recall",
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            sql.run(statement)
+    seal()
+    for statement in (
+        "UPDATE settlement_recall SET cancellation_id = NULL",
+        "UPDATE settlement_recall SET cancellation_id = 1",
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            sql.run(statement)

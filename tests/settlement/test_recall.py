@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -317,11 +318,11 @@ class TestWhateverHappens(TestCase):
         for step, which, value in steps:
             try:
                 if step == "amend":
-                    _amend(trade_ids[which], quantity=str(value))
+                    _foreseen(partial(_amend, trade_ids[which], quantity=str(value)))
                 elif step == "turn":
-                    _amend(trade_ids[which], side=value)
+                    _foreseen(partial(_amend, trade_ids[which], side=value))
                 elif step == "cancel":
-                    _cancel(trade_ids[which])
+                    _foreseen(partial(_cancel, trade_ids[which]))
                 else:
                     seal()
             except Problem as problem:
@@ -330,6 +331,14 @@ class TestWhateverHappens(TestCase):
         seal()
         assert _instructed() == _owed(trade_ids)
         assert {state(each) for each in trade_ids} <= {"INSTRUCTED", "CANCELLED"}
+
+
+def _foreseen(change: Callable[..., Answered]) -> None:
+    """Make a change, having seen that its dry run says of settlement what then comes of it."""
+    foreseen, made = change(dry_run=True), change()
+    for section in ("legs", "recalled_instructions"):
+        assert foreseen.effects[section] == made.effects[section]
+    assert foreseen.changed == made.changed
 
 
 def _pass_all() -> None:

@@ -28,6 +28,11 @@ _MOVES = {
 }
 
 
+_MOVES_BY_HEAD: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+for _name, _amounts in _MOVES.items():
+    _MOVES_BY_HEAD.setdefault(_name.partition(".")[0], []).append((_name, _amounts))
+
+
 def patch_faults(changes: Any) -> list[Fault]:
     """Return what is wrong with changes before any trade is looked at."""
     if not isinstance(changes, dict) or not changes:
@@ -129,8 +134,9 @@ def _follow(before: Mapping[str, Any], after: Mapping[str, Any], patch: Mapping[
     """Return the amounts that follow from what a patch made different between two messages."""
     return {
         amount
-        for name, amounts in _MOVES.items()
-        if name.partition(".")[0] in patch and _differ(_at(before, name), _at(after, name))
+        for head in patch
+        for name, amounts in _MOVES_BY_HEAD.get(head, ())
+        if _differ(_at(before, name), _at(after, name))
         for amount in amounts
     }
 

@@ -260,8 +260,10 @@ def _prepare(
 
 
 def _match(change: Change, row: Mapping[str, Any]) -> None:
+    if change.if_match is None:
+        return
     etag = trade_etag(row["version"], row["changed_at"])
-    if change.if_match is not None and etag not in change.if_match:
+    if etag not in change.if_match:
         raise Problem(
             412,
             "stale-version",
