@@ -10,6 +10,7 @@ class TradesConfig(AppConfig):
         from core.evidence import contribute
         from core.seals import seal_along
         from trades.evidence import SECTIONS
+        from trades.models import TradeVersion
 
-        seal_along(table="trades_version", subject="trade", key=("trade_id", "version"))
+        seal_along(table=TradeVersion._meta.db_table, subject="trade", key=("trade_id", "version"))
         contribute(*SECTIONS)
