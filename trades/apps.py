@@ -12,8 +12,9 @@ class TradesConfig(AppConfig):
         from core.four_eyes import on_approval
         from core.seals import seal_along
         from trades.evidence import SECTIONS
+        from trades.models import TradeVersion
         from trades.services import single_change
 
         on_approval(single_change.PROPOSAL_KIND, single_change.apply_change, lock=single_change.lock_trade)
-        seal_along(table="trades_version", subject="trade", key=("trade_id", "version"))
+        seal_along(table=TradeVersion._meta.db_table, subject="trade", key=("trade_id", "version"))
         contribute(*SECTIONS)
