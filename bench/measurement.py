@@ -94,6 +94,20 @@ MEASUREMENTS = (
         0.40,
     ),
     Measurement(
+        "bulk_amend_vs_capture",
+        "bulk amendments of 10,000 trades over HTTP, one client, all committed",
+        "bulk capture of as many",
+        "trades/s",
+        0.5,
+    ),
+    Measurement(
+        "bulk_cancel_vs_capture",
+        "bulk cancellations of 10,000 trades over HTTP, one client, all committed",
+        "bulk capture of as many",
+        "trades/s",
+        0.5,
+    ),
+    Measurement(
         "stream_vs_copy",
         "a sealed batch streamed as NDJSON over HTTP",
         "bare COPY of trades, rows in",
