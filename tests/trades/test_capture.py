@@ -212,13 +212,8 @@ def test_what_was_amended_since_is_still_the_deal_that_was_captured():
     world()
     (trade_id,) = captured_ids(equity("A"))
     sql.run(
-<<<<<<< HEAD
-        "INSERT INTO trades_version SELECT (jsonb_populate_record(v,"
-        ' \'{"version": 2, "price": 1, "recorded_at": "2100-01-01T00:00Z"}\')).* FROM trades_version v'
-=======
         "INSERT INTO trades_version SELECT (jsonb_populate_record(v, jsonb_build_object("
         "'version', 2, 'price', 1, 'recorded_at', v.recorded_at + interval '1 minute'))).* FROM trades_version v"
->>>>>>> wt-time
     )
     sql.run("UPDATE trades_state SET version = 2")
     (again,) = capture(equity("A"))
