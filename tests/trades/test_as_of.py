@@ -186,7 +186,7 @@ class TestAList:
         assert third == {"items": [], "next": None}
 
     def test_looks_through_a_window_at_a_time(self, api, three, monkeypatch):
-        monkeypatch.setattr("trades.selectors.as_of.WINDOW", three)
+        monkeypatch.setattr("trades.selectors.as_of.WINDOW", 2)
         pages, query = [], {"as_at": minute(59).isoformat(), "source": "FO-EQ"}
         while query:
             page = api.get("/trades", **query).json()

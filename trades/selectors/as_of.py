@@ -110,7 +110,7 @@ def list_trades(
     to what the client may see; none means every source.
     """
     last = last_trade(as_of)
-    edge = last if source_ref is not None else min(after + WINDOW, last)
+    edge = last if source_ref is not None else _edge(as_of, after, last)
     where, parameters = ["t.trade_id > %(after)s", "t.trade_id <= %(edge)s"], as_of.parameters()
     parameters |= {"after": after, "edge": edge, "limit": limit}
     if source_ref is not None:
@@ -135,6 +135,20 @@ def list_trades(
     if len(rows) == limit:
         return rows, int(rows[-1]["trade_id"])
     return rows, edge if edge < last else None
+
+
+_FIRST = f"""
+SELECT t.trade_id FROM {AS_OF} WHERE t.trade_id > %(after)s AND t.trade_id <= %(last)s ORDER BY t.trade_id LIMIT 1
+"""
+
+
+def _edge(as_of: AsOf, after: int, last: int) -> int:
+    """Return the id at which a page ends that goes on after one: WINDOW ids from the first trade that was known.
+
+    Numbers that no trade has are passed over; a trade that was not known moves no edge when it commits later.
+    """
+    found = sql.row(_FIRST, {**as_of.parameters(), "after": after, "last": last})
+    return last if found is None else min(int(found[0]) + WINDOW - 1, last)
 
 
 def last_trade(as_of: AsOf) -> int:
