@@ -6,7 +6,7 @@ AMOUNT_PRECISION = Check(
     code="AMOUNT_PRECISION",
     title="Amount finer than the minor unit",
     severity="BLOCK",
-    precedence=32,
+    precedence=33,
     condition=(
         "mod(b.net_amount, {minor_unit}) <> 0 OR mod(b.gross_amount, {minor_unit}) <> 0"
         " OR mod(b.contra_amount, {contra_minor_unit}) <> 0"

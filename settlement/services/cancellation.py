@@ -34,7 +34,7 @@ WITH original AS MATERIALIZED (
     SELECT batch_id FROM settlement_batch_state
     WHERE batch_id IN (SELECT batch_id FROM original) ORDER BY batch_id FOR UPDATE
 )
-UPDATE settlement_batch_state b SET settled = b.settled + n.count
+UPDATE settlement_batch_state b SET settled = b.settled + n.count, changed_at = %(now)s
 FROM (
     SELECT batch_id, count(*) FILTER (WHERE processing = 'ACCEPTED')::int AS count FROM original GROUP BY batch_id
 ) AS n JOIN held USING (batch_id)

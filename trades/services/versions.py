@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -201,15 +201,26 @@ def add_versions(
     )
 
 
+_MOMENT = timedelta(microseconds=1)
+_LAST_RECORDED = (
+    "SELECT trade_id, max(recorded_at) FROM trades_version WHERE trade_id = ANY(%s) GROUP BY trade_id"
+)
+
+
 def copy_versions(*, versions: Sequence[NextVersion], cause: str, at: datetime) -> None:
-    """Store versions with their own terms by COPY. The caller has locked the trades, and points their states."""
+    """Store versions with their own terms by COPY, each after the one before. The caller has locked the trades, and
+    points their states."""
     rows = []
-    for each in versions:
+    last = dict(sql.rows(_LAST_RECORDED, [[each.trade_id for each in versions]]))
+    for each in sorted(versions, key=lambda version: (version.trade_id, version.version)):
         if each.terms is None:
             raise ValueError(f"the version {each.version} of {each.trade_id} has no terms")
         *columns, fees, rest = msgspec.structs.astuple(each.terms)
         documents = (None if value is None else encode(value) for value in (fees, rest))
-        rows.append((each.trade_id, each.version, at, each.effective_at, cause, *columns, *documents))
+        last[each.trade_id] = recorded_at = max(at, last[each.trade_id] + _MOMENT)
+        rows.append(
+            (each.trade_id, each.version, recorded_at, each.effective_at, cause, *columns, *documents)
+        )
     if rows:
         sql.copy_rows("trades_version", VERSION_COLUMNS, rows)
 
@@ -217,7 +228,8 @@ def copy_versions(*, versions: Sequence[NextVersion], cause: str, at: datetime) 
 _SAME = [name for name in COLUMNS if name != "source_version"]
 _REPEAT = f"""
 INSERT INTO trades_version (trade_id, version, recorded_at, effective_at, cause, source_version, {", ".join(_SAME)})
-SELECT v.trade_id, g.version, %(at)s, g.effective_at, %(cause)s, g.source_version,
+SELECT v.trade_id, g.version, greatest(%(at)s::timestamptz, v.recorded_at + interval '1 microsecond'),
+       g.effective_at, %(cause)s, g.source_version,
        {", ".join(f"v.{name}" for name in _SAME)}
 FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(counts)s::int[], %(effective)s::timestamptz[])
     AS g(trade_id, version, source_version, effective_at)
