@@ -73,7 +73,8 @@ class Messages:
         fees = ""
         if n % 3 == 0:
             amount = random.randint(100, 9_999)
-            money = f'"amount":"{amount / 100:.2f}","currency":"{security.currency}"'
+            digits = 0 if security.currency == "JPY" else 2
+            money = f'"amount":"{amount / 100:.{digits}f}","currency":"{security.currency}"'
             fees = f',"fees":[{{"type":"COMMISSION",{money}}}]'
         return (
             f'{self._common("EQUITY", party)},"side":"{"BUY" if random.random() < 0.5 else "SELL"}"'

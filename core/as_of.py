@@ -2,7 +2,7 @@
 
 A row is known at a moment when it was recorded by then, and when the transaction that wrote it had ended when
 somebody first asked for that moment or a later one: the snapshot of that question is kept (`core_moment`). So what
-is read of a moment never changes again, whatever commits later, and however late. See docs/adr/0038.
+is read of a moment never changes again, whatever commits later, and however late. See docs/adr/0031.
 """
 
 from __future__ import annotations

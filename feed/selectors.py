@@ -1,6 +1,6 @@
 """The log in the order of its ids, up to where no open transaction can still write: nothing is ever skipped.
 
-See docs/adr/0033. A mark is the last id drawn at some moment and a transaction id taken just after it. It is
+See docs/adr/0026. A mark is the last id drawn at some moment and a transaction id taken just after it. It is
 settled once every older transaction has ended; then what is visible up to its id is all there will ever be.
 """
 
