@@ -43,6 +43,10 @@ class ContractRef:
     underlying: str
 
 
+# Made with the module, by one thread, as two first uses of a type at once are not safe.
+_COUPONS, _CONTRACT = msgspec.json.Decoder(Coupons), msgspec.json.Decoder(ContractRef)
+
+
 @dataclass(frozen=True, slots=True)
 class InstrumentRef:
     """A security or good as a trade needs it.
@@ -163,8 +167,6 @@ def _take_instrument(found: References, row: Sequence[Any]) -> None:
             multiplier,
             cycle,
             market,
-            bond=msgspec.json.decode(terms, type=Coupons) if terms and product_class == "BOND" else None,
-            contract=msgspec.json.decode(terms, type=ContractRef)
-            if terms and product_class != "BOND"
-            else None,
+            bond=_COUPONS.decode(terms) if terms and product_class == "BOND" else None,
+            contract=_CONTRACT.decode(terms) if terms and product_class != "BOND" else None,
         )

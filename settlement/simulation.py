@@ -43,6 +43,9 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     kind: str = "NEW"
 
 
+_LINE = msgspec.json.Decoder(Line)
+
+
 @dataclass(frozen=True)
 class Temper:
     """How the back office behaves: per cent of instructions rejected, failed and settled in part."""
@@ -89,7 +92,7 @@ class Pull:
         """Take the next bytes of the batch."""
         self._digest.update(chunk)
         *whole, self._rest = (self._rest + chunk).split(b"\n")
-        self.lines += [msgspec.json.decode(each, type=Line) for each in whole]
+        self.lines += [_LINE.decode(each) for each in whole]
 
     def faults(self, *, sha256: str, etag: str, count: int, totals: Mapping[str, Any]) -> list[str]:
         """Return what differs from what the batch says of itself; nothing may be done with it then."""

@@ -115,7 +115,9 @@ class Kind:
                 declared.append((name, each.type))
             else:
                 declared.append((name, each.type | None | msgspec.UnsetType, msgspec.UNSET))
-        return msgspec.defstruct(type(self).__name__, declared, kw_only=True, forbid_unknown_fields=True)
+        row = msgspec.defstruct(type(self).__name__, declared, kw_only=True, forbid_unknown_fields=True)
+        msgspec.json.Decoder(row)  # completes the type before a second thread can meet it unfinished
+        return row
 
     @cached_property
     def columns(self) -> dict[str, Field]:

@@ -293,13 +293,16 @@ class _Items(msgspec.Struct, forbid_unknown_fields=True):
     items: list[msgspec.Raw]
 
 
+_ITEMS = msgspec.json.Decoder(_Items)
+
+
 def split_items(body: bytes, content_type: str) -> Sequence[bytes | msgspec.Raw]:
     """Split a bulk body into the raw items; Problem 400 or 413 when that cannot be done."""
     if "ndjson" in content_type or "jsonl" in content_type:
         items: Sequence[bytes | msgspec.Raw] = [line for line in body.split(b"\n") if line.strip()]
     else:
         try:
-            items = msgspec.json.decode(body, type=_Items).items
+            items = _ITEMS.decode(body).items
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise unreadable([Fault("/items", str(error), "malformed")]) from None
     if not items:

@@ -19,6 +19,11 @@ from trades.products.base import MAX_DECIMALS, Message, date_fault, decimal_faul
 # What the decoder raises for bytes that are no JSON document, or too deep, or not UTF-8 within a string.
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _UNTYPED = msgspec.json.Decoder(float_hook=Decimal)
+# Made with the module, by one thread: msgspec completes a type on its first use, and a second thread that uses the
+# unfinished one meanwhile brings the process down.
+_DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(
+    Union[tuple(product.message for product in PRODUCTS.values())]  # noqa: UP007 - made at run time
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_DEPTH = 12
 
@@ -31,17 +36,11 @@ class Unreadable(Exception):  # noqa: N818
         self.faults = faults
 
 
-@cache
-def _decoder() -> msgspec.json.Decoder[Message]:
-    messages = tuple(product.message for product in PRODUCTS.values())
-    return msgspec.json.Decoder(Union[messages])  # noqa: UP007 - made at run time
-
-
 def read_message(raw: bytes | msgspec.Raw) -> Message:
     """Return the typed message in one JSON document; Unreadable with every fault and its JSON pointer."""
     data = bytes(raw)
     try:
-        message = _decoder().decode(data)
+        message = _DECODER.decode(data)
     except _BROKEN:
         raise Unreadable(faults_of(data)) from None
     # A control character can only stand in JSON behind a backslash; DEL, which JSON allows, also plainly.
