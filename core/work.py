@@ -11,14 +11,16 @@ Fresh work costs nothing more.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 from core import sql
 
+_log = logging.getLogger(__name__)
 CHUNK = 1_000  # subjects in one work row: small enough that two workers share one bulk load
 MAX_ATTEMPTS = 5
 MAX_CRASHES = 3  # of a subject that was alone in its claim
@@ -65,12 +67,10 @@ def claim(task: str, *, limit: int, now: datetime) -> Claim:
     if suspect and (crashed := _crashed(work_ids)):
         _put_back(crashed, now=now, crashes=1)
         return Claim([], [], put_back=len(crashed))
-    if suspect:
-        _note(work_ids)
     return Claim(
         work_ids,
         [subject for _, subjects, *_ in found for subject in subjects],
-        noted=suspect,
+        noted=suspect and _note(work_ids),
         deadly=any(crashes >= MAX_CRASHES for *_, crashes in found),
     )
 
@@ -96,15 +96,22 @@ SELECT a.pid, a.backend_start, %s::bigint[] FROM pg_stat_activity a WHERE a.pid 
 """
 
 
-def _note(work_ids: list[int]) -> None:
-    """Note by another connection, so that it stays when this one's transaction does not."""
+def _note(work_ids: list[int]) -> bool:
+    """Note by another connection, so that it stays when this one's transaction does not.
+
+    False when there is none to be had: the work matters more than the note.
+    """
     session = sql.row("SELECT pg_backend_pid()")
     other = connection.copy()
     try:
         with other.cursor() as cursor:
             cursor.execute(_NOTE, [sql.array_literal(work_ids), *(session or ())])
+    except OperationalError as error:
+        _log.warning("could not note a claim: %s", error)
+        return False
     finally:
         other.close()
+    return True
 
 
 def forget_notes() -> int:

@@ -126,7 +126,7 @@ def named_in_example() -> set[str]:
 
 def test_the_example_environment_names_every_variable_that_is_read():
     read = set(processes.DEFAULTS) | {"POSTGRES_PASSWORD", "WEB_ADDRESS"}
-    for source in ("settings.py", "embedded.py"):
+    for source in ("settings.py", "embedded/places.py"):
         text = (ROOT / "middleoffice" / source).read_text()
         read |= set(re.findall(r'\b(?:_env\.read\(\s*|environ\.get\()"([A-Z_]+)"', text))
     assert read - {"PATH"} == named_in_example()

@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from middleoffice import embedded, lifeline
+from middleoffice.embedded import binaries, places
 from tests.support.launch import (
     EMBEDDED,
     ROOT,
@@ -241,20 +242,20 @@ def test_programs_that_the_unprivileged_account_cannot_reach_are_copied(var, tmp
     closed = embedded.Binaries(tmp_path / "closed" / "bin", (tmp_path / "closed" / "bin",), found.version)
     embedded.make_var(var)
     account = lifeline.Account(65534, 65534)
-    copied = embedded._within_reach(closed, var, account)
+    copied = binaries.within_reach(closed, var, account)
     assert copied.is_relative_to(var)
     done = subprocess.run([copied / "redis-server", "--version"], user=65534, group=65534, check=True)
     assert done.returncode == 0
-    assert embedded._within_reach(closed, var, account) == copied
+    assert binaries.within_reach(closed, var, account) == copied
 
 
 # --- what cannot be ---
 
 
 def test_a_machine_without_any_server_is_told_what_to_install(monkeypatch):
-    monkeypatch.setattr(embedded, "_package_dir", lambda name: None)
-    monkeypatch.setattr(embedded.shutil, "which", lambda name: None)
-    monkeypatch.setattr(embedded.Path, "glob", lambda self, pattern: iter(()))
+    monkeypatch.setattr(binaries, "_package_dir", lambda name: None)
+    monkeypatch.setattr(binaries.shutil, "which", lambda name: None)
+    monkeypatch.setattr(binaries.Path, "glob", lambda self, pattern: iter(()))
     with pytest.raises(lifeline.LaunchError, match=r"apt-get install postgresql.*DATABASE_URL"):
         embedded.postgres_binaries.__wrapped__()
     with pytest.raises(lifeline.LaunchError, match=r"apt-get install redis-server.*REDIS_URL"):
@@ -269,7 +270,7 @@ def test_programs_on_path_serve_where_the_wheels_do_not_fit(monkeypatch, tmp_pat
     ):
         (tmp_path / name).write_text(f"#!/bin/sh\necho '{says}'\n")
         (tmp_path / name).chmod(0o755)
-    monkeypatch.setattr(embedded, "_package_dir", lambda name: None)
+    monkeypatch.setattr(binaries, "_package_dir", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert embedded.postgres_binaries.__wrapped__() == embedded.Binaries(tmp_path, (), (99, 1))
     assert embedded.redis_binaries.__wrapped__() == embedded.Binaries(tmp_path, (), (9, 9))
@@ -284,7 +285,7 @@ def test_data_of_another_version_is_left_alone(var):
 
 
 def test_a_full_disk_is_said_before_anything_is_written(var, monkeypatch):
-    monkeypatch.setattr(embedded, "FREE_BYTES_MIN", 1 << 60)
+    monkeypatch.setattr(places, "FREE_BYTES_MIN", 1 << 60)
     with pytest.raises(lifeline.LaunchError, match="full"):
         embedded.make_var(var)
 

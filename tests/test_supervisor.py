@@ -19,7 +19,8 @@ import httpx
 import pytest
 from django.conf import settings
 
-from middleoffice import embedded, lifeline, processes, supervisor
+from middleoffice import lifeline, processes, supervisor
+from middleoffice.embedded.places import open_to_others
 from tests.support.launch import (
     PRODUCT,
     ROOT,
@@ -208,7 +209,7 @@ def python_for_anybody() -> tuple[str, dict[str, str]]:
             code = subprocess.call([python, "-c", wanted], user=nobody.pw_uid, group=nobody.pw_gid)
         except OSError:
             continue
-        readable = embedded._open_to_others(Path(packages)) and embedded._open_to_others(ROOT)
+        readable = open_to_others(Path(packages)) and open_to_others(ROOT)
         if code == 0 and readable:
             return python, {"PYTHONPATH": packages}
     pytest.skip("no Python that another user can execute, or a checkout that is closed to others")

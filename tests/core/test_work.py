@@ -188,6 +188,13 @@ class TestWorkThatEndsItsWorker:
             work.finish(claimed)
         assert (notes(), rows()) == ([], [])
 
+    def test_is_worked_on_even_when_no_note_can_be_written(self, monkeypatch):
+        monkeypatch.setattr(work, "_NOTE", "SELECT pg_terminate_backend(pg_backend_pid()), %s::bigint[], %s")
+        work.enqueue(TASK, [1, 2])
+        age()
+        claimed = self.claimed()
+        assert (claimed.subject_ids, claimed.noted, notes()) == ([1, 2], False, [])
+
     def test_is_halved_like_a_failure_and_claimed_alone(self):
         work.enqueue(TASK, [1, 2, 3, 4])
         work.enqueue(TASK, [5])
