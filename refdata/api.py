@@ -7,18 +7,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, cast
 
-import msgspec
 from django.http import HttpResponse
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.audit import encode
 from core.clock import utc_now
-from core.http.authentication import Client
 from core.http.cursor import decode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
 from core.http.problem import Fault, Problem, unreadable
+from core.http.views import RawParser, client_of, json_response
 from core.money import format_number
 from core.text import text_faults
 from refdata import schema
@@ -37,15 +35,6 @@ _READERS: dict[str, Callable[[bytes], list[Any]]] = {
 }
 
 
-class RawParser(BaseParser):
-    """Leaves the body alone: rows are read without floats, by the reader of their content type."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        return bytes(stream.read())
-
-
 class ReferenceData(APIView):
     """Load or list one kind of reference data."""
 
@@ -55,7 +44,7 @@ class ReferenceData(APIView):
     @schema.load
     def post(self, request: Request, kind: str) -> HttpResponse:
         declared, now, body = kind_of(kind), utc_now(), request.body
-        client = cast(Client, request.user)
+        client = client_of(request)
         mode, reason = _mode_of(request), _reason_of(request)
         rows = _rows_of(request, body)
 
@@ -76,7 +65,7 @@ class ReferenceData(APIView):
             [row_document(row) for _, row in rows],
             next_key=(rows[-1][0],) if len(rows) == limit else None,
         )
-        return HttpResponse(msgspec.json.encode(document), content_type="application/json")
+        return json_response(document)
 
 
 def row_document(row: dict[str, Any]) -> dict[str, Any]:

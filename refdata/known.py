@@ -43,8 +43,7 @@ class _Generation:
             on=self.on,
             days=self.days,
         )
-        for name in ("parties", "instruments", "books", "rates", "calendars"):
-            getattr(self.references, name).update(getattr(found, name))
+        self.references.update(found)
         for seen, names in zip(self.seen, (parties, instruments, books, currencies), strict=True):
             seen.update(names)  # last: who finds a name here finds what belongs to it
 

@@ -92,6 +92,14 @@ class References:
     rates: dict[str, Decimal] = field(default_factory=dict)
     calendars: dict[str, BusinessCalendar] = field(default_factory=dict)
 
+    def update(self, found: References) -> None:
+        """Take in what was found besides."""
+        self.parties.update(found.parties)
+        self.instruments.update(found.instruments)
+        self.books.update(found.books)
+        self.rates.update(found.rates)
+        self.calendars.update(found.calendars)
+
 
 def resolve(
     *,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
-import msgspec
 from django.http import HttpResponse
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.audit import encode
 from core.clock import utc_now
-from core.http.authentication import Client
 from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
 from core.http.problem import Problem, not_found
+from core.http.views import RawParser, client_of, json_response
 from core.ids import WEBHOOK, database_id, public_id
 from feed.api import schema
 from feed.api.reading import (
@@ -34,25 +32,6 @@ from feed.services import webhooks
 from feed.services.log import read_log
 from feed.services.state import hash_states
 from feed.services.wait import read_or_wait
-
-
-class RawParser(BaseParser):
-    """Leaves the body alone: it is read once, by what names every fault in it."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        return bytes(stream.read())
-
-
-def client_of(request: Request) -> Client:
-    """Return the API client behind a request."""
-    return cast(Client, request.user)
-
-
-def json_response(document: Any, *, status: int = 200) -> HttpResponse:
-    """Return a document as JSON: moments as strings."""
-    return HttpResponse(msgspec.json.encode(document), status=status, content_type="application/json")
 
 
 class Events(APIView):

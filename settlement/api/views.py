@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import msgspec
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
-from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -23,6 +22,7 @@ from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
 from core.http.moments import as_of, as_of_list, next_key
 from core.http.problem import Fault, Problem, not_found, render, unreadable
+from core.http.views import RawParser, client_of, json_response
 from core.ids import BATCH, INSTRUCTION, database_id, public_id
 from settlement.api import schema
 from settlement.api.documents import batch_document, claim_document, status_document
@@ -45,30 +45,11 @@ from settlement.services.claim import claim_batch, release_batch
 NDJSON = "application/x-ndjson"
 
 
-class RawParser(BaseParser):
-    """Leaves the body alone: it is read once, by what names every fault in it."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        return bytes(stream.read())
-
-
 class NdjsonRenderer(JSONRenderer):
     """Lets a client ask for the canonical lines; the view itself streams them."""
 
     media_type = NDJSON
     format = "ndjson"
-
-
-def client_of(request: Request) -> Client:
-    """Return the API client behind a request."""
-    return cast(Client, request.user)
-
-
-def json_response(document: Any) -> HttpResponse:
-    """Return a document as JSON: decimals, dates and moments as strings."""
-    return HttpResponse(msgspec.json.encode(document), content_type="application/json")
 
 
 class Batches(APIView):

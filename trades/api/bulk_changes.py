@@ -18,19 +18,12 @@ from core.http.authentication import Client
 from core.http.idempotency import Answer as HttpAnswer
 from core.http.idempotency import answer_once
 from core.http.problem import Fault, Problem, unreadable
+from core.http.views import OneForm, RawParser, client_of
 from core.ids import TRADE, database_id, public_id
 from core.text import text_faults
 from trades.api import schema
 from trades.api.changes import MAX_SOURCE_VERSION, UNTYPED, change_of
-from trades.api.views import (
-    MAX_ITEMS,
-    OneForm,
-    RawParser,
-    RolledBack,
-    client_of,
-    fail_the_rest,
-    refused_item,
-)
+from trades.api.views import MAX_ITEMS, RolledBack, fail_the_rest, refused_item
 from trades.products._reading import control_faults
 from trades.services.bulk_change import WAITING, Answer, Named, change_deals
 from trades.services.change import Change

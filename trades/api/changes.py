@@ -16,17 +16,11 @@ from core.audit import encode
 from core.clock import utc_now
 from core.http.idempotency import Answer, answer_once, to_response
 from core.http.problem import Fault, Problem, unreadable
+from core.http.views import OneForm, RawParser, client_of
 from core.ids import PROPOSAL, TRADE, public_id
 from trades.api import schema
 from trades.api.documents import trade_links
-from trades.api.views import (
-    MAX_TRADE_BYTES,
-    OneForm,
-    RawParser,
-    client_of,
-    visible_trade,
-    wants_dry_run,
-)
+from trades.api.views import MAX_TRADE_BYTES, visible_trade, wants_dry_run
 from trades.products._reading import control_faults
 from trades.services.change import Change
 from trades.services.single_change import Answered, change_trade

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import msgspec
 from django.db import transaction
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -23,6 +21,7 @@ from core.http.cursor import decode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once, key_of, request_hash, to_response
 from core.http.moments import as_of, as_of_list, moment_parameter, next_key
 from core.http.problem import Fault, Problem, not_found, unreadable
+from core.http.views import OneForm, RawParser, client_of, json_response
 from core.ids import TRADE, database_id, public_id
 from trades.api import schema
 from trades.api.documents import event_document, finding_document, trade_document
@@ -39,30 +38,6 @@ from trades.services.versions import trade_etag
 
 MAX_TRADE_BYTES = 2 * 1024 * 1024  # an order of 5,000 lines
 MAX_ITEMS = 10_000
-
-
-class RawParser(BaseParser):
-    """Leaves the body alone: messages are decoded once, typed, by the product's own declaration."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:  # type: ignore[override]
-        return bytes(stream.read())
-
-
-class OneForm(BaseContentNegotiation):
-    """Reads any body with the view's first parser and answers in its first form, without weighing headers."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
-def client_of(request: Request) -> Client:
-    """Return the API client behind a request."""
-    return cast(Client, request.user)
 
 
 class Trades(APIView):
@@ -190,13 +165,6 @@ class TradeEvidence(APIView):
         row, client = visible_trade(request, reference), client_of(request)
         pack = evidence_of_trade(row["trade_id"], actor=client.actor(), now=utc_now())
         return zip_response(pack, name=f"evidence-{reference}.zip")
-
-
-def json_response(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    """Return a document as JSON: decimals, dates and moments as strings."""
-    return HttpResponse(
-        msgspec.json.encode(document), status=status, content_type="application/json", headers=headers
-    )
 
 
 def visible_trade(request: Request, reference: str, where: AsOf | None = None) -> dict[str, Any]:

@@ -322,24 +322,20 @@ class Context:
         self.instruments = references.instruments
         self.books = references.books
         self.rates = references.rates
-        self._calendars = references.calendars
+        self._references = references
         self.asked = asked
         self._dates: dict[tuple[date, int, tuple[str, ...]], date] = {}
 
     def add(self, references: References, asked: Asked) -> None:
         """Take in what was looked up besides."""
-        self.parties.update(references.parties)
-        self.instruments.update(references.instruments)
-        self.books.update(references.books)
-        self.rates.update(references.rates)
-        self._calendars.update(references.calendars)
+        self._references.update(references)
         self.asked |= asked
 
     def settlement_date(self, trade_date: date, cycle: int, calendars: tuple[str, ...]) -> date:
         """Return the date `cycle` business days after the trade date, open in all of the calendars."""
         key = (trade_date, cycle, calendars)
         if key not in self._dates:
-            open_in_all = union(self._calendars[code] for code in (*calendars, FIRM) if code)
+            open_in_all = union(self._references.calendars[code] for code in (*calendars, FIRM) if code)
             self._dates[key] = open_in_all.add_business_days(trade_date, cycle)
         return self._dates[key]
 

@@ -238,15 +238,23 @@ def follower_parameters(actor: Actor, at: datetime) -> list[Any]:
     return [State.CAPTURED.value, at, at, CAPTURE_EVENT, actor.name, actor.request_id]
 
 
-def version_row(trade_id: int, terms: Terms, at: datetime) -> tuple[Any, ...]:
-    """Return the values of a first version in the order of VERSION_COLUMNS."""
+def version_row(
+    trade_id: int,
+    terms: Terms,
+    at: datetime,
+    *,
+    version: int = 1,
+    effective_at: datetime | None = None,
+    cause: str = "NEW",
+) -> tuple[Any, ...]:
+    """Return the values of a version in the order of VERSION_COLUMNS; a first one is effective when executed."""
     *columns, fees, rest = msgspec.structs.astuple(terms)
     return (
         trade_id,
-        1,
+        version,
         at,
-        terms.executed_at or at,
-        "NEW",
+        effective_at or terms.executed_at or at,
+        cause,
         *columns,
         None if fees is None else encode(fees),
         None if rest is None else encode(rest),
@@ -271,7 +279,7 @@ WITH v AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS trade_id), {_FOLLOWERS} S
 """
 
 
-def copy_versions(cursor: Any, rows: bytes, trade_ids: Sequence[int], followers: list[Any]) -> None:
+def copy_first_versions(cursor: Any, rows: bytes, trade_ids: Sequence[int], followers: list[Any]) -> None:
     """Store first versions by COPY, with what follows from each: its state and its event.
 
     rows: as `sql.csv_rows` makes them of `version_row`s; cursor: any of the connection's, also a raw one.
@@ -287,7 +295,7 @@ def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: da
     def copy() -> bool:
         rows = [version_row(trade_id, enrich(message, context), at) for trade_id, message in new]
         with connection.cursor() as cursor, connection.wrap_database_errors:
-            copy_versions(cursor, sql.csv_rows(rows), ids, follower_parameters(actor, at))
+            copy_first_versions(cursor, sql.csv_rows(rows), ids, follower_parameters(actor, at))
         enqueue(WAKES[State.CAPTURED], ids)
         return True
 

@@ -26,7 +26,7 @@ from trades.services.capture import (
     Captured,
     Outcome,
     capture_trades,
-    copy_versions,
+    copy_first_versions,
     enrich,
     follower_parameters,
     look_up,
@@ -138,7 +138,7 @@ class _Writer:
 
     def _store(self, rows: bytes, trade_ids: Sequence[int]) -> None:
         with self._raw.cursor() as cursor:
-            copy_versions(cursor, rows, trade_ids, self._followers)
+            copy_first_versions(cursor, rows, trade_ids, self._followers)
 
     def __enter__(self) -> _Writer:
         return self

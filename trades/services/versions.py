@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from core import sql
 from core.audit import Actor, encode
 from core.http.problem import Problem, not_found
@@ -16,7 +14,7 @@ from trades.lifecycle import State, lock_trades
 from trades.products import PRODUCTS
 from trades.products._reading import read_message
 from trades.products.base import COLUMNS, Message, Terms
-from trades.services.capture import VERSION_COLUMNS
+from trades.services.capture import VERSION_COLUMNS, version_row
 
 STATED_AMOUNTS = ("gross_amount", "net_amount")
 _JSON = ("fees", "terms")
@@ -215,11 +213,16 @@ def copy_versions(*, versions: Sequence[NextVersion], cause: str, at: datetime) 
     for each in sorted(versions, key=lambda version: (version.trade_id, version.version)):
         if each.terms is None:
             raise ValueError(f"the version {each.version} of {each.trade_id} has no terms")
-        *columns, fees, rest = msgspec.structs.astuple(each.terms)
-        documents = (None if value is None else encode(value) for value in (fees, rest))
         last[each.trade_id] = recorded_at = max(at, last[each.trade_id] + _MOMENT)
         rows.append(
-            (each.trade_id, each.version, recorded_at, each.effective_at, cause, *columns, *documents)
+            version_row(
+                each.trade_id,
+                each.terms,
+                recorded_at,
+                version=each.version,
+                effective_at=each.effective_at,
+                cause=cause,
+            )
         )
     if rows:
         sql.copy_rows("trades_version", VERSION_COLUMNS, rows)
