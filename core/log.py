@@ -1,7 +1,8 @@
 """The log as people search it: newest first, a bounded stretch at a time.
 
 The log has no index for who, what or why, which every write would pay for. It is read backwards in stretches of ids,
-each a few blocks of its BRIN, until a page is full or enough was looked through; the answer then says how far it came.
+each a few blocks of its BRIN and twice as long as the one before, until a page is full or enough was looked through;
+the answer then says how far it came.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from core import sql
 
 PAGE_SIZE = 50
 _STRETCH = 20_000
-_STRETCHES_MAX = 25
+_LOOKED_THROUGH_MAX = 500_000
 _WAITING_MAX = 10_001
 
 
@@ -77,10 +78,10 @@ def search(wanted: Filter, *, before: int | None = None) -> Page:
         return _of_subject(conditions, parameters, before)
     low, high = _bounds(wanted, before)
     rows: list[dict[str, Any]] = []
-    for _ in range(_STRETCHES_MAX):
-        if high <= low or len(rows) > PAGE_SIZE:
-            break
-        start = max(low, high - _STRETCH)
+    stretch, end = _STRETCH, max(low, high - _LOOKED_THROUGH_MAX)
+    while high > end and len(rows) <= PAGE_SIZE:
+        start = max(end, high - stretch)
+        stretch *= 2
         rows += _read(
             [*conditions, "id > %s", "id <= %s"], [*parameters, start, high], PAGE_SIZE + 1 - len(rows)
         )

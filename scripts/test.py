@@ -104,8 +104,10 @@ def find_browser() -> None:
 
 
 def tests(arguments: list[str]) -> Step:
-    """Return the tests, which run on servers of their own."""
-    return Step("tests: pytest", [sys.executable, "-m", "pytest", *arguments])
+    """Return the tests, in two processes with servers of their own, or in one on the servers that are given."""
+    given = os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL")
+    processes = [] if given else ["-n", "2"]
+    return Step("tests: pytest", [sys.executable, "-m", "pytest", *processes, *arguments])
 
 
 def main() -> None:

@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
+from hypothesis import settings as hypothesis
 
 from tests.support.browser import launch_chromium, watched_page
 from tests.support.product import LiveProduct
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.register_profile("untimed", deadline=None)
+hypothesis.load_profile("untimed")
+
+# The cheapest hash that whoever checks a password, in this process or in the product's, can read as it stands.
+Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +38,21 @@ def redis_client() -> Iterator[redis.Redis]:
         yield client
 
 
+_started = pytest.StashKey[LiveProduct]()
+
+
 @pytest.fixture(scope="session")
-def _product(django_db_setup: None) -> Iterator[LiveProduct]:
-    product = LiveProduct()
+def _product(django_db_setup: None, pytestconfig: pytest.Config) -> Iterator[LiveProduct]:
+    pytestconfig.stash[_started] = product = LiveProduct()
     yield product
     product.stop()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the live product before a test without it: its workers would claim the rows of the other."""
+    if _started in item.config.stash and "live_product" not in getattr(nextitem, "fixturenames", ()):
+        item.config.stash[_started].stop()
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_pages_follow_one_another_without_a_gap(auditor, db):
 def test_a_rare_event_is_searched_for_a_stretch_at_a_time(auditor, told, monkeypatch):
     tell(*range(1, 101))
     monkeypatch.setattr(log, "_STRETCH", 10)
-    monkeypatch.setattr(log, "_STRETCHES_MAX", 3)
+    monkeypatch.setattr(log, "_LOOKED_THROUGH_MAX", 30)
     page = auditor.get("/audit", {"type": "limit."}).content.decode()
     assert "Nothing among the events searched so far" in page
     for _ in range(10):
