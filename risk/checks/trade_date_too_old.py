@@ -15,5 +15,7 @@ TRADE_DATE_TOO_OLD = Check(
     fix="Ask the front office why the deal comes late.",
     example="A deal of last year that is captured today.",
     parameters={"days": "30"},
+    meanings={"days": "how many days before the business date a trade date may lie"},
+    bounds={"days": ("0", "36500")},
     overridable=True,
 )
