@@ -24,8 +24,8 @@ from ops.permissions import GRANTS, ROLES
 from refdata.kinds.base import Kind
 from refdata.services import KINDS
 from risk.checks import CHECKS
-from risk.checks._settings import is_fixed
 from risk.checks._composition import DIMENSIONS
+from risk.checks._settings import is_fixed
 from risk.checks.base import Check
 from risk.measures import MEASURES
 from risk.services.parameters import BOUNDS
