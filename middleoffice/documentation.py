@@ -25,8 +25,10 @@ from refdata.kinds.base import Kind
 from refdata.services import KINDS
 from risk.checks import CHECKS
 from risk.checks._composition import DIMENSIONS
+from risk.checks._settings import is_fixed
 from risk.checks.base import Check
 from risk.measures import MEASURES
+from risk.services.parameters import BOUNDS
 from trades.lifecycle import CAPTURE_EVENT, LIVE_STATES, TRANSITIONS, WAKES, State, diagram
 from trades.products import PRODUCTS
 from trades.products.base import LINES, Leg, Product
@@ -139,7 +141,7 @@ def _check(check: Check) -> str:
         ["severity", _SEVERITIES[check.severity]],
         ["two people may accept it", _yes(check.overridable)],
         ["order among findings", str(check.precedence)],
-        *([f"parameter `{name}`", f"`{value}`"] for name, value in check.parameters.items()),
+        ["people may set", _settable(check)],
     ]
     rule = check.condition or inspect.cleandoc(check.rows)
     introduction = (
@@ -154,6 +156,7 @@ def _check(check: Check) -> str:
         module,
         f"**{check.title}.**",
         _table(["", ""], facts),
+        *_parameters(check),
         f"What a person reads: *{_in_words(check.message)}*",
         f"What to do: {check.fix}",
         f"Example: {check.example}",
@@ -164,6 +167,27 @@ def _check(check: Check) -> str:
         f" `{module}`.",
         "[All checks](README.md)",
     )
+
+
+def _settable(check: Check) -> str:
+    if not is_fixed(check):
+        return "whether it is active, its severity, its parameters, and which trades it looks at"
+    return "its parameters" if check.parameters else "nothing: what comes later relies on it"
+
+
+def _parameters(check: Check) -> list[str]:
+    """Return the table of a check's parameters, if it has any."""
+    if not check.parameters:
+        return []
+    rows = [
+        [f"`{name}`", f"`{value}`", " to ".join(check.bounds.get(name, BOUNDS)), check.meanings.get(name, "")]
+        for name, value in check.parameters.items()
+    ]
+    return [
+        "Parameters, with what holds until two people set something else (`POST /api/v1/checks/"
+        f"{check.code}/parameters`, or the page of the check in the console):",
+        _table(["parameter", "default", "may be", "meaning"], rows),
+    ]
 
 
 def _in_words(message: str) -> str:

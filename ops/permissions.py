@@ -30,6 +30,9 @@ class Right(Enum):
     READ_BATCHES = "read batches"
     SEAL = "seal batches"
     READ_LIMITS = "read limits"
+    READ_CHECKS = "read checks and back-tests"
+    PROPOSE_CHECK = "propose how checks are set, and start back-tests"
+    APPROVE_CHECK = "approve or decline how checks are set"
     READ_INTEGRATIONS = "read API clients and webhooks"
     REPLAY = "tell webhooks again"
     READ_AUDIT = "read the audit log"
@@ -63,6 +66,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_BATCHES: _INSIDE,
     Right.SEAL: frozenset({OPERATIONS, SUPERVISOR}),
     Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},
+    Right.READ_CHECKS: _INSIDE,
+    Right.PROPOSE_CHECK: frozenset({SUPERVISOR, RISK}),
+    Right.APPROVE_CHECK: frozenset({SUPERVISOR, RISK}),
     Right.READ_INTEGRATIONS: _INSIDE,
     Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.READ_AUDIT: frozenset({SUPERVISOR, RISK, AUDITOR, ADMINISTRATOR}),

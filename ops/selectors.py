@@ -357,20 +357,21 @@ def _name_members(limits: list[dict[str, Any]]) -> None:
 
 
 _PROPOSALS = """
-SELECT r.id, r.kind, r.subject_id AS trade_id, r.content, r.maker_id,
+SELECT r.id, r.kind, r.subject, CASE WHEN r.subject = 'trade' THEN r.subject_id END AS trade_id, r.content, r.maker_id,
        coalesce(m.username, a.name) AS maker, r.reason, r.made_at, r.state,
        c.username AS checker, r.decided_at, r.decision_note,
        e.id AS exception_id, e.summary, e.deadline, e.amount_at_risk,
        v.product, v.currency, v.net_amount, v.counterparty_ref, p.code AS counterparty_code,
        p.name AS counterparty_name
 FROM (
-    SELECT * FROM core_proposal WHERE subject = 'trade' AND {condition} ORDER BY {inner} LIMIT %(limit)s
+    SELECT * FROM core_proposal WHERE subject IN ('trade', 'check') AND {condition} ORDER BY {inner} LIMIT %(limit)s
 ) AS r
 LEFT JOIN auth_user m ON m.id = r.maker_id
 LEFT JOIN core_api_client a ON a.id = r.maker_client_id
 LEFT JOIN auth_user c ON c.id = r.checker_id
-LEFT JOIN trades_exception e ON e.trade_id = r.subject_id AND e.kind = 'FINDING' AND e.closed_at IS NULL
-LEFT JOIN trades_state s ON s.trade_id = r.subject_id
+LEFT JOIN trades_exception e ON r.subject = 'trade' AND e.trade_id = r.subject_id AND e.kind = 'FINDING'
+    AND e.closed_at IS NULL
+LEFT JOIN trades_state s ON r.subject = 'trade' AND s.trade_id = r.subject_id
 LEFT JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 ORDER BY {order}

@@ -46,6 +46,7 @@ DESTINATIONS = (
     Destination("approvals", "Approvals", "v", Right.READ_APPROVALS),
     Destination("batches", "Batches", "s", Right.READ_BATCHES),
     Destination("limits", "Limits", "l", Right.READ_LIMITS),
+    Destination("checks", "Checks", "c", Right.READ_CHECKS),
     Destination("integrations", "Integrations", "i", Right.READ_INTEGRATIONS),
     Destination("audit", "Audit", "a", Right.READ_AUDIT),
 )
@@ -71,6 +72,9 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "batches": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "batch": (("j k", "Next, previous row"), ("Esc", "Back to the batches")),
+    "checks": (("j k", "Next, previous row"), ("Enter", "Open the row")),
+    "check": (("j k", "Next, previous version"), ("Esc", "Back to the checks")),
+    "back_test": (("j k", "Next, previous row"), ("Enter", "Open the trade"), ("Esc", "Back to the check")),
     "integrations": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "webhook": (("j k", "Next, previous row"), ("Esc", "Back to the integrations")),
     "audit": (("j k", "Next, previous row"), ("Enter", "Open the subject"), ("f", "Go to the filters")),
@@ -137,6 +141,8 @@ _SECTIONS = {
     "exception": "exceptions",
     "batch": "batches",
     "webhook": "integrations",
+    "check": "checks",
+    "back_test": "checks",
 }
 
 

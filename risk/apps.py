@@ -7,10 +7,11 @@ class RiskConfig(AppConfig):
 
     def ready(self) -> None:
         """Join the lifecycle: limits are released with the trades, dry runs say what the checks would, changes
-        tell what they free and use, approved excesses are carried out, and those of changed trades are void.
+        tell what they free and use, approved excesses are carried out, those of changed trades are void, and
+        approved parameters of checks are set.
         """
         from core.four_eyes import on_approval
-        from risk.services import excess
+        from risk.services import excess, parameters
         from risk.services.check import preview
         from risk.services.limits import release_arrived
         from risk.services.supersession import FOLLOWER
@@ -25,3 +26,4 @@ class RiskConfig(AppConfig):
         on_dry_run(preview)
         on_supersession(FOLLOWER)
         on_approval(excess.KIND, excess.apply_excess, lock=excess.lock_trade)
+        on_approval(parameters.KIND, parameters.apply_parameters, lock=parameters.lock_check)

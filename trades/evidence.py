@@ -32,8 +32,9 @@ SECTIONS = (
         "findings",
         "Findings",
         SUBJECT,
-        "SELECT trade_id AS trade, id, version, code, severity, subject, message, expected, actual, found_at,"
-        " closed_at, closing FROM trades_finding WHERE trade_id = ANY(%s) ORDER BY trade_id, id",
+        "SELECT trade_id AS trade, id, version, code, severity, subject, message, expected, actual,"
+        " parameter_version, inputs, found_at, closed_at, closing FROM trades_finding WHERE trade_id = ANY(%s)"
+        " ORDER BY trade_id, id",
     ),
     Section(
         "exceptions",

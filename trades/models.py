@@ -158,6 +158,7 @@ class Finding(models.Model):
 
     Open until `closed_at`; `closing` says how: CLEARED by a later check, OVERRIDDEN by two people, or MOOT.
     `xid` and `closed_xid` (set by trigger) are the transactions that opened and closed it.
+    `parameter_version` says how the check was set and `inputs` what it compared; null for what no check finds.
     """
 
     class Severity(models.TextChoices):
@@ -174,6 +175,8 @@ class Finding(models.Model):
     message = models.TextField()
     expected = models.TextField(default="")
     actual = models.TextField(default="")
+    parameter_version = models.IntegerField(null=True)
+    inputs = models.JSONField(null=True, encoder=DjangoJSONEncoder)
     found_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     closing = models.TextField(default="")
@@ -182,7 +185,10 @@ class Finding(models.Model):
 
     class Meta:
         db_table = "trades_finding"
-        indexes = [models.Index(fields=["trade_id", "id"], name="trades_finding_trade")]
+        indexes = [
+            models.Index(fields=["trade_id", "id"], name="trades_finding_trade"),
+            models.Index(fields=["found_at", "code"], name="trades_finding_found"),
+        ]
 
 
 class Override(models.Model):

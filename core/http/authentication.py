@@ -30,6 +30,8 @@ SCOPES = {
     "settlement:read": "list and pull settlement batches",
     "settlement:ack": "claim batches, acknowledge instructions, report their status",
     "refdata:write": "load reference data",
+    "checks:read": "read checks, how they are set, and back-tests",
+    "checks:write": "propose how checks are set, and start back-tests",
     "events:read": "read the event feed",
     "webhooks:write": "set up webhooks, read their deliveries, replay them",
     "audit:read": "export the evidence of trades and batches",

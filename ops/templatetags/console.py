@@ -64,6 +64,7 @@ _WORDS = {
     "DELIVERED": ("check-circle", "green", "delivered"),
     "RETRYING": ("clock", "amber", "retrying"),
     "DEAD": ("stop", "red", "dead"),
+    "IN_FORCE": ("check", "green", "in force"),
     "ON": ("check", "green", "on"),
     "OFF": ("cancel", "grey", "off"),
     "REVOKED": ("cancel", "grey", "revoked"),

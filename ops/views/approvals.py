@@ -17,8 +17,11 @@ from core.models import Proposal
 from ops import effects, selectors
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, denied, needs, person, posted, show
+from ops.views import checks
 from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
+from risk.services.parameters import KIND as CHECK
+from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import approve_change, decline_change, withdraw_change
 
@@ -47,6 +50,13 @@ DECISIONS = {
         "approve": Decision(Right.APPROVE_CHANGE, approve_change, "Approved; the trade is changed."),
         "decline": Decision(Right.APPROVE_CHANGE, decline_change, "Declined; the trade stays as it is."),
         "withdraw": Decision(Right.CHANGE, withdraw_change, "Withdrawn; the trade stays as it is."),
+    },
+    CHECK: {
+        "approve": Decision(Right.APPROVE_CHECK, approve_parameters, "Approved; the check is set so."),
+        "decline": Decision(Right.APPROVE_CHECK, decline_parameters, "Declined; the check stays as it is."),
+        "withdraw": Decision(
+            Right.PROPOSE_CHECK, withdraw_parameters, "Withdrawn; the check stays as it is."
+        ),
     },
 }
 
@@ -92,6 +102,7 @@ def _shown(proposal: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         "may_withdraw": proposal["maker_id"] == request.user.pk
         and may(request.user, decisions["withdraw"].right),
         "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
+        "set": checks.compared(proposal["content"]) if proposal["kind"] == CHECK else [],
     }
 
 

@@ -9,11 +9,14 @@ the batch (see trades/products/_legs.py), and `coverage`, how many SSIs each sid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache
+from typing import Any
 
 from core.money import currency_codes, minor_unit_sql
 from risk.checks import CHECKS
+from risk.checks._settings import Setting, Shape
 from risk.checks.base import Check
 from trades.products import PRODUCTS
 from trades.products._legs import legs_sql, settling_columns, settling_sql
@@ -66,14 +69,15 @@ WITH batch AS MATERIALIZED (
 
 _STATEMENT = """{batch}, failing AS MATERIALIZED (
     SELECT * FROM batch WHERE broken <> 0
-), finding (trade_id, code, subject, expected, actual) AS (
+), finding (trade_id, code, subject, expected, actual, inputs) AS (
     {findings}
 )
-SELECT trade_id, code, subject, expected, actual, NULL::int, NULL::text[], NULL::numeric, NULL::numeric FROM finding
+SELECT trade_id, code, subject, expected, actual, inputs, NULL::int, NULL::text[], NULL::numeric, NULL::numeric
+FROM finding
 {uses}
 """
 _USES = """UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, CASE {grouping} {numbers} END, CASE {grouping} {places} END,
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, CASE {grouping} {numbers} END, CASE {grouping} {places} END,
        sum({size}), max({size})
 FROM batch b
 WHERE b.checked_version IS NULL AND {size} IS NOT NULL
@@ -97,28 +101,32 @@ DIMENSIONS = {
 Group = tuple[tuple[str, ...], str]  # the dimensions a limit is kept by, and the SQL of its measure's size
 
 
-@cache
-def composed_statement(groups: tuple[Group, ...]) -> str:
+@lru_cache(maxsize=256)
+def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) -> str:
     """Return the statement that checks trades: `%(ids)s`, their `%(versions)s`, and the versions checked before,
     `%(befores)s`; its other parameters are `parameters()`.
 
-    Its rows are of two kinds. A finding: trade_id, code, subject, expected, actual. A use of limits by trades
-    never checked before: in columns 6 to 9 the position in `groups`, the place (one text for each dimension),
-    and the sum and the greatest of the sizes there; a place with a null in it is none.
+    shape: the active checks and what they are narrowed by; None: every check, as it declares.
+
+    Its rows are of two kinds. A finding: trade_id, code, subject, expected, actual, and what a condition compared,
+    by name. A use of limits by trades never checked before: in columns 7 to 10 the position in `groups`, the place
+    (one text for each dimension), and the sum and the greatest of the sizes there; a place with a null in it is none.
     """
-    flagged = [check for check in CHECKS.values() if check.condition]
+    scopes = dict.fromkeys(CHECKS, ()) if shape is None else dict(shape)
+    active = [CHECKS[code] for code in scopes]
+    flagged = [check for check in active if check.condition]
     mask = " | ".join(
-        f"(CASE WHEN {_sql(check, check.condition)} THEN {1 << bit} ELSE 0 END)"
+        f"(CASE WHEN {_within(check, scopes[check.code], _sql(check, check.condition))} THEN {1 << bit} ELSE 0 END)"
         for bit, check in enumerate(flagged)
     )
     findings = [
         f"SELECT b.trade_id, '{check.code}', {_sql(check, check.subject)}, ({_sql(check, check.expected)})::text,"
-        f" ({_sql(check, check.actual)})::text FROM failing b WHERE b.broken & {1 << bit} <> 0"
+        f" ({_sql(check, check.actual)})::text, {_inputs(check)} FROM failing b WHERE b.broken & {1 << bit} <> 0"
         for bit, check in enumerate(flagged)
     ] + [
-        f"SELECT r.trade_id, '{check.code}', r.subject, r.expected::text, r.actual::text"
-        f" FROM ({_sql(check, check.rows)}) AS r"
-        for check in CHECKS.values()
+        f"SELECT r.trade_id, '{check.code}', r.subject, r.expected::text, r.actual::text, NULL::jsonb"
+        f" FROM ({_sql(check, check.rows)}) AS r{_of_batch(check, scopes[check.code])}"
+        for check in active
         if check.rows
     ]
     settling = ", ".join(settling_columns())
@@ -127,7 +135,7 @@ def composed_statement(groups: tuple[Group, ...]) -> str:
         legs=legs_sql("batch"),
         settling=settling,
         needed=settling_sql("sides", "batch"),
-        mask=mask,
+        mask=mask or "0",
     )
     return _STATEMENT.format(
         batch=batch, findings="\n    UNION ALL ".join(findings), uses="\n".join(_uses(groups))
@@ -162,9 +170,61 @@ def _mask(columns: Sequence[str], places: Sequence[str]) -> int:
     return int("".join("0" if column in grouped else "1" for column in columns), 2)
 
 
+def _within(check: Check, scope: Sequence[str], condition: str) -> str:
+    """Return a condition over `b` that only trades of the check's scope can meet."""
+    if not scope:
+        return condition
+    members = " AND ".join(
+        f"b.{DIMENSIONS[dimension]}::text = ANY(%({_scope(check, dimension)})s::text[])"
+        for dimension in scope
+    )
+    return f"{members} AND ({condition})"
+
+
+def _of_batch(check: Check, scope: Sequence[str]) -> str:
+    """Return the condition that keeps rows of the check's scope."""
+    if not scope:
+        return ""
+    return f" WHERE r.trade_id IN (SELECT b.trade_id FROM batch b WHERE {_within(check, scope, 'true')})"
+
+
+# What a condition reads of a trade: parts of its terms and columns; whole documents say too much.
+_TERM = re.compile(r"b\.terms((?:->'\w+')*->>'\w+')")
+_COLUMN = re.compile(r"\bb\.(\w+)")
+_DOCUMENTS = {"terms", "fees"}
+_COMPARED_PARTS = ("expected_amount", "actual_amount", "paid_amount", "minor_unit", "contra_minor_unit")
+
+
+def _inputs(check: Check) -> str:
+    """Return SQL over `b` for what a condition compares, as a JSON object by name."""
+    read = check.condition
+    found = {part: _sql(check, f"{{{part}}}") for part in _COMPARED_PARTS if f"{{{part}}}" in read}
+    for path in _TERM.findall(read):
+        found[".".join(["terms", *re.findall(r"\w+", path)])] = f"b.terms{path}"
+    for column in _COLUMN.findall(read):
+        if column not in _DOCUMENTS:
+            found[column] = f"b.{column}"
+    if "%(today)s" in read:
+        found["today"] = "%(today)s::date"
+    members = ", ".join(f"'{name}', {value}" for name, value in found.items())
+    return f"jsonb_build_object({members})"
+
+
+def parameters(settings: Iterable[Setting] = ()) -> dict[str, Any]:
+    """Return the checks' parameters and scopes under the names the composed statement uses.
+
+    settings: how checks are set; the others are as they declare.
+    """
+    bound: dict[str, Any] = dict(_declared())
+    for setting in settings:
+        check = CHECKS[setting.code]
+        bound.update({_parameter(check, name): value for name, value in setting.parameters.items()})
+        bound.update({_scope(check, name): list(members) for name, members in setting.scope.items()})
+    return bound
+
+
 @cache
-def parameters() -> dict[str, str]:
-    """Return the checks' parameters under the names the composed statement uses."""
+def _declared() -> dict[str, str]:
     return {
         _parameter(check, name): value
         for check in CHECKS.values()
@@ -200,6 +260,10 @@ def amount_case(part: str) -> str:
 
 def _parameter(check: Check, name: str) -> str:
     return f"{check.code.lower()}_{name}"
+
+
+def _scope(check: Check, dimension: str) -> str:
+    return f"{check.code.lower()}_scope_{dimension}"
 
 
 def _sql(check: Check, fragment: str) -> str:

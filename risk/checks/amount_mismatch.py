@@ -19,5 +19,9 @@ AMOUNT_MISMATCH = Check(
     fix="Correct quantity, price, rate or amount, whichever the front office confirms to be wrong.",
     example="100 at 187.25 with a gross amount of 18,752.00.",
     parameters={"fx_tolerance": "0.00001"},
+    meanings={
+        "fx_tolerance": "by which share of an exchanged amount the amounts may disagree, beside one unit"
+    },
+    bounds={"fx_tolerance": ("0", "1")},
     overridable=True,
 )

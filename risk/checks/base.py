@@ -18,7 +18,9 @@ class Check:
     subject, expected, actual: SQL over `b`, as text, for the finding of a broken condition.
     message: what a person reads; may use {subject}, {expected} and {actual}.
     fix: what the person can do about it. example: a case in words, for the docs.
-    parameters: numbers the SQL may use as `{name}`; they travel as bound parameters.
+    parameters: numbers the SQL may use as `{name}`; they travel as bound parameters. These are the defaults: people
+        set others (risk/services/parameters.py).
+    meanings: what each parameter means, in words. bounds: the least and greatest value that people may set it to.
     confirm: a last look in Python at the `actual` of a broken row; False withdraws the finding.
     overridable: whether two people may accept the finding and let the trade go on.
     precedence: order in which findings are shown; lower is more fundamental.
@@ -39,3 +41,5 @@ class Check:
     parameters: Mapping[str, str] = field(default_factory=dict)
     confirm: Callable[[str], bool] | None = None
     overridable: bool = False
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -24,5 +24,9 @@ FAR_LEG_MISMATCH = Check(
     fix="Correct the far leg's amounts or rate, whichever the front office confirms to be wrong.",
     example="A far leg that sells 2,000,000 euro for 2,205,400 dollars at 1.27.",
     parameters={"fx_tolerance": "0.00001"},
+    meanings={
+        "fx_tolerance": "by which share of an exchanged amount the amounts may disagree, beside one unit"
+    },
+    bounds={"fx_tolerance": ("0", "1")},
     overridable=True,
 )

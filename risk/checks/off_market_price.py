@@ -18,5 +18,9 @@ OFF_MARKET_PRICE = Check(
     fix="Ask the trader; correct the price, or have a second person accept it.",
     example="187.25 keyed as 1872.5.",
     parameters={"tolerance": "0.10"},
+    meanings={
+        "tolerance": "how far from the close a price may be, as a share of it; an instrument's own goes before"
+    },
+    bounds={"tolerance": ("0", "100")},
     overridable=True,
 )

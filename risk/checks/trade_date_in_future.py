@@ -15,4 +15,6 @@ TRADE_DATE_IN_FUTURE = Check(
     fix="Correct the trade date.",
     example="A trade booked for next week. One day ahead is allowed: Asia is already there.",
     parameters={"days": "1"},
+    meanings={"days": "how many days after the business date a trade date may lie"},
+    bounds={"days": ("0", "366")},
 )

@@ -14,14 +14,16 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+import msgspec
 from django.db import transaction
 
 from core import sql, work
 from core.audit import Actor, system
 from core.clock import business_date
-from core.money import ZERO
+from core.money import ZERO, format_number
 from risk.checks import CHECKS
 from risk.checks._composition import composed_statement, parameters
+from risk.checks._settings import Setting, shape_of
 from risk.services.limits import (
     BREACH,
     WARNING,
@@ -39,6 +41,7 @@ from risk.services.limits import (
     members_of,
     move_figures,
 )
+from risk.services.parameters import settings_in_force
 from trades.lifecycle import WAKES, State, move_trades
 from trades.services.deadlines import deadlines_of
 from trades.services.early import apply_early
@@ -182,39 +185,61 @@ def _run_checks(trade_ids: Sequence[int], today: date) -> _Batch:
         limits=limits_in_force(on=today),
     )
     groups = groups_of(batch.limits)
+    settings = settings_in_force(on=today)
     bound = {
         "ids": [trade_id for trade_id, _, _ in rows],
         "versions": [version for _, version, _ in rows],
         "befores": [before for _, _, before in rows],
         "today": today,
-        **parameters(),
+        **parameters(settings.values()),
     }
-    for trade_id, *found, group, place, total, greatest in sql.rows(composed_statement(groups), bound):
+    statement = composed_statement(groups, shape_of(settings.values()))
+    for trade_id, code, *found, group, place, total, greatest in sql.rows(statement, bound):
         if trade_id is not None:
-            _add_finding(batch, trade_id, *found)
+            _add_finding(batch, settings[code], trade_id, *found)
         elif None not in place:
             batch.uses.append(Use(groups[group], tuple(place), total, greatest))
     return batch
 
 
 def _add_finding(
-    batch: _Batch, trade_id: int, code: str, subject: str, expected: str | None, actual: str | None
+    batch: _Batch,
+    setting: Setting,
+    trade_id: int,
+    subject: str,
+    expected: str | None,
+    actual: str | None,
+    compared: str | None,
 ) -> None:
-    check = CHECKS[code]
+    check = CHECKS[setting.code]
     if check.confirm is not None and not check.confirm(actual or ""):
         return
     words = {"subject": subject, "expected": expected or "", "actual": actual or ""}
     finding = NewFinding(
         trade_id=trade_id,
         version=batch.versions[trade_id],
-        code=code,
-        severity=check.severity,
+        code=check.code,
+        severity=setting.severity,
         message=check.message.format(**words),
         **words,
+        parameter_version=setting.version,
+        inputs=inputs_of(compared, setting),
     )
     findings = batch.findings.setdefault(trade_id, [])
     findings.append(finding)
     findings.sort(key=lambda each: CHECKS[each.code].precedence)
+
+
+_compared = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+
+
+def inputs_of(compared: str | None, setting: Setting) -> dict[str, Any]:
+    """Return what a rule saw: the values it compared, numbers as text, and the parameters it compared them by."""
+    values = {} if compared is None else _compared.decode(compared)
+    shown = {
+        name: format_number(value) if isinstance(value, Decimal) else value for name, value in values.items()
+    }
+    return {**shown, **setting.parameters}
 
 
 def _apply_limits(batch: _Batch) -> tuple[dict[Member, int], dict[Member, Decimal]]:

@@ -17,6 +17,8 @@ SCREENS = {
     "/approvals": Right.READ_APPROVALS,
     "/batches": Right.READ_BATCHES,
     "/limits": Right.READ_LIMITS,
+    "/checks": Right.READ_CHECKS,
+    "/checks/OFF_MARKET_PRICE": Right.READ_CHECKS,
     "/integrations": Right.READ_INTEGRATIONS,
     "/audit": Right.READ_AUDIT,
     "/audit/evidence": Right.EXPORT_EVIDENCE,

@@ -100,7 +100,8 @@ def test_a_preview_changes_nothing():
 def test_a_batch_of_any_size_is_checked_by_one_statement(django_assert_num_queries):
     world()
     ids = captured_ids(*[equity(quantity=str(n + 1)) for n in range(80)])
-    with django_assert_num_queries(3):  # lock, limits in force, all checks
+    preview(ids, NOW)  # from then on the parameters are known
+    with django_assert_num_queries(4):  # lock, limits in force, stamp of the parameters, all checks
         assert preview(ids, NOW) == []
 
 

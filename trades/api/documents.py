@@ -71,9 +71,14 @@ def _terms(terms: dict[str, Any]) -> dict[str, Any]:
 
 
 def finding_document(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a finding as JSON-ready data."""
-    names = ("code", "severity", "subject", "message", "expected", "actual", "version", "found_at")
-    return {**{name: row[name] for name in names}, "closed_at": row["closed_at"], "closing": row["closing"]}
+    """Return a finding as JSON-ready data: with how the check was set and what it compared, where a check says it."""
+    names = ("code", "severity", "subject", "message", "expected", "actual", "version", "parameter_version")
+    times = ("found_at", "closed_at", "closing")
+    return {
+        **{name: row[name] for name in names},
+        "inputs": json_value(row["inputs"]),
+        **{name: row[name] for name in times},
+    }
 
 
 def event_document(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def read_trade(trade_id: int, as_of: AsOf) -> dict[str, Any] | None:
 
 
 _FINDINGS = f"""
-SELECT f.trade_id, f.version, f.code, f.severity, f.subject, f.message, f.expected, f.actual, f.found_at,
+SELECT f.trade_id, f.version, f.code, f.severity, f.subject, f.message, f.expected, f.actual,
+       f.parameter_version, f.inputs, f.found_at,
        CASE WHEN c.closed THEN f.closed_at END AS closed_at, CASE WHEN c.closed THEN f.closing ELSE '' END AS closing
 FROM trades_finding f
 CROSS JOIN LATERAL (

@@ -110,7 +110,10 @@ def findings(trade_id: int, as_of: AsOf | None = None) -> list[Finding]:
     if as_of is None:
         found = list(Finding.objects.filter(trade_id=trade_id).order_by("-id")[:200])
     else:
-        found = [Finding(**row) for row in read_findings(trade_id, as_of)[:200]]
+        found = [
+            Finding(**{**row, "inputs": sql.json_value(row["inputs"])})
+            for row in read_findings(trade_id, as_of)[:200]
+        ]
     weight: dict[str, int] = {Finding.Severity.BLOCK: 0, Finding.Severity.WARN: 1}
     return sorted(found, key=lambda each: (each.closed_at is not None, weight.get(each.severity, 2)))
 

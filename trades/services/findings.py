@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from core import sql
+from core.audit import encode
 
 CLEARED = "CLEARED"  # a later check no longer finds it
 OVERRIDDEN = "OVERRIDDEN"  # two people accepted it
@@ -15,7 +17,10 @@ MOOT = "MOOT"  # the trade is no more
 
 @dataclass(frozen=True, slots=True)
 class NewFinding:
-    """One thing to say of a trade version. `subject` names the field, line or limit."""
+    """One thing to say of a trade version. `subject` names the field, line or limit.
+
+    parameter_version: how the check was set (None: no check says this). inputs: what it compared, by name.
+    """
 
     trade_id: int
     version: int
@@ -25,14 +30,18 @@ class NewFinding:
     message: str = ""
     expected: str = ""
     actual: str = ""
+    parameter_version: int | None = None
+    inputs: Mapping[str, Any] | None = None
 
 
 _ADD = """
 INSERT INTO trades_finding
-    (trade_id, version, code, severity, subject, message, expected, actual, found_at, closing)
-SELECT trade_id, version, code, severity, subject, message, expected, actual, %s, ''
-FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-    WITH ORDINALITY AS f(trade_id, version, code, severity, subject, message, expected, actual, n)
+    (trade_id, version, code, severity, subject, message, expected, actual, parameter_version, inputs, found_at,
+     closing)
+SELECT trade_id, version, code, severity, subject, message, expected, actual, parameters, inputs::jsonb, %s, ''
+FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::int[], %s::text[])
+    WITH ORDINALITY AS f(trade_id, version, code, severity, subject, message, expected, actual, parameters, inputs, n)
 ORDER BY n
 """
 
@@ -53,6 +62,8 @@ def add_findings(*, findings: Sequence[NewFinding], at: datetime) -> None:
             [each.message for each in findings],
             [each.expected for each in findings],
             [each.actual for each in findings],
+            [each.parameter_version for each in findings],
+            [None if each.inputs is None else encode(each.inputs) for each in findings],
         ],
     )
 

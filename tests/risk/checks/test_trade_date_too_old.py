@@ -17,7 +17,7 @@ def test_31_days_ago_is_told_and_does_not_hold():
     assert findings_of(trade_id) == [
         {
             "version": 1, "code": "TRADE_DATE_TOO_OLD", "severity": "WARN", "subject": "trade_date",
-            "message": "The trade date 2026-10-23 is more than 30 days ago.", "expected": "within 30 days",
+            "message": "The trade date 2026-10-23 is not within 30 days of today.", "expected": "within 30 days",
             "actual": "2026-10-23", "closing": "",
         }
     ]  # fmt: skip

@@ -1,0 +1,146 @@
+"""On the screens of checks people see how each is set, and set it otherwise with four eyes."""
+
+from __future__ import annotations
+
+import html
+
+import pytest
+
+from core import sql
+from core.ids import PROPOSAL, public_id
+from core.models import Proposal
+from risk.checks import CHECKS
+from risk.services.parameters import settings_in_force
+from tests.ops.conftest import SignIn
+from tests.support.factories import World, checked, equity
+from tests.support.records import TODAY
+
+PRICE = "/checks/OFF_MARKET_PRICE"
+FORM = {
+    "active": "on", "severity": "WARN", "parameter.tolerance": "0.05", "scope.product": "EQUITY, BOND",
+    "scope.source": "", "valid_from": "", "reason": "calm markets",
+}  # fmt: skip
+
+
+def text_of(answer) -> str:
+    return html.unescape(answer.content.decode())
+
+
+def pending() -> str:
+    return public_id(PROPOSAL, Proposal.objects.get(state="PENDING").id)
+
+
+def test_the_list_shows_every_check_as_it_is_set_with_what_it_found(world: World, sign_in: SignIn) -> None:
+    checked(equity(price="900"))
+    text = text_of(sign_in("auditor").get("/checks"))
+    for code in CHECKS:
+        assert f'href="/checks/{code}"' in text
+    assert "tolerance 0.10" in text
+
+
+def test_the_page_of_a_check_tells_what_it_is_and_how_it_was_set(sign_in: SignIn) -> None:
+    text = text_of(sign_in("auditor").get(PRICE))
+    check = CHECKS["OFF_MARKET_PRICE"]
+    for told in (check.title, check.message, check.fix, check.example, "in force"):
+        assert told in text
+    assert "Set it otherwise" not in text  # an auditor changes nothing
+
+
+def test_what_one_person_proposes_another_approves(sign_in: SignIn) -> None:
+    maker, checker = sign_in("risk", name="ann"), sign_in("supervisor", name="bob")
+    assert maker.post(f"{PRICE}/propose", FORM)["Location"] == PRICE
+    assert settings_in_force(on=TODAY)["OFF_MARKET_PRICE"].version == 0
+    reference = pending()
+    shown = text_of(checker.get("/approvals"))
+    for told in (
+        "OFF_MARKET_PRICE",
+        "blocks",
+        "warns",
+        "0.10",
+        "0.05",
+        "product BOND, EQUITY",
+        "calm markets",
+    ):
+        assert told in shown
+    assert checker.post(f"/approvals/{reference}/approve", {"note": ""}).status_code == 303
+    found = settings_in_force(on=TODAY)["OFF_MARKET_PRICE"]
+    assert (found.version, found.severity, found.parameters, found.scope) == (
+        1,
+        "WARN",
+        {"tolerance": "0.05"},
+        {"product": ("BOND", "EQUITY")},
+    )
+    page = text_of(checker.get(PRICE))
+    assert "ann" in page
+    assert "calm markets" in page
+    assert "OFF_MARKET_PRICE" in text_of(checker.get("/approvals"))  # among what was decided last
+
+
+def test_nobody_approves_what_they_proposed(sign_in: SignIn) -> None:
+    maker = sign_in("risk", name="ann")
+    maker.post(f"{PRICE}/propose", FORM)
+    assert maker.post(f"/approvals/{pending()}/approve", {"note": ""}).status_code == 403
+    assert settings_in_force(on=TODAY)["OFF_MARKET_PRICE"].version == 0
+
+
+def test_its_maker_withdraws_it(sign_in: SignIn) -> None:
+    maker = sign_in("risk", name="ann")
+    maker.post(f"{PRICE}/propose", FORM)
+    assert maker.post(f"/approvals/{pending()}/withdraw", {"note": ""}).status_code == 303
+    assert Proposal.objects.get().state == "WITHDRAWN"
+
+
+def test_a_form_with_faults_comes_back_as_typed_with_each_of_them(sign_in: SignIn) -> None:
+    answer = sign_in("risk").post(
+        f"{PRICE}/propose", {**FORM, "parameter.tolerance": "lots", "scope.product": "SHIP"}
+    )
+    assert answer.status_code == 422
+    text = text_of(answer)
+    for told in ('value="lots"', 'value="SHIP"', "A decimal number as text", "One of BOND", "calm markets"):
+        assert told in text
+    assert not Proposal.objects.exists()
+
+
+def test_a_bent_date_is_a_fault_of_the_form(sign_in: SignIn) -> None:
+    answer = sign_in("risk").post(f"{PRICE}/propose", {**FORM, "valid_from": "soon"})
+    assert (answer.status_code, Proposal.objects.count()) == (422, 0)
+
+
+def test_an_emptied_scope_looks_at_every_trade_again(sign_in: SignIn) -> None:
+    maker, checker = sign_in("risk", name="ann"), sign_in("supervisor", name="bob")
+    maker.post(f"{PRICE}/propose", FORM)
+    checker.post(f"/approvals/{pending()}/approve", {"note": ""})
+    maker.post(f"{PRICE}/propose", {**FORM, "scope.product": ""})
+    checker.post(f"/approvals/{pending()}/approve", {"note": ""})
+    assert settings_in_force(on=TODAY)["OFF_MARKET_PRICE"].scope == {}
+
+
+def test_a_role_that_only_reads_proposes_nothing(sign_in: SignIn) -> None:
+    answer = sign_in("operations").post(f"{PRICE}/propose", FORM)
+    assert answer.status_code == 403
+    assert not sql.row("SELECT 1 FROM risk_check")
+
+
+def test_what_must_block_every_trade_has_no_switch(sign_in: SignIn) -> None:
+    text = text_of(sign_in("risk").get("/checks/UNKNOWN_PARTY"))
+    assert 'name="active"' not in text
+    assert "blocks every trade" in text
+
+
+def test_an_unknown_check_is_404(sign_in: SignIn) -> None:
+    client = sign_in("risk")
+    assert client.get("/checks/NO_SUCH").status_code == 404
+    assert client.post("/checks/NO_SUCH/propose", FORM).status_code == 404
+
+
+@pytest.mark.parametrize("where", ["trades", "exceptions"])
+def test_a_finding_shows_what_it_compared_and_by_which_version(
+    where: str, world: World, sign_in: SignIn
+) -> None:
+    trade_id = checked(equity(price="900"))
+    (item,) = sql.rows("SELECT id FROM trades_exception WHERE trade_id = %s", [trade_id])
+    reference = public_id("trd", trade_id) if where == "trades" else public_id("exc", item[0])
+    text = text_of(sign_in("operations").get(f"/{where}/{reference}"))
+    assert "What it compared" in text
+    assert "close_currency" in text
+    assert "version 0" in text
