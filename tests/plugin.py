@@ -78,7 +78,11 @@ def _remove_var(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests of the live product last: its workers would claim the rows of the others."""
+    """Leave tests of full size to the night; run those of the live product last: its workers would claim the
+    rows of the others."""
+    for item in items if not os.environ.get("NIGHTLY") else ():
+        if item.get_closest_marker("nightly"):
+            item.add_marker(pytest.mark.skip(reason="the full size: set NIGHTLY=1"))
     items.sort(key=_place)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from io import StringIO
 
 import pytest
@@ -147,7 +146,6 @@ def test_300_random_changes_are_all_found(log):
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(not os.environ.get("NIGHTLY"), reason="takes minutes: set NIGHTLY=1")
 def test_10_000_random_changes_are_all_found(log):
     all_found(log, seed=3, times=10_000)
 
