@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from core.audit import system
 from core.clock import utc_now
 from trades.services import release
+from trades.services.attention import escalate_due, return_snoozed
 from trades.services.early import TASK, apply_queued
 
 
@@ -40,3 +42,10 @@ def release_held() -> int:
     while looked_at := release.release_queued(now=utc_now()):
         done += looked_at
     return done
+
+
+@shared_task(name="trades.watch_exceptions")
+def watch_exceptions() -> int:
+    """Escalate what comes near its deadline, and say what is back that was snoozed; return how many items."""
+    now, actor = utc_now(), system("desk")
+    return escalate_due(now=now, actor=actor) + return_snoozed(now=now, actor=actor)

@@ -28,6 +28,7 @@ from trades.selectors import exceptions as queue
 from trades.selectors import timeline
 from trades.selectors.exceptions import Narrowing
 from trades.services import exceptions as services
+from trades.services.comments import comment
 from trades.services.recheck import recheck_trades
 from trades.services.reject import reject_trade
 from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields, repair_trade
@@ -194,7 +195,7 @@ def _release(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
 
 
 def _comment(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
-    services.comment(exception_id=item.id, text=request.POST.get("text", ""), actor=actor(request), now=now)
+    comment(exception_id=item.id, text=request.POST.get("text", ""), actor=actor(request), now=now)
     messages.success(request, "The comment is stored.")
 
 

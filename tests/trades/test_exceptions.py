@@ -25,11 +25,11 @@ from tests.support.records import (
     reference_data,
 )
 from trades.models import AssignmentRule, Comment, ExceptionClosing, ExceptionItem
+from trades.services.comments import comment
 from trades.services.exceptions import (
     NewException,
     claim_exceptions,
     close_exceptions,
-    comment,
     open_exceptions,
     release_exceptions,
     take_next,

@@ -1,4 +1,4 @@
-"""The work items people see: opened and closed by what happens to trades, claimed and commented by people."""
+"""The work items people see: opened and closed by what happens to trades, claimed by people."""
 
 from __future__ import annotations
 
@@ -9,18 +9,12 @@ from decimal import Decimal
 from functools import cache
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
 
 from core import sql
-from core.audit import Actor, encode, record
-from core.http.problem import Problem, not_found
-from core.text import text_faults
-from trades.lifecycle import SUBJECT
-from trades.models import Comment, ExceptionItem
+from core.audit import Actor, encode
 from trades.work_items import MAX_CAUSE, move_of, subject_sql, waits_sql
 
 CLAIMED, RELEASED, TAKEN, CLOSED = "CLAIMED", "RELEASED", "TAKEN", "CLOSED"
-MAX_COMMENT = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +30,7 @@ class NewException:
 
 
 # An event per item, of the trade; `changed` rows are (id, trade_id, kind, codes), and say more in {more} (jsonb).
-_LOG = """
+EVENT_LOG = """
 logged AS (
     INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
     SELECT %(at)s, pg_current_xact_id()::text::bigint, {event}, 'trade', trade_id, NULL,
@@ -45,7 +39,7 @@ logged AS (
     FROM changed ORDER BY id
 )
 """
-_LOGGED = _LOG.format(event="%(event)s", more="")
+LOGGED = EVENT_LOG.format(event="%(event)s", more="")
 
 
 @cache
@@ -162,7 +156,7 @@ WITH held AS MATERIALIZED (
     SET closed_at = %(at)s, closed_by = %(actor)s, resolution = %(reason)s
     FROM held WHERE e.id = held.id
     RETURNING e.id, e.trade_id, e.kind, e.codes
-), {_LOGGED}
+), {LOGGED}
 SELECT count(*) FROM changed
 """
 
@@ -204,7 +198,7 @@ WITH held AS MATERIALIZED (
     UPDATE trades_exception e SET owner_id = %(user)s, claimed_at = %(at)s
     FROM held WHERE e.id = held.id AND held.closed_at IS NULL AND held.owner_id IS NULL
     RETURNING e.id, e.trade_id, e.kind, e.codes
-), {_LOGGED}
+), {LOGGED}
 SELECT id, CASE WHEN closed_at IS NOT NULL THEN 'CLOSED'
                 WHEN coalesce(owner_id, %(user)s) = %(user)s THEN 'CLAIMED' ELSE 'TAKEN' END
 FROM held ORDER BY id
@@ -217,7 +211,7 @@ WITH held AS MATERIALIZED (
     UPDATE trades_exception e SET owner_id = NULL, claimed_at = NULL
     FROM held WHERE e.id = held.id AND held.closed_at IS NULL AND held.owner_id = %(user)s
     RETURNING e.id, e.trade_id, e.kind, e.codes
-), {_LOGGED}
+), {LOGGED}
 SELECT id, CASE WHEN closed_at IS NOT NULL THEN 'CLOSED'
                 WHEN coalesce(owner_id, %(user)s) = %(user)s THEN 'RELEASED' ELSE 'TAKEN' END
 FROM held ORDER BY id
@@ -233,7 +227,7 @@ WITH next AS MATERIALIZED (
     UPDATE trades_exception e SET owner_id = %(user)s, claimed_at = %(at)s
     FROM next WHERE e.id = next.id
     RETURNING e.id, e.trade_id, e.kind, e.codes
-), {_LOGGED}
+), {LOGGED}
 SELECT id FROM changed
 """
 
@@ -279,27 +273,3 @@ def take_next(*, user: AbstractBaseUser, actor: Actor, now: datetime) -> int | N
     """
     found = sql.row(_TAKE_NEXT, _by("exception.claimed", user, actor, now))
     return int(found[0]) if found else None
-
-
-def comment(*, exception_id: int, text: str, actor: Actor, now: datetime) -> int:
-    """Write a comment of 1 to 4,000 characters on an item, open or closed, and return the comment's id.
-
-    Problem 404 for an unknown item, 422 for a text that is empty, too long or holds a NUL character.
-    """
-    text = text.strip()
-    if faults := text_faults(text, pointer="/text", most=MAX_COMMENT):
-        raise Problem(422, "invalid", "The comment cannot be stored.", faults=faults)
-    with transaction.atomic():
-        item = ExceptionItem.objects.filter(id=exception_id).first()
-        if item is None:
-            raise not_found("exception")
-        written = Comment.objects.create(exception=item, author=actor.name, text=text, written_at=now)
-        record(
-            type="exception.commented",
-            subject=SUBJECT,
-            ids=[item.trade_id],
-            actor=actor,
-            at=now,
-            data={"exception_id": item.id, "comment_id": written.id},
-        )
-    return written.id
