@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from core import sql
 
@@ -187,6 +188,29 @@ def wait_for_earlier(task: str, claimed: Claim) -> None:
         "SELECT 1 FROM core_work WHERE task = %s AND id < %s ORDER BY id FOR KEY SHARE",
         [task, claimed.work_ids[0]],
     )
+
+
+class _Free(Exception):  # noqa: N818
+    """Lets go of the rows that nobody has in hand."""
+
+
+def wait_for_claims(task: str) -> None:
+    """Wait until every claim of a task that is in hand now has committed or rolled back.
+
+    For work that must come after whatever the claims of this moment have read. It keeps no lock on the task's
+    rows: those that nobody has are let go at once, those of the claims are gone with them.
+    """
+    free: set[int] = set()
+    known = {number for (number,) in sql.rows("SELECT id FROM core_work WHERE task = %s", [task])}
+    with suppress(_Free), transaction.atomic():
+        free = {
+            number
+            for (number,) in sql.rows(
+                "SELECT id FROM core_work WHERE id = ANY(%s) FOR KEY SHARE SKIP LOCKED", [sorted(known)]
+            )
+        }
+        raise _Free
+    sql.run("SELECT 1 FROM core_work WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [sorted(known - free)])
 
 
 def waiting(task: str) -> bool:

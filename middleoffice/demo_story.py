@@ -39,7 +39,8 @@ from settlement.simulation import NIL, Line, Pull, Temper, answer, control_total
 from trades.lifecycle import State
 from trades.products._reading import read_message
 from trades.services.capture import capture_trades
-from trades.services.exceptions import claim_exceptions, comment
+from trades.services.comments import comment
+from trades.services.exceptions import claim_exceptions
 from trades.services.reject import reject_trade
 from trades.simulation import FrontOffice, Universe, read_universe
 

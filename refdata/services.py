@@ -124,10 +124,22 @@ class Changed:
         }
 
 
+# Given the code of a kind and the ids of its new or changed rows, in the transaction that writes them.
+Follower = Callable[[str, Sequence[int]], None]
+_FOLLOWERS: list[Follower] = []
+
+
+def on_change(follower: Follower) -> None:
+    """Register what an app does when reference data are new or changed, by whatever road."""
+    _FOLLOWERS.append(follower)
+
+
 def record_changes(
     *, kind: Kind, changes: Sequence[Changed], actor: Actor, at: datetime, reason: str = ""
 ) -> None:
-    """Write one event per new or changed row, in at most two statements."""
+    """Write one event per new or changed row, in at most two statements, and tell who follows them."""
+    for follow in _FOLLOWERS if changes else ():
+        follow(kind.code, [each.id for each in changes])
     for event, told in (
         ("created", [each for each in changes if each.before is None]),
         ("changed", [each for each in changes if each.before is not None]),

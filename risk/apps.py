@@ -7,10 +7,11 @@ class RiskConfig(AppConfig):
 
     def ready(self) -> None:
         """Join the lifecycle: limits are released with the trades, dry runs say what the checks would, changes
-        tell what they free and use, approved excesses are carried out, those of changed trades are void, and
-        approved parameters of checks are set.
+        tell what they free and use, approved excesses are carried out, those of changed trades are void,
+        approved parameters of checks are set, and findings say what they wait for.
         """
         from core.four_eyes import on_approval
+        from risk.causes import causes
         from risk.services import excess, parameters
         from risk.services.check import preview
         from risk.services.limits import release_arrived
@@ -18,7 +19,9 @@ class RiskConfig(AppConfig):
         from trades.lifecycle import State, on_arrival
         from trades.services.dry_run import on_dry_run
         from trades.services.supersession import on_supersession
+        from trades.work_items import register_causes
 
+        register_causes(causes())
         on_arrival(State.SETTLED, release_arrived)
         on_arrival(State.CANCELLED, release_arrived)
         on_arrival(State.CAPTURED, excess.void_superseded)

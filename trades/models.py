@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 
 from core.models import TransactionId
+from trades.work_items import Move
 
 
 class TradeVersion(models.Model):
@@ -212,15 +215,15 @@ class Override(models.Model):
 
 
 class ExceptionItem(models.Model):
-    """The work item that people see for a trade that is held: one open item per trade and kind."""
+    """The work item that people see for a trade: one open item per trade and kind (trades/work_items.py).
 
-    class Kind(models.TextChoices):
-        FINDING = "FINDING", "check findings"
-        REJECTION = "REJECTION", "rejected by the back office"
-        FAIL = "FAIL", "settlement failed"
+    Closed, it opens again when a cause of it comes back; the closings before are kept by trigger.
+    `causes` are the keys that like items share, `waits` the names of reference data that may end them.
+    `move`: whose move it is. `root_cause`: what a person found to be behind it.
+    """
 
     id = models.BigAutoField(primary_key=True)
-    kind = models.TextField(choices=Kind.choices)
+    kind = models.TextField()
     trade_id = models.BigIntegerField()
     codes = ArrayField(models.TextField(), default=list)
     summary = models.TextField()
@@ -239,10 +242,23 @@ class ExceptionItem(models.Model):
     told_at = models.DateTimeField(null=True, editable=False, help_text="when it was told anew")
     xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
     closed_xid = models.BigIntegerField(null=True, editable=False)
+    move = models.TextField(choices=Move.choices, db_default=Move.OPERATIONS.value)
+    causes = ArrayField(models.TextField(), default=list)
+    waits = ArrayField(models.TextField(), default=list)
+    root_cause = models.TextField(db_default="")
+    team = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, related_name="exceptions")
+    snoozed_until = models.DateTimeField(null=True)
+    snooze_reason = models.TextField(db_default="")
+    escalated_at = models.DateTimeField(null=True)
+    reopened_at = models.DateTimeField(null=True)
+    reopenings = models.IntegerField(db_default=0)
 
     class Meta:
         db_table = "trades_exception"
         indexes = [
+            GinIndex(fields=["causes"], condition=Q(closed_at__isnull=True), name="trades_exception_causes"),
+            GinIndex(fields=["waits"], condition=Q(closed_at__isnull=True), name="trades_exception_waits"),
+            models.Index(fields=["xid", "id"], name="trades_exception_written"),
             models.Index(
                 fields=["deadline", "id"],
                 condition=Q(closed_at__isnull=True),
@@ -277,14 +293,59 @@ class ExceptionBefore(models.Model):
         indexes = [models.Index(fields=["exception_id", "id"], name="trades_exception_before_item")]
 
 
+class ExceptionClosing(models.Model):
+    """A closing of an exception that opened again later. Append-only, written by trigger."""
+
+    id = models.BigAutoField(primary_key=True)
+    exception_id = models.BigIntegerField()
+    closed_at = models.DateTimeField()
+    closed_by = models.TextField()
+    resolution = models.TextField()
+    closed_xid = models.BigIntegerField(null=True)
+    reopened_at = models.DateTimeField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+
+    class Meta:
+        db_table = "trades_exception_closing"
+        indexes = [models.Index(fields=["exception_id", "id"], name="trades_exception_closing_item")]
+
+
+class AssignmentRule(models.Model):
+    """To whom new work items go: the first rule by `position` whose every part fits. An empty part fits all."""
+
+    id = models.BigAutoField(primary_key=True)
+    position = models.IntegerField(help_text="the lowest that fits is taken")
+    kind = models.TextField(blank=True, default="", help_text="kind of work item; empty: any")
+    code = models.TextField(blank=True, default="", help_text="a code on the item; empty: any")
+    source = models.TextField(blank=True, default="", help_text="front-office system; empty: any")
+    book = models.TextField(blank=True, default="", help_text="book as the trade names it; empty: any")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    team = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        db_table = "trades_assignment_rule"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(owner__isnull=False) | Q(team__isnull=False), name="trades_assignment_to_somebody"
+            )
+        ]
+
+
 class Comment(models.Model):
-    """What somebody wrote on an exception. Never changed."""
+    """What somebody wrote on an exception, among ourselves or to and from the front office. Never changed."""
+
+    class Audience(models.TextChoices):
+        INTERNAL = "INTERNAL", "among ourselves"
+        FRONT_OFFICE = "FRONT_OFFICE", "the front office"
 
     id = models.BigAutoField(primary_key=True)
     exception = models.ForeignKey(ExceptionItem, on_delete=models.PROTECT, related_name="comments")
     author = models.TextField()
     text = models.TextField()
     written_at = models.DateTimeField()
+    audience = models.TextField(choices=Audience.choices, db_default=Audience.INTERNAL.value)
 
     class Meta:
         db_table = "trades_comment"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from core.audit import system
 from core.clock import utc_now
+from trades.services import release
+from trades.services.attention import escalate_due, return_snoozed
 from trades.services.early import TASK, apply_queued
 
 
@@ -15,3 +18,34 @@ def apply_early_changes() -> int:
     while looked_at := apply_queued(now=utc_now()):
         done += looked_at
     return done
+
+
+def _finder(kind: str) -> None:
+    """Make the task that looks for what waits for a kind of reference data."""
+
+    @shared_task(name=release.task_of(kind))
+    def find_held() -> int:
+        done = 0
+        while looked_at := release.find_held(kind=kind, now=utc_now()):
+            done += looked_at
+        return done
+
+
+for _kind in release.NAMES:
+    _finder(_kind)
+
+
+@shared_task(name=release.TASK)
+def release_held() -> int:
+    """Send queued trades to the checks again until none waits; return how many were looked at."""
+    done = 0
+    while looked_at := release.release_queued(now=utc_now()):
+        done += looked_at
+    return done
+
+
+@shared_task(name="trades.watch_exceptions")
+def watch_exceptions() -> int:
+    """Escalate what comes near its deadline, and say what is back that was snoozed; return how many items."""
+    now, actor = utc_now(), system("desk")
+    return escalate_due(now=now, actor=actor) + return_snoozed(now=now, actor=actor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -26,28 +26,34 @@ from trades.lifecycle import State
 from trades.models import ExceptionItem, Finding
 from trades.selectors import exceptions as queue
 from trades.selectors import timeline
+from trades.selectors.exceptions import Narrowing
 from trades.services import exceptions as services
+from trades.services.comments import comment
 from trades.services.recheck import recheck_trades
 from trades.services.reject import reject_trade
 from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields, repair_trade
+from trades.work_items import MAX_CAUSE, kind_of, next_action
 
 TABS = (
     ("open", "Open"),
     ("mine", "Mine"),
+    ("team", "My team"),
     ("unassigned", "Unassigned"),
     ("overdue", "Overdue"),
     ("returned", "Returned"),
+    ("snoozed", "Snoozed"),
     ("closed", "Closed"),
 )
 _FIELD = "set."
+_NARROWINGS = [each.name for each in fields(Narrowing)]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where in the queue somebody is: the view, the code it is narrowed to, the page."""
+    """Where in the queue somebody is: the view, what it is narrowed to, the page."""
 
     view: str
-    code: str
+    narrowing: Narrowing
     number: int
 
     @classmethod
@@ -56,7 +62,7 @@ class Place:
         view, number = parameters.get("view", ""), parameters.get("page", "1")
         return cls(
             view if view in queue.VIEWS else "open",
-            parameters.get("code", "").replace("\0", "")[:64],
+            Narrowing(*(parameters.get(name, "").replace("\0", "")[:MAX_CAUSE] for name in _NARROWINGS)),
             min(queue.MAX_PAGE, max(1, int(number[:6]))) if number.isdecimal() else 1,
         )
 
@@ -73,7 +79,7 @@ class Place:
     def parameters(self) -> dict[str, str]:
         """Return the place as parameters of an address."""
         page = str(self.number) if self.number > 1 else ""
-        kept = {"view": "" if self.view == "open" else self.view, "code": self.code, "page": page}
+        kept = {"view": "" if self.view == "open" else self.view, **asdict(self.narrowing), "page": page}
         return {name: value for name, value in kept.items() if value}
 
     def url(self, name: str, *args: str) -> str:
@@ -89,7 +95,7 @@ def exceptions(request: HttpRequest) -> HttpResponse:
     place = Place.of(request.GET)
     rows, more = queue.queue(
         view=place.view,
-        code=place.code,
+        narrowing=place.narrowing if as_of is None else Narrowing(code=place.narrowing.code),
         user_id=person(request).id,
         now=now,
         number=place.number,
@@ -189,7 +195,7 @@ def _release(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
 
 
 def _comment(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
-    services.comment(exception_id=item.id, text=request.POST.get("text", ""), actor=actor(request), now=now)
+    comment(exception_id=item.id, text=request.POST.get("text", ""), actor=actor(request), now=now)
     messages.success(request, "The comment is stored.")
 
 
@@ -271,7 +277,11 @@ def _show(
 ) -> HttpResponse:
     now = utc_now()
     rows, more = queue.queue(
-        view=place.view, code=place.code, user_id=person(request).id, now=now, number=place.number
+        view=place.view,
+        narrowing=place.narrowing,
+        user_id=person(request).id,
+        now=now,
+        number=place.number,
     )
     shown = timeline.trade(item.trade_id)
     if shown is None:
@@ -289,6 +299,8 @@ def _show(
         "trade": shown,
         "steps": steps(State(shown["state"])),
         "held": held,
+        "kind": kind_of(item.kind),
+        "next_action": next_action(kind=item.kind, codes=item.codes, move=item.move),
         "mine": item.owner_id == person(request).id,
         "findings": findings,
         "overridable": _overridable(findings),
@@ -358,15 +370,15 @@ def _repair_context(request: HttpRequest, item: ExceptionItem, failed: str) -> d
     """Return the repair form on the present version. Of one that failed it keeps what the person changed,
     except where somebody else changed the field meanwhile: that is told instead."""
     if failed != "repair":
-        fields, kept = repair_fields(trade_id=item.trade_id), {}
+        present, kept = repair_fields(trade_id=item.trade_id), {}
         told: dict[str, Any] = {"meanwhile": []}
     else:
         form = _RepairForm.of(request, item)
-        fields, kept = form.present, form.kept()
+        present, kept = form.present, form.kept()
         told = {"meanwhile": form.meanwhile, "lost": form.lost(), "stale_version": form.version}
     shown = [
         {"field": field, "name": _FIELD + field.name, "value": kept.get(field.name, field.value)}
-        for field in fields
+        for field in present
     ]
     return {"fields": shown, **told}
 

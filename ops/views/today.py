@@ -34,5 +34,5 @@ def today(request: HttpRequest) -> HttpResponse:
 
 
 def _exceptions(user_id: int, now: datetime) -> dict[str, Any]:
-    urgent, _ = exceptions.queue(view="open", code="", user_id=user_id, now=now, size=_URGENT_SHOWN)
+    urgent, _ = exceptions.queue(view="open", user_id=user_id, now=now, size=_URGENT_SHOWN)
     return {"summary": exceptions.summary(user_id=user_id, now=now), "urgent": urgent}

@@ -18,10 +18,10 @@ from ops.shell import Shown, actor, needs, posted, show
 from settlement.selectors import obligations_of
 from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
-from trades.models import ExceptionItem
 from trades.selectors import timeline
 from trades.selectors.exceptions import exceptions_of
 from trades.services.recheck import recheck_trades
+from trades.work_items import kinds
 
 _WAY = (
     State.CAPTURED,
@@ -130,7 +130,7 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "held": state == State.EXCEPTION,
         "open_exception": next((each for each in exceptions if each.closed_at is None), None),
         "exceptions": exceptions,
-        "exception_kinds": dict(ExceptionItem.Kind.choices),
+        "exception_kinds": {code: each.title for code, each in kinds().items()},
         "findings": timeline.findings(trade_id, as_of),
         "legs": legs,
         "can_cancel_again": as_of is None

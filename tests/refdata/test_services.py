@@ -109,7 +109,7 @@ class TestLoading:
     def test_takes_as_many_statements_for_many_rows_as_for_one(self, django_assert_num_queries) -> None:
         rows = [{"currency": "USD", "date": f"2026-11-{day:02d}", "rate": "0.86"} for day in range(1, 31)]
 
-        with django_assert_num_queries(2 + 5):  # savepoint; lock, find, ids, insert, events
+        with django_assert_num_queries(2 + 6):  # savepoint; lock, find, ids, insert, who waits for it, events
             load("fx-rates", *rows)
         with django_assert_num_queries(2 + 2):
             load("fx-rates", *rows)

@@ -9,7 +9,7 @@ from django.test import Client
 from core import sql
 from tests.support.records import CLERK, EQUITY, NOW, held, person, reference_data
 from trades.models import ChangePolicy, Comment, ExceptionItem, Finding, Override, TradeState
-from trades.services.exceptions import comment
+from trades.services.comments import comment
 
 RECORDS = (TradeState, Finding, Override, ExceptionItem, Comment)
 

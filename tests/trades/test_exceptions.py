@@ -6,16 +6,30 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import Group
+from django.db import IntegrityError
 
 from core.audit import Actor
 from core.http.problem import Problem
-from tests.support.records import CLERK, LATER, NOW, all_written, events_of, person, race
-from trades.models import Comment, ExceptionItem
+from tests.support.records import (
+    CLERK,
+    EQUITY,
+    FX,
+    LATER,
+    NOW,
+    all_written,
+    captured,
+    events_of,
+    person,
+    race,
+    reference_data,
+)
+from trades.models import AssignmentRule, Comment, ExceptionClosing, ExceptionItem
+from trades.services.comments import comment
 from trades.services.exceptions import (
     NewException,
     claim_exceptions,
     close_exceptions,
-    comment,
     open_exceptions,
     release_exceptions,
     take_next,
@@ -53,11 +67,12 @@ class TestOpening:
         assert (item.codes, item.amount_at_risk, item.deadline, item.owner) == (["C"], None, None, user)
         assert [event[0] for event in events_of(5)] == ["exception.opened", "exception.claimed"]
 
-    def test_kinds_are_apart_and_a_closed_one_that_recurs_is_new(self) -> None:
+    def test_kinds_are_apart(self) -> None:
         first = _opened(5)
         other = _opened(5, "FAIL")
         close_exceptions(trade_ids=[5], kinds=["FINDING"], resolution="done", closed_by=CLERK, at=LATER)
-        assert len({first, other, _opened(5)}) == 3
+        assert first != other
+        assert ExceptionItem.objects.get(closed_at=None).id == other
 
     def test_many_are_one_statement_and_none_are_no_statement(self, django_assert_num_queries) -> None:
         items = [NewException(n, "FINDING", ["A"], "s") for n in range(300)]
@@ -67,6 +82,140 @@ class TestOpening:
             open_exceptions(items=[], at=NOW, actor=CHECKS)
             assert close_exceptions(trade_ids=[], resolution="x", closed_by=CLERK, at=NOW) == 0
         assert ExceptionItem.objects.count() == 300
+
+
+def _close(trade_id: int, resolution: str = "done") -> None:
+    close_exceptions(trade_ids=[trade_id], resolution=resolution, closed_by=CLERK, at=LATER)
+
+
+@pytest.mark.django_db
+class TestReopening:
+    def test_a_closed_one_whose_cause_recurs_opens_again_with_its_history(self) -> None:
+        ann = person("ann")
+        number = _opened(5, codes=["A", "B"])
+        claim_exceptions(exception_ids=[number], user=ann, actor=CLERK, now=NOW)
+        comment(exception_id=number, text="Called them.", actor=CLERK, now=NOW)
+        _close(5, "fixed")
+        assert _opened(5, codes=["B", "C"], money="7") == number
+        item = ExceptionItem.objects.get()
+        assert (item.owner, item.codes, item.amount_at_risk, item.reopenings) == (
+            ann, ["B", "C"], Decimal(7), 1,
+        )  # fmt: skip
+        assert (item.closed_at, item.closed_by, item.resolution, item.opened_at) == (None, "", "", NOW)
+        assert item.comments.count() == 1
+        assert ExceptionClosing.objects.values_list("exception_id", "closed_at", "closed_by", "resolution").get() == (
+            number, LATER, "user:clerk", "fixed",
+        )  # fmt: skip
+        told = {"exception_id": number, "kind": "FINDING", "codes": ["B", "C"]}
+        assert events_of(5, "exception.reopened") == [
+            ("exception.reopened", None, "system:checks", "", "", told)
+        ]
+        assert len(events_of(5, "exception.opened")) == 1
+
+    def test_of_several_closed_ones_the_latest_with_the_cause_opens(self) -> None:
+        first = _opened(5, codes=["A"])
+        _close(5)
+        second = _opened(5, codes=["B"])
+        _close(5)
+        assert second != first
+        assert _opened(5, codes=["A"]) == first
+        _close(5)
+        assert _opened(5, codes=["A", "B"]) == second
+
+    def test_another_cause_kind_or_trade_is_new(self) -> None:
+        number = _opened(5, codes=["A"])
+        _close(5)
+        others = [_opened(5, codes=["B"]), _opened(5, "FAIL", codes=["A"]), _opened(6, codes=["A"])]
+        assert number not in others
+        assert ExceptionItem.objects.get(id=number).closed_at == LATER
+
+    def test_one_that_is_open_is_told_anew_even_where_a_closed_one_has_the_cause(self) -> None:
+        closed = _opened(5, codes=["A"])
+        _close(5)
+        present = _opened(5, codes=["B"])
+        assert _opened(5, codes=["A"]) == present
+        assert ExceptionItem.objects.get(id=closed).closed_at == LATER
+        assert events_of(5, "exception.reopened") == []
+
+    def test_what_was_snoozed_or_escalated_comes_back_awake(self) -> None:
+        number = _opened(5)
+        ExceptionItem.objects.filter(id=number).update(
+            snoozed_until=LATER + timedelta(days=1), snooze_reason="x", escalated_at=NOW
+        )
+        _close(5)
+        _opened(5)
+        item = ExceptionItem.objects.get()
+        assert (item.snoozed_until, item.snooze_reason, item.escalated_at) == (None, "", None)
+
+
+@pytest.mark.django_db
+class TestMoves:
+    @pytest.mark.parametrize(
+        ("kind", "codes", "expected"),
+        [
+            ("FINDING", ["OFF_MARKET_PRICE"], "OPERATIONS"),
+            ("FINDING", ["SSI_MISSING", "UNKNOWN_PARTY"], "REFERENCE_DATA"),
+            ("FINDING", ["LIMIT_BREACH"], "RISK"),
+            ("FINDING", ["LIMIT_BREACH", "SSI_MISSING"], "OPERATIONS"),
+            ("FINDING", [], "OPERATIONS"),
+            ("REJECTION", ["SETTLEMENT_REJECTED"], "OPERATIONS"),
+            ("FAIL", ["SETTLEMENT_FAILED"], "BACK_OFFICE"),
+        ],
+    )
+    def test_are_whose_all_codes_name_else_of_operations(self, kind, codes, expected) -> None:
+        _opened(5, kind, codes=codes)
+        assert ExceptionItem.objects.get().move == expected
+
+    def test_stay_where_people_put_them_until_the_codes_change(self) -> None:
+        _opened(5, codes=["A"])
+        ExceptionItem.objects.update(move="FRONT_OFFICE")
+        _opened(5, codes=["A"], money="11")
+        assert ExceptionItem.objects.get().move == "FRONT_OFFICE"
+        _opened(5, codes=["LIMIT_BREACH"])
+        assert ExceptionItem.objects.get().move == "RISK"
+
+
+@pytest.mark.django_db
+class TestAssignment:
+    def test_the_first_rule_that_fits_names_owner_and_team(self) -> None:
+        reference_data()
+        ann, desk = person("ann"), Group.objects.create(name="equities desk")
+        AssignmentRule.objects.create(position=2, team=desk)
+        AssignmentRule.objects.create(
+            position=1, code="A", source="FO-EQ", book="EQ-US", owner=ann, team=desk
+        )
+        AssignmentRule.objects.create(position=0, kind="FAIL", owner=person("bob"))
+        trade_id, other = captured(EQUITY), captured(FX)
+        number, second = _opened(trade_id), _opened(other)
+        item = ExceptionItem.objects.get(id=number)
+        assert (item.owner, item.team, item.claimed_at) == (ann, desk, NOW)
+        told = {
+            "exception_id": number, "kind": "FINDING", "codes": ["A"], "owner": "ann", "team": "equities desk",
+        }  # fmt: skip
+        assert [
+            (each[0], each[5]) for each in events_of(trade_id, "exception.opened", "exception.assigned")
+        ] == [
+            ("exception.opened", {"exception_id": number, "kind": "FINDING", "codes": ["A"]}),
+            ("exception.assigned", told),
+        ]
+        item = ExceptionItem.objects.get(id=second)
+        assert (item.owner, item.team, item.claimed_at) == (None, desk, None)
+
+    def test_no_rule_leaves_it_to_all_and_a_known_owner_is_kept(self) -> None:
+        number = _opened(5)
+        assert ExceptionItem.objects.get().owner is None
+        ann = person("ann")
+        claim_exceptions(exception_ids=[number], user=ann, actor=CLERK, now=NOW)
+        AssignmentRule.objects.create(position=0, owner=person("bob"))
+        _opened(5, money="3")
+        _close(5)
+        _opened(5)
+        assert ExceptionItem.objects.get().owner == ann
+        assert events_of(5, "exception.assigned") == []
+
+    def test_the_database_refuses_a_rule_that_names_nobody(self) -> None:
+        with pytest.raises(IntegrityError, match="trades_assignment_to_somebody"):
+            AssignmentRule.objects.create(position=1)
 
 
 @pytest.mark.django_db
@@ -211,6 +360,16 @@ class TestRaces:
             )
             assert [each for each in results if isinstance(each, Exception)] == []
         assert ExceptionItem.objects.count() == 2
+
+    def test_opening_a_closed_one_again_many_times_at_once_keeps_one(self) -> None:
+        for n in range(1, 4):
+            _opened(n, codes=["X"])
+            _close(n)
+        items = [NewException(n, "FINDING", ["X"], "again") for n in range(1, 4)]
+        results = race(*[lambda: open_exceptions(items=items, at=LATER, actor=CHECKS)] * 4)
+        assert results == [None] * 4
+        assert list(ExceptionItem.objects.values_list("closed_at", "reopenings")) == [(None, 1)] * 3
+        assert [len(events_of(n, "exception.reopened")) for n in range(1, 4)] == [1, 1, 1]
 
     def test_opening_the_same_twice_at_once_makes_one(self) -> None:
         items = [NewException(n, "FINDING", ["X"], "once") for n in range(1, 4)]

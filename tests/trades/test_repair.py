@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
@@ -292,9 +292,9 @@ def guarded() -> Iterator[list[int]]:
     """Guard every trade as settlement does while instructions are live; return who was asked about."""
     asked: list[int] = []
 
-    def guard(trade_id: int) -> str:
-        asked.append(trade_id)
-        return "Instruction 7 is at the back office."
+    def guard(trade_ids: Sequence[int]) -> dict[int, str]:
+        asked.extend(trade_ids)
+        return dict.fromkeys(trade_ids, "Instruction 7 is at the back office.")
 
     guards.guard_economics(guard)
     yield asked

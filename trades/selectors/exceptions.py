@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,16 +16,44 @@ COUNT_CAP = 10_000
 PAGE_SIZE = 50
 MAX_PAGE = 200
 
-VIEWS = ("open", "mine", "unassigned", "overdue", "returned", "closed")
+VIEWS = ("open", "mine", "team", "unassigned", "overdue", "returned", "snoozed", "closed")
 
+# Who snoozed an item does not want to see it for a while; past its moment it is back by itself.
+AWAKE = "(e.snoozed_until IS NULL OR e.snoozed_until <= %(now)s)"
+_OPEN = f"e.closed_at IS NULL AND {AWAKE}"
 _CONDITIONS = {
-    "open": "e.closed_at IS NULL",
-    "mine": "e.closed_at IS NULL AND e.owner_id = %(user)s",
-    "unassigned": "e.closed_at IS NULL AND e.owner_id IS NULL",
-    "overdue": "e.closed_at IS NULL AND e.deadline < %(now)s",
-    "returned": "e.closed_at IS NULL AND e.kind <> 'FINDING'",
+    "open": _OPEN,
+    "mine": f"{_OPEN} AND e.owner_id = %(user)s",
+    "team": f"{_OPEN} AND e.team_id IN (SELECT group_id FROM auth_user_groups WHERE user_id = %(user)s)",
+    "unassigned": f"{_OPEN} AND e.owner_id IS NULL",
+    "overdue": f"{_OPEN} AND e.deadline < %(now)s",
+    "returned": f"{_OPEN} AND e.kind <> 'FINDING'",
+    "snoozed": "e.closed_at IS NULL AND e.snoozed_until > %(now)s",
     "closed": "e.closed_at IS NOT NULL",
 }
+# What a list can be narrowed to beside its view; as of a moment, only the code.
+_NARROWED = {
+    "code": "%(code)s = ANY(e.codes)",
+    "kind": "e.kind = %(kind)s",
+    "move": "e.move = %(move)s",
+    "cause": "e.causes @> ARRAY[%(cause)s]",
+}
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """What a list is narrowed to beside its view: a code, kind, whose move, or one cause. Empty: not at all."""
+
+    code: str = ""
+    kind: str = ""
+    move: str = ""
+    cause: str = ""
+
+    def sql(self) -> str:
+        """Return the conditions over `e`; their parameters are the fields by name."""
+        return "".join(f" AND {told}" for name, told in _NARROWED.items() if getattr(self, name))
+
+
 _LIST = """
 WITH page AS MATERIALIZED (
     SELECT e.* FROM {items} e
@@ -34,10 +62,12 @@ WITH page AS MATERIALIZED (
     LIMIT %(limit)s OFFSET %(offset)s
 )
 SELECT e.id, e.kind, e.trade_id, e.codes, e.summary, e.amount_at_risk, e.deadline, e.owner_id, e.claimed_at,
-       e.opened_at, e.closed_at, e.closed_by, e.resolution, u.username AS owner, v.product, v.source_ref,
+       e.opened_at, e.closed_at, e.closed_by, e.resolution, e.move, e.causes, e.root_cause, e.snoozed_until,
+       e.snooze_reason, e.escalated_at, e.reopenings, t.name AS team, u.username AS owner, v.product, v.source_ref,
        v.counterparty_ref, p.code AS counterparty_code, p.name AS counterparty_name, v.currency, v.net_amount
 FROM page e
 LEFT JOIN auth_user u ON u.id = e.owner_id
+LEFT JOIN auth_group t ON t.id = e.team_id
 {terms}
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 ORDER BY {order}
@@ -56,17 +86,27 @@ _THEN = {
                CASE WHEN b.id IS NULL THEN i.summary ELSE b.summary END AS summary,
                CASE WHEN b.id IS NULL THEN i.amount_at_risk ELSE b.amount_at_risk END AS amount_at_risk,
                CASE WHEN b.id IS NULL THEN i.deadline ELSE b.deadline END AS deadline,
-               o.recorded_at AS claimed_at, i.opened_at, CASE WHEN c.closed THEN i.closed_at END AS closed_at,
-               CASE WHEN c.closed THEN i.closed_by ELSE '' END AS closed_by,
-               CASE WHEN c.closed THEN i.resolution ELSE '' END AS resolution
+               o.recorded_at AS claimed_at, i.opened_at,
+               CASE WHEN c.closed THEN i.closed_at ELSE k.closed_at END AS closed_at,
+               CASE WHEN c.closed THEN i.closed_by ELSE coalesce(k.closed_by, '') END AS closed_by,
+               CASE WHEN c.closed THEN i.resolution ELSE coalesce(k.resolution, '') END AS resolution,
+               NULL::text AS move, NULL::text[] AS causes, NULL::text AS root_cause, NULL::int AS team_id,
+               NULL::timestamptz AS snoozed_until, NULL::text AS snooze_reason,
+               NULL::timestamptz AS escalated_at, NULL::int AS reopenings
         FROM trades_exception i
         CROSS JOIN LATERAL (
             SELECT core_known(coalesce(i.closed_xid, i.xid), i.closed_at, {HAPPENED}) AS closed
         ) c
         LEFT JOIN LATERAL (
-            SELECT t.type, t.actor, t.recorded_at FROM core_event t
+            SELECT x.closed_at, x.closed_by, x.resolution FROM trades_exception_closing x
+            WHERE x.exception_id = i.id AND core_known(coalesce(x.closed_xid, x.xid), x.closed_at, {HAPPENED})
+              AND NOT core_known(x.xid, x.reopened_at, {HAPPENED})
+            ORDER BY x.id LIMIT 1
+        ) k ON true
+        LEFT JOIN LATERAL (
+            SELECT t.type, t.actor, t.recorded_at, t.data->>'owner' AS owner FROM core_event t
             WHERE t.subject_id = i.trade_id AND t.subject = 'trade'
-              AND t.type IN ('exception.claimed', 'exception.released')
+              AND t.type IN ('exception.claimed', 'exception.assigned', 'exception.released')
               AND (t.data->>'exception_id')::bigint = i.id AND core_known(t.xid, t.recorded_at, {HAPPENED})
             ORDER BY t.id DESC LIMIT 1
         ) o ON true
@@ -76,6 +116,7 @@ _THEN = {
             ORDER BY x.id LIMIT 1
         ) b ON true
         LEFT JOIN auth_user u ON o.type = 'exception.claimed' AND o.actor = 'user:' || u.username
+            OR o.type = 'exception.assigned' AND o.owner = u.username
         WHERE core_known(i.xid, i.opened_at, {HAPPENED})
     )""",
     "terms": f"LEFT JOIN LATERAL (SELECT v.* FROM {AS_OF} WHERE t.trade_id = e.trade_id) v ON true",
@@ -87,18 +128,15 @@ _BY_CLOSING = "e.closed_at DESC, e.id DESC"
 def queue(
     *,
     view: str,
-    code: str,
     user_id: int,
     now: datetime,
+    narrowing: Narrowing = Narrowing(),
     number: int = 1,
     size: int = PAGE_SIZE,
     as_of: AsOf | None = None,
 ) -> tuple[list[dict[str, Any]], bool]:
-    """Return one page of the queue, now or as it was, and whether more follow.
-
-    view: one of VIEWS; code: only exceptions with this finding code (empty: all).
-    """
-    condition = _CONDITIONS[view] + (" AND %(code)s = ANY(e.codes)" if code else "")
+    """Return one page of the queue, now or as it was, and whether more follow. view: one of VIEWS."""
+    condition = _CONDITIONS[view] + narrowing.sql()
     order = _BY_CLOSING if view == "closed" else _BY_URGENCY
     statement = _LIST.format(condition=condition, order=order, **(_NOW if as_of is None else _THEN))
     rows = sql.records(
@@ -107,7 +145,7 @@ def queue(
             **(as_of.parameters() if as_of else {}),
             "user": user_id,
             "now": now,
-            "code": code,
+            **asdict(narrowing),
             "limit": size + 1,
             "offset": (min(number, MAX_PAGE) - 1) * size,
         },
@@ -133,15 +171,15 @@ class Summary:
     last_closed_by: str
 
 
-_SUMMARY = """
+_SUMMARY = f"""
 SELECT count(*), count(*) FILTER (WHERE owner_id = %(user)s), count(*) FILTER (WHERE owner_id IS NULL),
        count(*) FILTER (WHERE deadline < %(now)s),
        count(*) FILTER (WHERE deadline >= %(now)s AND deadline < %(soon)s),
        count(*) FILTER (WHERE opened_at < %(yesterday)s),
        coalesce(sum(amount_at_risk), 0), coalesce(sum(amount_at_risk) FILTER (WHERE deadline < %(now)s), 0),
        count(*) FILTER (WHERE kind = 'REJECTION'), count(*) FILTER (WHERE kind = 'FAIL')
-FROM (SELECT owner_id, deadline, opened_at, amount_at_risk, kind FROM trades_exception
-      WHERE closed_at IS NULL ORDER BY deadline, id LIMIT %(cap)s) AS open
+FROM (SELECT owner_id, deadline, opened_at, amount_at_risk, kind FROM trades_exception e
+      WHERE {_OPEN} ORDER BY deadline, id LIMIT %(cap)s) AS open
 """
 
 
@@ -177,8 +215,8 @@ def exceptions_of(trade_id: int, as_of: AsOf) -> list[ExceptionItem]:
 
 
 def exception(exception_id: int) -> ExceptionItem | None:
-    """Return one exception with its owner, or None."""
-    return ExceptionItem.objects.select_related("owner").filter(id=exception_id).first()
+    """Return one exception with its owner and team, or None."""
+    return ExceptionItem.objects.select_related("owner", "team").filter(id=exception_id).first()
 
 
 def codes() -> list[tuple[str, int]]:

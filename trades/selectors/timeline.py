@@ -126,7 +126,8 @@ def exceptions(trade_id: int) -> list[ExceptionItem]:
 
 _EVENTS = f"""
 SELECT recorded_at, actor, type, version, reason, request_id, data FROM core_event e
-WHERE subject_id = %(trade_id)s AND subject = 'trade' AND type <> 'exception.commented'
+WHERE subject_id = %(trade_id)s AND subject = 'trade'
+  AND type NOT IN ('exception.commented', 'exception.asked', 'exception.answered')
   AND core_known(e.xid, e.recorded_at, {HAPPENED})
 ORDER BY id DESC LIMIT %(limit)s
 """

@@ -1,11 +1,11 @@
-"""Guards: the apps above say why the economics of a trade cannot be changed now."""
+"""Guards: the apps above say why the economics of trades cannot be changed now."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-# Given a trade: why its economics are fixed, or an empty string.
-Guard = Callable[[int], str]
+# Given trades: why the economics of those of them that are fixed cannot be changed.
+Guard = Callable[[Sequence[int]], Mapping[int, str]]
 _GUARDS: list[Guard] = []
 
 
@@ -14,6 +14,10 @@ def guard_economics(guard: Guard) -> None:
     _GUARDS.append(guard)
 
 
-def why_fixed(trade_id: int) -> str:
-    """Return why the economics of a trade cannot be changed now, or an empty string."""
-    return next((why for guard in _GUARDS if (why := guard(trade_id))), "")
+def why_fixed(trade_ids: Sequence[int]) -> dict[int, str]:
+    """Return why the economics of trades cannot be changed now, by trade; those that can are left out."""
+    found: dict[int, str] = {}
+    for guard in _GUARDS:
+        for trade_id, why in guard(trade_ids).items():
+            found.setdefault(trade_id, why)
+    return found

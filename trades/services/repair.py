@@ -265,7 +265,7 @@ def _ask_guards(trade_id: int, changed: Mapping[str, Path]) -> None:
     economic = sorted(name for name in changed if REPAIRABLE[_place(name)[0]].economic)
     if not economic:
         return
-    if why := why_fixed(trade_id):
+    if why := why_fixed([trade_id]).get(trade_id):
         faults = [Fault(_pointer(name), why, "live-instructions") for name in economic]
         raise Problem(
             409, "live-instructions", "The economics cannot be corrected now.", detail=why, faults=faults

@@ -1,0 +1,89 @@
+"""What people say of work items: among ourselves, or to the front office and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from core import sql
+from core.audit import Actor, encode
+from core.http.problem import Problem, not_found
+from core.text import text_faults
+from trades.models import Comment
+from trades.work_items import Move
+
+MAX_COMMENT = 4_000
+
+_COMMENT = """
+WITH held AS MATERIALIZED (
+    SELECT id, trade_id, kind, codes, move, closed_at FROM trades_exception
+    WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE
+), written AS (
+    INSERT INTO trades_comment (exception_id, author, text, written_at, audience)
+    SELECT id, %(actor)s, %(text)s, %(at)s, %(audience)s FROM held ORDER BY id
+    RETURNING id AS comment_id, exception_id
+), moved AS (
+    UPDATE trades_exception e SET move = %(move)s FROM held
+    WHERE e.id = held.id AND held.closed_at IS NULL AND %(move)s NOT IN ('', held.move)
+), logged AS (
+    INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
+    SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, 'trade', trade_id, NULL,
+           %(actor)s, %(request_id)s, '',
+           jsonb_build_object('exception_id', id, 'comment_id', comment_id) || %(told)s::jsonb
+    FROM held JOIN written ON written.exception_id = held.id ORDER BY id
+)
+SELECT exception_id, comment_id FROM written ORDER BY 1
+"""
+
+
+def comment_exceptions(
+    *,
+    exception_ids: Sequence[int],
+    text: str,
+    audience: str = Comment.Audience.INTERNAL,
+    answers: bool = False,
+    actor: Actor,
+    now: datetime,
+) -> dict[int, int]:
+    """Write a comment of 1 to 4,000 characters on items, open or closed; return its id on each that exists.
+
+    audience FRONT_OFFICE: the front office reads it, and open items become its move. answers: it is the front
+    office that writes, and they become the move of operations again. Problem 422 for a text that is empty, too
+    long or holds a NUL character.
+    """
+    text = text.strip()
+    if faults := text_faults(text, pointer="/text", most=MAX_COMMENT):
+        raise Problem(422, "invalid", "The comment cannot be stored.", faults=faults)
+    shared = answers or audience == Comment.Audience.FRONT_OFFICE
+    event = "exception.answered" if answers else "exception.asked" if shared else "exception.commented"
+    move = Move.OPERATIONS if answers else Move.FRONT_OFFICE if shared else ""
+    parameters = {
+        "ids": list(exception_ids),
+        "text": text,
+        "audience": str(Comment.Audience.FRONT_OFFICE if shared else Comment.Audience.INTERNAL),
+        "event": event,
+        "move": str(move),
+        "told": encode({"text": text} if shared else {}),  # what is said among ourselves is not for the feed
+        "actor": actor.name,
+        "request_id": actor.request_id,
+        "at": now,
+    }
+    return dict(sql.rows(_COMMENT, parameters))
+
+
+def comment(
+    *,
+    exception_id: int,
+    text: str,
+    audience: str = Comment.Audience.INTERNAL,
+    answers: bool = False,
+    actor: Actor,
+    now: datetime,
+) -> int:
+    """Write a comment on one item as `comment_exceptions` does, and return its id. Problem 404 for an unknown item."""
+    written = comment_exceptions(
+        exception_ids=[exception_id], text=text, audience=audience, answers=answers, actor=actor, now=now
+    )
+    if exception_id not in written:
+        raise not_found("exception")
+    return written[exception_id]
