@@ -12,14 +12,14 @@ class RiskConfig(AppConfig):
         from core.four_eyes import on_approval
         from risk.services import excess
         from risk.services.check import preview
-        from risk.services.limits import release_arrived
+        from risk.services.limits import release_cancelled, release_settled
         from risk.services.supersession import FOLLOWER
         from trades.lifecycle import State, on_arrival
         from trades.services.dry_run import on_dry_run
         from trades.services.supersession import on_supersession
 
-        on_arrival(State.SETTLED, release_arrived)
-        on_arrival(State.CANCELLED, release_arrived)
+        on_arrival(State.SETTLED, release_settled)
+        on_arrival(State.CANCELLED, release_cancelled)
         on_arrival(State.CAPTURED, excess.void_superseded)
         on_arrival(State.CANCELLED, excess.void_superseded)
         on_dry_run(preview)
