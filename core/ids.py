@@ -21,6 +21,8 @@ PROPOSAL = "prp"
 EVENT = "evt"
 WEBHOOK = "whk"
 DELIVERY = "dlv"
+RESERVATION = "rsv"
+STOP = "stp"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -28,6 +28,9 @@ class Party(models.Model):
     country = models.TextField(blank=True, help_text="ISO 3166-1 alpha-2")
     restricted = models.BooleanField(default=False, help_text="deals are held for a decision")
     netting = models.BooleanField(default=True, help_text="a netting agreement is in force")
+    party_group = models.TextField(
+        blank=True, default="", help_text="the group it belongs to, by its code; empty: of none"
+    )
 
     class Meta:
         db_table = "refdata_party"
@@ -107,6 +110,7 @@ class Instrument(models.Model):
     underlying = models.TextField(
         blank=True, default="", help_text="of a listed derivative: what it is on, by code or in words"
     )
+    issuer = models.TextField(blank=True, default="", help_text="who issued it, by code or LEI")
 
     class Meta:
         db_table = "refdata_instrument"

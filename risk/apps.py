@@ -14,7 +14,7 @@ class RiskConfig(AppConfig):
         from risk.causes import causes
         from risk.services import excess, parameters
         from risk.services.check import preview
-        from risk.services.limits import release_arrived
+        from risk.services.limits import release_cancelled, release_settled
         from risk.services.supersession import FOLLOWER
         from trades.lifecycle import State, on_arrival
         from trades.services.dry_run import on_dry_run
@@ -22,8 +22,8 @@ class RiskConfig(AppConfig):
         from trades.work_items import register_causes
 
         register_causes(causes())
-        on_arrival(State.SETTLED, release_arrived)
-        on_arrival(State.CANCELLED, release_arrived)
+        on_arrival(State.SETTLED, release_settled)
+        on_arrival(State.CANCELLED, release_cancelled)
         on_arrival(State.CAPTURED, excess.void_superseded)
         on_arrival(State.CANCELLED, excess.void_superseded)
         on_dry_run(preview)

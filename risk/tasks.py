@@ -12,7 +12,8 @@ from core.clock import utc_now
 from core.wake import wake_on_commit
 from risk.services.check import BATCH, TASK, check_captured
 from risk.services.recompute import TASK as RECOMPUTE
-from risk.services.recompute import recompute_limits
+from risk.services.recompute import recompute_limits, restate_limits
+from risk.services.reservations import EXPIRED_AT_ONCE, expire_reservations
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -39,6 +40,23 @@ def check() -> int:
 
 @shared_task(name=RECOMPUTE)
 def recompute() -> int:
-    """Tell every running figure again from the trades, each night and after a limit changed; return how many
-    differed. Each difference is in the log."""
+    """Tell every running figure again from the trades, each night and on demand; return how many differed and
+    should not have. Each difference is in the log."""
     return len(recompute_limits(now=utc_now(), actor=system("recompute_limits"), correct=True))
+
+
+@shared_task(name="risk.restate_limits")
+def restate() -> bool:
+    """Tell the figures again once a limit, or what places trades under it, has changed; tell whether one had."""
+    return restate_limits(now=utc_now(), actor=system("recompute_limits"))
+
+
+@shared_task(name="risk.expire_reservations")
+def expire() -> int:
+    """Give back what reservations hold whose time is over; return how many."""
+    done = 0
+    while expired := expire_reservations(now=utc_now(), actor=system("reservations")):
+        done += expired
+        if expired < EXPIRED_AT_ONCE:
+            break
+    return done

@@ -72,6 +72,16 @@ class TradeVersion(models.Model):
         ]
 
 
+class Drawdown(models.Model):
+    """The reservation of limits that the message of a deal names: its checks draw it (0: no such id)."""
+
+    trade_id = models.BigIntegerField(primary_key=True)
+    reservation_id = models.BigIntegerField()
+
+    class Meta:
+        db_table = "trades_drawdown"
+
+
 class TradeState(models.Model):
     """Where a trade stands now. Only `lifecycle.move_trades()` and the services that add a version write it.
 

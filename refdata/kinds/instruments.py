@@ -58,6 +58,7 @@ class Instruments(Kind):
         "option_type": Field(str, "text", default=""),
         "strike": Field(Decimal, "numeric", default=None),
         "underlying": Field(str, "text", default=""),
+        "issuer": Field(str, "text", default=""),
         "identifiers": Field(dict[str, str], "", read=_IDENTIFIERS, default={}),
     }
     filters = {

@@ -25,6 +25,7 @@ class Parties(Kind):
         "country": Field(str, "text", default=""),
         "restricted": Field(bool, "boolean", default=False),
         "netting": Field(bool, "boolean", default=True),
+        "party_group": Field(str, "text", default=""),
     }
     filters = {"code": "t.code = %s", "lei": "t.lei = %s", "role": "t.role = %s"}
     example = {

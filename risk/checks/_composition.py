@@ -1,10 +1,12 @@
 """All checks as one statement: one pass over the batch finds what is broken, and only that is looked at again.
 
 The batch's columns, for the checks' conditions: everything of trades_version, and `checked_version`;
-`party_code`, `restricted`, `party_country` of the counterparty; `book_code`, `desk`, `entity_id` of the book;
-`market`, `multiplier`, `instrument_currency`, `price_tolerance` of the instrument; `close`, `close_date`, the
-latest close on or before the trade date (null when none is fresh). Beside it stand `legs`, every obligation of
-the batch (see trades/products/_legs.py), and `coverage`, how many SSIs each side of a leg has.
+`party_code`, `party_group` (its own code when it is of none), `restricted`, `party_country` of the counterparty;
+`book_code`, `desk`, `entity_id` of the book; `instrument_code` (of an unknown one, what the deal says), `issuer`,
+`market`, `multiplier`, `instrument_currency`, `price_tolerance` of the instrument; `minute`, in which the version
+was recorded (UTC); `close`, `close_date`, the latest close on or before the trade date (null when none is fresh).
+Beside it stand `legs`, every obligation of the batch (see trades/products/_legs.py), and `coverage`, how many
+SSIs each side of a leg has.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ WITH batch AS MATERIALIZED (
     FROM (
         SELECT v.*, w.checked_version,
                p.code AS party_code, p.restricted, p.country AS party_country,
+               coalesce(nullif(p.party_group, ''), p.code) AS party_group,
                k.code AS book_code, k.desk, k.entity_id,
+               coalesce(i.code, v.instrument_ref) AS instrument_code, nullif(i.issuer, '') AS issuer,
+               date_trunc('minute', v.recorded_at) AT TIME ZONE 'UTC' AS minute,
                i.market, i.multiplier, i.currency AS instrument_currency, i.price_tolerance,
                c.price AS close, c.date AS close_date, c.currency AS close_currency
         FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(befores)s::int[])
@@ -72,13 +77,14 @@ _STATEMENT = """{batch}, failing AS MATERIALIZED (
 ), finding (trade_id, code, subject, expected, actual, inputs) AS (
     {findings}
 )
-SELECT trade_id, code, subject, expected, actual, inputs, NULL::int, NULL::text[], NULL::numeric, NULL::numeric
+SELECT trade_id, code, subject, expected, actual, inputs, NULL::int, NULL::text[], NULL::numeric, NULL::numeric,
+       NULL::numeric
 FROM finding
 {uses}
 """
 _USES = """UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, CASE {grouping} {numbers} END, CASE {grouping} {places} END,
-       sum({size}), max({size})
+       sum({size}), max({size}), {down}
 FROM batch b
 WHERE b.checked_version IS NULL AND {size} IS NOT NULL
 GROUP BY GROUPING SETS ({sets})"""
@@ -91,14 +97,19 @@ DIMENSIONS = {
     "entity": "entity_id",
     "trader": "trader",
     "country": "party_country",
-    "instrument": "instrument_ref",
+    "instrument": "instrument_code",
     "product": "product",
     "currency": "currency",
     "source": "source",
+    "party_group": "party_group",
+    "issuer": "issuer",
 }
+# What a measure may split its figures by besides, and where the batch has it.
+WINDOWS = {"value_date": "settlement_date", "trade_date": "trade_date", "minute": "minute"}
+COLUMNS = {**DIMENSIONS, **WINDOWS}
 
-
-Group = tuple[tuple[str, ...], str]  # the dimensions a limit is kept by, and the SQL of its measure's size
+# The dimensions a limit is kept by, the SQL of its measure's size, and whether sizes may be negative.
+Group = tuple[tuple[str, ...], str, bool]
 
 
 @lru_cache(maxsize=256)
@@ -109,8 +120,9 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
     shape: the active checks and what they are narrowed by; None: every check, as it declares.
 
     Its rows are of two kinds. A finding: trade_id, code, subject, expected, actual, and what a condition compared,
-    by name. A use of limits by trades never checked before: in columns 7 to 10 the position in `groups`, the place
-    (one text for each dimension), and the sum and the greatest of the sizes there; a place with a null in it is none.
+    by name. A use of limits by trades never checked before: in columns 7 to 11 the position in `groups`, the place
+    (one text for each dimension), and the sum, the greatest and the negative part of the sizes there; a place with a
+    null in it is none.
     """
     scopes = dict.fromkeys(CHECKS, ()) if shape is None else dict(shape)
     active = [CHECKS[code] for code in scopes]
@@ -144,12 +156,12 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
 
 def _uses(groups: tuple[Group, ...]) -> Iterator[str]:
     """Yield SQL that sums the uses of all groups of one size in one pass over the batch."""
-    for size in dict.fromkeys(size for _, size in groups):
-        numbered = [(number, places) for number, (places, each) in enumerate(groups) if each == size]
-        columns = sorted({DIMENSIONS[dimension] for _, places in numbered for dimension in places})
+    for size, signed in dict.fromkeys((size, signed) for _, size, signed in groups):
+        numbered = [(number, places) for number, (places, each, _) in enumerate(groups) if each == size]
+        columns = sorted({COLUMNS[dimension] for _, places in numbered for dimension in places})
         masks = {number: _mask(columns, places) for number, places in numbered}
         arrays = {
-            number: f"ARRAY[{', '.join(f'b.{DIMENSIONS[dimension]}::text' for dimension in places)}]"
+            number: f"ARRAY[{', '.join(f'b.{COLUMNS[dimension]}::text' for dimension in places)}]"
             for number, places in numbered
         }
         yield _USES.format(
@@ -157,16 +169,16 @@ def _uses(groups: tuple[Group, ...]) -> Iterator[str]:
             numbers=" ".join(f"WHEN {masks[number]} THEN {number}" for number, _ in numbered),
             places=" ".join(f"WHEN {masks[number]} THEN {arrays[number]}" for number, _ in numbered),
             sets=", ".join(
-                f"({', '.join(f'b.{DIMENSIONS[dimension]}' for dimension in places)})"
-                for _, places in numbered
+                f"({', '.join(f'b.{COLUMNS[dimension]}' for dimension in places)})" for _, places in numbered
             ),
             size=size,
+            down=f"-sum(least({size}, 0))" if signed else "0::numeric",
         )
 
 
 def _mask(columns: Sequence[str], places: Sequence[str]) -> int:
     """Return what GROUPING says where just these places are grouped: a bit for each column that is not."""
-    grouped = {DIMENSIONS[dimension] for dimension in places}
+    grouped = {COLUMNS[dimension] for dimension in places}
     return int("".join("0" if column in grouped else "1" for column in columns), 2)
 
 

@@ -7,9 +7,9 @@ all. Killed half-way, the claim is free again and nothing was counted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -24,24 +24,23 @@ from core.money import ZERO, format_number
 from risk.checks import CHECKS
 from risk.checks._composition import composed_statement, parameters
 from risk.checks._settings import Setting, shape_of
-from risk.services.limits import (
+from risk.services.decision import (
     BREACH,
     WARNING,
     Decision,
+    Held,
     LimitTerms,
     Member,
     Use,
     add_up,
-    all_below_marks,
     decide,
-    exposures_of,
     groups_of,
-    limits_in_force,
-    lock_figures,
     members_of,
-    move_figures,
+    near_marks,
 )
+from risk.services.limits import Figures, exposures_of, limits_kept, lock_figures, move_figures
 from risk.services.parameters import settings_in_force
+from risk.services.reservations import GONE, draw_reservations, total_of
 from trades.lifecycle import WAKES, State, move_trades
 from trades.services.deadlines import deadlines_of
 from trades.services.early import apply_early
@@ -103,8 +102,8 @@ def check_captured(*, now: datetime, limit: int = BATCH) -> int:
 
 def preview(trade_ids: Sequence[int], at: datetime) -> list[dict[str, Any]]:
     """Return what the checks and limits would find of trades, changing nothing (for dry runs)."""
-    batch = _run_checks(trade_ids, business_date(at))
-    _apply_limits(batch)
+    batch = _run_checks(trade_ids, at)
+    _apply_limits(batch, at)
     return [
         {**asdict(finding), "found_at": at, "closed_at": None, "closing": ""}
         for findings in batch.findings.values()
@@ -117,12 +116,12 @@ def check_now(trade_ids: Sequence[int], at: datetime) -> None:
 
     Only for what is taken back afterwards: nothing waits for the checks of earlier trades.
     """
-    _decide(_run_checks(trade_ids, business_date(at)), at)
+    _decide(_run_checks(trade_ids, at), at)
 
 
 def _check_and_move(claimed: work.Claim, now: datetime) -> None:
     apply_early(trade_ids=claimed.subject_ids, at=now)
-    batch = _run_checks(claimed.subject_ids, business_date(now))
+    batch = _run_checks(claimed.subject_ids, now)
     if len(batch.versions) < len(claimed.subject_ids):
         _put_off([trade_id for trade_id in claimed.subject_ids if trade_id not in batch.versions], now)
     work.wait_for_earlier(TASK, claimed)
@@ -131,7 +130,8 @@ def _check_and_move(claimed: work.Claim, now: datetime) -> None:
 
 def _decide(batch: _Batch, now: datetime) -> None:
     """Store what was found of checked trades, and move all of them on."""
-    move_figures(*_apply_limits(batch))
+    figures, decision = _apply_limits(batch, now)
+    move_figures(figures.rows, decision.deltas, freed=decision.freed)
     clear_findings(trade_ids=list(batch.checked_before), closing="CLEARED", at=now, codes=own_codes())
     add_findings(findings=[each for found in batch.findings.values() for each in found], at=now)
     held = batch.held()
@@ -153,7 +153,7 @@ def _decide(batch: _Batch, now: datetime) -> None:
 @cache
 def own_codes() -> tuple[str, ...]:
     """Return the codes of what is found here: what the back office found is not ours to clear."""
-    return (*CHECKS, BREACH, WARNING, CHECK_FAILED)
+    return (*CHECKS, BREACH, WARNING, GONE, CHECK_FAILED)
 
 
 _LOCK = """
@@ -176,13 +176,14 @@ def _put_off(trade_ids: Sequence[int], now: datetime) -> None:
     work.enqueue(TASK, [trade_id for (trade_id,) in locked], not_before=now + PUT_OFF)
 
 
-def _run_checks(trade_ids: Sequence[int], today: date) -> _Batch:
+def _run_checks(trade_ids: Sequence[int], at: datetime) -> _Batch:
     """Lock the trades that are still captured, but for those that others have locked, and run every check."""
     rows = sql.rows(_LOCK, [list(trade_ids), State.CAPTURED.value])
+    today = business_date(at)
     batch = _Batch(
         versions={trade_id: version for trade_id, version, _ in rows},
         checked_before={trade_id: before for trade_id, _, before in rows if before is not None},
-        limits=limits_in_force(on=today),
+        limits=limits_kept(at=at),
     )
     groups = groups_of(batch.limits)
     settings = settings_in_force(on=today)
@@ -194,11 +195,11 @@ def _run_checks(trade_ids: Sequence[int], today: date) -> _Batch:
         **parameters(settings.values()),
     }
     statement = composed_statement(groups, shape_of(settings.values()))
-    for trade_id, code, *found, group, place, total, greatest in sql.rows(statement, bound):
+    for trade_id, code, *found, group, place, total, greatest, down in sql.rows(statement, bound):
         if trade_id is not None:
             _add_finding(batch, settings[code], trade_id, *found)
         elif None not in place:
-            batch.uses.append(Use(groups[group], tuple(place), total, greatest))
+            batch.uses.append(Use(groups[group], tuple(place), total, greatest, down))
     return batch
 
 
@@ -242,9 +243,10 @@ def inputs_of(compared: str | None, setting: Setting) -> dict[str, Any]:
     return {**shown, **setting.parameters}
 
 
-def _apply_limits(batch: _Batch) -> tuple[dict[Member, int], dict[Member, Decimal]]:
-    """Add what the limits find to the batch; return the locked figures' rows and how they must move."""
+def _apply_limits(batch: _Batch, at: datetime) -> tuple[Figures, Decision]:
+    """Add what the limits find to the batch; return the locked figures and how they must move."""
     limits = batch.limits
+    frees = _draw(batch, at)
     superseded = exposures_of(
         [trade_id for trade_id, before in batch.checked_before.items() if before != batch.versions[trade_id]],
         limits,
@@ -252,19 +254,58 @@ def _apply_limits(batch: _Batch) -> tuple[dict[Member, int], dict[Member, Decima
     )
     again = exposures_of(list(batch.checked_before), limits, version="version")
     added = add_up(limits, batch.uses)
-    row_ids, used = lock_figures({*added, *members_of(limits, [*superseded, *again])})
-    freed = decide(limits, superseded, {}).deltas
-    for member, size in freed.items():
-        used[member] -= size
-    if again or not all_below_marks(limits, batch.uses, used):
-        decision = decide(limits, exposures_of(list(batch.versions), limits, version="version"), used)
-    else:
-        decision = Decision(deltas=added)
-    for member, size in freed.items():
+    drawn = {member for each in frees.values() for member in each}
+    figures = lock_figures({*added, *drawn, *members_of(limits, [*superseded, *again])})
+    leaving = decide(limits, superseded, {}).deltas
+    for member, size in leaving.items():
+        figures.used[member] -= size
+    decision = _look(batch, again=bool(again), frees=frees, added=added, figures=figures)
+    for member, size in leaving.items():
         decision.deltas[member] = decision.deltas.get(member, ZERO) - size
     _add_excesses(batch, decision)
     _withdraw_overridden(batch)
-    return row_ids, decision.deltas
+    return figures, decision
+
+
+def _look(
+    batch: _Batch,
+    *,
+    again: bool,
+    frees: Mapping[int, Mapping[Member, Held]],
+    added: dict[Member, Decimal],
+    figures: Figures,
+) -> Decision:
+    """Decide the trades one by one where a limit is near a mark; else the sums say it all.
+
+    Sums know nothing of trades that were checked before: with such a trade every limit is looked at.
+    """
+    near = batch.limits if again else near_marks(batch.limits, batch.uses, figures.used, figures.held)
+    if not near and not frees:
+        return Decision(deltas=added)
+    exposures = exposures_of(list(batch.versions), near, version="version")
+    for exposure in exposures:
+        exposure.frees = frees.get(exposure.trade_id, {})
+    decision = decide(near, exposures, figures.used, figures.held)
+    if not again:
+        decision.deltas = added
+    if not near:
+        decision.freed = total_of(frees.values())
+    return decision
+
+
+def _draw(batch: _Batch, at: datetime) -> dict[int, Mapping[Member, Held]]:
+    """Draw the reservations that trades of the batch name; say of which the room is not held (any more)."""
+    drawn = draw_reservations(trade_ids=list(batch.versions), at=at)
+    for trade_id in drawn.gone:
+        finding = NewFinding(
+            trade_id=trade_id,
+            version=batch.versions[trade_id],
+            code=GONE,
+            severity="WARN",
+            message="The reservation that this trade names is not held for it: the trade counts like any other.",
+        )
+        batch.findings.setdefault(trade_id, []).append(finding)
+    return drawn.frees
 
 
 def _add_excesses(batch: _Batch, decision: Decision) -> None:

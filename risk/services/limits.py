@@ -1,263 +1,216 @@
-"""Limits: a decision in the order of capture over running figures, fed and flushed set-based.
+"""Limits in the database: which are kept, their running figures, and trades as they see them.
 
-A captured trade is a promise made: its use counts from its first check on, held or not, until it settles or
-is cancelled. A breach holds the trade; it does not undo it. Uses are never negative, so a batch whose sums
-leave every member below its marks needs no look at single trades; else `decide()` takes them one by one.
+Figures are fed and flushed set-based, and locked in one place and one order. A trade's use counts from its first
+check on, held or not, until it settles or is cancelled, as its measure says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
+
+from django.conf import settings
 
 from core import sql
 from core.audit import Actor
 from core.clock import business_date
 from core.money import ZERO
-from risk.checks._composition import DIMENSIONS, Group
-from risk.measures import MEASURES
+from risk.checks._composition import COLUMNS, Group
+from risk.services.decision import (
+    NEVER,
+    NOTHING,
+    Exposure,
+    Held,
+    LimitTerms,
+    Member,
+    Place,
+    decide,
+    groups_of,
+)
 
-Member = tuple[int, str]  # a limit's id and the key of one member of its scope
-BREACH, WARNING = "LIMIT_BREACH", "LIMIT_WARNING"
-_COLUMN = {name: position for position, name in enumerate(DIMENSIONS)}
-
-
-@dataclass(frozen=True, slots=True)
-class LimitTerms:
-    """A limit in force, ready for the decision."""
-
-    id: int
-    code: str
-    measure: str
-    dimensions: tuple[str, ...]
-    members: tuple[str, ...]
-    warn: Decimal | None
-    hard: Decimal
-
-    @property
-    def group(self) -> Group:
-        """What its uses are summed by: limits of the same group share one summation."""
-        return self.dimensions, MEASURES[self.measure].size
-
-    @property
-    def accumulates(self) -> bool:
-        return MEASURES[self.measure].accumulates
-
-    @property
-    def first_mark(self) -> Decimal:
-        """The lowest figure above which there is something to say."""
-        return self.hard if self.warn is None else self.warn
-
-    def key_of(self, place: Sequence[str]) -> str | None:
-        """Return the member that a place (a text for each dimension) is, or None when outside of the scope."""
-        if self.members and tuple(place[: len(self.members)]) != self.members:
-            return None
-        return "|".join(place)
-
-
-@dataclass(slots=True)
-class Exposure:
-    """One trade as the limits see it: where it stands, and its size by each group of limits (null: unknown).
-
-    counted: its use is in the running figures already.
-    """
-
-    trade_id: int
-    places: Mapping[Group, tuple[str, ...] | None]
-    sizes: Mapping[Group, Decimal | None]
-    counted: bool = False
+_COLUMN = {name: position for position, name in enumerate(COLUMNS)}
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """What new trades of a batch use together in one place of one group of limits."""
+class Figures:
+    """Running figures of members, locked: their rows, what trades use and what reservations hold."""
 
-    group: Group
-    place: tuple[str, ...]
-    total: Decimal
-    greatest: Decimal
-
-
-@dataclass(slots=True)
-class Excess:
-    """A trade that found a limit above its hard or warning mark, counting itself."""
-
-    trade_id: int
-    code: str
-    limit: str
-    key: str
-    bound: Decimal
-    used: Decimal
+    rows: dict[Member, int]
+    used: dict[Member, Decimal]
+    held: dict[Member, Held]
 
 
-@dataclass(slots=True)
-class Decision:
-    """What the limits say of a batch, and by how much each member's figure moves."""
-
-    excesses: list[Excess] = field(default_factory=list)
-    deltas: dict[Member, Decimal] = field(default_factory=dict)
-
-
-def limits_in_force(*, on: date) -> list[LimitTerms]:
-    """Return the limits valid on a day."""
-    return [
-        LimitTerms(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5], row[6])
-        for row in sql.rows(
-            "SELECT id, code, measure, dimensions, members, warn, hard FROM risk_limit"
-            " WHERE valid_from <= %s AND (valid_to IS NULL OR valid_to >= %s) ORDER BY id",
-            [on, on],
-        )
-    ]
-
-
-def groups_of(limits: Sequence[LimitTerms]) -> tuple[Group, ...]:
-    """Return the groups that limits are summed by, each once."""
-    return tuple(dict.fromkeys(limit.group for limit in limits))
+# A limit whose currency has no rate any more cannot be told: nothing is within it.
+_KEPT = """
+SELECT l.id, l.code, l.measure, l.dimensions, l.members, l.warn * f.rate, coalesce(l.hard * f.rate, 0),
+       coalesce(l.floor * f.rate, 0), l.valid_from <= %(on)s, r.keys, r.amounts
+FROM risk_limit l
+LEFT JOIN LATERAL (
+    SELECT 1 AS rate WHERE l.currency IN ('', %(base)s)
+    UNION ALL (
+        SELECT f.rate FROM refdata_fx_rate f WHERE f.currency = l.currency AND f.date <= %(on)s
+        ORDER BY f.date DESC LIMIT 1
+    ) LIMIT 1
+) f ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(e.key) AS keys, array_agg(e.amount * f.rate) AS amounts FROM (
+        SELECT e.key, sum(e.amount) AS amount FROM risk_temporary_excess e
+        WHERE e.limit_id = l.id AND e.valid_from <= %(at)s AND e.valid_until > %(at)s GROUP BY e.key
+    ) e
+) r ON true
+WHERE l.valid_to IS NULL OR l.valid_to >= %(on)s
+ORDER BY l.id
+"""
 
 
-def add_up(limits: Sequence[LimitTerms], uses: Iterable[Use]) -> dict[Member, Decimal]:
-    """Return by how much summed uses move the figures of every member they touch."""
-    by_group: dict[Group, list[LimitTerms]] = {}
-    for limit in limits:
-        if limit.accumulates:
-            by_group.setdefault(limit.group, []).append(limit)
-    return {
-        (limit.id, key): use.total
-        for use in uses
-        for limit in by_group.get(use.group, ())
-        if (key := limit.key_of(use.place)) is not None
-    }
-
-
-def all_below_marks(
-    limits: Sequence[LimitTerms], uses: Iterable[Use], used: Mapping[Member, Decimal]
-) -> bool:
-    """Tell whether no order of the trades behind these uses could pass any mark."""
-    by_group: dict[Group, list[LimitTerms]] = {}
-    for limit in limits:
-        by_group.setdefault(limit.group, []).append(limit)
-    for use in uses:
-        for limit in by_group.get(use.group, ()):
-            key = limit.key_of(use.place)
-            if key is None:
-                continue
-            figure = used.get((limit.id, key), ZERO) + use.total if limit.accumulates else use.greatest
-            if figure > limit.first_mark:
-                return False
-    return True
-
-
-def members_of(limits: Sequence[LimitTerms], exposures: Iterable[Exposure]) -> set[Member]:
-    """Return the members whose running figures a decision over these exposures needs."""
-    kept = [limit for limit in limits if limit.accumulates]
-    return {
-        (limit.id, key)
-        for exposure in exposures
-        for limit in kept
-        if (place := exposure.places[limit.group]) is not None and (key := limit.key_of(place)) is not None
-    }
-
-
-def decide(
-    limits: Sequence[LimitTerms], exposures: Iterable[Exposure], used: Mapping[Member, Decimal]
-) -> Decision:
-    """Take the trades in the order of capture and tell which of them find a limit exceeded.
-
-    `used` are the running figures before these trades. Pure: nothing is read or written.
+def limits_kept(*, at: datetime) -> list[LimitTerms]:
+    """Return the limits whose figures are kept at a moment: those in force, and those whose first day is to come,
+    which nothing exceeds yet. Marks are in base currency at the last rate of the day.
     """
-    decision = Decision()
-    for exposure in exposures:
-        for limit in limits:
-            size, place = exposure.sizes[limit.group], exposure.places[limit.group]
-            key = None if size is None or place is None else limit.key_of(place)
-            if size is None or key is None:
-                continue
-            figure = size
-            if limit.accumulates:
-                member = (limit.id, key)
-                if not exposure.counted:
-                    decision.deltas[member] = decision.deltas.get(member, ZERO) + size
-                figure = used.get(member, ZERO) + decision.deltas.get(member, ZERO)
-            for code, bound in ((BREACH, limit.hard), (WARNING, limit.warn)):
-                if bound is not None and figure > bound:
-                    decision.excesses.append(Excess(exposure.trade_id, code, limit.code, key, bound, figure))
-                    break
-    return decision
+    today = business_date(at)
+    found = sql.rows(_KEPT, {"on": today, "at": at, "base": settings.BASE_CURRENCY})
+    return [_terms(*row) for row in found]
 
 
-def lock_figures(members: set[Member]) -> tuple[dict[Member, int], dict[Member, Decimal]]:
-    """Lock the running figures of members in the order of their ids; return their row ids and values.
+def limits_in_force(*, at: datetime) -> list[LimitTerms]:
+    """Return the limits valid at a moment."""
+    return [limit for limit in limits_kept(at=at) if limit.hard != NEVER]
 
-    The one place where limits are locked: always after the trades' own rows, always late.
+
+def _terms(
+    limit_id: int, code: str, measure: str, dimensions: list[str], members: list[str], warn: Decimal | None,
+    hard: Decimal, floor: Decimal, begun: bool, keys: list[str] | None, amounts: list[Decimal] | None,
+) -> LimitTerms:  # fmt: skip
+    terms = LimitTerms(
+        limit_id, code, measure, tuple(dimensions), tuple(members), warn, hard, floor,
+        dict(zip(keys or (), amounts or (), strict=True)),
+    )  # fmt: skip
+    return terms if begun else replace(terms, warn=None, hard=NEVER)
+
+
+_MAKE = """
+INSERT INTO risk_utilisation (limit_id, key, used)
+SELECT w.limit_id, w.key, 0 FROM unnest(%s::bigint[], %s::text[]) AS w(limit_id, key)
+WHERE NOT EXISTS (SELECT 1 FROM risk_utilisation u WHERE u.limit_id = w.limit_id AND u.key = w.key)
+ORDER BY 1, 2 ON CONFLICT DO NOTHING
+"""
+_IDS = """
+SELECT u.id FROM unnest(%s::bigint[], %s::text[]) AS w(limit_id, key)
+JOIN risk_utilisation u ON u.limit_id = w.limit_id AND u.key = w.key ORDER BY u.id
+"""
+_LOCK = """
+SELECT id, limit_id, key, used, held_up, held_down FROM risk_utilisation WHERE id = ANY(%s) ORDER BY id FOR UPDATE
+"""
+_READ = """
+SELECT u.id, u.limit_id, u.key, u.used, u.held_up, u.held_down
+FROM unnest(%s::bigint[], %s::text[]) AS w(limit_id, key)
+JOIN risk_utilisation u ON u.limit_id = w.limit_id AND u.key = w.key
+"""
+
+
+def lock_figures(members: Iterable[Member]) -> Figures:
+    """Lock the running figures of members in the order of their ids, and return them.
+
+    The one place where limits are locked: always after the trades' own rows and reservations, always late.
     """
-    if not members:
-        return {}, {}
     wanted = sorted(members)
+    if not wanted:
+        return Figures({}, {}, {})
     parameters = [[limit_id for limit_id, _ in wanted], [key for _, key in wanted]]
-    sql.run(
-        "INSERT INTO risk_utilisation (limit_id, key, used)"
-        " SELECT w.limit_id, w.key, 0 FROM unnest(%s::bigint[], %s::text[]) AS w(limit_id, key)"
-        " WHERE NOT EXISTS (SELECT 1 FROM risk_utilisation u WHERE u.limit_id = w.limit_id AND u.key = w.key)"
-        " ORDER BY 1, 2 ON CONFLICT DO NOTHING",
-        parameters,
-    )
-    ids = [
-        row_id
-        for (row_id,) in sql.rows(
-            "SELECT u.id FROM unnest(%s::bigint[], %s::text[]) AS w(limit_id, key)"
-            " JOIN risk_utilisation u ON u.limit_id = w.limit_id AND u.key = w.key ORDER BY u.id",
-            parameters,
-        )
-    ]
-    rows = sql.rows(
-        "SELECT limit_id, key, id, used FROM risk_utilisation WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
-        [ids],
-    )
-    return (
-        {(limit_id, key): row_id for limit_id, key, row_id, _ in rows},
-        {(limit_id, key): used for limit_id, key, _, used in rows},
-    )
+    sql.run(_MAKE, parameters)
+    ids = [row_id for (row_id,) in sql.rows(_IDS, parameters)]
+    return _figures(sql.rows(_LOCK, [ids]))
 
 
-def move_figures(row_ids: Mapping[Member, int], deltas: Mapping[Member, Decimal]) -> None:
-    """Add the deltas to running figures that the caller has locked."""
-    moving = [(row_ids[member], delta) for member, delta in deltas.items() if delta]
+def read_figures(members: Iterable[Member]) -> Figures:
+    """Return the running figures of members as they are now, without a lock."""
+    wanted = sorted(members)
+    return _figures(sql.rows(_READ, [[limit_id for limit_id, _ in wanted], [key for _, key in wanted]]))
+
+
+def _figures(rows: Iterable[tuple[int, int, str, Decimal, Decimal, Decimal]]) -> Figures:
+    figures = Figures({}, {}, {})
+    for row_id, limit_id, key, used, up, down in rows:
+        member = (limit_id, key)
+        figures.rows[member], figures.used[member] = row_id, used
+        if up or down:
+            figures.held[member] = Held(up, down)
+    return figures
+
+
+_MOVE = """
+UPDATE risk_utilisation u SET used = u.used + d.used, held_up = u.held_up + d.up, held_down = u.held_down + d.down
+FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[]) AS d(id, used, up, down)
+WHERE u.id = d.id
+"""
+
+
+def move_figures(
+    rows: Mapping[Member, int],
+    deltas: Mapping[Member, Decimal],
+    *,
+    freed: Mapping[Member, Held] | None = None,
+    reserved: Mapping[Member, Held] | None = None,
+) -> None:
+    """Add to running figures that the caller has locked: uses, and what is reserved more and less."""
+    less, more = freed or {}, reserved or {}
+    moving = []
+    for member in {**deltas, **less, **more}:
+        used, held = deltas.get(member, ZERO), more.get(member, NOTHING) - less.get(member, NOTHING)
+        if used or held.up or held.down:
+            moving.append((rows[member], used, held.up, held.down))
     if moving:
-        sql.run(
-            "UPDATE risk_utilisation u SET used = used + d.delta"
-            " FROM unnest(%s::bigint[], %s::numeric[]) AS d(id, delta) WHERE u.id = d.id",
-            [[row_id for row_id, _ in moving], [delta for _, delta in moving]],
-        )
+        sql.run(_MOVE, [list(column) for column in zip(*moving, strict=True)])
 
 
 def release(exposures: Sequence[Exposure], limits: Sequence[LimitTerms]) -> None:
     """Take the uses of trades out of the running figures, in the caller's transaction."""
     taken = decide(limits, exposures, {}).deltas
-    row_ids, _ = lock_figures(set(taken))
-    move_figures(row_ids, {member: -size for member, size in taken.items()})
+    figures = lock_figures(taken)
+    move_figures(figures.rows, {member: -size for member, size in taken.items()})
 
 
-def release_arrived(trade_ids: Sequence[int], at: datetime, actor: Actor) -> None:
-    """Release what trades use when they are settled or cancelled (an effect of the lifecycle)."""
-    limits = limits_in_force(on=business_date(at))
+def release_settled(trade_ids: Sequence[int], at: datetime, actor: Actor) -> None:
+    """Release what trades use no longer once they are settled (an effect of the lifecycle)."""
+    _release([limit for limit in limits_kept(at=at) if limit.declared.until == "SETTLED"], trade_ids)
+
+
+def release_cancelled(trade_ids: Sequence[int], at: datetime, actor: Actor) -> None:
+    """Release all that trades use when they are cancelled (an effect of the lifecycle)."""
+    _release(limits_kept(at=at), trade_ids)
+
+
+def _release(limits: Sequence[LimitTerms], trade_ids: Sequence[int]) -> None:
     release(exposures_of(trade_ids, limits, version="checked_version"), limits)
 
 
-_EXPOSURES = """
-SELECT b.trade_id, b.version = b.checked_version, {columns}
-FROM (
-    SELECT v.*, s.checked_version, p.code AS party_code, p.country AS party_country,
-           k.code AS book_code, k.desk, k.entity_id
-    FROM trades_state s
-    JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.{version}
+# What the dimensions and sizes of limits are read from, of versions `v`.
+_PLACED = """
+    SELECT v.*{more}, p.code AS party_code, p.country AS party_country,
+           coalesce(nullif(p.party_group, ''), p.code) AS party_group,
+           k.code AS book_code, k.desk, k.entity_id, coalesce(i.code, v.instrument_ref) AS instrument_code,
+           nullif(i.issuer, '') AS issuer,
+           date_trunc('minute', v.recorded_at) AT TIME ZONE 'UTC' AS minute
+    FROM {versions}
     LEFT JOIN refdata_party p ON p.id = v.counterparty_id
     LEFT JOIN refdata_book k ON k.id = v.book_id
-    WHERE s.trade_id = ANY(%s)
-) b
-ORDER BY b.trade_id
+    LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+"""
+_EXPOSURES = f"""
+SELECT b.trade_id, b.version = b.checked_version, {{columns}} FROM ({
+    _PLACED.format(
+        more=", s.checked_version",
+        versions="trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.{version}",
+    )
+} WHERE s.trade_id = ANY(%s)) b ORDER BY b.trade_id
+"""
+_OF_TERMS = f"""
+SELECT b.trade_id, false, {{columns}} FROM ({
+    _PLACED.format(more="", versions="json_populate_recordset(NULL::trades_version, %s) v")
+}) b ORDER BY b.trade_id
 """
 
 
@@ -269,23 +222,37 @@ def exposures_of(
     groups = groups_of(limits)
     if not trade_ids or not groups:
         return []
-    current = version == "version"
-    columns = ", ".join(
-        [f"b.{column}::text" for column in DIMENSIONS.values()] + [f"({size})" for _, size in groups]
+    statement = _EXPOSURES.format(columns=_columns(groups), version=version)
+    return _exposures(sql.rows(statement, [list(trade_ids)]), groups, counted=version == "version")
+
+
+def exposures_of_terms(versions: str, limits: Sequence[LimitTerms]) -> list[Exposure]:
+    """Return what is not captured as the limits would see it. versions: rows of trades_version, as a JSON array."""
+    groups = groups_of(limits)
+    if not groups:
+        return []
+    return _exposures(sql.rows(_OF_TERMS.format(columns=_columns(groups)), [versions]), groups, counted=False)
+
+
+def _columns(groups: Sequence[Group]) -> str:
+    return ", ".join(
+        [f"b.{column}::text" for column in COLUMNS.values()] + [f"({size})" for _, size, _ in groups]
     )
+
+
+def _exposures(rows: Iterable[tuple[Any, ...]], groups: Sequence[Group], *, counted: bool) -> list[Exposure]:
     exposures = []
-    statement = _EXPOSURES.format(columns=columns, version=version)
-    for trade_id, counted, *values in sql.rows(statement, [list(trade_ids)]):
-        texts, sizes = values[: len(DIMENSIONS)], values[len(DIMENSIONS) :]
+    for trade_id, is_counted, *values in rows:
+        texts, sizes = values[: len(COLUMNS)], values[len(COLUMNS) :]
         places = {group: _place(texts, group) for group in groups}
         exposures.append(
             Exposure(
-                trade_id, places, dict(zip(groups, sizes, strict=True)), counted=current and bool(counted)
+                trade_id, places, dict(zip(groups, sizes, strict=True)), counted=counted and bool(is_counted)
             )
         )
     return exposures
 
 
-def _place(texts: Sequence[str | None], group: Group) -> tuple[str, ...] | None:
+def _place(texts: Sequence[str | None], group: Group) -> Place | None:
     place = [text for dimension in group[0] if (text := texts[_COLUMN[dimension]]) is not None]
     return tuple(place) if len(place) == len(group[0]) else None

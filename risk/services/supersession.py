@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from core import sql
-from core.clock import business_date
 from core.money import format_number
 from risk.services.check import check_now
-from risk.services.limits import decide, exposures_of, limits_in_force
+from risk.services.decision import decide
+from risk.services.limits import exposures_of, limits_in_force
 from trades.lifecycle import LIVE_STATES
 from trades.services.supersession import Follower
 
@@ -22,7 +22,7 @@ def uses_of(trade_ids: Sequence[int], at: datetime) -> dict[str, Any]:
 
     Only what the running figures carry: a trade that no check has seen uses nothing yet.
     """
-    limits = limits_in_force(on=business_date(at))
+    limits = limits_in_force(at=at)
     names = {limit.id: limit.code for limit in limits}
     live = [row[0] for row in sql.rows(_LIVE, [list(trade_ids), [state.value for state in LIVE_STATES]])]
     used = decide(limits, exposures_of(live, limits, version="checked_version"), {}).deltas

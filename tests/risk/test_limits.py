@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -10,18 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.audit import system
+from refdata.models import Instrument, Party
 from risk.measures import MEASURES
-from risk.services.limits import (
+from risk.models import Limit
+from risk.services.decision import (
     Exposure,
+    Held,
     LimitTerms,
+    Standing,
     Use,
     add_up,
-    all_below_marks,
     decide,
     groups_of,
-    limits_in_force,
+    near_marks,
 )
+from risk.services.limits import limits_in_force, limits_kept
 from tests.support.factories import (
+    EURO_SHARE,
     captured_ids,
     check_everything,
     checked,
@@ -151,42 +157,169 @@ _LIMITS = st.lists(
     st.tuples(
         st.sampled_from(sorted(MEASURES)),
         st.sampled_from([("counterparty",), ("book",), ("counterparty", "book")]),
+        st.sampled_from([(), ("A",), ("X",), ("A", "X")]),
         _MONEY,
         st.none() | _MONEY,
     ),
-    max_size=4,
+    max_size=5,
 )
-_TRADES = st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from("XY"), _MONEY), max_size=8)
+_TRADES = st.lists(
+    st.tuples(st.sampled_from("AB"), st.sampled_from("XY"), st.sampled_from("12"), _MONEY, st.booleans()),
+    max_size=8,
+)
+_MEMBERS = st.tuples(
+    st.integers(1, 5),
+    st.sampled_from(["A", "X", "A|X", "A|1", "X|2", "A|X|1", "|*", "A|*"]),
+)
 
 
-@settings(max_examples=150, deadline=None)
+def _complete_totals(limits, figures, nothing) -> None:
+    """A total is never less than the sum of its parts."""
+    for terms_of in limits:
+        for (limit_id, key), figure in list(figures.items()):
+            whole = terms_of.total_of(key)
+            if limit_id == terms_of.id and whole is not None and key[-1] != "*":
+                figures[whole] = figures.get(whole, nothing) + figure
+
+
+@settings(max_examples=300, deadline=None)
 @given(
     _LIMITS,
     _TRADES,
-    st.dictionaries(st.tuples(st.integers(1, 4), st.sampled_from(["A", "X", "A|X"])), _MONEY),
+    st.dictionaries(_MEMBERS, _MONEY),
+    st.dictionaries(_MEMBERS, st.builds(Held, _MONEY, _MONEY)),
 )
-def test_the_short_way_says_what_the_long_way_does(declared, trades, used_before):
+def test_the_short_way_says_what_the_long_way_does(declared, trades, used_before, held):
     """Sums over a batch may stand for its trades only where no order of them passes a mark."""
     limits = [
         LimitTerms(
-            n, f"L{n}", measure, dimensions, (), warn if warn is not None and warn <= hard else None, hard
+            n, f"L{n}", measure, dimensions, members[: len(dimensions)],
+            warn if warn is not None and warn <= hard else None, hard,
         )
-        for n, (measure, dimensions, hard, warn) in enumerate(declared, start=1)
-    ]
+        for n, (measure, dimensions, members, hard, warn) in enumerate(declared, start=1)
+    ]  # fmt: skip
     groups = groups_of(limits)
-    wheres = [{"counterparty": counterparty, "book": book} for counterparty, book, _ in trades]
-    places = [{group: tuple(where[name] for name in group[0]) for group in groups} for where in wheres]
-    exposures = [Exposure(n, places[n], dict.fromkeys(groups, size)) for n, (_, _, size) in enumerate(trades)]
+    exposures = []
+    for n, (counterparty, book, window, size, down) in enumerate(trades):
+        where = {"counterparty": counterparty, "book": book}
+        exposures.append(
+            Exposure(
+                n,
+                {group: tuple(where.get(name, window) for name in group[0]) for group in groups},
+                {group: -size if down and group[2] else size for group in groups},
+            )
+        )
     uses = []
     for group in groups:
-        for place in {each[group] for each in places}:
-            sizes = [size for (_, _, size), each in zip(trades, places, strict=True) if each[group] == place]
-            uses.append(Use(group, place, sum(sizes), max(sizes)))
+        for place in {each.places[group] for each in exposures}:
+            sizes = [each.sizes[group] for each in exposures if each.places[group] == place]
+            down = -sum(size for size in sizes if size < 0)
+            uses.append(Use(group, place, sum(sizes), max(sizes), Decimal(down)))
+    _complete_totals(limits, used_before, Decimal(0))
+    _complete_totals(limits, held, Held())
 
-    decision = decide(limits, exposures, used_before)
+    decision = decide(limits, exposures, used_before, held)
     assert decision.deltas == add_up(limits, uses)
-    if all_below_marks(limits, uses, used_before):
-        assert decision.excesses == []
+    near = near_marks(limits, uses, used_before, held)
+    assert decide(near, exposures, used_before, held).excesses == decision.excesses
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("AB"), st.decimals(-50, 50, places=2)), max_size=12),
+    st.lists(st.integers(0, 11), max_size=12),
+)
+def test_whatever_reservations_are_drawn_a_net_limit_stays_within(wanted, drawn):
+    """Room is granted for each side alone, so that any part of the reservations may come, in any order."""
+    limits = [terms(measure="NET_NOTIONAL", hard="60")]
+    standing = Standing({}, {})
+    granted = {}
+    for n, (key, size) in enumerate(wanted):
+        if standing.reach(limits[0], key, size) <= 60:
+            standing.held = {
+                **standing.held, (1, key): standing.held.get((1, key), Held()) + Held.of(size)
+            }  # fmt: skip
+            granted[n] = (key, size)
+    trades = [n for n in dict.fromkeys(drawn) if n in granted]
+    exposures = []
+    for n in trades:
+        key, size = granted[n]
+        one = exposure(n, str(size), limits, key)
+        exposures.append(Exposure(n, one.places, one.sizes, frees={(1, key): Held.of(size)}))
+    assert decide(limits, exposures, {}, standing.held).excesses == []
+
+
+class TestASignedMeasure:
+    def test_sets_sales_off_against_purchases(self):
+        limits = [terms(measure="NET_NOTIONAL", hard="100")]
+        trades = [exposure(n, size, limits, "A") for n, size in enumerate(("90", "-180", "-20", "15"))]
+        decision = decide(limits, trades, {})
+        assert excesses(decision) == [(2, "LIMIT_BREACH", "L1", "A", 100, 110)]
+        assert decision.deltas == {(1, "A"): -95}
+
+    def test_lets_pass_what_brings_it_nearer_to_zero(self):
+        limits = [terms(measure="NET_NOTIONAL", hard="100")]
+        decision = decide(limits, [exposure(1, "50", limits, "A")], {(1, "A"): Decimal(-300)})
+        assert excesses(decision) == []
+
+    def test_sees_that_a_batch_which_nets_to_nothing_may_pass_a_mark_on_the_way(self):
+        limits = [terms(measure="NET_NOTIONAL", hard="100")]
+        (group,) = groups_of(limits)
+        calm = Use(group, ("A",), Decimal(0), Decimal(100), Decimal(100))
+        steep = Use(group, ("A",), Decimal(0), Decimal("100.01"), Decimal("100.01"))
+        assert near_marks(limits, [calm], {}) == []
+        assert near_marks(limits, [steep], {}) == limits
+
+
+class TestAShare:
+    def test_is_of_all_members_that_differ_in_the_last_dimension(self):
+        limits = [terms(measure="CONCENTRATION", hard="50", dimensions=("book", "issuer"))]
+        trades = [
+            exposure(1, "100", limits, "X", "ACME"),
+            exposure(2, "100", limits, "X", "OTHER"),
+            exposure(3, "1", limits, "X", "ACME"),
+            exposure(4, "7", limits, "Y", "ACME"),
+        ]
+        decision = decide(limits, trades, {})
+        assert [(each[0], each[3], round(each[5], 2)) for each in excesses(decision)] == [
+            (1, "X|ACME", 100),
+            (3, "X|ACME", Decimal("50.25")),
+            (4, "Y|ACME", 100),
+        ]
+        assert decision.deltas == {
+            (1, "X|ACME"): 101, (1, "X|OTHER"): 100, (1, "X|*"): 201, (1, "Y|ACME"): 7, (1, "Y|*"): 7,
+        }  # fmt: skip
+
+    def test_says_nothing_while_the_total_is_small(self):
+        declared = terms(measure="CONCENTRATION", hard="50", dimensions=("book", "issuer"))
+        limits = [replace(declared, floor=Decimal(500))]
+        trades = [exposure(1, "500", limits, "X", "ACME"), exposure(2, "1", limits, "X", "ACME")]
+        assert [each[0] for each in excesses(decide(limits, trades, {}))] == [2]
+
+
+class TestAnExcessThatIsApproved:
+    def test_lifts_the_hard_mark_of_its_member_alone(self):
+        limits = [replace(terms(hard="100"), raised={"A": Decimal(50)})]
+        trades = [
+            exposure(1, "150", limits, "A"), exposure(2, "101", limits, "B"), exposure(3, "1", limits, "A"),
+        ]  # fmt: skip
+        assert excesses(decide(limits, trades, {})) == [
+            (2, "LIMIT_BREACH", "L1", "B", 100, 101),
+            (3, "LIMIT_BREACH", "L1", "A", 150, 151),
+        ]
+
+
+class TestAReservation:
+    def test_gives_its_room_to_its_own_trade_and_not_to_the_one_before(self):
+        limits = [terms(hard="100")]
+        before, own = exposure(1, "50", limits, "A"), exposure(2, "60", limits, "A")
+        own.frees = {(1, "A"): Held.of(Decimal(60))}
+        decision = decide(limits, [before, own], {}, {(1, "A"): Held.of(Decimal(60))})
+        assert excesses(decision) == [
+            (1, "LIMIT_BREACH", "L1", "A", 100, 110),
+            (2, "LIMIT_BREACH", "L1", "A", 100, 110),
+        ]
+        assert decision.freed == {(1, "A"): Held.of(Decimal(60))}
+        assert excesses(decide(limits, [own], {}, {(1, "A"): Held.of(Decimal(60))})) == []
 
 
 @pytest.mark.django_db
@@ -317,7 +450,55 @@ class TestALimit:
         limit("OPEN", hard="1")
         limit("PAST", hard="1", valid_to=date(2026, 11, 22))
         limit("NEXT", hard="1", valid_from=date(2026, 11, 24))
-        assert [each.code for each in limits_in_force(on=TODAY)] == ["NOW", "OPEN"]
+        assert [each.code for each in limits_in_force(at=NOW)] == ["NOW", "OPEN"]
+
+    def test_that_is_still_to_come_has_figures_already_and_holds_nothing(self):
+        world()
+        limit("NEXT", hard="1", warn="1", valid_from=date(2026, 11, 24))
+        trade_id = checked(unit_trade(0))
+        assert codes_of(trade_id) == []
+        assert used("NEXT") == {"BROKER-01": 100}
+        assert [each.code for each in limits_kept(at=NOW)] == ["NEXT"]
+
+    def test_may_stand_in_another_currency_at_the_rate_of_the_day(self):
+        world()
+        limit("USD", hard="200", warn="100", currency="USD")
+        (found,) = limits_in_force(at=NOW)
+        assert (found.warn, found.hard) == (92, 184)
+        assert [codes_of(checked(unit_trade(n))) for n in (0, 1)] == [["LIMIT_WARNING"], ["LIMIT_BREACH"]]
+
+    def test_whose_currency_has_no_rate_lets_nothing_pass(self):
+        world()
+        limit("CHF", hard="200", currency="CHF")
+        assert codes_of(checked(unit_trade(0))) == ["LIMIT_BREACH"]
+
+    @pytest.mark.parametrize(
+        ("dimension", "key"),
+        [
+            ("entity", None), ("desk", "DESK-1"), ("book", "BOOK-1"), ("trader", "jdoe"), ("counterparty", "BROKER-01"),
+            ("party_group", "ACME"), ("country", "US"), ("instrument", EURO_SHARE), ("issuer", "SAP"),
+            ("product", "EQUITY"), ("currency", "EUR"), ("source", "FO-EQ"),
+        ],
+    )  # fmt: skip
+    def test_is_kept_by_any_dimension(self, dimension, key):
+        there = world()
+        Party.objects.filter(code="BROKER-01").update(party_group="ACME")
+        Instrument.objects.filter(code=EURO_SHARE).update(issuer="SAP")
+        Limit.objects.update(stale=False)
+        limit("L", hard="1000", dimensions=(dimension,))
+        checked(unit_trade(0))
+        assert used("L") == {key or str(there.ours.id): 100}
+
+    def test_on_a_group_counts_its_members_and_one_without_a_group_is_its_own(self):
+        world()
+        party("SISTER", party_group="ACME")
+        Party.objects.filter(code="BROKER-01").update(party_group="ACME")
+        limit("L", hard="1000", dimensions=("party_group",))
+        captured_ids(
+            unit_trade(0), unit_trade(1, counterparty="SISTER"), unit_trade(2, counterparty="CUST-01")
+        )
+        check_everything()
+        assert used("L") == {"ACME": 200, "CUST-01": 100}
 
     def test_may_be_kept_by_several_dimensions_and_for_some_members(self):
         world()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
 
@@ -15,12 +15,16 @@ from hypothesis import strategies as st
 from core import sql
 from core.audit import system
 from core.http.problem import Problem
+from core.ids import public_id
 from core.models import Event
+from refdata.models import Instrument
 from risk.models import Limit, Utilisation
 from risk.services import recompute
 from risk.services.check import check_captured
 from risk.services.recompute import Difference, recompute_limits
+from risk.services.reservations import expire_reservations, release_reservation, reserve
 from risk.tasks import recompute as recompute_task
+from risk.tasks import restate as restate_task
 from tests.support.factories import (
     captured_ids,
     check_everything,
@@ -28,8 +32,10 @@ from tests.support.factories import (
     equity,
     exact_trade,
     limit,
+    message_of,
     party,
     settle,
+    trusted_client,
     unit_trade,
     used,
     world,
@@ -52,6 +58,32 @@ class _Desk:
 
     def __init__(self) -> None:
         self.ids: list[int] = []
+        self.reserved: list[int] = []
+        self.client = trusted_client()
+
+    def reserve(self, n: int) -> None:
+        document = unit_trade(900 + n, quantity=str(n + 1), side=("BUY", "SELL")[n % 2])
+        try:
+            made = reserve(
+                message=message_of(document), seconds=60, client=self.client, actor=OPERATOR, now=NOW
+            )
+        except Problem as error:
+            assert error.code == "limit-exceeded", error
+        else:
+            self.reserved.append(made.id)
+
+    def draw(self, n: int) -> None:
+        if self.reserved:
+            reference = public_id("rsv", self.reserved[n % len(self.reserved)])
+            self.ids += captured_ids(unit_trade(500 + len(self.ids), reservation=reference))
+
+    def release(self, n: int) -> None:
+        if self.reserved:
+            which = self.reserved[n % len(self.reserved)]
+            release_reservation(reservation_id=which, client=self.client, actor=OPERATOR, now=NOW)
+
+    def expire(self, n: int) -> None:
+        expire_reservations(now=NOW + timedelta(minutes=n), actor=OPERATOR)
 
     def capture(self, n: int) -> None:
         where = {"counterparty": ("BROKER-01", "OTHER", "NOBODY")[n % 3], "trader": ("ann", "bob")[n % 2]}
@@ -92,9 +124,12 @@ class _Desk:
 
 
 _STEPS = st.lists(
-    st.tuples(st.sampled_from(["capture", "capture", "check", "check", "cancel", "settle", "recheck", "repair"]),
+    st.tuples(st.sampled_from([
+        "capture", "capture", "check", "check", "cancel", "settle", "recheck", "repair",
+        "reserve", "reserve", "draw", "release", "expire",
+    ]),
               st.integers(0, 11)),
-    min_size=4, max_size=16,
+    min_size=4, max_size=20,
 )  # fmt: skip
 
 
@@ -106,7 +141,12 @@ def test_any_sequence_leaves_the_figures_equal_to_the_trades(db, steps):
         party("OTHER")
         limit(hard="250", warn="150")
         limit("TRADER", hard="1000", measure="GROSS_NOTIONAL", dimensions=("trader", "counterparty"))
-        limit("SIZE", hard="50", measure="SINGLE_SIZE", dimensions=("trader",))
+        limit("SIZE", hard="500", measure="SINGLE_SIZE", dimensions=("trader",))
+        limit("NET", hard="300", measure="NET_NOTIONAL", dimensions=("book", "trader"))
+        limit("DAY", hard="2000", measure="SETTLEMENT_EXPOSURE", dimensions=("party_group",))
+        limit("TURN", hard="3000", measure="DAILY_TURNOVER", dimensions=("desk",))
+        limit("COUNT", hard="9", measure="ORDER_COUNT", dimensions=("source",))
+        limit("SHARE", hard="99", measure="CONCENTRATION", dimensions=("book", "instrument"), floor="100")
         desk = _Desk()
         for name, n in steps:
             getattr(desk, name)(n)
@@ -192,7 +232,51 @@ def test_a_limit_that_is_new_comes_to_count_the_trades_that_live_already():
         hard=Decimal(10) ** 9,
         valid_from=date(2020, 1, 1),
     )
-    assert recompute_task() == 1
+    assert restate_task()
+    assert not restate_task()
     ((amount,),) = sql.rows("SELECT base_amount FROM trades_version WHERE trade_id = %s", [trade_id])
     assert list(late.utilisations.values_list("used", flat=True)) == [amount]
     assert recompute_task() == 0
+
+
+@pytest.mark.parametrize(
+    ("dimension", "change"),
+    [
+        ("desk", "UPDATE refdata_book SET desk = 'ELSEWHERE'"),
+        (
+            "entity",
+            "UPDATE refdata_book SET entity_id = (SELECT id FROM refdata_party WHERE code = 'CUST-01')",
+        ),
+        ("party_group", "UPDATE refdata_party SET party_group = 'ACME' WHERE code = 'BROKER-01'"),
+        ("country", "UPDATE refdata_party SET country = 'FR' WHERE code = 'BROKER-01'"),
+        ("issuer", "UPDATE refdata_instrument SET issuer = 'SAP'"),
+    ],
+)
+def test_what_places_a_trade_may_change_and_its_figure_follows_without_an_alarm(dimension, change):
+    world()
+    Instrument.objects.update(issuer="OLD")
+    limit("L", hard="1000", dimensions=(dimension,))
+    limit("OTHER", hard="1000", dimensions=("trader",))
+    checked(unit_trade(0))
+    before = used("L")
+    sql.run(change)
+    assert list(Limit.objects.filter(stale=True).values_list("code", flat=True)) == ["L"]
+    assert restate_task()
+    after = {key: figure for key, figure in used("L").items() if figure}
+    assert after != before
+    assert list(after.values()) == [100]
+    assert (differences(), recompute_task()) == ([], 0)
+    assert not Event.objects.filter(type="limit.corrected").exists()
+
+
+def test_windows_that_are_over_are_forgotten():
+    world()
+    limit("TURN", hard="1000", measure="DAILY_TURNOVER", dimensions=("trader",))
+    limit("DAY", hard="1000", measure="SETTLEMENT_EXPOSURE", dimensions=("trader",))
+    old = unit_trade(0, trade_date="2026-11-20", settlement_date="2026-11-20")
+    settle([checked(old)])
+    checked(unit_trade(1))
+    Utilisation.objects.filter(limit__code="DAY", used=0).update(key="jdoe|2026-11-20")
+    assert differences(correct=True) == []
+    assert used("TURN") == {"jdoe|2026-11-23": 100}
+    assert used("DAY") == {"jdoe|2026-11-25": 100}

@@ -22,7 +22,7 @@ from django.db.backends.utils import CursorWrapper
 from core import sql
 from core.audit import Actor, system
 from core.clock import business_date, utc_now
-from core.http.authentication import SCOPES, issue_client
+from core.http.authentication import SCOPES, Client, issue_client
 from core.ids import TRADE, database_id
 from core.models import ApiClient
 from refdata.calendars import BusinessCalendar
@@ -32,6 +32,7 @@ from risk.services.check import check_captured
 from tests.support.records import NOW, TODAY
 from trades.lifecycle import State, move_trades
 from trades.products._reading import read_message
+from trades.products.base import Message
 from trades.services.capture import Captured, capture_trades
 
 FRONT_OFFICE = Actor("client:front", "req-front-1")
@@ -92,7 +93,7 @@ def limit(
     members: Sequence[str] = (),
     **fields: Any,
 ) -> Limit:
-    """Store a limit in force since long ago."""
+    """Store a limit in force since long ago, whose figures are told."""
     return Limit.objects.create(
         code=code,
         name=code.title(),
@@ -101,7 +102,7 @@ def limit(
         members=list(members),
         hard=Decimal(hard),
         warn=None if warn is None else Decimal(warn),
-        **{"valid_from": SINCE, **fields},
+        **{"valid_from": SINCE, "stale": False, **fields},
     )
 
 
@@ -289,6 +290,16 @@ def service(ref: str = "", *, on: date = TODAY, lines: Any = None, **changes: An
     if "settlement_date" not in changes:
         del document["settlement_date"]
     return document
+
+
+def message_of(document: dict[str, Any]) -> Message:
+    """Return a document as the typed message it is read as."""
+    return read_message(msgspec.json.encode(document))
+
+
+def trusted_client(name: str = "front", *, number: int = 1) -> Client:
+    """Return an API client of any source that is not stored."""
+    return Client(number, name, frozenset(SCOPES), frozenset())
 
 
 def capture(*documents: dict[str, Any], at: datetime = NOW, actor: Actor = FRONT_OFFICE) -> list[Captured]:

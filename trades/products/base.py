@@ -133,6 +133,9 @@ class Message(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="produ
     executed_at: Moment | None = None
     net_amount: Amount | None = None
     fees: list[Fee] = []
+    reservation: (
+        Annotated[str, Meta(min_length=1, max_length=20, description="room held for the deal")] | None
+    ) = None
 
     def __post_init__(self) -> None:
         require_dates(self.trade_date, self.settlement_date, self.executed_at)

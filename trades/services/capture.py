@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from core import sql
 from core.audit import Actor, encode
 from core.clock import business_date
 from core.http.idempotency import Answer, stored_headers
+from core.ids import RESERVATION, database_id
 from core.wake import wake_on_commit
 from core.work import enqueue
 from refdata.known import STAMP, resolve_known
@@ -89,9 +90,11 @@ def capture_new(
 
     `drawn`: the values of DRAWN, read for this deal alone.
 
-    None when it is not as simple as that: the key or the deal is known already, or both are in flight; then
-    nothing was stored, and `capture_trades` within `answer_once` says what is the matter.
+    None when it is not as simple as that: the key or the deal is known already, or both are in flight, or it
+    draws a reservation; then nothing was stored, and `capture_trades` within `answer_once` says what is the matter.
     """
+    if message.reservation is not None:
+        return None
     trade_id, stamp = drawn
     asked = Asked.of([message])
     references = resolve_known(**_names(asked), on=business_date(at), days=_days(asked), stamp=stamp)
@@ -125,6 +128,31 @@ def _record(trade_id: int, terms: Terms, at: datetime) -> str:
     *columns, fees, rest = version_row(trade_id, terms, at)
     documents = (None if each is None else msgspec.Raw(each.encode()) for each in (fees, rest))
     return encode(dict(zip(VERSION_COLUMNS, (*columns, *documents), strict=True)))
+
+
+def first_versions(*, messages: Sequence[Message], at: datetime) -> tuple[list[Terms], str]:
+    """Return what messages would be captured as, and the rows of trades_version as a JSON array: the trades are
+    numbered from 1 in the order of the messages. Nothing is stored."""
+    context = context_of(messages, at=at)
+    terms = [enrich(message, context) for message in messages]
+    return terms, f"[{','.join(_record(n, each, at) for n, each in enumerate(terms, start=1))}]"
+
+
+_DRAWDOWNS = """
+INSERT INTO trades_drawdown (trade_id, reservation_id)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS d(trade_id, reservation_id) ORDER BY 1
+"""
+
+
+def note_drawdowns(new: Iterable[tuple[int, Message]]) -> None:
+    """Keep with new trades which reservations they draw; an id that cannot be one is kept as 0."""
+    drawing = [
+        (trade_id, database_id(RESERVATION, message.reservation) or 0)
+        for trade_id, message in new
+        if message.reservation is not None
+    ]
+    if drawing:
+        sql.run(_DRAWDOWNS, [list(column) for column in zip(*drawing, strict=True)])
 
 
 def enrich(message: Message, context: Context) -> Terms:
@@ -208,6 +236,7 @@ def _store(
     store = _insert if len(new) <= ONE_STATEMENT_UP_TO else _copy
     stored = store(new, context, actor, at)
     if stored:
+        note_drawdowns(new)
         wake_on_commit(WAKES[State.CAPTURED])
     return stored
 

@@ -30,6 +30,7 @@ from trades.services.capture import (
     enrich,
     follower_parameters,
     look_up,
+    note_drawdowns,
     version_row,
     was_overtaken,
 )
@@ -101,6 +102,7 @@ def _load(
             if ready:
                 writer.write(*ready)
         captured = ids[: len(messages)]
+        note_drawdowns(zip(captured, messages, strict=True))
         enqueue(WAKES[State.CAPTURED], captured)
         wake_on_commit(WAKES[State.CAPTURED])
     return [Captured(Outcome.CREATED, trade_id) for trade_id in captured]
