@@ -29,6 +29,7 @@ app.conf.beat_schedule = {
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
     "seal-log": {"task": "core.seal_log", "schedule": 10.0, "options": {"expires": 10}},
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},
+    "learn-sizes": {"task": "risk.learn_sizes", "schedule": 60.0, "options": {"expires": 60}},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }
 app.autodiscover_tasks()

@@ -13,6 +13,8 @@ from core.wake import wake_on_commit
 from risk.services.check import BATCH, TASK, check_captured
 from risk.services.recompute import TASK as RECOMPUTE
 from risk.services.recompute import recompute_limits
+from risk.services.sizes import TASK as LEARN
+from risk.services.sizes import learn_sizes
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -42,3 +44,12 @@ def recompute() -> int:
     """Tell every running figure again from the trades, each night and after a limit changed; return how many
     differed. Each difference is in the log."""
     return len(recompute_limits(now=utc_now(), actor=system("recompute_limits"), correct=True))
+
+
+@shared_task(name=LEARN)
+def learn() -> int:
+    """Let the history of sizes follow the trades until none is left or the turn is over; return how many."""
+    done, ends = 0, time.monotonic() + TURN_SECONDS
+    while time.monotonic() < ends and (learnt := learn_sizes()):
+        done += learnt
+    return done
