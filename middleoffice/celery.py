@@ -32,6 +32,7 @@ app.conf.beat_schedule = {
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},
     "restate-limits": {"task": "risk.restate_limits", "schedule": 30.0, "options": {"expires": 30}},
     "expire-reservations": {"task": "risk.expire_reservations", "schedule": 5.0, "options": {"expires": 5}},
+    "learn-sizes": {"task": "risk.learn_sizes", "schedule": 60.0, "options": {"expires": 60}},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }
 app.autodiscover_tasks()

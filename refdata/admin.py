@@ -19,14 +19,17 @@ from core.reasons import ReasonForm, actor_of, reason_of
 from refdata.identifiers import identifier_fault
 from refdata.kinds.base import Kind, value_faults
 from refdata.models import (
+    Agreement,
     Book,
     ClosePrice,
     FxRate,
     Holiday,
     Instrument,
     InstrumentIdentifier,
+    Mandate,
     Party,
     Ssi,
+    WatchEntry,
 )
 from refdata.services import KINDS, Changed, record_changes
 
@@ -114,9 +117,19 @@ class ReferenceAdmin(admin.ModelAdmin):
 @admin.register(Party)
 class PartyAdmin(ReferenceAdmin):
     kind = KINDS["parties"]
-    list_display = ("code", "name", "role", "country", "lei", "restricted", "netting")
+    list_display = (
+        "code",
+        "name",
+        "role",
+        "country",
+        "lei",
+        "restricted",
+        "netting",
+        "party_group",
+        "kyc_valid_to",
+    )
     list_filter = ("role", "restricted", "netting", "country")
-    search_fields = ("code", "name", "lei", "bic")
+    search_fields = ("code", "name", "lei", "bic", "party_group")
     ordering = ("code",)
 
 
@@ -142,8 +155,17 @@ class IdentifierInline(admin.TabularInline):
 class InstrumentAdmin(ReferenceAdmin):
     kind = KINDS["instruments"]
     inlines = (IdentifierInline,)
-    list_display = ("code", "name", "product_class", "currency", "market", "settlement_cycle", "active")
-    list_filter = ("product_class", "market", "currency", "active")
+    list_display = (
+        "code",
+        "name",
+        "product_class",
+        "currency",
+        "market",
+        "settlement_cycle",
+        "liquidity_class",
+        "active",
+    )
+    list_filter = ("product_class", "market", "currency", "liquidity_class", "active")
     search_fields = ("code", "name", "identifiers__value")
     ordering = ("code",)
 
@@ -221,7 +243,7 @@ class HolidayAdmin(ReferenceAdmin):
 @admin.register(ClosePrice)
 class ClosePriceAdmin(ReferenceAdmin):
     kind = KINDS["close-prices"]
-    list_display = ("instrument", "date", "price", "currency")
+    list_display = ("instrument", "date", "price", "currency", "low", "high")
     list_filter = ("currency",)
     list_select_related = ("instrument",)
     search_fields = ("instrument__code", "instrument__name")
@@ -238,3 +260,32 @@ class FxRateAdmin(ReferenceAdmin):
     search_fields = ("currency",)
     date_hierarchy = "date"
     ordering = ("-date", "currency")
+
+
+@admin.register(Mandate)
+class MandateAdmin(ReferenceAdmin):
+    kind = KINDS["mandates"]
+    list_display = ("trader", "product", "book", "market", "max_tenor_days", "valid_from", "valid_to")
+    list_filter = ("product", "book")
+    search_fields = ("trader", "book")
+    ordering = ("trader", "product", "book", "market")
+
+
+@admin.register(WatchEntry)
+class WatchEntryAdmin(ReferenceAdmin):
+    kind = KINDS["watch-lists"]
+    list_display = ("list", "subject", "key", "measure", "note", "valid_from", "valid_to")
+    list_filter = ("list", "subject", "measure")
+    search_fields = ("list", "key", "note")
+    ordering = ("list", "subject", "key")
+
+
+@admin.register(Agreement)
+class AgreementAdmin(ReferenceAdmin):
+    kind = KINDS["agreements"]
+    list_display = ("party", "product", "reference", "valid_from", "valid_to")
+    list_filter = ("product",)
+    list_select_related = ("party",)
+    search_fields = ("party__code", "party__name", "reference")
+    autocomplete_fields = ("party",)
+    ordering = ("party__code", "product", "reference")

@@ -29,12 +29,49 @@ class Party(models.Model):
     restricted = models.BooleanField(default=False, help_text="deals are held for a decision")
     netting = models.BooleanField(default=True, help_text="a netting agreement is in force")
     party_group = models.TextField(
-        blank=True, default="", help_text="the group it belongs to, by its code; empty: of none"
+        blank=True,
+        default="",
+        help_text="the group of companies it belongs to; the same text for all of them",
+    )
+    kyc_valid_to = models.DateField(
+        null=True, blank=True, help_text="last day of its know-your-customer review"
+    )
+    lei_valid_to = models.DateField(
+        null=True, blank=True, help_text="last day before its LEI must be renewed"
+    )
+    onboarded_on = models.DateField(
+        null=True,
+        blank=True,
+        help_text="when business with it was opened; its first trade is then pointed out",
+    )
+    credit_limit = models.DecimalField(
+        max_digits=28,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="of a customer: open orders at most, in base currency",
+    )
+    max_discount = models.DecimalField(
+        max_digits=6,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="of a customer: discount from the list as a fraction; empty: the check's own",
     )
 
     class Meta:
         db_table = "refdata_party"
         verbose_name_plural = "parties"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(credit_limit__isnull=True) | Q(credit_limit__gte=0),
+                name="refdata_party_credit_limit",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_discount__isnull=True) | Q(max_discount__gte=0, max_discount__lte=1),
+                name="refdata_party_max_discount",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
@@ -54,6 +91,11 @@ class Instrument(models.Model):
     class PriceBasis(models.TextChoices):
         UNIT = "UNIT", "per unit"
         PERCENT = "PERCENT", "per cent of nominal"
+
+    class LiquidityClass(models.TextChoices):
+        HIGH = "HIGH", "high"
+        MEDIUM = "MEDIUM", "medium"
+        LOW = "LOW", "low"
 
     class OptionType(models.TextChoices):
         CALL = "CALL", "call"
@@ -78,7 +120,13 @@ class Instrument(models.Model):
         decimal_places=4,
         null=True,
         blank=True,
-        help_text="allowed distance from the close as a fraction; empty: the check's own",
+        help_text="allowed distance from the close as a fraction; empty: that of its liquidity class",
+    )
+    liquidity_class = models.TextField(
+        blank=True,
+        default="",
+        choices=LiquidityClass.choices,
+        help_text="how much it is dealt in; with a class, a fresh price is expected",
     )
     active = models.BooleanField(default=True)
     coupon_rate = models.DecimalField(
@@ -234,19 +282,26 @@ class Holiday(models.Model):
 
 
 class ClosePrice(models.Model):
-    """The official close of an instrument on a day."""
+    """The official close of an instrument on a day; with `low` and `high`, the range it was dealt in."""
 
     id = models.BigAutoField(primary_key=True)
     instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="closes")
     date = models.DateField()
     price = models.DecimalField(max_digits=28, decimal_places=10)
     currency = models.TextField()
+    low = models.DecimalField(max_digits=28, decimal_places=10, null=True, blank=True)
+    high = models.DecimalField(max_digits=28, decimal_places=10, null=True, blank=True)
 
     class Meta:
         db_table = "refdata_close_price"
         constraints = [
             models.UniqueConstraint(fields=["instrument", "date"], name="refdata_close_price_once"),
             models.CheckConstraint(condition=Q(price__gt=0), name="refdata_close_price_positive"),
+            models.CheckConstraint(
+                condition=Q(low__isnull=True, high__isnull=True)
+                | Q(low__isnull=False, high__isnull=False, low__gt=0, low__lte=F("high")),
+                name="refdata_close_price_range",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -273,3 +328,103 @@ class FxRate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.currency} {self.date}"
+
+
+class Mandate(models.Model):
+    """What a trader may deal in: a product in a book on a market, up to a tenor. `*` stands for every one."""
+
+    id = models.BigAutoField(primary_key=True)
+    trader = models.TextField(default="*")
+    product = models.TextField(default="*")
+    book = models.TextField(default="*")
+    market = models.TextField(default="*", help_text="ISO 10383 MIC")
+    max_tenor_days = models.IntegerField(
+        null=True, blank=True, help_text="calendar days from the trade to its last date; empty: any"
+    )
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True, help_text="last day on which it holds")
+
+    class Meta:
+        db_table = "refdata_mandate"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trader", "product", "book", "market", "valid_from"], name="refdata_mandate_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="refdata_mandate_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_tenor_days__isnull=True) | Q(max_tenor_days__gte=0),
+                name="refdata_mandate_tenor",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trader} {self.product} {self.book} {self.market}"
+
+
+class WatchEntry(models.Model):
+    """A party, instrument or country on a list: restricted (deals are held) or watched (deals are pointed out)."""
+
+    class Subject(models.TextChoices):
+        PARTY = "PARTY", "party"
+        INSTRUMENT = "INSTRUMENT", "instrument"
+        COUNTRY = "COUNTRY", "country"
+
+    class Measure(models.TextChoices):
+        RESTRICTED = "RESTRICTED", "restricted"
+        WATCHED = "WATCHED", "watched"
+
+    id = models.BigAutoField(primary_key=True)
+    list = models.TextField(help_text="whose list: EU-SANCTIONS, RESEARCH-BLACKOUT …")
+    subject = models.TextField(choices=Subject.choices)
+    key = models.TextField(help_text="code or LEI of a party, code of an instrument, ISO 3166-1 country")
+    measure = models.TextField(choices=Measure.choices)
+    note = models.TextField(blank=True, default="")
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True, help_text="last day on which it holds")
+
+    class Meta:
+        db_table = "refdata_watch_entry"
+        verbose_name_plural = "watch entries"
+        indexes = [models.Index(fields=["subject", "key"], name="refdata_watch_entry_lookup")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["list", "subject", "key", "valid_from"], name="refdata_watch_entry_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="refdata_watch_entry_range",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.list} {self.subject} {self.key}"
+
+
+class Agreement(models.Model):
+    """An agreement with a party under which a product may be dealt: an ISDA, a GMRA, terms of business."""
+
+    id = models.BigAutoField(primary_key=True)
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="agreements")
+    product = models.TextField(default="*", help_text="a product, or * for every one")
+    reference = models.TextField(help_text="what the agreement is called: ISDA-2002 …")
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True, help_text="last day on which it holds")
+
+    class Meta:
+        db_table = "refdata_agreement"
+        indexes = [models.Index(fields=["product"], name="refdata_agreement_product")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["party", "product", "reference", "valid_from"], name="refdata_agreement_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="refdata_agreement_range",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.product}"

@@ -233,3 +233,33 @@ class CheckParameters(models.Model):
                 condition=Q(severity__in=["BLOCK", "WARN", "INFO"]), name="risk_check_parameters_severity"
             ),
         ]
+
+
+class SizeHistory(models.Model):
+    """How large the trades of a trader or a book in a product have been lately.
+
+    `scope` is TRADER or BOOK, `key` its name or code. `mean` and `spread` are those of the natural logarithms of
+    sizes in base currency: sizes scatter by factors. `trades` is how many it rests on, capped, so that the old fade.
+    """
+
+    pk = models.CompositePrimaryKey("scope", "key", "product")
+    scope = models.TextField()
+    key = models.TextField()
+    product = models.TextField()
+    trades = models.IntegerField()
+    mean = models.DecimalField(max_digits=12, decimal_places=6)
+    spread = models.DecimalField(max_digits=12, decimal_places=6)
+
+    class Meta:
+        db_table = "risk_size_history"
+
+
+class SizeMark(models.Model):
+    """The last trade that the history of sizes has looked at: one row."""
+
+    one = models.BooleanField(primary_key=True, default=True)
+    trade_id = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "risk_size_mark"
+        constraints = [models.CheckConstraint(condition=Q(one=True), name="risk_size_mark_one")]

@@ -14,6 +14,8 @@ from risk.services.check import BATCH, TASK, check_captured
 from risk.services.recompute import TASK as RECOMPUTE
 from risk.services.recompute import recompute_limits, restate_limits
 from risk.services.reservations import EXPIRED_AT_ONCE, expire_reservations
+from risk.services.sizes import TASK as LEARN
+from risk.services.sizes import learn_sizes
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -59,4 +61,13 @@ def expire() -> int:
         done += expired
         if expired < EXPIRED_AT_ONCE:
             break
+    return done
+
+
+@shared_task(name=LEARN)
+def learn() -> int:
+    """Let the history of sizes follow the trades until none is left or the turn is over; return how many."""
+    done, ends = 0, time.monotonic() + TURN_SECONDS
+    while time.monotonic() < ends and (learnt := learn_sizes()):
+        done += learnt
     return done

@@ -47,6 +47,7 @@ class Instruments(Kind):
         "settlement_cycle": Field(int, "smallint", default=None),
         "market": Field(str, "text", default=""),
         "price_tolerance": Field(Decimal, "numeric", default=None, digits=(2, 4)),
+        "liquidity_class": Field(str, "text", default=""),
         "active": Field(bool, "boolean", default=True),
         "coupon_rate": Field(Decimal, "numeric", default=None, digits=(4, 6)),
         "coupon_frequency": Field(int, "smallint", default=None),
@@ -75,6 +76,7 @@ class Instruments(Kind):
         "currency": "USD",
         "settlement_cycle": 1,
         "market": "XNAS",
+        "liquidity_class": "HIGH",
         "identifiers": {"2046251": "SEDOL", "037833100": "CUSIP"},
     }
 
@@ -115,6 +117,8 @@ class Instruments(Kind):
             yield RowFault("market", "A MIC has four letters or digits (ISO 10383).")
         if row["price_tolerance"] is not None and row["price_tolerance"] < 0:
             yield RowFault("price_tolerance", "A fraction, zero or above.")
+        if row["liquidity_class"]:
+            yield from one_of("liquidity_class", row["liquidity_class"], Instrument.LiquidityClass.values)
         yield from _bond_faults(row)
         yield from _derivative_faults(row)
         for value, scheme in row["identifiers"].items():

@@ -1,12 +1,18 @@
 """All checks as one statement: one pass over the batch finds what is broken, and only that is looked at again.
 
 The batch's columns, for the checks' conditions: everything of trades_version, and `checked_version`;
-`party_code`, `party_group` (its own code when it is of none), `restricted`, `party_country` of the counterparty;
-`book_code`, `desk`, `entity_id` of the book; `instrument_code` (of an unknown one, what the deal says), `issuer`,
-`market`, `multiplier`, `instrument_currency`, `price_tolerance` of the instrument; `minute`, in which the version
-was recorded (UTC); `close`, `close_date`, the latest close on or before the trade date (null when none is fresh).
-Beside it stand `legs`, every obligation of the batch (see trades/products/_legs.py), and `coverage`, how many
-SSIs each side of a leg has.
+`party_code`, `party_group` (its own code when it is of none), `restricted`, `party_country`, `party_lei`,
+`kyc_valid_to`, `lei_valid_to`, `onboarded_on`, `credit_limit`, `max_discount` of the counterparty; `book_code`,
+`book_active`, `desk`, `entity_id` of the book; `instrument_code` (of an unknown one, what the deal says), `issuer`,
+`instrument_active`, `market`, `multiplier`, `price_basis`, `instrument_currency`, `price_tolerance`,
+`liquidity_class` of the instrument; `minute`, in which the version was recorded (UTC); `close`, `close_date`,
+`day_low`, `day_high`, the latest close on or before the trade date and its range (null when none is fresh);
+`trader_trades`, `trader_size`, `trader_spread` and the same of the `book_`, how many trades of the product the trader
+and the book had lately, and the mean and deviation of the natural logarithms of their sizes (null when there were
+none).
+
+Beside it stand `legs`, every obligation of the batch (see trades/products/_legs.py); `coverage`, how many SSIs each
+side of a leg has; and, from _relations.py, `nearby`, `entries` and `order_lines`.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ from typing import Any
 
 from core.money import currency_codes, minor_unit_sql
 from risk.checks import CHECKS
+from risk.checks._relations import RELATIONS
 from risk.checks._settings import Setting, Shape
 from risk.checks.base import Check
 from trades.products import PRODUCTS
@@ -32,13 +39,18 @@ WITH batch AS MATERIALIZED (
     SELECT b.*, {mask} AS broken
     FROM (
         SELECT v.*, w.checked_version,
-               p.code AS party_code, p.restricted, p.country AS party_country,
+               p.code AS party_code, p.restricted, p.country AS party_country, p.lei AS party_lei,
                coalesce(nullif(p.party_group, ''), p.code) AS party_group,
-               k.code AS book_code, k.desk, k.entity_id,
+               p.kyc_valid_to, p.lei_valid_to, p.onboarded_on, p.credit_limit, p.max_discount,
+               k.code AS book_code, k.active AS book_active, k.desk, k.entity_id,
                coalesce(i.code, v.instrument_ref) AS instrument_code, nullif(i.issuer, '') AS issuer,
                date_trunc('minute', v.recorded_at) AT TIME ZONE 'UTC' AS minute,
-               i.market, i.multiplier, i.currency AS instrument_currency, i.price_tolerance,
-               c.price AS close, c.date AS close_date, c.currency AS close_currency
+               i.active AS instrument_active, i.market, i.multiplier, i.price_basis,
+               i.currency AS instrument_currency, i.price_tolerance, i.liquidity_class,
+               c.price AS close, c.date AS close_date, c.currency AS close_currency,
+               c.low AS day_low, c.high AS day_high,
+               ht.trades AS trader_trades, ht.mean AS trader_size, ht.spread AS trader_spread,
+               hb.trades AS book_trades, hb.mean AS book_size, hb.spread AS book_spread
         FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(befores)s::int[])
             AS w(trade_id, version, checked_version)
         CROSS JOIN LATERAL (
@@ -48,11 +60,19 @@ WITH batch AS MATERIALIZED (
         LEFT JOIN LATERAL (SELECT * FROM refdata_book k WHERE k.id = v.book_id OFFSET 0) k ON true
         LEFT JOIN LATERAL (SELECT * FROM refdata_instrument i WHERE i.id = v.instrument_id OFFSET 0) i ON true
         LEFT JOIN LATERAL (
-            SELECT price, date, currency FROM refdata_close_price c
+            SELECT price, date, currency, low, high FROM refdata_close_price c
             WHERE c.instrument_id = v.instrument_id
               AND c.date BETWEEN v.trade_date - {close_age} AND v.trade_date
             ORDER BY c.date DESC LIMIT 1
         ) c ON true
+        LEFT JOIN LATERAL (
+            SELECT trades, mean, spread FROM risk_size_history h
+            WHERE h.scope = 'TRADER' AND h.key = v.trader AND h.product = v.product OFFSET 0
+        ) ht ON true
+        LEFT JOIN LATERAL (
+            SELECT trades, mean, spread FROM risk_size_history h
+            WHERE h.scope = 'BOOK' AND h.key = k.code AND h.product = v.product OFFSET 0
+        ) hb ON true
     ) b
 ), legs AS MATERIALIZED (
     {legs}
@@ -72,7 +92,7 @@ WITH batch AS MATERIALIZED (
     ) s
 )"""
 
-_STATEMENT = """{batch}, failing AS MATERIALIZED (
+_STATEMENT = """{batch}{relations}, failing AS MATERIALIZED (
     SELECT * FROM batch WHERE broken <> 0
 ), finding (trade_id, code, subject, expected, actual, inputs) AS (
     {findings}
@@ -128,12 +148,14 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
     active = [CHECKS[code] for code in scopes]
     flagged = [check for check in active if check.condition]
     mask = " | ".join(
-        f"(CASE WHEN {_within(check, scopes[check.code], _sql(check, check.condition))} THEN {1 << bit} ELSE 0 END)"
+        f"(CASE WHEN {_within(check, scopes[check.code], _sql(check, check.condition))}"
+        f" THEN {1 << bit}::bigint ELSE 0 END)"
         for bit, check in enumerate(flagged)
     )
     findings = [
         f"SELECT b.trade_id, '{check.code}', {_sql(check, check.subject)}, ({_sql(check, check.expected)})::text,"
-        f" ({_sql(check, check.actual)})::text, {_inputs(check)} FROM failing b WHERE b.broken & {1 << bit} <> 0"
+        f" ({_sql(check, check.actual)})::text, {_inputs(check)} FROM failing b"
+        f" WHERE b.broken & {1 << bit}::bigint <> 0"
         for bit, check in enumerate(flagged)
     ] + [
         f"SELECT r.trade_id, '{check.code}', r.subject, r.expected::text, r.actual::text, NULL::jsonb"
@@ -150,7 +172,10 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
         mask=mask or "0",
     )
     return _STATEMENT.format(
-        batch=batch, findings="\n    UNION ALL ".join(findings), uses="\n".join(_uses(groups))
+        batch=batch,
+        relations=RELATIONS,
+        findings="\n    UNION ALL ".join(findings),
+        uses="\n".join(_uses(groups)),
     )
 
 

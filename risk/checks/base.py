@@ -14,7 +14,7 @@ class Check:
     condition: SQL over a row `b` of the batch (see risk/checks/_composition.py for its columns), true when
         the rule is broken. Null counts as not broken.
     rows: instead of a condition, SQL that gives trade_id, subject, expected, actual for what is broken, over
-        the relations `batch`, `legs` and `closes`; for rules that look beyond one row.
+        the relations that risk/checks/_composition.py names; for rules that look beyond one row.
     subject, expected, actual: SQL over `b`, as text, for the finding of a broken condition.
     message: what a person reads; may use {subject}, {expected} and {actual}.
     fix: what the person can do about it. example: a case in words, for the docs.

@@ -49,8 +49,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0051_proposals_are_frozen'),
-        ('refdata', '0160_groups_and_issuers'),
-        ('risk', '0001_initial'),
+        ('refdata', '0160_issuers'),
+        ("risk", "0150_size_history"),
     ]
 
     operations = [

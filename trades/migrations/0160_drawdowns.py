@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trades", "0060_exceptions_by_trade"), ("core", "0051_proposals_are_frozen")]
+    dependencies = [("trades", "0150_neighbours"), ("core", "0051_proposals_are_frozen")]
     operations = [
         migrations.CreateModel(
             "Drawdown",

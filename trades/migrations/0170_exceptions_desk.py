@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('trades', '0060_exceptions_by_trade'),
+        ("trades", "0160_drawdowns"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

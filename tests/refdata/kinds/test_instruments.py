@@ -200,3 +200,12 @@ class TestListedDerivatives:
     def test_with_wrong_terms_are_refused(self, changes, found) -> None:
         assert faults(load("instruments", option(**changes))) == [(1, *found)]
         assert not Instrument.objects.exists()
+
+
+def test_a_liquidity_class_is_one_of_three(apple) -> None:
+    row = {"code": "US0378331005", "name": "Apple Inc.", "product_class": "EQUITY", "currency": "USD"}
+
+    assert [name for _, name, _ in faults(load("instruments", {**row, "liquidity_class": "FLUID"}))] == [
+        "liquidity_class"
+    ]
+    assert outcomes(load("instruments", {**row, "liquidity_class": "HIGH"})) == ["changed"]

@@ -23,6 +23,12 @@ class TestParties:
             ("name", ""),
             ("name", " spaced"),
             ("name", "NUL \x00 inside"),
+            ("credit_limit", "-1"),
+            ("credit_limit", "1.005"),
+            ("max_discount", "1.01"),
+            ("max_discount", "-0.1"),
+            ("kyc_valid_to", "soon"),
+            ("lei_valid_to", "2027-01-01"),
         ],
     )
     def test_with_a_bad_field_are_refused(self, field: str, value: str) -> None:

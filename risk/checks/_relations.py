@@ -1,0 +1,85 @@
+"""What several checks look at beside the batch itself, looked up once for all of them.
+
+`nearby`: for a trade of the batch, the live deals captured before it of the same trade date, trader and instrument
+(or pair of currencies) that were executed within NEARBY_MINUTES of it. `opposite` says that they undo each other;
+`same_size` that just as much is undone or repeated. A deal without `executed_at` has no neighbours.
+
+`entries`: the entries of watch lists in force that name a party, instrument or country of the batch.
+
+`order_lines`: the lines of orders we sell, beside the list price of their article, where there is one.
+"""
+
+from trades.lifecycle import State
+
+NEARBY_MINUTES = 15
+NEARBY_MAX = 200  # neighbours that are looked at: more make no difference
+
+_FX = "b.contra_currency IS NOT NULL"
+_OPPOSITE = f"CASE WHEN {_FX} THEN o.currency = b.contra_currency ELSE o.side <> b.side END"
+_SAME_SIZE = f"""CASE WHEN {_FX} AND o.currency = b.contra_currency
+    THEN o.quantity = b.contra_amount OR o.contra_amount = b.quantity ELSE o.quantity = b.quantity END"""
+
+# The look-up is written like the index trades_version_neighbours, or it would not be used.
+_NEARBY = f"""
+nearby AS MATERIALIZED (
+    SELECT b.trade_id, o.source || ' ' || o.source_ref AS other, o.executed_at - b.executed_at AS apart,
+           {_OPPOSITE} AS opposite, {_SAME_SIZE} AS same_size,
+           o.quantity, o.price, o.net_amount, o.contra_amount, o.duplicate_key, o.counterparty_ref, o.book_ref
+    FROM batch b
+    CROSS JOIN LATERAL (
+        SELECT * FROM trades_version o
+        WHERE o.trade_date = b.trade_date AND o.trader = b.trader
+          AND coalesce(o.instrument_id, hashtext(least(o.currency, o.contra_currency)
+                                                 || greatest(o.currency, o.contra_currency)))
+            = coalesce(b.instrument_id, hashtext(least(b.currency, b.contra_currency)
+                                                 || greatest(b.currency, b.contra_currency)))
+          AND o.executed_at BETWEEN b.executed_at - interval '{NEARBY_MINUTES} minutes'
+                                AND b.executed_at + interval '{NEARBY_MINUTES} minutes'
+          AND (o.instrument_id IS NOT NULL OR o.contra_currency IS NOT NULL)
+          AND o.trade_id < b.trade_id AND o.product = b.product
+        ORDER BY o.executed_at DESC LIMIT {NEARBY_MAX}
+    ) o
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM trades_state s
+        WHERE s.trade_id = o.trade_id AND s.version = o.version AND s.state <> {State.CANCELLED.value} OFFSET 0
+    ) live
+    WHERE b.executed_at IS NOT NULL AND b.trader <> ''
+      AND (b.instrument_id IS NOT NULL OR b.contra_currency IS NOT NULL)
+)"""
+
+_NAMED = " UNION ".join(
+    f"SELECT '{subject}', {column} FROM batch WHERE {column} <> ''"
+    for subject, column in (
+        ("PARTY", "party_code"),
+        ("PARTY", "party_lei"),
+        ("COUNTRY", "party_country"),
+        ("INSTRUMENT", "instrument_code"),
+    )
+)
+_ENTRIES = f"""
+entries AS MATERIALIZED (
+    SELECT w.*
+    FROM ({_NAMED}) AS n(subject, key)
+    CROSS JOIN LATERAL (
+        SELECT * FROM refdata_watch_entry w
+        WHERE w.subject = n.subject AND w.key = n.key
+          AND w.valid_from <= %(today)s::date AND (w.valid_to IS NULL OR w.valid_to >= %(today)s::date)
+        OFFSET 0
+    ) w
+)"""
+
+_ORDER_LINES = """
+order_lines AS MATERIALIZED (
+    SELECT b.trade_id, b.max_discount, line->>'sku' AS sku, (line->>'unit_price')::numeric AS unit_price,
+           listed.price AS list_price
+    FROM batch b
+    CROSS JOIN LATERAL jsonb_array_elements(b.terms->'lines') AS line
+    CROSS JOIN LATERAL (
+        SELECT price, currency FROM refdata_close_price c
+        WHERE c.instrument_id = (line->>'instrument_id')::bigint AND c.date <= b.trade_date
+        ORDER BY c.date DESC LIMIT 1
+    ) listed
+    WHERE b.side = 'SELL' AND jsonb_typeof(b.terms->'lines') = 'array' AND listed.currency = b.currency
+)"""
+
+RELATIONS = "," + ",".join((_NEARBY, _ENTRIES, _ORDER_LINES))

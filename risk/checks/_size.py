@@ -1,0 +1,23 @@
+"""How far the size of a trade lies from what its trader, or else its book, has dealt in lately.
+
+The trader's own history goes before the book's as soon as it is long enough. Sizes scatter by factors, so distances
+are counted in standard deviations of their logarithms. A history of one size only would make every other a wonder:
+the deviation counts as at least the smallest one.
+"""
+
+_OWN = "b.trader_trades >= {trades}"
+_MEAN = f"CASE WHEN {_OWN} THEN b.trader_size WHEN b.book_trades >= {{trades}} THEN b.book_size END"
+_SPREAD = f"greatest(CASE WHEN {_OWN} THEN b.trader_spread ELSE b.book_spread END, {{least_deviation}})"
+
+HISTORY = {"trades": "50", "least_deviation": "0.25"}  # the parameters that the fragments below use
+WHOSE = f"CASE WHEN {_OWN} THEN 'trader ' || b.trader ELSE 'book ' || b.book_code END"
+
+
+def deviations(amount: str) -> str:
+    """Return SQL of how many deviations an amount in base currency lies from the usual; null: none is known."""
+    return f"(CASE WHEN {amount} > 0 THEN (ln(({amount})::float8) - ({_MEAN})::float8) / ({_SPREAD})::float8 END)"
+
+
+def usual_up_to(number: str) -> str:
+    """Return SQL of the amount that lies a number of deviations above the usual, in base currency."""
+    return f"round(exp(({_MEAN}) + {number} * ({_SPREAD})), 2)"
