@@ -6,8 +6,9 @@ class RiskConfig(AppConfig):
     verbose_name = "Risk"
 
     def ready(self) -> None:
-        """Join the lifecycle: limits are released with the trades, dry runs say what the checks would, changes
-        tell what they free and use, approved excesses are carried out, and those of changed trades are void.
+        """Join the lifecycle: limits are released with the trades, dry runs say what the checks would, parts count in
+        the place of their block, changes tell what they free and use, approved excesses are carried out, and those of
+        changed trades are void.
         """
         from core.four_eyes import on_approval
         from risk.services import excess
@@ -20,6 +21,7 @@ class RiskConfig(AppConfig):
 
         on_arrival(State.SETTLED, release_arrived)
         on_arrival(State.CANCELLED, release_arrived)
+        on_arrival(State.ALLOCATED, release_arrived)
         on_arrival(State.CAPTURED, excess.void_superseded)
         on_arrival(State.CANCELLED, excess.void_superseded)
         on_dry_run(preview)

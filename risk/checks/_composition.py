@@ -1,6 +1,6 @@
 """All checks as one statement: one pass over the batch finds what is broken, and only that is looked at again.
 
-The batch's columns, for the checks' conditions: everything of trades_version, and `checked_version`;
+The batch's columns, for the checks' conditions: everything of trades_version, `checked_version` and `block_id`;
 `party_code`, `restricted`, `party_country` of the counterparty; `book_code`, `desk`, `entity_id` of the book;
 `market`, `multiplier`, `instrument_currency`, `price_tolerance` of the instrument; `close`, `close_date`, the
 latest close on or before the trade date (null when none is fresh). Beside it stand `legs`, every obligation of
@@ -26,13 +26,13 @@ _BATCH = """
 WITH batch AS MATERIALIZED (
     SELECT b.*, {mask} AS broken
     FROM (
-        SELECT v.*, w.checked_version,
+        SELECT v.*, w.checked_version, w.block_id,
                p.code AS party_code, p.restricted, p.country AS party_country,
                k.code AS book_code, k.desk, k.entity_id,
                i.market, i.multiplier, i.currency AS instrument_currency, i.price_tolerance,
                c.price AS close, c.date AS close_date, c.currency AS close_currency
-        FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(befores)s::int[])
-            AS w(trade_id, version, checked_version)
+        FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(befores)s::int[], %(blocks)s::bigint[])
+            AS w(trade_id, version, checked_version, block_id)
         CROSS JOIN LATERAL (
             SELECT * FROM trades_version v WHERE v.trade_id = w.trade_id AND v.version = w.version OFFSET 0
         ) v
@@ -99,8 +99,8 @@ Group = tuple[tuple[str, ...], str]  # the dimensions a limit is kept by, and th
 
 @cache
 def composed_statement(groups: tuple[Group, ...]) -> str:
-    """Return the statement that checks trades: `%(ids)s`, their `%(versions)s`, and the versions checked before,
-    `%(befores)s`; its other parameters are `parameters()`.
+    """Return the statement that checks trades: `%(ids)s`, their `%(versions)s`, the versions checked before,
+    `%(befores)s`, and the blocks that they are parts of, `%(blocks)s`; its other parameters are `parameters()`.
 
     Its rows are of two kinds. A finding: trade_id, code, subject, expected, actual. A use of limits by trades
     never checked before: in columns 6 to 9 the position in `groups`, the place (one text for each dimension),

@@ -31,6 +31,8 @@ POSSIBLE_DUPLICATE = Check(
             AND s.state <> {State.CANCELLED.value}
         WHERE o.quantity IS NOT DISTINCT FROM b.quantity AND o.net_amount = b.net_amount
             AND o.counterparty_ref = b.counterparty_ref
+            -- A part is no copy of its block or of another part of it.
+            AND (b.block_id IS NULL OR b.block_id NOT IN (o.trade_id, coalesce(s.block_id, 0)))
         GROUP BY b.trade_id
     """,
     message="The same deal was also captured as {actual}.",

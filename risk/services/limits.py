@@ -246,6 +246,17 @@ def release_arrived(trade_ids: Sequence[int], at: datetime, actor: Actor) -> Non
     release(exposures_of(trade_ids, limits, version="checked_version"), limits)
 
 
+def count_in_place(leaving: Sequence[int], joining: Sequence[int], at: datetime) -> None:
+    """Count trades that take the place of others, as far as these counted, in the caller's transaction.
+
+    The figures of both are locked at once; the others are released as they move.
+    """
+    limits = limits_in_force(on=business_date(at))
+    going, coming = (exposures_of(ids, limits, version="checked_version") for ids in (leaving, joining))
+    row_ids, _ = lock_figures(members_of(limits, [*going, *coming]))
+    move_figures(row_ids, decide(limits, coming, {}).deltas)
+
+
 _EXPOSURES = """
 SELECT b.trade_id, b.version = b.checked_version, {columns}
 FROM (
