@@ -3,12 +3,15 @@
 from risk.checks.base import Check
 from trades.lifecycle import State
 
-# Of two deals the later one is the copy, as they came. What became a copy afterwards is held whichever came first.
+# Of two deals the later one is the copy, as they came; the parts of a block came with the first of them. What became a
+# copy afterwards is held whichever came first.
 _BEFORE = """
 CASE WHEN b.version = 1 OR EXISTS (
     SELECT 1 FROM trades_version f WHERE f.trade_id = b.trade_id AND f.version = 1
       AND f.trade_date = b.trade_date AND f.duplicate_key = b.duplicate_key AND f.net_amount = b.net_amount
-) THEN b.trade_id ELSE 9223372036854775807 END
+) THEN CASE WHEN b.block_id IS NULL THEN b.trade_id
+         ELSE (SELECT min(p.trade_id) FROM trades_state p WHERE p.block_id = b.block_id) END
+     ELSE 9223372036854775807 END
 """
 
 POSSIBLE_DUPLICATE = Check(

@@ -1,4 +1,6 @@
-"""Amendments, cancellations and allocations of one trade: under `If-Match`, with a reason, and with a dry run that says it all."""
+"""Amendments, cancellations and allocations of one trade: under `If-Match`, with a reason, and with a dry run that says
+it all.
+"""
 
 from __future__ import annotations
 

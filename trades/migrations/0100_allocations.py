@@ -75,7 +75,7 @@ BEGIN
     IF NOT EXISTS (
         SELECT FROM trades_state b
         WHERE b.trade_id = NEW.block_id AND b.changed_xid = pg_current_xact_id()::text::bigint
-          AND (b.state = 9 OR NEW.state = 8)
+          AND (b.state = 9 OR EXISTS (SELECT FROM trades_state p WHERE p.trade_id = NEW.trade_id AND p.state = 8))
     ) THEN
         RAISE EXCEPTION 'the trade % is a part of %, which does not change with it', NEW.trade_id, NEW.block_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'trades_part_of_a_changed_block';

@@ -114,6 +114,11 @@ def parts_of(block_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
+def is_divisible(product: str) -> bool:
+    """Tell whether trades of a product can be divided into parts."""
+    return PRODUCTS[product].divided is not None
+
+
 def refuse_alone(block_id: int | None) -> None:
     """Refuse to take one part out of a block, with a Problem 409. block_id: None of what is no part."""
     if block_id is not None:
@@ -148,7 +153,7 @@ def refuse(
         if why is not None:
             name = f"{public_id(TRADE, part['trade_id'])} ({part['source_ref']})"
             raise Problem(409, "settled", f"Its part {name} is settled, in whole or in part.", detail=why)
-    if kind == "ALLOCATE" and PRODUCTS[row["product"]].divided is None:
+    if kind == "ALLOCATE" and not is_divisible(row["product"]):
         raise Problem(409, "not-divisible", f"A trade of {row['product']} is not divided into parts.")
 
 
