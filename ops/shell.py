@@ -57,6 +57,7 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "blotter": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
     "trade": (("e", "Work its exception"), ("Esc", "Back to the blotter")),
     "change": (("Esc", "Back to the trade"),),
+    "allocate": (("Esc", "Back to the trade"),),
     "exceptions": (
         ("j k", "Next, previous row"),
         ("Enter", "Open the row"),
@@ -138,6 +139,7 @@ def _here(request: HttpRequest) -> str:
 _SECTIONS = {
     "trade": "blotter",
     "change": "blotter",
+    "allocate": "blotter",
     "exception": "exceptions",
     "batch": "batches",
     "webhook": "integrations",

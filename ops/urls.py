@@ -5,6 +5,7 @@ from django.urls import path
 
 from core.people import audited
 from ops.views import (
+    allocations,
     approvals,
     as_of,
     audit,
@@ -32,6 +33,7 @@ urlpatterns = [
     path("trades/count", blotter.blotter_count, name="blotter_count"),
     path("trades/<str:ref>", trade.trade, name="trade"),
     path("trades/<str:ref>/change/<slug:what>", changes.change, name="trade_change"),
+    path("trades/<str:ref>/allocate", allocations.allocate, name="trade_allocate"),
     path("trades/<str:ref>/cancel-again", trade.trade_cancel_again, name="trade_cancel_again"),
     path("trades/<str:ref>/re-check", trade.trade_recheck, name="trade_recheck"),
     path("exceptions", exceptions.exceptions, name="exceptions"),

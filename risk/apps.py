@@ -6,9 +6,9 @@ class RiskConfig(AppConfig):
     verbose_name = "Risk"
 
     def ready(self) -> None:
-        """Join the lifecycle: limits are released with the trades, dry runs say what the checks would, changes
-        tell what they free and use, approved excesses are carried out, those of changed trades are void,
-        approved parameters of checks are set, and findings say what they wait for.
+        """Join the lifecycle: limits are released with the trades, dry runs say what the checks would, parts count in
+        the place of their block, changes tell what they free and use, approved excesses are carried out, those of
+        changed trades are void, approved parameters of checks are set, and findings say what they wait for.
         """
         from core.four_eyes import on_approval
         from risk.causes import causes
@@ -24,6 +24,7 @@ class RiskConfig(AppConfig):
         register_causes(causes())
         on_arrival(State.SETTLED, release_settled)
         on_arrival(State.CANCELLED, release_cancelled)
+        on_arrival(State.ALLOCATED, release_cancelled)
         on_arrival(State.CAPTURED, excess.void_superseded)
         on_arrival(State.CANCELLED, excess.void_superseded)
         on_dry_run(preview)

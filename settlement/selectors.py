@@ -336,7 +336,8 @@ SELECT 1 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AN
 WHERE s.state = {State.VALIDATED.value} AND v.settlement_date <= %(value_date)s
 UNION ALL
 SELECT 1 FROM settlement_obligation o JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
-WHERE o.instruction_id IS NULL AND o.value_date <= %(value_date)s AND s.state <> {State.CANCELLED.value}
+WHERE o.instruction_id IS NULL AND o.value_date <= %(value_date)s
+  AND s.state NOT IN ({State.CANCELLED.value}, {State.ALLOCATED.value})
 UNION ALL
 SELECT 1 FROM settlement_recall r JOIN settlement_instruction_state s ON s.instruction_id = r.instruction_id
 WHERE r.cancellation_id IS NULL AND s.processing <> 'REJECTED'

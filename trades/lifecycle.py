@@ -29,6 +29,7 @@ class State(models.IntegerChoices):
     ACKNOWLEDGED = 6, "acknowledged"
     SETTLED = 7, "settled"
     CANCELLED = 8, "cancelled"
+    ALLOCATED = 9, "allocated"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ TRANSITIONS = (
     Transition(State.INSTRUCTED, State.CANCELLED, "trade.cancelled", "called off after it was sealed"),
     Transition(State.HANDED_OFF, State.CANCELLED, "trade.cancelled", "called off after it was handed off"),
     Transition(State.ACKNOWLEDGED, State.CANCELLED, "trade.cancelled", "called off after it was accepted"),
+    Transition(State.CAPTURED, State.ALLOCATED, "trade.allocated", "divided into parts"),
+    Transition(State.EXCEPTION, State.ALLOCATED, "trade.allocated", "divided into parts while it was held"),
+    Transition(State.VALIDATED, State.ALLOCATED, "trade.allocated", "divided into parts"),
+    Transition(State.INSTRUCTED, State.ALLOCATED, "trade.allocated", "divided after it was sealed"),
+    Transition(State.HANDED_OFF, State.ALLOCATED, "trade.allocated", "divided after it was handed off"),
+    Transition(State.ACKNOWLEDGED, State.ALLOCATED, "trade.allocated", "divided after it was accepted"),
+    Transition(
+        State.ALLOCATED, State.ALLOCATED, "trade.reallocated", "other parts take the place of its parts"
+    ),
+    Transition(State.ALLOCATED, State.CANCELLED, "trade.cancelled", "called off with its parts"),
 )
 
 _FROM_CHECKS = tuple(each for each in TRANSITIONS if each.event in {"trade.validated", "trade.held"})
@@ -80,6 +91,7 @@ _EFFECTS: dict[State, list[Effect]] = {}
 
 CAPTURE_EVENT = "trade.captured"
 SUBJECT = "trade"
+# The states of a trade that itself counts and is settled: of one that is allocated, its parts do and are.
 LIVE_STATES = (
     State.CAPTURED,
     State.EXCEPTION,

@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from core.models import TransactionId
 from trades.work_items import Move
@@ -87,7 +87,8 @@ class TradeState(models.Model):
 
     `version` is the current one; `checked_version` the one whose exposure the limits carry (null: no check has
     seen the trade, 0: it was held because none could).
-    `changed_xid` orders readers that must not skip a late commit.
+    `changed_xid` orders readers that must not skip a late commit. `block_id`: the trade that this one is a part of.
+    The parts of an allocated block that are not cancelled make it exactly (triggers).
     """
 
     trade_id = models.BigIntegerField(primary_key=True)
@@ -96,12 +97,24 @@ class TradeState(models.Model):
     state = models.SmallIntegerField()
     changed_at = models.DateTimeField()
     changed_xid = models.BigIntegerField()
+    block_id = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "trades_state"
         indexes = [
             models.Index(fields=["state", "trade_id"], name="trades_state_state"),
             models.Index(fields=["changed_xid", "trade_id"], name="trades_state_changed"),
+            models.Index(
+                fields=["block_id", "trade_id"],
+                condition=Q(block_id__isnull=False),
+                name="trades_state_block",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(block_id__isnull=True) | (Q(block_id__lt=F("trade_id")) & ~Q(state=9)),
+                name="trades_state_part",
+            )
         ]
 
 
@@ -152,7 +165,8 @@ class ChangePolicy(models.Model):
     class Kind(models.TextChoices):
         AMEND = "AMEND", "amendments"
         CANCEL = "CANCEL", "cancellations"
-        ANY = "ANY", "both"
+        ALLOCATE = "ALLOCATE", "allocations"
+        ANY = "ANY", "every change"
 
     id = models.BigAutoField(primary_key=True)
     kind = models.TextField(choices=Kind.choices, default=Kind.ANY)

@@ -34,6 +34,7 @@ _TRADE = {
     State.ACKNOWLEDGED: ("receipt", "blue"),
     State.SETTLED: ("check-circle", "green"),
     State.CANCELLED: ("cancel", "grey"),
+    State.ALLOCATED: ("divide", "grey"),
 }
 _WORDS = {
     "SEALED": ("lock", "blue", "sealed"),
@@ -77,6 +78,7 @@ _VERBS = {
     "trade.held": "held as an exception",
     "trade.rechecked": "sent to the checks again",
     "trade.rejected": "rejected by the back office",
+    "trade.reallocated": "allocated anew",
     "trade.enriched": "completed from reference data",
 }
 

@@ -230,10 +230,15 @@ def turns(query: Query, page: trades.Page) -> dict[str, dict[str, str | int]]:
 
 
 def totals(rows: list[dict[str, Any]]) -> list[tuple[str, int, Decimal, Decimal]]:
-    """Return by currency what a page buys and sells: currency, trades, net bought, net sold."""
+    """Return by currency what a page buys and sells: currency, trades, net bought, net sold.
+
+    An allocated block buys and sells nothing beside its parts.
+    """
     counts: dict[str, int] = defaultdict(int)
     sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for row in rows:
+        if row["state"] == State.ALLOCATED:
+            continue
         counts[row["currency"]] += 1
         sums[row["currency"], row["side"]] += row["net_amount"]
     return [

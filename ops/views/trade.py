@@ -20,6 +20,7 @@ from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
 from trades.selectors import timeline
 from trades.selectors.exceptions import exceptions_of
+from trades.services.allocation import is_divisible
 from trades.services.recheck import recheck_trades
 from trades.work_items import kinds
 
@@ -42,6 +43,7 @@ _MOVES = {
     State.ACKNOWLEDGED: "Accepted; waits for the settlement reports.",
     State.SETTLED: "Settled. Nothing is left to do.",
     State.CANCELLED: "Cancelled. Nothing is left to do.",
+    State.ALLOCATED: "Divided: its parts are checked and settle instead of it.",
 }
 _RECHECKABLE = (State.EXCEPTION, State.VALIDATED)
 
@@ -58,6 +60,8 @@ def steps(state: State) -> list[Step]:
     """Return the way of a trade as far as it has come. A held trade stands where the checks do."""
     if state == State.CANCELLED:
         return [Step("captured", "done"), Step("cancelled", "now")]
+    if state == State.ALLOCATED:
+        return [Step("captured", "done"), Step("allocated", "now")]
     here = _WAY.index(State.VALIDATED if state == State.EXCEPTION else state)
     found = []
     for place, each in enumerate(_WAY):
@@ -138,12 +142,25 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "versions": _versions(trade_id, found["version"]),
         "entries": timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions], as_of=as_of),
         "can_recheck": state in _RECHECKABLE,
-        "can_change": as_of is None and state not in {State.SETTLED, State.CANCELLED},
+        "parts": timeline.parts(trade_id, as_of),
+        **_possible(found, now_is=as_of is None),
         "problem": Shown.of(problem) if problem else None,
         "typed": request.POST,
     }
     status = problem.status if problem else 200
     return show(request, "ops/trade.html", context, screen="trade", now=now, status=status)
+
+
+def _possible(found: dict[str, Any], *, now_is: bool) -> dict[str, bool]:
+    """Return which changes the page offers. An allocated block is amended with its allocation, a part with its block."""
+    state = State(found["state"])
+    open_ = now_is and state not in {State.SETTLED, State.CANCELLED}
+    alone = found["block_id"] is None
+    return {
+        "can_amend": open_ and state != State.ALLOCATED,
+        "can_cancel": open_ and alone,
+        "can_allocate": open_ and alone and is_divisible(found["product"]),
+    }
 
 
 def _versions(trade_id: int, last: int) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """All checks as one statement: one pass over the batch finds what is broken, and only that is looked at again.
 
-The batch's columns, for the checks' conditions: everything of trades_version, and `checked_version`;
+The batch's columns, for the checks' conditions: everything of trades_version, `checked_version` and `block_id`;
 `party_code`, `party_group` (its own code when it is of none), `restricted`, `party_country`, `party_lei`,
 `kyc_valid_to`, `lei_valid_to`, `onboarded_on`, `credit_limit`, `max_discount` of the counterparty; `book_code`,
 `book_active`, `desk`, `entity_id` of the book; `instrument_code` (of an unknown one, what the deal says), `issuer`,
@@ -38,7 +38,7 @@ _BATCH = """
 WITH batch AS MATERIALIZED (
     SELECT b.*, {mask} AS broken
     FROM (
-        SELECT v.*, w.checked_version,
+        SELECT v.*, w.checked_version, w.block_id,
                p.code AS party_code, p.restricted, p.country AS party_country, p.lei AS party_lei,
                coalesce(nullif(p.party_group, ''), p.code) AS party_group,
                p.kyc_valid_to, p.lei_valid_to, p.onboarded_on, p.credit_limit, p.max_discount,
@@ -51,8 +51,8 @@ WITH batch AS MATERIALIZED (
                c.low AS day_low, c.high AS day_high,
                ht.trades AS trader_trades, ht.mean AS trader_size, ht.spread AS trader_spread,
                hb.trades AS book_trades, hb.mean AS book_size, hb.spread AS book_spread
-        FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(befores)s::int[])
-            AS w(trade_id, version, checked_version)
+        FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(befores)s::int[], %(blocks)s::bigint[])
+            AS w(trade_id, version, checked_version, block_id)
         CROSS JOIN LATERAL (
             SELECT * FROM trades_version v WHERE v.trade_id = w.trade_id AND v.version = w.version OFFSET 0
         ) v
@@ -134,8 +134,8 @@ Group = tuple[tuple[str, ...], str, bool]
 
 @lru_cache(maxsize=256)
 def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) -> str:
-    """Return the statement that checks trades: `%(ids)s`, their `%(versions)s`, and the versions checked before,
-    `%(befores)s`; its other parameters are `parameters()`.
+    """Return the statement that checks trades: `%(ids)s`, their `%(versions)s`, the versions checked before,
+    `%(befores)s`, and the blocks that they are parts of, `%(blocks)s`; its other parameters are `parameters()`.
 
     shape: the active checks and what they are narrowed by; None: every check, as it declares.
 

@@ -3,12 +3,15 @@
 from risk.checks.base import Check
 from trades.lifecycle import State
 
-# Of two deals the later one is the copy, as they came. What became a copy afterwards is held whichever came first.
+# Of two deals the later one is the copy, as they came; the parts of a block came with the first of them. What became a
+# copy afterwards is held whichever came first.
 _BEFORE = """
 CASE WHEN b.version = 1 OR EXISTS (
     SELECT 1 FROM trades_version f WHERE f.trade_id = b.trade_id AND f.version = 1
       AND f.trade_date = b.trade_date AND f.duplicate_key = b.duplicate_key AND f.net_amount = b.net_amount
-) THEN b.trade_id ELSE 9223372036854775807 END
+) THEN CASE WHEN b.block_id IS NULL THEN b.trade_id
+         ELSE (SELECT min(p.trade_id) FROM trades_state p WHERE p.block_id = b.block_id) END
+     ELSE 9223372036854775807 END
 """
 
 POSSIBLE_DUPLICATE = Check(
@@ -31,6 +34,8 @@ POSSIBLE_DUPLICATE = Check(
             AND s.state <> {State.CANCELLED.value}
         WHERE o.quantity IS NOT DISTINCT FROM b.quantity AND o.net_amount = b.net_amount
             AND o.counterparty_ref = b.counterparty_ref
+            -- A part is no copy of its block or of another part of it.
+            AND (b.block_id IS NULL OR b.block_id NOT IN (o.trade_id, coalesce(s.block_id, 0)))
         GROUP BY b.trade_id
     """,
     message="The same deal was also captured as {actual}.",

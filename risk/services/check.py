@@ -157,7 +157,7 @@ def own_codes() -> tuple[str, ...]:
 
 
 _LOCK = """
-SELECT trade_id, version, checked_version FROM trades_state
+SELECT trade_id, version, checked_version, block_id FROM trades_state
 WHERE trade_id = ANY(%s) AND state + 0 = %s  -- the sum keeps the backlog's index out of it
 ORDER BY trade_id FOR UPDATE SKIP LOCKED
 """
@@ -181,16 +181,17 @@ def _run_checks(trade_ids: Sequence[int], at: datetime) -> _Batch:
     rows = sql.rows(_LOCK, [list(trade_ids), State.CAPTURED.value])
     today = business_date(at)
     batch = _Batch(
-        versions={trade_id: version for trade_id, version, _ in rows},
-        checked_before={trade_id: before for trade_id, _, before in rows if before is not None},
+        versions={trade_id: version for trade_id, version, _, _ in rows},
+        checked_before={trade_id: before for trade_id, _, before, _ in rows if before is not None},
         limits=limits_kept(at=at),
     )
     groups = groups_of(batch.limits)
     settings = settings_in_force(on=today)
     bound = {
-        "ids": [trade_id for trade_id, _, _ in rows],
-        "versions": [version for _, version, _ in rows],
-        "befores": [before for _, _, before in rows],
+        "ids": [trade_id for trade_id, _, _, _ in rows],
+        "versions": [version for _, version, _, _ in rows],
+        "befores": [before for _, _, before, _ in rows],
+        "blocks": [block_id for _, _, _, block_id in rows],
         "today": today,
         **parameters(settings.values()),
     }

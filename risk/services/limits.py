@@ -187,6 +187,17 @@ def _release(limits: Sequence[LimitTerms], trade_ids: Sequence[int]) -> None:
     release(exposures_of(trade_ids, limits, version="checked_version"), limits)
 
 
+def count_in_place(leaving: Sequence[int], joining: Sequence[int], at: datetime) -> None:
+    """Count trades that take the place of others, as far as these counted, in the caller's transaction.
+
+    The figures of both are locked at once; the others are released as they move.
+    """
+    limits = limits_kept(at=at)
+    going, coming = (exposures_of(ids, limits, version="checked_version") for ids in (leaving, joining))
+    figures = lock_figures(members_of(limits, [*going, *coming]))
+    move_figures(figures.rows, decide(limits, coming, {}).deltas)
+
+
 # What the dimensions and sizes of limits are read from, of versions `v`.
 _PLACED = """
     SELECT v.*{more}, p.code AS party_code, p.country AS party_country,

@@ -10,7 +10,7 @@ from core import sql
 from core.money import format_number
 from risk.services.check import check_now
 from risk.services.decision import decide
-from risk.services.limits import exposures_of, limits_in_force
+from risk.services.limits import count_in_place, exposures_of, limits_in_force
 from trades.lifecycle import LIVE_STATES
 from trades.services.supersession import Follower
 
@@ -29,4 +29,4 @@ def uses_of(trade_ids: Sequence[int], at: datetime) -> dict[str, Any]:
     return {f"{names[limit_id]} {key}": format_number(size) for (limit_id, key), size in used.items() if size}
 
 
-FOLLOWER = Follower(looks={"limits": uses_of}, foresee=check_now)
+FOLLOWER = Follower(succeed=count_in_place, looks={"limits": uses_of}, foresee=check_now)

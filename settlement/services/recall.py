@@ -64,6 +64,8 @@ WITH {_LIVE}, {{standing}}, touched AS (
     WHERE n.trade_id IS NULL
 ) {_STORE}
 """
+# A trade that is cancelled or allocated obliges to nothing any more.
+_NO_LEGS = f"{State.CANCELLED.value}, {State.ALLOCATED.value}"
 # The legs of the other trades wait, as their next attempt, for the next seal.
 _NET_ANEW = f"""
 INSERT INTO settlement_obligation
@@ -72,7 +74,7 @@ SELECT o.trade_id, o.leg, o.attempt + 1, s.version, NULL, o.asset_kind, o.asset,
 FROM settlement_instruction i
 CROSS JOIN LATERAL (SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade_id)) AS behind
 JOIN settlement_obligation o ON o.trade_id = behind.trade_id AND o.instruction_id = i.id
-JOIN trades_state s ON s.trade_id = o.trade_id AND s.state <> {State.CANCELLED.value}
+JOIN trades_state s ON s.trade_id = o.trade_id AND s.state NOT IN ({_NO_LEGS})
 WHERE i.id = ANY(%(recalled)s::bigint[]) AND o.trade_id <> ALL(%(ids)s::bigint[])
 ORDER BY o.trade_id, o.leg
 RETURNING trade_id
@@ -87,7 +89,7 @@ def recall_instructions(trade_ids: Sequence[int], cause: Cause, at: datetime, ac
     ids = list(trade_ids)
     if sql.row(_ANY_LIVE, {"ids": ids}) is None:
         return
-    statement = _RECALL_ALL if cause == "CANCEL" else _RECALL_CHANGED.format(standing=standing_legs_sql())
+    statement = _RECALL_ALL if cause != "AMEND" else _RECALL_CHANGED.format(standing=standing_legs_sql())
     recalled = [each for (each,) in sql.rows(statement, {"ids": ids, "at": at, "actor": actor.name})]
     if not recalled:
         return

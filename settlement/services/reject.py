@@ -23,7 +23,7 @@ CODE = "SETTLEMENT_REJECTED"
 _TRADES = f"""
 SELECT s.trade_id, s.version, s.state, v.base_amount
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
-WHERE s.trade_id = ANY(%s) AND s.state <> {State.CANCELLED.value}
+WHERE s.trade_id = ANY(%s) AND s.state NOT IN ({State.CANCELLED.value}, {State.ALLOCATED.value})
 ORDER BY s.trade_id
 """
 _PAIRS = """

@@ -1,4 +1,6 @@
-"""Amendments and cancellations of one trade: under `If-Match`, with a reason, and with a dry run that says it all."""
+"""Amendments, cancellations and allocations of one trade: under `If-Match`, with a reason, and with a dry run that says
+it all.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,21 @@ from rest_framework.views import APIView
 
 from core.audit import encode
 from core.clock import utc_now
+from core.http.cursor import page
 from core.http.idempotency import Answer, answer_once, to_response
+from core.http.moments import as_of
 from core.http.problem import Fault, Problem, unreadable
-from core.http.views import OneForm, RawParser, client_of
+from core.http.views import OneForm, RawParser, client_of, json_response
 from core.ids import PROPOSAL, TRADE, public_id
+from core.money import format_amount, format_number
 from trades.api import schema
-from trades.api.documents import trade_links
+from trades.api.documents import trade_document, trade_links
+from trades.api.reads import read_parts
 from trades.api.views import MAX_TRADE_BYTES, visible_trade, wants_dry_run
 from trades.products._reading import control_faults
+from trades.selectors import as_of as past
 from trades.services.change import Change
-from trades.services.single_change import Answered, change_trade
+from trades.services.single_change import Answered, PartMade, change_trade
 from trades.services.supersession import Cause
 
 MAX_SOURCE_VERSION = 2_000_000_000
@@ -32,7 +39,7 @@ _ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
 
 
 class _Change(APIView):
-    """What an amendment and a cancellation have in common."""
+    """What an amendment, a cancellation and an allocation have in common."""
 
     scopes: ClassVar = {"POST": "trades:write"}
     parser_classes = (RawParser,)
@@ -78,6 +85,24 @@ class TradeCancellations(_Change):
         return self.change(request, reference)
 
 
+class TradeAllocations(_Change):
+    """Divide a block into parts, or into others; list the parts of a block."""
+
+    scopes: ClassVar = {"GET": "trades:read", "POST": "trades:write"}
+    kind = "ALLOCATE"
+
+    @schema.allocate_trade
+    def post(self, request: Request, reference: str) -> HttpResponse:
+        return self.change(request, reference)
+
+    @schema.list_allocations
+    def get(self, request: Request, reference: str) -> HttpResponse:
+        where = as_of(request, now=utc_now())
+        row = visible_trade(request, reference, where)
+        parts = read_parts(row["trade_id"]) if where is None else past.read_parts(row["trade_id"], where)
+        return json_response(page([trade_document(part) for part in parts], next_key=None))
+
+
 def _if_match(request: Request) -> list[str]:
     """Return the ETags of which the trade must have one; Problem 428 when the request names none."""
     header = request.headers.get("If-Match", "")
@@ -107,15 +132,23 @@ def read_change(body: bytes, *, kind: Cause, trade_id: int, if_match: list[str] 
     return change_of(document, kind=kind, trade_id=trade_id, if_match=if_match)
 
 
+# What may stand in a change beside its reason.
+_FIELDS: dict[Cause, tuple[str, ...]] = {
+    "AMEND": ("changes", "source_version", "effective_at"),
+    "CANCEL": ("source_version", "effective_at"),
+    "ALLOCATE": ("changes", "items"),
+}
+
+
 def change_of(document: dict[str, Any], *, kind: Cause, trade_id: int, if_match: list[str] | None) -> Change:
     """Return what a JSON object asks of a trade; Problem 400 with every fault of its form."""
-    known = {"reason", "source_version", "effective_at", *(("changes",) if kind == "AMEND" else ())}
+    known = {"reason", *_FIELDS[kind]}
     faults = [
         Fault(f"/{name}", "There is no such field.", "unknown-field")
         for name in document
         if name not in known
     ]
-    faults += control_faults({name: document[name] for name in ("changes",) if name in document}, "")
+    faults += control_faults({name: document[name] for name in ("changes", "items") if name in document}, "")
     reason = document.get("reason", "")
     if not isinstance(reason, str):
         faults.append(Fault("/reason", "A text.", "type"))
@@ -133,6 +166,7 @@ def change_of(document: dict[str, Any], *, kind: Cause, trade_id: int, if_match:
         source_version=count,
         effective_at=effective_at,
         if_match=if_match,
+        items=document.get("items"),
     )
 
 
@@ -169,7 +203,28 @@ def change_answer(answered: Answered, *, dry_run: bool) -> Answer:
         "effects": answered.effects,
         "links": trade_links(reference),
     }
+    if answered.parts:
+        document["parts"] = [_part(each) for each in answered.parts]
     if answered.proposal_id is not None:
         document["proposal"] = public_id(PROPOSAL, answered.proposal_id)
     headers = {} if dry_run or waits else {"ETag": answered.etag}
     return Answer(202 if waits else 200, encode(document).encode(), headers)
+
+
+def _part(part: PartMade) -> dict[str, Any]:
+    """Return a part that an allocation makes, or would make: then it has no id."""
+    row = part.row
+    contra = row["contra_currency"]
+    return {
+        "id": None if part.trade_id is None else public_id(TRADE, part.trade_id),
+        "source_ref": part.source_ref,
+        "status": part.state.name,
+        "book": row["book_ref"],
+        "counterparty": row["counterparty_ref"],
+        "quantity": format_number(row["quantity"]),
+        "currency": row["currency"],
+        "gross_amount": format_amount(row["gross_amount"], row["currency"]),
+        "net_amount": format_amount(row["net_amount"], row["currency"]),
+        "contra_currency": contra,
+        "contra_amount": format_amount(row["contra_amount"], contra) if contra else None,
+    }

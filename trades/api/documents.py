@@ -15,15 +15,18 @@ from trades.lifecycle import State
 def trade_links(reference: str) -> dict[str, str]:
     """Return where the parts of a trade are."""
     base = f"/api/v1/trades/{reference}"
-    return {"self": base, "events": f"{base}/events"}
+    return {"self": base, "events": f"{base}/events", "allocations": f"{base}/allocations"}
 
 
 def trade_document(
-    row: Mapping[str, Any], findings: Sequence[Mapping[str, Any]] | None = None
+    row: Mapping[str, Any],
+    findings: Sequence[Mapping[str, Any]] | None = None,
+    parts: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return a trade as JSON-ready data from a row of its current version joined with its state.
 
-    `findings`: None leaves them out (lists), a sequence shows them (single reads).
+    `findings`: None leaves them and the parts out (lists), a sequence shows them (single reads). `parts`: those of
+    an allocated block.
     """
     currency, contra, executed_at = row["currency"], row["contra_currency"], row["executed_at"]
     reference = public_id(TRADE, row["trade_id"])
@@ -34,6 +37,7 @@ def trade_document(
         "source": row["source"],
         "source_ref": row["source_ref"],
         "source_version": row["source_version"],
+        "block": public_id(TRADE, row["block_id"]) if row["block_id"] else None,
         "product": row["product"],
         "side": row["side"],
         "instrument": row["instrument_ref"],
@@ -59,7 +63,17 @@ def trade_document(
     }
     if findings is not None:
         document["findings"] = [finding_document(each) for each in findings]
+        document["parts"] = [part_document(each) for each in parts]
     return document
+
+
+def part_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a part of a block in short: what never changes of it."""
+    return {
+        "id": public_id(TRADE, row["trade_id"]),
+        "source_ref": row["source_ref"],
+        "quantity": format_number(row["quantity"]),
+    }
 
 
 def _terms(terms: dict[str, Any]) -> dict[str, Any]:

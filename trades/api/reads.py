@@ -12,7 +12,7 @@ from trades.selectors.blotter import MAX_SOURCES
 from trades.selectors.blotter import sources as all_sources
 
 _CURRENT = """
-SELECT v.*, s.state, s.changed_at, s.changed_xid
+SELECT v.*, s.state, s.changed_at, s.changed_xid, s.block_id
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 """
 
@@ -21,6 +21,14 @@ def read_trade(trade_id: int) -> dict[str, Any] | None:
     """Return the current version of a trade with its state, or None."""
     found = sql.records(f"{_CURRENT} WHERE s.trade_id = %s", [trade_id])
     return found[0] if found else None
+
+
+def read_parts(block_id: int) -> list[dict[str, Any]]:
+    """Return the parts of a block that are not cancelled, in the order in which they were asked for."""
+    return sql.records(
+        f"{_CURRENT} WHERE s.block_id = %s AND s.state <> {State.CANCELLED.value} ORDER BY s.trade_id",
+        [block_id],
+    )
 
 
 def read_findings(trade_id: int) -> list[dict[str, Any]]:

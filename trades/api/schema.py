@@ -231,3 +231,58 @@ amend_trade = extend_schema(
 cancel_trade = extend_schema(
     operation_id="cancel_trade", **_change("A deal booked twice", _CHANGE, ["reason"], _CANCELLATION)
 )
+
+_PART = {
+    "type": "object",
+    "required": ["quantity"],
+    "additionalProperties": False,
+    "properties": {
+        "quantity": {"type": "string", "description": "a decimal; all together make the block's"},
+        "book": {"type": "string", "minLength": 1, "maxLength": 64, "description": "else the block's"},
+        "counterparty": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 64,
+            "description": "else the block's",
+        },
+        "source_ref": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 128,
+            "description": "your own id of the part; else the block's with a number",
+        },
+    },
+}
+_ALLOCATION = {
+    "reason": "as the client asks",
+    "items": [
+        {"counterparty": "HUDSONPI", "book": "EQ-US", "quantity": "60"},
+        {"counterparty": "HUDSONPI", "book": "EQ-EU", "quantity": "40"},
+    ],
+}
+allocate_trade = extend_schema(
+    operation_id="allocate_trade",
+    description=(
+        "Divide a trade into parts, trades of their own that are checked, count for limits and settle instead of it; "
+        "or, of one that is allocated, into others: its parts are cancelled, and what was sealed of them is recalled. "
+        "The quantities make the block's; amounts are divided in proportion, so that they add up to the block's. "
+        "`changes` amends the block with it, which an allocated trade is not by itself."
+    ),
+    **_change(
+        "Two books",
+        {
+            "reason": _CHANGE["reason"],
+            "items": {"type": "array", "minItems": 1, "maxItems": 1_000, "items": _PART},
+            "changes": _CHANGES,
+        },
+        ["reason", "items"],
+        _ALLOCATION,
+    ),
+)
+list_allocations = extend_schema(
+    operation_id="list_allocations",
+    tags=["trades"],
+    description="The parts of an allocated trade that are not cancelled, all on one page.",
+    parameters=AXES,
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "items"), 400: _PROBLEM, 404: _PROBLEM},
+)

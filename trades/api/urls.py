@@ -16,6 +16,11 @@ urlpatterns = [
         name="api-trade-amendments",
     ),
     path(
+        "trades/<str:reference>/allocations",
+        changes.TradeAllocations.as_view(),
+        name="api-trade-allocations",
+    ),
+    path(
         "trades/<str:reference>/cancellations",
         changes.TradeCancellations.as_view(),
         name="api-trade-cancellations",

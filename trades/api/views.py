@@ -25,7 +25,7 @@ from core.http.views import OneForm, RawParser, client_of, json_response
 from core.ids import TRADE, database_id, public_id
 from trades.api import schema
 from trades.api.documents import event_document, finding_document, trade_document
-from trades.api.reads import list_trades, read_events, read_findings, read_trade
+from trades.api.reads import list_trades, read_events, read_findings, read_parts, read_trade
 from trades.evidence import evidence_of_trade
 from trades.lifecycle import State
 from trades.products._reading import Unreadable, read_message
@@ -127,11 +127,12 @@ class Trade(APIView):
         where = as_of(request, now=utc_now())
         row = visible_trade(request, reference, where)
         if where is not None:  # without an ETag: nothing of the past can be changed on condition of it
-            return json_response(trade_document(row, past.read_findings(row["trade_id"], where)))
+            known = past.read_findings(row["trade_id"], where)
+            return json_response(trade_document(row, known, past.read_parts(row["trade_id"], where)))
         etag = trade_etag(row["version"], row["changed_at"])
         if request.headers.get("If-None-Match") == etag:
             return HttpResponse(status=304, headers={"ETag": etag})
-        document = trade_document(row, read_findings(row["trade_id"]))
+        document = trade_document(row, read_findings(row["trade_id"]), read_parts(row["trade_id"]))
         return json_response(document, headers={"ETag": etag})
 
 
@@ -192,6 +193,7 @@ def _created(trade_id: int, terms: Terms, now: datetime) -> Answer:
         **msgspec.structs.asdict(terms),
         "trade_id": trade_id,
         "version": 1,
+        "block_id": None,
         "state": State.CAPTURED,
         "effective_at": terms.executed_at or now,
         "recorded_at": now,

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trades', '0060_exceptions_by_trade'),
+        ("trades", "0100_allocations"),
     ]
 
     operations = [

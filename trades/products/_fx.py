@@ -42,6 +42,7 @@ PLACES = {
     "price": "/terms/rate",
     "terms": "/terms/rate_basis",
 }
+DIVIDED = ("/terms/sold/amount",)
 
 
 class FxTerms(Struct, frozen=True, forbid_unknown_fields=True):

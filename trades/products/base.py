@@ -359,7 +359,9 @@ class Product:
     the currency whose minor units are the tolerance; example: a message that runs against the demo data;
     places: the JSON pointers at which a message has what a column holds, where they are not its name;
     paid_amount: SQL for the part of the gross amount that is paid, before fees; fees_on_top: whether the buyer
-    pays the fees whoever buys, instead of each side its own; notes: what else a reader of its page should know.
+    pays the fees whoever buys, instead of each side its own; divided: the pointers of the amounts that the parts of
+    an allocated block divide between them, beside its quantity, net amount and fees (None: it has no parts; one that
+    a message leaves out is left out of its parts); notes: what else a reader of its page should know.
 
     What enrichment takes from the instrument alone stands in the terms as one object, `contract`, null while the
     instrument does not tell it.
@@ -378,6 +380,7 @@ class Product:
     places: Mapping[str, str] = field(default_factory=dict)
     paid_amount: str = "b.gross_amount"
     fees_on_top: bool = False
+    divided: tuple[str, ...] | None = ("/gross_amount",)
     notes: tuple[str, ...] = ()
 
     def pointer(self, column: str) -> str:

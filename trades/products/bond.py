@@ -87,6 +87,7 @@ BOND = Product(
     ),
     actual_amount="b.gross_amount",
     places={"terms": "/accrued_amount"},
+    divided=("/gross_amount", "/accrued_amount"),
     notes=(
         "Interest accrues from the last coupon, or the dated date, to the settlement date, by the day count of the"
         " instrument: `30/360`, `30E/360`, `30E/360.ISDA`, `ACT/ACT.ICMA`, `ACT/360` or `ACT/365.FIXED` (names of"

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from trades.products._fx import EXPECTED_AMOUNT, LEGS, PLACES, FxMessage, enrich_fx, restate_fx
+from trades.products._fx import DIVIDED, EXPECTED_AMOUNT, LEGS, PLACES, FxMessage, enrich_fx, restate_fx
 from trades.products.base import Product
 
 
@@ -23,6 +23,7 @@ FX_FORWARD = Product(
     expected_amount=EXPECTED_AMOUNT,
     actual_amount="b.contra_amount",
     places=PLACES,
+    divided=DIVIDED,
     example={
         "source": "FO-FX",
         "source_ref": "F-3001",

@@ -1,6 +1,6 @@
 """FX_SPOT: two currencies exchanged two business days after the deal."""
 
-from trades.products._fx import EXPECTED_AMOUNT, LEGS, PLACES, FxMessage, enrich_fx, restate_fx
+from trades.products._fx import DIVIDED, EXPECTED_AMOUNT, LEGS, PLACES, FxMessage, enrich_fx, restate_fx
 from trades.products.base import Product
 
 
@@ -19,6 +19,7 @@ FX_SPOT = Product(
     expected_amount=EXPECTED_AMOUNT,
     actual_amount="b.contra_amount",
     places=PLACES,
+    divided=DIVIDED,
     example={
         "source": "FO-FX",
         "source_ref": "F-2001",

@@ -145,6 +145,7 @@ FX_SWAP = Product(
         "price": "/terms/near/rate",
         "terms": "/terms/far",
     },
+    divided=("/terms/near/sold/amount", "/terms/far/bought/amount", "/terms/far/sold/amount"),
     notes=(
         "The far leg is checked as the near one is: [FAR_LEG_MISMATCH](../checks/far_leg_mismatch.md) where its"
         " amounts do not agree with its rate, [FAR_NOT_AFTER_NEAR](../checks/far_not_after_near.md) where it is not"

@@ -89,6 +89,7 @@ GOODS = Product(
     actual_amount="b.gross_amount",
     places=PLACES,
     fees_on_top=True,
+    divided=None,
     example={
         "source": "SHOP",
         "source_ref": "O-4001",

@@ -137,6 +137,7 @@ SERVICE = Product(
     actual_amount="b.gross_amount",
     places=PLACES,
     fees_on_top=True,
+    divided=None,
     notes=(
         "Each line is delivered and billed on its own day, so each makes two obligations with a date of their own; the"
         " trade's settlement date is the first of them. What the net amount has beyond the lines (fees, say) is billed"

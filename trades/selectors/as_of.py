@@ -44,12 +44,12 @@ LEFT JOIN LATERAL (
     ORDER BY e.id DESC LIMIT 1
 ) m ON true
 CROSS JOIN LATERAL (
-    SELECT t.trade_id, v.version, greatest(m.recorded_at, v.recorded_at) AS changed_at,
+    SELECT t.trade_id, t.block_id, v.version, greatest(m.recorded_at, v.recorded_at) AS changed_at,
            (CASE WHEN v.cause = '{CANCELLING}' THEN {State.CANCELLED.value} {_STATE}
                  ELSE {State.CAPTURED.value} END)::smallint AS state
 ) s
 """
-_TRADES = f"SELECT v.*, s.state, s.changed_at FROM {AS_OF}"
+_TRADES = f"SELECT v.*, s.state, s.changed_at, s.block_id FROM {AS_OF}"
 
 
 def read_trade(trade_id: int, as_of: AsOf) -> dict[str, Any] | None:
@@ -58,6 +58,14 @@ def read_trade(trade_id: int, as_of: AsOf) -> dict[str, Any] | None:
         f"{_TRADES} WHERE t.trade_id = %(trade_id)s", {**as_of.parameters(), "trade_id": trade_id}
     )
     return found[0] if found else None
+
+
+def read_parts(block_id: int, as_of: AsOf) -> list[dict[str, Any]]:
+    """Return the parts of a block that were known and not cancelled, in the order in which they were asked for."""
+    return sql.records(
+        f"{_TRADES} WHERE t.block_id = %(block_id)s AND s.state <> {State.CANCELLED.value} ORDER BY t.trade_id",
+        {**as_of.parameters(), "block_id": block_id},
+    )
 
 
 _FINDINGS = f"""

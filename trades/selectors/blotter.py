@@ -122,13 +122,13 @@ def conditions(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
 # The page's keys are found first over narrow rows; only those few are joined with everything shown of them.
 _PAGE = """
 WITH page AS MATERIALIZED (
-    SELECT s.trade_id, s.version, s.state, s.changed_at
+    SELECT s.trade_id, s.version, s.state, s.block_id, s.changed_at
     FROM {source}
     {where}
     ORDER BY {order}
     LIMIT %(limit)s OFFSET %(offset)s
 )
-SELECT s.trade_id, s.version, s.state, s.changed_at, v.recorded_at, v.product, v.source, v.source_ref, v.side,
+SELECT s.trade_id, s.version, s.state, s.block_id, s.changed_at, v.recorded_at, v.product, v.source, v.source_ref, v.side,
        v.instrument_ref, i.code AS instrument_code, i.name AS instrument_name,
        v.counterparty_ref, p.code AS counterparty_code, p.name AS counterparty_name,
        v.book_ref, v.trader, v.quantity, v.price, v.currency, v.net_amount, v.contra_currency, v.contra_amount,

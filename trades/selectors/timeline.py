@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from core import sql
 from core.as_of import HAPPENED, NOW, AsOf
+from trades.lifecycle import State
 from trades.models import Comment, ExceptionItem, Finding, TradeVersion
 from trades.selectors.as_of import AS_OF, read_findings
 
@@ -62,7 +63,7 @@ class Entry:
 
 _NOW = "trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version"
 _TRADE = """
-SELECT s.trade_id, s.version, s.state, s.changed_at, v.recorded_at, v.effective_at, v.cause, v.product, v.source,
+SELECT s.trade_id, s.version, s.state, s.block_id, s.changed_at, v.recorded_at, v.effective_at, v.cause, v.product, v.source,
        v.source_ref, v.source_version, v.side, v.instrument_ref, v.instrument_id, v.counterparty_ref,
        v.counterparty_id, v.book_ref, v.book_id, v.trader, v.quantity, v.price, v.currency, v.gross_amount,
        v.net_amount, v.contra_currency, v.contra_amount, v.base_amount, v.trade_date, v.settlement_date,
@@ -89,6 +90,21 @@ def trade(trade_id: int, as_of: AsOf | None = None) -> dict[str, Any] | None:
     found[0]["fees"] = sql.json_value(found[0]["fees"]) or []
     found[0]["terms"] = sql.json_value(found[0]["terms"]) or {}
     return found[0]
+
+
+_PARTS = f"""
+SELECT s.trade_id, s.state, v.source_ref, v.counterparty_ref, v.book_ref, v.quantity, v.currency, v.net_amount
+FROM {{source}} WHERE {{block}} = %(block_id)s AND s.state <> {State.CANCELLED.value} ORDER BY s.trade_id
+"""
+
+
+def parts(block_id: int, as_of: AsOf | None = None) -> list[dict[str, Any]]:
+    """Return the parts of a block that are not cancelled, now or as they were, in the order they were asked for."""
+    if as_of is None:
+        return sql.records(_PARTS.format(source=_NOW, block="s.block_id"), {"block_id": block_id})
+    return sql.records(
+        _PARTS.format(source=AS_OF, block="t.block_id"), {**as_of.parameters(), "block_id": block_id}
+    )
 
 
 def versions(trade_id: int, *, last: int) -> list[TradeVersion]:

@@ -18,12 +18,13 @@ from core import sql
 from core.audit import Actor, encode
 from core.clock import business_date
 from core.http.idempotency import Answer, stored_headers
-from core.ids import RESERVATION, database_id
+from core.http.problem import Problem
+from core.ids import RESERVATION, TRADE, database_id, public_id
 from core.wake import wake_on_commit
 from core.work import enqueue
 from refdata.known import STAMP, resolve_known
 from refdata.selectors import References, resolve
-from trades.lifecycle import CAPTURE_EVENT, WAKES, State
+from trades.lifecycle import CAPTURE_EVENT, WAKES, State, arrive
 from trades.products import PRODUCTS
 from trades.products.base import COLUMNS, HORIZON, Asked, Context, Message, Terms
 
@@ -329,6 +330,63 @@ def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: da
         return True
 
     return _all_or_nothing(copy)
+
+
+_PARTS = """
+WITH part AS MATERIALIZED (
+    SELECT unnest(%(ids)s::bigint[]) AS trade_id
+), stood AS (
+    INSERT INTO trades_state (trade_id, version, checked_version, state, changed_at, changed_xid, block_id)
+    SELECT trade_id, 1, CASE WHEN %(counted)s THEN 1 END, %(state)s, %(at)s, pg_current_xact_id()::text::bigint,
+           %(block_id)s
+    FROM part ORDER BY trade_id
+)
+INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
+SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, 'trade', trade_id, 1, %(actor)s, %(request_id)s, '',
+       %(data)s::jsonb
+FROM part ORDER BY trade_id
+"""
+
+
+def capture_parts(
+    *, block_id: int, parts: Sequence[Terms], counted: bool, actor: Actor, at: datetime
+) -> list[int]:
+    """Capture the parts of a block that the caller has locked, and return their ids, in their order.
+
+    counted: the running figures of limits carry them from now on, not from their first check. Problem 409 when
+    another capture has taken one of their references at this moment.
+    """
+    ids = [
+        trade_id
+        for (trade_id,) in sql.rows(
+            "SELECT nextval('trades_trade_id') FROM generate_series(1, %s)", [len(parts)]
+        )
+    ]
+    rows = [
+        version_row(trade_id, terms, at, effective_at=at) for trade_id, terms in zip(ids, parts, strict=True)
+    ]
+    try:
+        sql.copy_rows("trades_version", VERSION_COLUMNS, rows)
+    except DatabaseError as error:
+        if was_overtaken(error):
+            raise Problem(409, "reference-taken", "Another deal takes one of these references.") from error
+        raise
+    sql.run(
+        _PARTS,
+        {
+            "ids": ids,
+            "counted": counted,
+            "state": State.CAPTURED.value,
+            "at": at,
+            "block_id": block_id,
+            "event": CAPTURE_EVENT,
+            "actor": actor.name,
+            "request_id": actor.request_id,
+            "data": encode({"block": public_id(TRADE, block_id)}),
+        },
+    )
+    arrive(ids, State.CAPTURED)
+    return ids
 
 
 def _all_or_nothing(store: Callable[[], bool]) -> bool:

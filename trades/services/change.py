@@ -1,4 +1,5 @@
-"""Changes: amendments and cancellations of deals, any number at once, each as the next version of its trade.
+"""Changes: amendments, cancellations and allocations of deals, any number at once. An amendment and a cancellation
+make the next version of their trade, an allocation makes the parts of a block.
 
 Messages that carry the front office's own count of versions (`source_version`) end in the same state in
 whichever order they come: each is kept once, and applied at its place in that order.
@@ -13,20 +14,32 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+import msgspec
+
 from core import four_eyes, sql
 from core.audit import Actor, encode
 from core.http.problem import Fault, Problem, not_found
+from core.ids import TRADE, public_id
 from core.money import format_amount, format_number
 from trades.lifecycle import State, lock_trades, move_trades
 from trades.products import PRODUCTS
 from trades.products._reading import Unreadable
 from trades.products.base import COLUMNS, Context, Message, Terms
+from trades.services.allocation import (
+    Part,
+    divided,
+    part_ids,
+    parts_of,
+    read_parts,
+    refuse,
+    refuse_apart,
+)
 from trades.services.amendment import amended, amended_terms
-from trades.services.capture import context_of
+from trades.services.capture import capture_parts, context_of
 from trades.services.exceptions import close_exceptions
 from trades.services.findings import MOOT, clear_findings
 from trades.services.policy import Policies
-from trades.services.supersession import Cause, follow, refusals
+from trades.services.supersession import Cause, follow, refusals, succeed
 from trades.services.versions import (
     NextVersion,
     copy_versions,
@@ -41,15 +54,16 @@ VOIDED = "the trade has changed"
 _UNTOLD = {"source_version", "duplicate_key", "counterparty_id", "book_id", "instrument_id"}
 # Where an amended trade goes back to the checks from; one that waits for them already stays.
 _AMENDED_FROM = (State.EXCEPTION, State.VALIDATED, State.INSTRUCTED, State.HANDED_OFF, State.ACKNOWLEDGED)
-_CANCELLED_FROM = (State.CAPTURED, *_AMENDED_FROM)
+_ALLOCATED_FROM = _CANCELLED_FROM = (State.CAPTURED, *_AMENDED_FROM, State.ALLOCATED)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What is asked of one trade.
 
-    changes: a JSON merge patch of its message (AMEND only); source_version: the front office's count, None when
-    it is changed here; if_match: the ETags of which the trade must have one, None when it does not matter.
+    changes: a JSON merge patch of its message (AMEND; ALLOCATE, where the terms change with it); items: what is asked
+    of each part (ALLOCATE), see `allocation.Part`; source_version: the front office's count, None when it is changed
+    here; if_match: the ETags of which the trade must have one, None when it does not matter.
     message_id: the kept message that this is, when it was kept before its deal came.
     """
 
@@ -61,6 +75,7 @@ class Change:
     effective_at: datetime | None = None
     if_match: Sequence[str] | None = None
     message_id: int | None = None
+    items: Sequence[Any] | None = None
 
 
 class Outcome(Enum):
@@ -74,18 +89,26 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class Changed:
-    """The result for one change: the trade's version now and what differs in it, or why it was refused."""
+    """The result for one change: the trade's version now and what differs in it, or why it was refused.
+
+    parts: the references of the parts that an allocation has made, by their trades.
+    """
 
     outcome: Outcome
     trade_id: int
     version: int = 0
     told: dict[str, Any] = field(default_factory=dict)
     problem: Problem | None = None
+    parts: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Next:
-    """A change that can be made: the version to be stored."""
+    """A change that can be made: the version to be stored.
+
+    leaving: the parts of a block that go with it, or in whose place others come; asked, division: what is asked of
+    these, and their terms; joined: their trades.
+    """
 
     place: int
     change: Change
@@ -95,6 +118,16 @@ class _Next:
     moved: bool = False
     terms: Terms | None = None
     told: dict[str, Any] = field(default_factory=dict)
+    leaving: Sequence[Mapping[str, Any]] = ()
+    asked: Sequence[Part] = ()
+    division: Sequence[Terms] = ()
+    joined: Sequence[int] = ()
+
+    @property
+    def next_version(self) -> int:
+        """Return the version that the trade has then: an allocation alone makes none."""
+        makes_none = self.change.kind == "ALLOCATE" and self.terms is None
+        return int(self.row["version"]) + (0 if makes_none else 1)
 
 
 def change_trades(
@@ -128,19 +161,16 @@ def _rounds(changes: Sequence[Change]) -> Iterator[dict[int, Change]]:
 def _change_once(
     changes: Mapping[int, Change], actor: Actor, at: datetime, approved: bool
 ) -> dict[int, Changed]:
-    rows = _lock_current(
-        sorted({change.trade_id for change in changes.values()}),
-        whole=any(change.kind == "AMEND" for change in changes.values()),
-    )
+    rows, parts = _lock_current(list(changes.values()))
     later = _later_messages(changes, rows)
-    fixed = refusals(list(rows))
+    fixed = refusals([*rows, *(part["trade_id"] for each in parts.values() for part in each)])
     policies = None if approved else Policies.in_force()
     results: dict[int, Changed] = {}
     ready: list[_Next] = []
     for place, change in changes.items():
         row = rows.get(change.trade_id)
         try:
-            found = _prepare(place, change, row, later, fixed)
+            found = _prepare(place, change, row, later, fixed, parts.get(change.trade_id, ()))
             if (
                 isinstance(found, _Next)
                 and policies
@@ -160,7 +190,13 @@ def _change_once(
     _store(ready, actor, at)
     for each in ready:
         results[each.place] = Changed(
-            Outcome.CHANGED, each.change.trade_id, each.row["version"] + 1, each.told
+            Outcome.CHANGED,
+            each.change.trade_id,
+            each.next_version,
+            each.told,
+            parts={
+                trade_id: terms.source_ref for trade_id, terms in zip(each.joined, each.division, strict=True)
+            },
         )
     return results
 
@@ -168,15 +204,29 @@ def _change_once(
 # A cancellation repeats the terms where they are; only what is amended is read whole.
 _IDENTITY = ("source", "source_ref", "source_version", "base_amount")
 _CURRENT = """
-SELECT v.trade_id, v.version, s.state, s.changed_at, {columns}
+SELECT v.trade_id, v.version, s.state, s.changed_at, s.checked_version, s.block_id, {columns}
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.trade_id = ANY(%s)
 """
 
 
-def _lock_current(trade_ids: Sequence[int], *, whole: bool) -> dict[int, dict[str, Any]]:
-    """Lock trades and return the current versions of those that exist, with their states."""
-    lock_trades(trade_ids)
+def _lock_current(
+    changes: Sequence[Change],
+) -> tuple[dict[int, dict[str, Any]], dict[int, list[dict[str, Any]]]]:
+    """Lock the trades of changes; return the current versions of those that exist, with their states, and, by block,
+    those of the parts that go with a block."""
+    trade_ids = sorted({change.trade_id for change in changes})
+    blocks = sorted({change.trade_id for change in changes if change.kind != "AMEND"})
+    before = part_ids(blocks)
+    lock_trades(sorted({*trade_ids, *before}))
+    # Whoever allocated a block meanwhile had its lock: the parts made then are the newest trades.
+    if newer := set(part_ids(blocks)) - set(before):
+        lock_trades(sorted(newer))
+    rows = _current(trade_ids, whole=any(change.kind != "CANCEL" for change in changes))
+    return rows, parts_of(blocks)
+
+
+def _current(trade_ids: Sequence[int], *, whole: bool) -> dict[int, dict[str, Any]]:
     columns = ", ".join(f"v.{name}" for name in (COLUMNS if whole else _IDENTITY))
     found = sql.records(_CURRENT.format(columns=columns), [list(trade_ids)])
     for row in found if whole else ():
@@ -231,6 +281,7 @@ def _prepare(
     row: Mapping[str, Any] | None,
     later: Mapping[_Deal, Sequence[_Kept]],
     fixed: Mapping[int, str],
+    parts: Sequence[Mapping[str, Any]],
 ) -> _Next | Changed:
     """Return the version that a change makes, or the result when it makes none; Problem when it is refused."""
     if row is None:
@@ -251,10 +302,13 @@ def _prepare(
         raise Problem(409, "settled", "The trade is settled.", detail="What is settled can only be reversed.")
     if change.trade_id in fixed:
         raise Problem(409, "settled", "The trade is settled in part.", detail=fixed[change.trade_id])
+    refuse(change.kind, row, parts, fixed)
     current = row["source_version"]
     count = current if sent is None else max(sent, current or sent)
-    found = _Next(place, change, row, count)
-    if change.kind == "AMEND":
+    found = _Next(place, change, row, count, leaving=parts)
+    if change.kind == "ALLOCATE":
+        found.asked = read_parts(change.items)
+    if change.kind == "AMEND" or change.changes:
         found.message, found.moved = _patched(change, row, kept, count)
     return found
 
@@ -321,24 +375,41 @@ def _needs_approval() -> Problem:
 
 
 def _enrich(ready: Sequence[_Next], at: datetime, results: dict[int, Changed]) -> list[_Next]:
-    """Enrich what is amended; what would change nothing is a refusal, unless a new count comes with it."""
+    """Enrich what is amended, and the parts that are asked for; what cannot be, is a refusal."""
     messages = [each.message for each in ready if each.message is not None]
     context = context_of(messages, at=at) if messages else None
     going = []
     for each in ready:
-        if each.message is None or context is None:
-            going.append(each)
-            continue
-        each.terms, differing = _terms(each, context)
-        if differing or each.change.source_version is not None:
-            each.told = _told(each.row, each.terms, differing)
-            going.append(each)
-        else:
-            problem = Problem(422, "nothing-changed", "Nothing would change.")
+        try:
+            if each.message is not None and context is not None:
+                _enrich_one(each, context)
+            if each.change.kind == "ALLOCATE":
+                each.division = divided(_block(each), each.asked, at)
+        except Problem as problem:
             results[each.place] = Changed(
                 Outcome.REFUSED, each.change.trade_id, each.row["version"], problem=problem
             )
+        else:
+            going.append(each)
     return going
+
+
+def _enrich_one(each: _Next, context: Context) -> None:
+    """Enrich what is amended; what would change nothing is refused, unless a new count comes with it."""
+    terms, differing = _terms(each, context)
+    if not differing and each.change.source_version is None:
+        raise Problem(422, "nothing-changed", "Nothing would change.")
+    refuse_apart(each.row, differing)
+    each.terms, each.told = terms, _told(each.row, terms, differing)
+
+
+def _block(each: _Next) -> Mapping[str, Any]:
+    """Return what a block says when it is divided: its version, with the terms that change with it."""
+    if each.terms is None:
+        return each.row
+    terms = msgspec.structs.asdict(each.terms)
+    written = {name: sql.json_value(encode(terms[name])) for name in ("fees", "terms")}
+    return {**each.row, **terms, **written}
 
 
 def _terms(each: _Next, context: Context) -> tuple[Terms, dict[str, Any]]:
@@ -378,27 +449,58 @@ def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
     """Store the versions and all that follows from them."""
     if not ready:
         return
-    amendments = [each for each in ready if each.change.kind == "AMEND"]
-    cancellations = [each for each in ready if each.change.kind == "CANCEL"]
+    allocations = [each for each in ready if each.change.kind == "ALLOCATE"]
+    for each in allocations:
+        _join(each, actor, at)
     _keep_messages([each for each in ready if each.change.message_id is None], actor, at)
-    copy_versions(versions=[_version(each, at) for each in amendments], cause="AMEND", at=at)
+    going = [*ready, *_leaving(ready)]
+    cancellations = [each for each in going if each.change.kind == "CANCEL"]
+    restated = [each for each in ready if each.terms is not None]
+    copy_versions(versions=[_version(each, at) for each in restated], cause="AMEND", at=at)
     repeat_versions(versions=[_version(each, at) for each in cancellations], cause="CANCEL", at=at)
-    _point(ready, actor, at)
-    _void_proposals(ready, actor, at)
-    for cause, group, sources, target in (
+    _point([*restated, *cancellations], actor, at)
+    _void_proposals(going, actor, at)
+    amendments = [each for each in ready if each.change.kind == "AMEND"]
+    groups: tuple[tuple[Cause, list[_Next], Sequence[State], State], ...] = (
         ("AMEND", amendments, _AMENDED_FROM, State.CAPTURED),
         ("CANCEL", cancellations, _CANCELLED_FROM, State.CANCELLED),
-    ):
+        ("ALLOCATE", allocations, _ALLOCATED_FROM, State.ALLOCATED),
+    )
+    for cause, group, sources, target in groups:
         live = [each for each in group if each.row["state"] != State.CANCELLED]
         _move(live, sources, target, actor, at)
-        if cause == "CANCEL":
-            _close(live, actor, at)
-        follow(
-            trade_ids=sorted(each.change.trade_id for each in live),
-            cause="AMEND" if cause == "AMEND" else "CANCEL",
-            at=at,
-            actor=actor,
-        )
+        if cause != "AMEND":
+            _close(live, _CLOSING[cause], actor, at)
+        follow(trade_ids=sorted(each.change.trade_id for each in live), cause=cause, at=at, actor=actor)
+    _count_no_more([each.change.trade_id for each in allocations])
+
+
+def _join(each: _Next, actor: Actor, at: datetime) -> None:
+    """Capture the parts of a block, which count for what they take the place of."""
+    leaving = each.leaving or [each.row]
+    each.joined = capture_parts(
+        block_id=each.change.trade_id,
+        parts=each.division,
+        counted=any(row["checked_version"] for row in leaving),
+        actor=actor,
+        at=at,
+    )
+    succeed(leaving=[row["trade_id"] for row in leaving], joining=each.joined, at=at)
+
+
+def _leaving(ready: Sequence[_Next]) -> list[_Next]:
+    """Return the cancellations of the parts that go with a block, or in whose place others come."""
+    return [
+        _Next(-1, Change("CANCEL", part["trade_id"], each.change.reason), part, part["source_version"])
+        for each in ready
+        for part in each.leaving
+    ]
+
+
+def _count_no_more(block_ids: Sequence[int]) -> None:
+    """Note of allocated trades that limits carry nothing of them any more: their parts count."""
+    if block_ids:
+        sql.run("UPDATE trades_state SET checked_version = NULL WHERE trade_id = ANY(%s)", [list(block_ids)])
 
 
 _KEEP = """
@@ -438,7 +540,7 @@ def _version(each: _Next, at: datetime) -> NextVersion:
     )
 
 
-# The move of a cancelled trade writes its event; that of an amended one is its amendment's.
+# The move of a cancelled trade writes its event; that of a trade with other terms is its amendment's.
 _POINT = """
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(kinds)s::text[], %(reasons)s::text[],
@@ -451,12 +553,14 @@ WITH given AS MATERIALIZED (
 INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
 SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, 'trade', trade_id, version, %(actor)s,
        %(request_id)s, reason, told::jsonb
-FROM given WHERE kind = 'AMEND' ORDER BY trade_id
+FROM given WHERE kind <> 'CANCEL' ORDER BY trade_id
 """
 
 
 def _point(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
-    """Point the states of trades at their new versions, and tell the log of amendments."""
+    """Point the states of trades at their new versions, and tell the log of other terms."""
+    if not ready:
+        return
     sql.run(
         _POINT,
         {
@@ -485,11 +589,12 @@ def _void_proposals(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
 
 
 def _move(live: Sequence[_Next], sources: Sequence[State], target: State, actor: Actor, at: datetime) -> None:
-    groups: dict[tuple[int, str], list[int]] = {}
+    groups: dict[tuple[int, str, tuple[int, ...]], list[int]] = {}
     for each in live:
-        groups.setdefault((each.row["state"], each.change.reason), []).append(each.change.trade_id)
+        told = (each.row["state"], each.change.reason, tuple(each.joined))
+        groups.setdefault(told, []).append(each.change.trade_id)
     for source in sources:
-        for (state, reason), trade_ids in groups.items():
+        for (state, reason, joined), trade_ids in groups.items():
             if state == source:
                 move_trades(
                     trade_ids=sorted(trade_ids),
@@ -498,15 +603,20 @@ def _move(live: Sequence[_Next], sources: Sequence[State], target: State, actor:
                     at=at,
                     actor=actor,
                     reason=reason,
+                    data={"parts": [public_id(TRADE, each) for each in joined]} if joined else None,
                     locked=True,
                 )
 
 
-def _close(cancelled: Sequence[_Next], actor: Actor, at: datetime) -> None:
-    """Close what is open of cancelled trades: nothing about them needs doing any more."""
-    clear_findings(trade_ids=[each.change.trade_id for each in cancelled], closing=MOOT, at=at)
+# What the exceptions of trades say that are no trades of their own any more.
+_CLOSING: Mapping[Cause, str] = {"CANCEL": "cancelled", "ALLOCATE": "allocated"}
+
+
+def _close(gone: Sequence[_Next], how: str, actor: Actor, at: datetime) -> None:
+    """Close what is open of cancelled or allocated trades: nothing about them needs doing any more."""
+    clear_findings(trade_ids=[each.change.trade_id for each in gone], closing=MOOT, at=at)
     by_reason: dict[str, list[int]] = {}
-    for each in cancelled:
+    for each in gone:
         by_reason.setdefault(each.change.reason, []).append(each.change.trade_id)
     for reason, trade_ids in by_reason.items():
-        close_exceptions(trade_ids=trade_ids, resolution=f"cancelled: {reason}", closed_by=actor, at=at)
+        close_exceptions(trade_ids=trade_ids, resolution=f"{how}: {reason}", closed_by=actor, at=at)

@@ -76,7 +76,7 @@ def _revision(row: Mapping[str, Any], message: Message, context: Context) -> Rev
     if resolved:
         changed["terms"] = filled
         told["terms"] = {"before": None, "after": f"{resolved} more resolved"}
-    if resolved and "contract" in filled:
+    if resolved and "contract" in filled and row["block_id"] is None:  # the parts of a block make it as it is
         amounts = _amounts(row, message, context)
         changed |= amounts
         told |= {name: {"before": row[name], "after": value} for name, value in amounts.items()}

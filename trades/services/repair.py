@@ -23,6 +23,7 @@ from trades.lifecycle import SUBJECT, State, move_trades
 from trades.products import PRODUCTS
 from trades.products._reading import Unreadable, read_message
 from trades.products.base import Message, Terms
+from trades.services.allocation import refuse_apart
 from trades.services.capture import context_of, enrich
 from trades.services.guards import why_fixed
 from trades.services.versions import (
@@ -195,8 +196,8 @@ def repair_trade(
     changes: new values by the names of REPAIRABLE, as text. Amounts that follow from a corrected field are
     computed anew, unless they are corrected too; the two amounts and the rate of a foreign exchange deal are
     each agreed, and none follows from the others. Problem 404 for an unknown trade, 412 when it has another
-    version by now, 409 when it is not held or its economics are live at the back office, 422 with every
-    fault, without a reason, or when nothing would change.
+    version by now, 409 when it is not held, its economics are live at the back office, or it is a part of a block
+    and shares with the others what would change, 422 with every fault, without a reason, or when nothing would change.
     """
     with transaction.atomic():
         lock_held(trade_id=trade_id, version=version)
@@ -205,9 +206,9 @@ def repair_trade(
         after, changed = _corrected(row, before, changes, reason)
         _ask_guards(trade_id, changed)
         terms = _enriched(row, after, changed, now)
-        revision = Revision(
-            trade_id, version, differing_columns(row, terms), _told(row, before, after, terms, changed)
-        )
+        differing = differing_columns(row, terms)
+        refuse_apart(row, differing)
+        revision = Revision(trade_id, version, differing, _told(row, before, after, terms, changed))
         reason = reason.strip()
         add_versions(revisions=[revision], cause=CAUSE, event=EVENT, reason=reason, at=now, actor=actor)
         move_trades(

@@ -1,8 +1,11 @@
-"""One change of one trade, as a person or a front office asks for it: foreseen, made, or put to a second person."""
+"""One change of one trade, an amendment, a cancellation or an allocation, as a person or a front office asks for it:
+foreseen, made, or put to a second person.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +18,7 @@ from core.http.problem import Problem
 from core.models import Proposal
 from core.text import text_faults
 from trades.lifecycle import SUBJECT, State, lock_trades
+from trades.services.allocation import part_ids, read_parts
 from trades.services.amendment import patch_faults
 from trades.services.change import NEEDS_APPROVAL, Change, Changed, Outcome, change_trades
 from trades.services.supersession import Observation, foresee
@@ -24,16 +28,28 @@ PROPOSAL_KIND = "change"
 
 
 @dataclass(frozen=True)
+class PartMade:
+    """A part that an allocation has made, as it stands after it. `trade_id`: null where nothing was kept."""
+
+    trade_id: int | None
+    source_ref: str
+    state: State
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Answered:
     """What a change comes to: the trade afterwards and, by section, all that became different with it.
 
-    `proposal_id`: it was not made but waits for a second person. `needs_approval`: it would.
+    parts: what an allocation makes of the trade. `proposal_id`: it was not made but waits for a second person.
+    `needs_approval`: it would.
     """
 
     changed: Changed
     state: State
     etag: str
     effects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    parts: list[PartMade] = field(default_factory=list)
     needs_approval: bool = False
     proposal_id: int | None = None
 
@@ -55,10 +71,12 @@ def change_trade(
     would change.
     """
     faults = text_faults(change.reason, pointer="/reason")
-    if change.kind == "AMEND":
+    if change.kind == "AMEND" or change.changes is not None:
         faults += patch_faults(change.changes)
     if faults:
         raise Problem(422, "invalid", "The trade cannot be changed like this.", faults=faults)
+    if change.kind == "ALLOCATE":
+        read_parts(change.items)  # refused before anything is looked at
     with transaction.atomic():
         lock_trades([change.trade_id])
         made = _attempt(change, actor, now, approved=False, keep=not dry_run)
@@ -73,7 +91,7 @@ def change_trade(
             kind=PROPOSAL_KIND,
             subject=SUBJECT,
             subject_id=change.trade_id,
-            content=_content(change, foreseen),
+            content=_content(change, foreseen, _version(change.trade_id)),
             user=user,
             client_id=client_id,
             reason=change.reason,
@@ -83,30 +101,33 @@ def change_trade(
     return _asked(foreseen, proposal_id)
 
 
+def _version(trade_id: int) -> int:
+    ((version,),) = sql.rows("SELECT version FROM trades_state WHERE trade_id = %s", [trade_id])
+    return int(version)
+
+
 def _asked(foreseen: Answered, proposal_id: int | None) -> Answered:
-    return Answered(
-        foreseen.changed,
-        foreseen.state,
-        foreseen.etag,
-        foreseen.effects,
-        needs_approval=True,
-        proposal_id=proposal_id,
-    )
+    return replace(foreseen, needs_approval=True, proposal_id=proposal_id)
 
 
 def _attempt(change: Change, actor: Actor, now: datetime, *, approved: bool, keep: bool) -> Answered | None:
     """Make a change and look what it comes to; None when it needs two people. Not kept: taken back."""
     with transaction.atomic():
-        observation = Observation([change.trade_id], now)
+        family = (
+            [change.trade_id] if change.kind == "AMEND" else [change.trade_id, *part_ids([change.trade_id])]
+        )
+        observation = Observation(family, now)
         (changed,) = change_trades(changes=[change], actor=actor, at=now, approved=approved)
         if changed.problem is not None:
             if changed.problem.code == NEEDS_APPROVAL:
                 return None
             raise changed.problem
         if not keep and changed.outcome is Outcome.CHANGED:
-            foresee(trade_ids=[change.trade_id], at=now)
+            foresee(trade_ids=[change.trade_id, *changed.parts], at=now)
         state, etag = _standing(change.trade_id)
-        answered = Answered(changed, state, etag, observation.effects())
+        answered = Answered(
+            changed, state, etag, observation.effects(changed.parts), _parts(changed.parts, kept=keep)
+        )
         transaction.set_rollback(not keep)
     return answered
 
@@ -117,12 +138,28 @@ def _standing(trade_id: int) -> tuple[State, str]:
     return State(found[0]), trade_etag(found[1], found[2])
 
 
-def _content(change: Change, foreseen: Answered) -> dict[str, Any]:
+_PARTS = """
+SELECT v.trade_id, s.state, v.source_ref, v.quantity, v.currency, v.gross_amount, v.net_amount, v.contra_currency,
+       v.contra_amount, v.counterparty_ref, v.book_ref
+FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+WHERE s.trade_id = ANY(%s) ORDER BY s.trade_id
+"""
+
+
+def _parts(made: Mapping[int, str], *, kept: bool) -> list[PartMade]:
+    return [
+        PartMade(row["trade_id"] if kept else None, row["source_ref"], State(row["state"]), row)
+        for row in (sql.records(_PARTS, [list(made)]) if made else ())
+    ]
+
+
+def _content(change: Change, foreseen: Answered, seen: int) -> dict[str, Any]:
     """Return what two people agree on: the change, of which version, and what it comes to as seen by its maker."""
     return {
-        "version": foreseen.changed.version - 1,
+        "version": seen,
         "kind": change.kind,
         "changes": change.changes,
+        "items": change.items,
         "source_version": change.source_version,
         "effective_at": change.effective_at,
         "told": foreseen.changed.told,
@@ -160,8 +197,7 @@ def withdraw_change(
 def apply_change(proposal: Proposal, actor: Actor, at: datetime) -> None:
     """Make the change of an approved proposal (an effect of the approval)."""
     content = proposal.content
-    (current,) = sql.rows("SELECT version FROM trades_state WHERE trade_id = %s", [proposal.subject_id])
-    if current != (content["version"],):
+    if _version(proposal.subject_id) != content["version"]:
         raise Problem(
             409,
             "stale-proposal",
@@ -176,6 +212,7 @@ def apply_change(proposal: Proposal, actor: Actor, at: datetime) -> None:
         changes=content["changes"],
         source_version=content["source_version"],
         effective_at=datetime.fromisoformat(effective_at) if effective_at else None,
+        items=content.get("items"),
     )
     (changed,) = change_trades(changes=[change], actor=actor, at=at, approved=True)
     if changed.problem is not None:

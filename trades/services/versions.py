@@ -84,7 +84,7 @@ def lock_held(*, trade_id: int, version: int | None) -> int:
 
 
 def current_versions(*, trade_ids: Sequence[int], condition: str = "true") -> list[dict[str, Any]]:
-    """Return the current versions of trades as rows of `trades_version`, in the order of id.
+    """Return the current versions of trades as rows of `trades_version` with their block, in the order of id.
 
     condition: SQL over a row `v`, declared by the caller.
     """
@@ -102,7 +102,7 @@ def versions_since(*, trade_id: int, version: int) -> list[dict[str, Any]]:
 def _rows(condition: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
     columns = ", ".join(f"v.{name}" for name in COLUMNS)
     found = sql.records(
-        f"SELECT v.trade_id, v.version, {columns} FROM trades_state s"
+        f"SELECT v.trade_id, v.version, s.block_id, {columns} FROM trades_state s"
         f" JOIN trades_version v ON v.trade_id = s.trade_id WHERE {condition}",
         parameters,
     )
