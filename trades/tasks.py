@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from core.clock import utc_now
-from trades.services.early import TASK, apply_queued
+from trades.services.early import apply_queued
+from trades.services.kept import TASK
 
 
 @shared_task(name=TASK)

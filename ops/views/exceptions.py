@@ -20,6 +20,7 @@ from ops import selectors
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, denied, needs, person, posted, show
+from ops.views.changes import CHANGEABLE
 from ops.views.trade import steps
 from risk.services.excess import is_overridable, propose_excess
 from trades.lifecycle import State
@@ -28,6 +29,7 @@ from trades.selectors import exceptions as queue
 from trades.selectors import timeline
 from trades.services import exceptions as services
 from trades.services.recheck import recheck_trades
+from trades.services.refused import answer_refused
 from trades.services.reject import reject_trade
 from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields, repair_trade
 
@@ -241,6 +243,13 @@ def _reject(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
     messages.success(request, "The trade is rejected and cancelled.")
 
 
+def _answer(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+    answer_refused(
+        trade_id=item.trade_id, reason=request.POST.get("reason", ""), actor=actor(request), now=now
+    )
+    messages.success(request, "It is answered; the trade stays as it is.")
+
+
 @dataclass(frozen=True)
 class Action:
     """Something done to an exception: the right it needs, what it calls, whether it resolves."""
@@ -258,6 +267,7 @@ ACTIONS = {
     "re-check": Action(Right.REPAIR, _recheck, resolves=True),
     "excess": Action(Right.PROPOSE_EXCESS, _request_excess, resolves=True),
     "reject": Action(Right.REJECT, _reject, resolves=True),
+    "answer": Action(Right.CHANGE, _answer, resolves=True),
 }
 
 
@@ -289,6 +299,8 @@ def _show(
         "trade": shown,
         "steps": steps(State(shown["state"])),
         "held": held,
+        "refused": item.closed_at is None and item.kind == ExceptionItem.Kind.CHANGE,
+        "changeable": State(shown["state"]) in CHANGEABLE,
         "mine": item.owner_id == person(request).id,
         "findings": findings,
         "overridable": _overridable(findings),

@@ -23,7 +23,7 @@ _CONDITIONS = {
     "mine": "e.closed_at IS NULL AND e.owner_id = %(user)s",
     "unassigned": "e.closed_at IS NULL AND e.owner_id IS NULL",
     "overdue": "e.closed_at IS NULL AND e.deadline < %(now)s",
-    "returned": "e.closed_at IS NULL AND e.kind <> 'FINDING'",
+    "returned": "e.closed_at IS NULL AND e.kind IN ('REJECTION', 'FAIL')",
     "closed": "e.closed_at IS NOT NULL",
 }
 _LIST = """

@@ -18,7 +18,7 @@ from core.text import text_faults
 from trades.lifecycle import SUBJECT
 from trades.models import Comment, ExceptionItem
 
-Kind = Literal["FINDING", "REJECTION", "FAIL"]
+Kind = Literal["FINDING", "REJECTION", "FAIL", "CHANGE"]
 CLAIMED, RELEASED, TAKEN, CLOSED = "CLAIMED", "RELEASED", "TAKEN", "CLOSED"
 MAX_COMMENT = 4_000
 
