@@ -15,10 +15,10 @@ class TradesConfig(AppConfig):
         from trades.evidence import SECTIONS
         from trades.models import TradeVersion
         from trades.services import release, single_change
-        from trades.work_items import FINDING, register_kinds
+        from trades.work_items import CHANGE, FINDING, register_kinds
 
         on_approval(single_change.PROPOSAL_KIND, single_change.apply_change, lock=single_change.lock_trade)
         seal_along(table=TradeVersion._meta.db_table, subject="trade", key=("trade_id", "version"))
         contribute(*SECTIONS)
-        register_kinds([FINDING])
+        register_kinds([FINDING, CHANGE])
         on_change(release.note_changes)

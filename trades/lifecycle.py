@@ -61,6 +61,9 @@ TRANSITIONS = (
     ),
     Transition(State.INSTRUCTED, State.EXCEPTION, "trade.rejected", "an instruction is rejected early"),
     Transition(State.HANDED_OFF, State.EXCEPTION, "trade.rejected", "the back office rejects an instruction"),
+    Transition(
+        State.ACKNOWLEDGED, State.EXCEPTION, "trade.rejected", "an instruction netted anew is rejected"
+    ),
     Transition(State.ACKNOWLEDGED, State.SETTLED, "trade.settled", "all its instructions are settled"),
     Transition(State.INSTRUCTED, State.CAPTURED, "trade.recalled", "amended after it was sealed"),
     Transition(State.HANDED_OFF, State.CAPTURED, "trade.recalled", "amended after it was handed off"),

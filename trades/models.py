@@ -145,15 +145,25 @@ class ChangeMessage(models.Model):
 
 
 class EarlyChange(models.Model):
-    """A change message whose deal has not come yet: deleted in the transaction that applies it."""
+    """A change message that came before its deal: deleted in the transaction that applies it, kept when none does."""
+
+    class Outcome(models.TextChoices):
+        WAITING = "", "waits"
+        REFUSED = "REFUSED", "refused, for a person to see"
+        DROPPED = "DROPPED", "came to nothing"
 
     message_id = models.BigIntegerField(primary_key=True)
     source = models.TextField()
     source_ref = models.TextField()
+    outcome = models.TextField(choices=Outcome.choices, default="", db_default="")
+    refusal = models.TextField(default="", db_default="")
 
     class Meta:
         db_table = "trades_early_change"
-        indexes = [models.Index(fields=["source", "source_ref"], name="trades_early_change_deal")]
+        indexes = [
+            models.Index(fields=["source", "source_ref"], name="trades_early_change_deal"),
+            models.Index(fields=["message_id"], condition=Q(outcome=""), name="trades_early_change_waiting"),
+        ]
 
 
 class ChangePolicy(models.Model):

@@ -8,7 +8,8 @@ from core.audit import system
 from core.clock import utc_now
 from trades.services import release
 from trades.services.attention import escalate_due, return_snoozed
-from trades.services.early import TASK, apply_queued
+from trades.services.early import apply_queued
+from trades.services.kept import TASK
 
 
 @shared_task(name=TASK)

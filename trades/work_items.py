@@ -69,6 +69,13 @@ FINDING = WorkKind(
     answered="The checks find nothing that blocks the trade any more, or it is cancelled.",
     rechecks=True,
 )
+CHANGE = WorkKind(
+    code="CHANGE",
+    title="change that could not be applied",
+    severity="WARN",
+    next_action="Amend or cancel the trade by hand as the front office meant, or say why it is right as it is.",
+    answered="A person says how it was seen to, or the change is sent again and can be made.",
+)
 _KINDS: dict[str, WorkKind] = {}
 _CAUSES: dict[str, Cause] = {}
 _ASKED = "The front office answers the question put to it; its answer brings the item back."

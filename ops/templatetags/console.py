@@ -45,6 +45,7 @@ _WORDS = {
     "PENDING": ("clock", "grey", "pending"),
     "PARTIAL": ("partial", "amber", "partial"),
     "SETTLED": ("check-circle", "green", "settled"),
+    "REFUSED": ("stop", "amber", "change refused"),
     "FAILED": ("stop", "red", "failed"),
     "BLOCK": ("stop", "red", "blocking"),
     "WARN": ("alert", "amber", "warning"),
@@ -79,6 +80,8 @@ _VERBS = {
     "trade.rechecked": "sent to the checks again",
     "trade.rejected": "rejected by the back office",
     "trade.reallocated": "allocated anew",
+    "trade.change_refused": "not changed as asked before it came",
+    "trade.change_answered": "left as it is: the change asked before it came is answered",
     "trade.enriched": "completed from reference data",
 }
 

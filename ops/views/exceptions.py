@@ -20,6 +20,7 @@ from ops import selectors
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, denied, needs, person, posted, show
+from ops.views.changes import CHANGEABLE
 from ops.views.trade import steps
 from risk.services.excess import is_overridable, propose_excess
 from trades.lifecycle import State
@@ -30,9 +31,10 @@ from trades.selectors.exceptions import Narrowing
 from trades.services import exceptions as services
 from trades.services.comments import comment
 from trades.services.recheck import recheck_trades
+from trades.services.refused import answer_refused
 from trades.services.reject import reject_trade
 from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields, repair_trade
-from trades.work_items import MAX_CAUSE, kind_of, next_action
+from trades.work_items import CHANGE, MAX_CAUSE, kind_of, next_action
 
 TABS = (
     ("open", "Open"),
@@ -247,6 +249,13 @@ def _reject(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
     messages.success(request, "The trade is rejected and cancelled.")
 
 
+def _answer(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+    answer_refused(
+        trade_id=item.trade_id, reason=request.POST.get("reason", ""), actor=actor(request), now=now
+    )
+    messages.success(request, "It is answered; the trade stays as it is.")
+
+
 @dataclass(frozen=True)
 class Action:
     """Something done to an exception: the right it needs, what it calls, whether it resolves."""
@@ -264,6 +273,7 @@ ACTIONS = {
     "re-check": Action(Right.REPAIR, _recheck, resolves=True),
     "excess": Action(Right.PROPOSE_EXCESS, _request_excess, resolves=True),
     "reject": Action(Right.REJECT, _reject, resolves=True),
+    "answer": Action(Right.CHANGE, _answer, resolves=True),
 }
 
 
@@ -301,6 +311,8 @@ def _show(
         "held": held,
         "kind": kind_of(item.kind),
         "next_action": next_action(kind=item.kind, codes=item.codes, move=item.move),
+        "refused": item.closed_at is None and item.kind == CHANGE.code,
+        "changeable": State(shown["state"]) in CHANGEABLE,
         "mine": item.owner_id == person(request).id,
         "findings": findings,
         "overridable": _overridable(findings),

@@ -29,6 +29,7 @@ from risk.services.decision import (
     Place,
     decide,
     groups_of,
+    members_of,
 )
 
 _COLUMN = {name: position for position, name in enumerate(COLUMNS)}

@@ -148,7 +148,7 @@ def _escape(key: str) -> str:
 
 
 # What nets to nothing, and a cancellation, is settled once it is accepted: nobody moves anything. What a cancellation
-# was accepted of is done with, and so is what is accepted only afterwards.
+# was accepted of is done with, and so is what is accepted only afterwards. What was reported settled counts already.
 _APPLY = """
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(reasons)s::text[]) AS g(id, status, reason)
@@ -162,9 +162,10 @@ WITH given AS MATERIALIZED (
                                AND (i.direction = 'NIL' OR i.cancels IS NOT NULL) THEN 'SETTLED'
                           ELSE s.settlement END
     FROM given JOIN settlement_instruction i ON i.id = given.id
+    JOIN settlement_instruction_state before ON before.instruction_id = given.id
     WHERE s.instruction_id = given.id
-    RETURNING given.status, given.status = 'ACCEPTED' AND s.settlement IN ('SETTLED', 'CANCELLED')
-              AND (i.direction = 'NIL' OR i.cancels IS NOT NULL OR s.settlement = 'CANCELLED') AS settled
+    RETURNING given.status, given.status = 'ACCEPTED' AND (
+        s.settlement = 'CANCELLED' OR s.settlement = 'SETTLED' AND before.settlement <> 'SETTLED') AS settled
 )
 UPDATE settlement_batch_state
 SET accepted = accepted + (SELECT count(*) FROM answered WHERE status = 'ACCEPTED'),

@@ -35,7 +35,8 @@ def reject_trades(*, batch_id: int, reasons: Mapping[int, str], actor: Actor, no
     """Hold every trade behind rejected instructions, in the caller's transaction.
 
     reasons: reason code by instruction id. Each trade gets a blocking finding for each rejected instruction
-    and one open exception. What was instructed or handed off becomes an EXCEPTION, and so does what waits for
+    and one open exception. What was instructed or handed off becomes an EXCEPTION, as does
+    what was acknowledged before another's change had a leg of it netted anew, and so does what waits for
     its checks, which would let it be instructed again before anybody has looked. What waits for a person
     already only gets the finding and the exception. What is rejected does not fail any more.
 
@@ -105,6 +106,7 @@ def _move(trades: Sequence[Mapping[str, Any]], actor: Actor, now: datetime) -> N
         (partly, State.VALIDATED, State.INSTRUCTED),
         (instructed, State.INSTRUCTED, State.EXCEPTION),
         (by_state.get(State.HANDED_OFF, []), State.HANDED_OFF, State.EXCEPTION),
+        (by_state.get(State.ACKNOWLEDGED, []), State.ACKNOWLEDGED, State.EXCEPTION),
     ):
         move_trades(trade_ids=trade_ids, source=source, target=target, at=now, actor=actor, locked=True)
     move_trades(

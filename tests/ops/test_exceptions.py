@@ -12,6 +12,7 @@ from django.test import Client
 from core.ids import EXCEPTION, PROPOSAL, TRADE, public_id
 from core.models import Proposal
 from tests.ops.conftest import SignIn
+from tests.support.api import Api
 from tests.support.factories import World, check_everything, checked, equity, limit, states
 from trades.models import Comment, ExceptionItem, TradeState, TradeVersion
 
@@ -50,6 +51,24 @@ def test_the_screen_says_why_and_what_was_expected(held: ExceptionItem, desk: Cl
     assert finding in text
     assert "NOBODY-9" in text
     assert public_id(TRADE, held.trade_id) in text
+
+
+def test_a_change_that_could_not_be_made_is_answered(world: World, desk: Client, sign_in: SignIn) -> None:
+    deal = {"source": "FO-EQ", "source_ref": "E-1", "source_version": 2, "changes": {"colour": "red"}}
+    answer = Api().post("/trade-amendments", {"reason": "as agreed", "items": [deal]})
+    assert answer.json()["waiting"] == 1
+    item = ExceptionItem.objects.get(trade_id=checked(equity("E-1", source_version=1)))
+    assert "change refused" in _text(desk.get("/exceptions"))
+    page = _text(desk.get(_url(item)))
+    assert "The amendment 2, which came before its deal, cannot be applied: /changes/colour" in page
+    assert "amend or cancel the trade" in page
+    assert "Answer" not in _text(sign_in("risk").get(_url(item)))
+    assert sign_in("risk").post(_url(item, "answer"), {"reason": "x"}).status_code == 403
+    assert desk.post(_url(item, "answer"), {"reason": ""}).status_code == 422
+    desk.post(_url(item, "answer"), {"reason": "sent by mistake"})
+    item.refresh_from_db()
+    assert (item.closed_by, item.resolution) == ("user:ann", "answered: sent by mistake")
+    assert "answered: sent by mistake" in _text(desk.get(_url(item)))
 
 
 def test_one_person_owns_an_exception_and_the_next_is_told(

@@ -212,9 +212,11 @@ class TestWhatTheBackOfficeAnswers:
     def _handed_off(self) -> tuple[BackOffice, int, int, list[dict[str, Any]]]:
         one, two = validated(equity("E-1"), equity("E-2", quantity="10"))
         office = BackOffice()
-        batch_id = next(each for each in seal() if lines_of(each)[0]["asset"] == "USD")
-        office.claim(batch_id)
-        office.acknowledge(batch_id, lines_of(batch_id))
+        batches = seal()
+        for each in batches:
+            office.claim(each)
+            office.acknowledge(each, lines_of(each))
+        batch_id = next(each for each in batches if lines_of(each)[0]["asset"] == "USD")
         advance()
         _cancel(one)
         (cancelling,) = seal("CASH")
@@ -251,6 +253,23 @@ class TestWhatTheBackOfficeAnswers:
         assert (state(one), findings_of(two)) == ("CANCELLED", [])
         kinds = sql.rows("SELECT trade_id, kind FROM trades_exception WHERE closed_at IS NULL")
         assert kinds == [(one, "REJECTION")]
+
+    def test_a_rejection_of_what_was_netted_anew_holds_a_trade_that_was_acknowledged(self) -> None:
+        office, _, two, (_, replacing, cancelling) = self._handed_off()
+        assert state(two) == "ACKNOWLEDGED"
+        items = [
+            {"instruction": replacing["instruction"], "status": "REJECTED", "reason": "AC01"},
+            {"instruction": cancelling["instruction"], "status": "ACCEPTED"},
+        ]
+        path = f"settlement-batches/{cancelling['batch']}/acknowledgements"
+        body = {"items": items, "control_totals": control_of([replacing, cancelling])}
+        assert office.post(path, body).status_code == 207
+        assert state(two) == "EXCEPTION"
+        assert [each["code"] for each in findings_of(two)] == ["SETTLEMENT_REJECTED"]
+        security = next(each for each in obligations_of(two) if each["asset_kind"] == "SECURITY")
+        office.report({"instruction": ref(security["instruction_id"]), "status": "SETTLED"})
+        advance()
+        assert state(two) == "EXCEPTION"
 
     @pytest.mark.parametrize("said", ["SETTLED", "PARTIAL"])
     def test_what_is_settled_is_not_changed_any_more(self, said: str) -> None:

@@ -214,3 +214,24 @@ def _end(reports):
         )
         transaction.set_rollback(True)
     return found
+
+
+@pytest.mark.django_db
+def test_what_nets_to_nothing_counts_once_however_early_it_is_reported() -> None:
+    world()
+    validated(equity("E-1"), equity("E-2", side="SELL"))
+    seal("CASH")
+    batch_id = batch_of("CASH")
+    (nothing,) = instruction_ids(batch_id)
+    assert report_status(reports=[Report(nothing, "SETTLED")], actor=Actor("x"), now=NOW)[0].status == 200
+    office = client()
+    claim_batch(batch_id=batch_id, client=office, lease_seconds=60, actor=Actor("x"), now=NOW)
+    acknowledge_instructions(
+        batch_id=batch_id,
+        answers=[Answer(nothing, "ACCEPTED")],
+        control=Control(1, {"USD": {"NIL": Decimal(0)}}),
+        client=office,
+        actor=Actor("x"),
+        now=NOW,
+    )
+    assert sql.rows("SELECT accepted, settled FROM settlement_batch_state") == [(1, 1)]

@@ -418,7 +418,8 @@ class TestAnotherAllocation:
         one, two, three, four = parts_of(block)
         check_everything()
         assert [state_of(each) for each in (block, one, two, three, four)] == [
-            (State.ALLOCATED, 1), (State.CANCELLED, 2), (State.CANCELLED, 2), (State.VALIDATED, 1), (State.VALIDATED, 1),
+            (State.ALLOCATED, 1), (State.CANCELLED, 2), (State.CANCELLED, 2), (State.VALIDATED, 1),
+            (State.VALIDATED, 1),
         ]  # fmt: skip
         assert [each["source_ref"] for each in answer.json()["parts"]] == ["E-1/3", "E-1/4"]
         ((*_, data),) = events_of(block, "trade.reallocated")

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("trades", "0100_allocations"),
+        ("trades", "0110_what_becomes_of_an_early_change"),
     ]
 
     operations = [

@@ -27,7 +27,7 @@ _CONDITIONS = {
     "team": f"{_OPEN} AND e.team_id IN (SELECT group_id FROM auth_user_groups WHERE user_id = %(user)s)",
     "unassigned": f"{_OPEN} AND e.owner_id IS NULL",
     "overdue": f"{_OPEN} AND e.deadline < %(now)s",
-    "returned": f"{_OPEN} AND e.kind <> 'FINDING'",
+    "returned": f"{_OPEN} AND e.kind IN ('REJECTION', 'FAIL')",
     "snoozed": "e.closed_at IS NULL AND e.snoozed_until > %(now)s",
     "closed": "e.closed_at IS NOT NULL",
 }

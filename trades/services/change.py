@@ -7,7 +7,7 @@ whichever order they come: each is kept once, and applied at its place in that o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -38,6 +38,7 @@ from trades.services.amendment import amended, amended_terms
 from trades.services.capture import capture_parts, context_of
 from trades.services.exceptions import close_exceptions
 from trades.services.findings import MOOT, clear_findings
+from trades.services.kept import Kept, Standing, early_changes, look_again, mark_applied, messages_of
 from trades.services.policy import Policies
 from trades.services.supersession import Cause, follow, refusals, succeed
 from trades.services.versions import (
@@ -114,6 +115,7 @@ class _Next:
     change: Change
     row: Mapping[str, Any]
     source_version: int | None
+    kept: Kept | None = None
     message: Message | None = None
     moved: bool = False
     terms: Terms | None = None
@@ -162,7 +164,7 @@ def _change_once(
     changes: Mapping[int, Change], actor: Actor, at: datetime, approved: bool
 ) -> dict[int, Changed]:
     rows, parts = _lock_current(list(changes.values()))
-    later = _later_messages(changes, rows)
+    said = _said(changes.values(), rows)
     fixed = refusals([*rows, *(part["trade_id"] for each in parts.values() for part in each)])
     policies = None if approved else Policies.in_force()
     results: dict[int, Changed] = {}
@@ -170,7 +172,8 @@ def _change_once(
     for place, change in changes.items():
         row = rows.get(change.trade_id)
         try:
-            found = _prepare(place, change, row, later, fixed, parts.get(change.trade_id, ()))
+            told = said.get(change.trade_id, _Said())
+            found = _prepare(place, change, row, told, fixed, parts.get(change.trade_id, ()))
             if (
                 isinstance(found, _Next)
                 and policies
@@ -234,52 +237,44 @@ def _current(trade_ids: Sequence[int], *, whole: bool) -> dict[int, dict[str, An
     return {row["trade_id"]: row for row in found}
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A change message that was kept."""
+@dataclass(frozen=True)
+class _Said:
+    """What the front office said of a deal: the count under which it first came, and the changes that were kept."""
 
-    id: int
-    kind: str
-    source_version: int
-    changes: Any
+    own: int | None = None
+    kept: Sequence[Kept] = ()
 
+    def under(self, number: int | None) -> Kept | None:
+        """Return the change that was kept under a number."""
+        return next((each for each in self.kept if each.source_version == number), None)
 
-_Deal = tuple[str, str]
-_LATER = """
-SELECT m.id, m.source, m.source_ref, m.kind, m.source_version, m.changes
-FROM unnest(%s::text[], %s::text[]) AS w(source, source_ref)
-JOIN trades_change_message m ON m.source = w.source AND m.source_ref = w.source_ref
-ORDER BY m.source_version
-"""
+    def applied(self, kind: Cause) -> list[Kept]:
+        """Return the changes of a kind that have been made, in the front office's order."""
+        return [each for each in self.kept if each.kind == kind and each.standing is Standing.APPLIED]
 
 
-def _later_messages(
-    changes: Mapping[int, Change], rows: Mapping[int, Mapping[str, Any]]
-) -> dict[_Deal, list[_Kept]]:
-    """Return the messages that were kept of deals which are changed under a count of versions, in its order."""
-    deals = sorted(
-        {
-            (row["source"], row["source_ref"])
-            for change in changes.values()
-            if change.source_version is not None and (row := rows.get(change.trade_id)) is not None
-        }
-    )
-    found: dict[_Deal, list[_Kept]] = {}
+_FIRST = "SELECT trade_id, source_version FROM trades_version WHERE trade_id = ANY(%s) AND version = 1"
+
+
+def _said(changes: Iterable[Change], rows: Mapping[int, Mapping[str, Any]]) -> dict[int, _Said]:
+    """Return what was said of the trades that are changed under a count of versions."""
+    deals = {
+        change.trade_id: (row["source"], row["source_ref"])
+        for change in changes
+        if change.source_version is not None and (row := rows.get(change.trade_id)) is not None
+    }
     if not deals:
-        return found
-    for message_id, source, ref, kind, source_version, patch in sql.rows(
-        _LATER, [[source for source, _ in deals], [ref for _, ref in deals]]
-    ):
-        kept = _Kept(message_id, kind, source_version, sql.json_value(patch))
-        found.setdefault((source, ref), []).append(kept)
-    return found
+        return {}
+    own = dict(sql.rows(_FIRST, [sorted(deals)]))
+    kept = messages_of(sorted(deals.values()))
+    return {trade_id: _Said(own[trade_id], kept.get(deal, ())) for trade_id, deal in deals.items()}
 
 
 def _prepare(
     place: int,
     change: Change,
     row: Mapping[str, Any] | None,
-    later: Mapping[_Deal, Sequence[_Kept]],
+    said: _Said,
     fixed: Mapping[int, str],
     parts: Sequence[Mapping[str, Any]],
 ) -> _Next | Changed:
@@ -287,11 +282,10 @@ def _prepare(
     if row is None:
         raise not_found("trade")
     _match(change, row)
-    kept = later.get((row["source"], row["source_ref"]), ())
-    if change.source_version is not None and (done := _done_before(change, row, kept)) is not None:
+    if change.source_version is not None and (done := _done_before(change, row, said)) is not None:
         return done
     state, sent = State(row["state"]), change.source_version
-    cancelled_at = min((each.source_version for each in kept if each.kind == "CANCEL"), default=None)
+    cancelled_at = min((each.source_version for each in said.applied("CANCEL")), default=None)
     if state == State.CANCELLED and change.kind == "CANCEL" and sent is not None:
         return Changed(Outcome.REPEATED, change.trade_id, row["version"])
     if state == State.CANCELLED and (sent is None or cancelled_at is None or sent > cancelled_at):
@@ -305,11 +299,11 @@ def _prepare(
     refuse(change.kind, row, parts, fixed)
     current = row["source_version"]
     count = current if sent is None else max(sent, current or sent)
-    found = _Next(place, change, row, count, leaving=parts)
+    found = _Next(place, change, row, count, None if sent is None else said.under(sent), leaving=parts)
     if change.kind == "ALLOCATE":
         found.asked = read_parts(change.items)
     if change.kind == "AMEND" or change.changes:
-        found.message, found.moved = _patched(change, row, kept, count)
+        found.message, found.moved = _patched(change, row, said, count)
     return found
 
 
@@ -328,41 +322,42 @@ def _match(change: Change, row: Mapping[str, Any]) -> None:
         )
 
 
-def _done_before(change: Change, row: Mapping[str, Any], kept: Sequence[_Kept]) -> Changed | None:
-    """Return the result of a message that came before, or that is older than the deal as it first came."""
-    same = next((each for each in kept if each.source_version == change.source_version), None)
+def _done_before(change: Change, row: Mapping[str, Any], said: _Said) -> Changed | None:
+    """Return the result of a message that came before, or that is older than the deal as it first came.
+
+    One that could not be made when its deal came is tried again.
+    """
+    same, number = said.under(change.source_version), change.source_version
     if same is not None and same.id != change.message_id:
         changes = None if change.changes is None else sql.json_value(encode(change.changes))
         if (same.kind, same.changes) != (change.kind, changes):
             raise Problem(
                 409,
                 "source-version-conflict",
-                f"Version {change.source_version} of the deal was sent before, with other content.",
+                f"Version {number} of the deal was sent before, with other content.",
                 faults=[Fault("/source_version", "Every change has a number of its own.", "conflict")],
             )
-        return Changed(Outcome.REPEATED, change.trade_id, row["version"])
-    current = row["source_version"]
-    own = current is not None and current not in {each.source_version for each in kept}
-    if own and change.source_version is not None and change.source_version <= current:
+        if same.standing in {Standing.APPLIED, Standing.WAITING}:
+            return Changed(Outcome.REPEATED, change.trade_id, row["version"])
+    if said.own is not None and number is not None and number <= said.own:
         return Changed(Outcome.OUTDATED, change.trade_id, row["version"])
     return None
 
 
-def _patched(
-    change: Change, row: Mapping[str, Any], kept: Sequence[_Kept], count: int | None
-) -> tuple[Message, bool]:
+def _patched(change: Change, row: Mapping[str, Any], said: _Said, count: int | None) -> tuple[Message, bool]:
     """Return the amended message. What was sent under higher numbers and came earlier is applied again on top."""
     patches = [change.changes or {}]
-    if change.source_version is not None:
-        patches += [
-            each.changes
-            for each in kept
-            if each.kind == "AMEND" and each.source_version > change.source_version
-        ]
+    if (number := change.source_version) is not None:
+        patches += [each.changes for each in said.applied("AMEND") if each.source_version > number]
     try:
         return amended(row, patches, count)
     except Unreadable as error:
         raise Problem(422, "invalid", "The trade cannot be amended like this.", faults=error.faults) from None
+
+
+def needs_approval(problem: Problem | None) -> bool:
+    """Tell whether a change was refused only because two people must agree to it."""
+    return problem is not None and problem.code == NEEDS_APPROVAL
 
 
 def _needs_approval() -> Problem:
@@ -452,7 +447,8 @@ def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
     allocations = [each for each in ready if each.change.kind == "ALLOCATE"]
     for each in allocations:
         _join(each, actor, at)
-    _keep_messages([each for each in ready if each.change.message_id is None], actor, at)
+    _keep_messages([each for each in ready if each.kept is None], actor, at)
+    mark_applied([each.kept.id for each in ready if each.kept is not None])
     going = [*ready, *_leaving(ready)]
     cancellations = [each for each in going if each.change.kind == "CANCEL"]
     restated = [each for each in ready if each.terms is not None]
@@ -460,6 +456,9 @@ def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
     repeat_versions(versions=[_version(each, at) for each in cancellations], cause="CANCEL", at=at)
     _point([*restated, *cancellations], actor, at)
     _void_proposals(going, actor, at)
+    _close_refusals(
+        [each for each in ready if each.kept and each.kept.standing is Standing.REFUSED], actor, at
+    )
     amendments = [each for each in ready if each.change.kind == "AMEND"]
     groups: tuple[tuple[Cause, list[_Next], Sequence[State], State], ...] = (
         ("AMEND", amendments, _AMENDED_FROM, State.CAPTURED),
@@ -578,14 +577,27 @@ def _point(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
 
 
 _PENDING = """
-SELECT id FROM core_proposal WHERE subject = 'trade' AND subject_id = ANY(%s) AND state = 'PENDING' ORDER BY id
+SELECT id, subject_id FROM core_proposal
+WHERE subject = 'trade' AND subject_id = ANY(%s) AND state = 'PENDING' ORDER BY id
 """
 
 
 def _void_proposals(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
-    """Void whatever waits for a second person of trades that have changed."""
+    """Void whatever waits for a second person of trades that have changed; an early change is looked at again."""
     found = sql.rows(_PENDING, [[each.change.trade_id for each in ready]])
-    four_eyes.void(proposal_ids=[each for (each,) in found], reason=VOIDED, now=at, actor=actor)
+    if found:
+        four_eyes.void(proposal_ids=[each for each, _ in found], reason=VOIDED, now=at, actor=actor)
+        look_again([trade_id for _, trade_id in found])
+
+
+def _close_refusals(again: Sequence[_Next], actor: Actor, at: datetime) -> None:
+    """Close the work items of changes that could not be made before and are made now."""
+    trade_ids = {each.change.trade_id for each in again}
+    if trade_ids:
+        left = {trade_id for trade_id, *_ in early_changes(sorted(trade_ids), Standing.REFUSED)}
+        close_exceptions(
+            trade_ids=sorted(trade_ids - left), kinds=["CHANGE"], resolution="applied", closed_by=actor, at=at
+        )
 
 
 def _move(live: Sequence[_Next], sources: Sequence[State], target: State, actor: Actor, at: datetime) -> None:

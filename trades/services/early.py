@@ -2,6 +2,9 @@
 
 Either the deal is there when a change has been committed (the task of this module finds it), or it is captured later
 and the checks, which every deal waits for, apply what was kept. So no order of the two loses a change.
+
+What the policy puts before two people waits on and is proposed by the task, one change of a deal after the other. What
+cannot be applied is a work item, until a person answers it or the front office sends it again and it can.
 """
 
 from __future__ import annotations
@@ -14,15 +17,14 @@ from typing import Any
 from django.db import transaction
 
 from core import sql, work
-from core.audit import Actor, encode, record
+from core.audit import Actor, encode
 from core.http.problem import Fault, Problem
-from core.wake import wake_on_commit
-from trades.lifecycle import SUBJECT
-from trades.services.change import Change, change_trades
+from trades.services.change import Change, Changed, Outcome, change_trades, needs_approval
+from trades.services.kept import TASK, drop, queue
+from trades.services.refused import refuse_changes
+from trades.services.single_change import propose_change
 
-TASK = "trades.apply_early_changes"
 LIMIT = 1_000
-REFUSED_EVENT = "trade.change_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,7 @@ def keep_early(*, changes: Sequence[EarlyChange], actor: Actor, at: datetime) ->
         each for (each,) in sql.rows(_KEEP, [encode([_row(each) for each in first.values()]), actor.name, at])
     ]
     if kept:
-        work.enqueue(TASK, sorted(kept))
-        wake_on_commit(TASK)
+        queue(sorted(kept))
     stored = {
         place - 1: (kind, sql.json_value(patch))
         for place, kind, patch in sql.rows(
@@ -113,39 +114,54 @@ def _conflict(each: EarlyChange, stored: tuple[str, Any]) -> Problem | None:
     )
 
 
-_ANY = "SELECT 1 FROM trades_early_change LIMIT 1"
-# Trades that somebody else has locked are left to the next who looks.
+_ANY = "SELECT 1 FROM trades_early_change WHERE outcome = '' LIMIT 1"
+# Trades that somebody else has locked are left to the next who looks. A trade of which something is proposed waits for
+# the decision, which has its changes looked at again.
 _COME = """
 SELECT e.message_id, s.trade_id, m.kind, m.changes, m.source_version, m.reason, m.effective_at, m.actor
 FROM trades_early_change e
 JOIN trades_change_message m ON m.id = e.message_id
 JOIN trades_version v ON v.source = e.source AND v.source_ref = e.source_ref AND v.version = 1
 JOIN trades_state s ON s.trade_id = v.trade_id
-WHERE {which} ORDER BY s.trade_id, m.source_version FOR UPDATE OF s, e SKIP LOCKED
+WHERE {which} AND e.outcome = '' AND NOT EXISTS (
+    SELECT FROM core_proposal p WHERE p.kind = 'change' AND p.subject = 'trade' AND p.subject_id = s.trade_id
+    AND p.state = 'PENDING')
+ORDER BY s.trade_id, m.source_version FOR UPDATE OF s, e SKIP LOCKED
 """
 
 
 def apply_early(*, trade_ids: Sequence[int], at: datetime) -> int:
-    """Apply the changes that were kept of trades, in the caller's transaction; return how many."""
+    """Apply the changes that were kept of trades, in the caller's transaction; return how many were looked at.
+
+    What needs two people is left to the task, which proposes it once the trade has been checked.
+    """
     if sql.row(_ANY) is None:
         return 0
-    return _apply(_COME.format(which="s.trade_id = ANY(%s)"), list(trade_ids), at)
+    looked_at, asking = _apply(_COME.format(which="s.trade_id = ANY(%s)"), list(trade_ids), at)
+    queue([each.message_id or 0 for each, _ in asking])
+    return looked_at
 
 
 def apply_queued(*, now: datetime) -> int:
-    """Apply kept changes whose deals came at the same moment; return how many were looked at.
+    """Apply kept changes whose deals came at the same moment, and propose what needs two people; return how many
+    were looked at.
 
     What has no deal yet is left to the checks of the deal.
     """
     with transaction.atomic():
         claimed = work.claim(TASK, limit=LIMIT, now=now)
         if claimed:
-            _apply(_COME.format(which="e.message_id = ANY(%s)"), claimed.subject_ids, now)
+            _, asking = _apply(_COME.format(which="e.message_id = ANY(%s)"), claimed.subject_ids, now)
+            _propose(asking, now)
             work.finish(claimed)
     return len(claimed.subject_ids)
 
 
-def _apply(statement: str, ids: list[int], at: datetime) -> int:
+_Asking = list[tuple[Change, Actor]]
+
+
+def _apply(statement: str, ids: list[int], at: datetime) -> tuple[int, _Asking]:
+    """Apply what has come; return how many were looked at, and those that need two people."""
     rows = sql.records(statement, [ids])
     by_actor: dict[str, list[Change]] = {}
     for row in rows:
@@ -159,20 +175,40 @@ def _apply(statement: str, ids: list[int], at: datetime) -> int:
             message_id=row["message_id"],
         )
         by_actor.setdefault(row["actor"], []).append(change)
+    asking: _Asking = []
     for name, changes in by_actor.items():
-        # Nobody has seen the deal yet: to change it now is no more than to have sent it so.
-        results = change_trades(changes=changes, actor=Actor(name), at=at, approved=True)
-        for result in results:
-            if result.problem is not None:
-                record(
-                    type=REFUSED_EVENT,
-                    subject=SUBJECT,
-                    ids=[result.trade_id],
-                    actor=Actor(name),
-                    at=at,
-                    data=result.problem.document(),
-                )
-    sql.run(
-        "DELETE FROM trades_early_change WHERE message_id = ANY(%s)", [[row["message_id"] for row in rows]]
-    )
-    return len(rows)
+        results = change_trades(changes=changes, actor=Actor(name), at=at)
+        made = list(zip(changes, results, strict=True))
+        asking += [(change, Actor(name)) for change, result in made if needs_approval(result.problem)]
+        _settle([each for each in made if not needs_approval(each[1].problem)], Actor(name), at)
+    return len(rows), asking
+
+
+def _settle(made: Sequence[tuple[Change, Changed]], actor: Actor, at: datetime) -> None:
+    """Note what became of changes that are not applied: some come to nothing, of others a person must know."""
+    unmade = [(change, result) for change, result in made if result.outcome is not Outcome.CHANGED]
+    drop([change.message_id or 0 for change, result in unmade if result.problem is None])
+    refused = [(change, result.problem) for change, result in unmade if result.problem is not None]
+    if refused:
+        refuse_changes(refused=refused, actor=actor, at=at)
+
+
+def _propose(asking: _Asking, now: datetime) -> None:
+    """Put the first of the changes of each trade that need two people before them."""
+    first: dict[int, tuple[Change, Actor]] = {}
+    for change, actor in sorted(asking, key=lambda each: each[0].source_version or 0):
+        first.setdefault(change.trade_id, (change, actor))
+    for _, (change, actor) in sorted(first.items()):
+        try:
+            with transaction.atomic():
+                propose_change(change=change, actor=actor, now=now, client_id=_client(actor))
+        except Problem as problem:
+            refuse_changes(refused=[(change, problem)], actor=actor, at=now)
+
+
+def _client(actor: Actor) -> int:
+    """Return the API client that an actor is; Problem 409 when there is none of its name any more."""
+    found = sql.row("SELECT id FROM core_api_client WHERE name = %s", [actor.name.removeprefix("client:")])
+    if found is None:
+        raise Problem(409, "unknown-client", "It needs two people, and who sent it is not known any more.")
+    return int(found[0])

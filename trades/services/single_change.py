@@ -20,7 +20,8 @@ from core.text import text_faults
 from trades.lifecycle import SUBJECT, State, lock_trades
 from trades.services.allocation import part_ids, read_parts
 from trades.services.amendment import patch_faults
-from trades.services.change import NEEDS_APPROVAL, Change, Changed, Outcome, change_trades
+from trades.services.change import Change, Changed, Outcome, change_trades, needs_approval
+from trades.services.kept import drop, look_again
 from trades.services.supersession import Observation, foresee
 from trades.services.versions import trade_etag
 
@@ -82,23 +83,43 @@ def change_trade(
         made = _attempt(change, actor, now, approved=False, keep=not dry_run)
         if made is not None:
             return made
-        foreseen = _attempt(change, actor, now, approved=True, keep=False)
-        assert foreseen is not None  # noqa: S101 - nothing needs approval twice
-        foreseen = _asked(foreseen, None)
         if dry_run:
-            return foreseen
-        proposal_id = four_eyes.propose(
-            kind=PROPOSAL_KIND,
-            subject=SUBJECT,
-            subject_id=change.trade_id,
-            content=_content(change, foreseen, _version(change.trade_id)),
-            user=user,
-            client_id=client_id,
-            reason=change.reason,
-            now=now,
-            actor=actor,
-        )
+            return _asked(_foreseen(change, actor, now), None)
+        return propose_change(change=change, actor=actor, now=now, user=user, client_id=client_id)
+
+
+def propose_change(
+    *,
+    change: Change,
+    actor: Actor,
+    now: datetime,
+    user: AbstractBaseUser | None = None,
+    client_id: int | None = None,
+) -> Answered:
+    """Put a change of a trade that the caller has locked to a second person, in the caller's transaction.
+
+    Problem as `change_trade`, and 409 when it waits for an approval already.
+    """
+    foreseen = _foreseen(change, actor, now)
+    proposal_id = four_eyes.propose(
+        kind=PROPOSAL_KIND,
+        subject=SUBJECT,
+        subject_id=change.trade_id,
+        content=_content(change, foreseen, _version(change.trade_id)),
+        user=user,
+        client_id=client_id,
+        reason=change.reason,
+        now=now,
+        actor=actor,
+    )
     return _asked(foreseen, proposal_id)
+
+
+def _foreseen(change: Change, actor: Actor, now: datetime) -> Answered:
+    """Return what a change would come to if two people agreed."""
+    foreseen = _attempt(change, actor, now, approved=True, keep=False)
+    assert foreseen is not None  # noqa: S101 - nothing needs approval twice
+    return foreseen
 
 
 def _version(trade_id: int) -> int:
@@ -119,7 +140,7 @@ def _attempt(change: Change, actor: Actor, now: datetime, *, approved: bool, kee
         observation = Observation(family, now)
         (changed,) = change_trades(changes=[change], actor=actor, at=now, approved=approved)
         if changed.problem is not None:
-            if changed.problem.code == NEEDS_APPROVAL:
+            if needs_approval(changed.problem):
                 return None
             raise changed.problem
         if not keep and changed.outcome is Outcome.CHANGED:
@@ -162,6 +183,7 @@ def _content(change: Change, foreseen: Answered, seen: int) -> dict[str, Any]:
         "items": change.items,
         "source_version": change.source_version,
         "effective_at": change.effective_at,
+        "message_id": change.message_id,
         "told": foreseen.changed.told,
         "effects": foreseen.effects,
     }
@@ -171,27 +193,43 @@ def approve_change(
     *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
 ) -> Proposal:
     """Make what was proposed. Problem 409 when the trade has changed since; else as `four_eyes.approve`."""
-    return four_eyes.approve(
-        proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=PROPOSAL_KIND
-    )
+    with transaction.atomic():
+        proposal = four_eyes.approve(
+            proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=PROPOSAL_KIND
+        )
+        look_again([proposal.subject_id])
+    return proposal
 
 
 def decline_change(
     *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
 ) -> Proposal:
     """Refuse what was proposed; the trade stays as it is. Refuses as `four_eyes.decline`."""
-    return four_eyes.decline(
-        proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=PROPOSAL_KIND
-    )
+    with transaction.atomic():
+        proposal = four_eyes.decline(
+            proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=PROPOSAL_KIND
+        )
+        _let_go(proposal)
+    return proposal
 
 
 def withdraw_change(
     *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
 ) -> Proposal:
     """Take back one's own proposal; the trade stays as it is. Refuses as `four_eyes.withdraw`."""
-    return four_eyes.withdraw(
-        proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=PROPOSAL_KIND
-    )
+    with transaction.atomic():
+        proposal = four_eyes.withdraw(
+            proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=PROPOSAL_KIND
+        )
+        _let_go(proposal)
+    return proposal
+
+
+def _let_go(proposal: Proposal) -> None:
+    """Drop the early change that was proposed, if it was one, and have the next of the trade looked at."""
+    if message_id := proposal.content.get("message_id"):
+        drop([message_id])
+    look_again([proposal.subject_id])
 
 
 def apply_change(proposal: Proposal, actor: Actor, at: datetime) -> None:
@@ -213,10 +251,13 @@ def apply_change(proposal: Proposal, actor: Actor, at: datetime) -> None:
         source_version=content["source_version"],
         effective_at=datetime.fromisoformat(effective_at) if effective_at else None,
         items=content.get("items"),
+        message_id=content.get("message_id"),
     )
     (changed,) = change_trades(changes=[change], actor=actor, at=at, approved=True)
     if changed.problem is not None:
         raise changed.problem
+    if changed.outcome is not Outcome.CHANGED and change.message_id is not None:
+        drop([change.message_id])
 
 
 def lock_trade(trade_id: int) -> None:
