@@ -21,6 +21,7 @@ PROPOSAL = "prp"
 EVENT = "evt"
 WEBHOOK = "whk"
 DELIVERY = "dlv"
+BACK_TEST = "bkt"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -10,10 +10,13 @@ from core import work
 from core.audit import system
 from core.clock import utc_now
 from core.wake import wake_on_commit
+from risk.services.back_test import TASK as BACK_TEST
+from risk.services.back_test import advance_back_tests
 from risk.services.check import BATCH, TASK, check_captured
 from risk.services.recompute import TASK as RECOMPUTE
 from risk.services.recompute import recompute_limits
 
+BACK_TEST_SECONDS = 2  # others wait for the same worker
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
 
@@ -42,3 +45,16 @@ def recompute() -> int:
     """Tell every running figure again from the trades, each night and after a limit changed; return how many
     differed. Each difference is in the log."""
     return len(recompute_limits(now=utc_now(), actor=system("recompute_limits"), correct=True))
+
+
+@shared_task(name=BACK_TEST)
+def back_test() -> int:
+    """Go on with the back-tests that wait, until none does or the turn is over; return how many chunks were done."""
+    done = 0
+    ends = time.monotonic() + BACK_TEST_SECONDS
+    while advance_back_tests(now=utc_now()):
+        done += 1
+        if time.monotonic() >= ends:
+            wake_on_commit(BACK_TEST)
+            break
+    return done

@@ -7,7 +7,7 @@ all. Killed half-way, the claim is free again and nothing was counted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -200,6 +200,23 @@ def _run_checks(trade_ids: Sequence[int], today: date) -> _Batch:
         elif None not in place:
             batch.uses.append(Use(groups[group], tuple(place), total, greatest))
     return batch
+
+
+def findings_under(setting: Setting, versions: Mapping[int, int], today: date) -> dict[int, list[NewFinding]]:
+    """Return what one check, set so, says of trade versions (by trade id) on a day; it locks and changes nothing."""
+    if not setting.is_active:
+        return {}
+    batch = _Batch(versions=dict(versions), checked_before={}, limits=[])
+    bound = {
+        "ids": list(versions),
+        "versions": list(versions.values()),
+        "befores": [None] * len(versions),
+        "today": today,
+        **parameters([setting]),
+    }
+    for trade_id, _, *found in sql.rows(composed_statement((), shape_of([setting])), bound):
+        _add_finding(batch, setting, trade_id, *found[:4])
+    return batch.findings
 
 
 def _add_finding(
