@@ -23,6 +23,7 @@ WEBHOOK = "whk"
 DELIVERY = "dlv"
 RESERVATION = "rsv"
 STOP = "stp"
+BACK_TEST = "bkt"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -16,6 +16,7 @@ app = Celery("middleoffice")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_default_queue = "default"
 app.conf.task_routes = {
+    "risk.back_test": {"queue": "default"},  # no trade waits for it
     "risk.*": {"queue": "risk"},
     "settlement.*": {"queue": "settlement"},
 }

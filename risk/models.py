@@ -263,3 +263,76 @@ class SizeMark(models.Model):
     class Meta:
         db_table = "risk_size_mark"
         constraints = [models.CheckConstraint(condition=Q(one=True), name="risk_size_mark_one")]
+
+
+class BackTest(models.Model):
+    """What a check, set otherwise, would have said of the trades captured in some days: asked, counted, done.
+
+    `before` and `after` are settings as JSON (risk/services/parameters.py). It looks at trades from `first_id` to
+    `until_id` and has looked at those up to `position_id`. Amounts are in base currency, of trades that have one.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "WAITING"
+        RUNNING = "RUNNING"
+        DONE = "DONE"
+        CANCELLED = "CANCELLED"
+        FAILED = "FAILED"
+
+    id = models.BigAutoField(primary_key=True)
+    code = models.TextField()
+    version = models.IntegerField(help_text="the version in force when it was asked for")
+    before = models.JSONField()
+    after = models.JSONField()
+    proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, null=True, related_name="+")
+    days = models.IntegerField()
+    since = models.DateTimeField()
+    asked_by = models.TextField()
+    asked_at = models.DateTimeField()
+    state = models.TextField(choices=State.choices, default=State.WAITING)
+    finished_at = models.DateTimeField(null=True)
+    first_id = models.BigIntegerField(default=0)
+    until_id = models.BigIntegerField(default=0)
+    position_id = models.BigIntegerField(default=0)
+    looked_at = models.BigIntegerField(default=0)
+    changed = models.BigIntegerField(default=0, help_text="trades of another outcome")
+    unmeasured = models.BigIntegerField(
+        default=0, help_text="trades of another outcome without a base amount"
+    )
+    failing = models.BigIntegerField(default=0)
+    failing_amount = models.DecimalField(max_digits=30, decimal_places=4, default=0)
+    passing = models.BigIntegerField(default=0)
+    passing_amount = models.DecimalField(max_digits=30, decimal_places=4, default=0)
+    held = models.BigIntegerField(default=0)
+    held_amount = models.DecimalField(max_digits=30, decimal_places=4, default=0)
+    freed = models.BigIntegerField(default=0)
+    freed_amount = models.DecimalField(max_digits=30, decimal_places=4, default=0)
+    straight_before = models.BigIntegerField(default=0)
+    straight_after = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "risk_back_test"
+        indexes = [models.Index(fields=["code", "-id"], name="risk_back_test_code")]
+        constraints = [
+            models.CheckConstraint(condition=Q(days__gte=1), name="risk_back_test_days"),
+            models.CheckConstraint(
+                condition=Q(state__in=["WAITING", "RUNNING"]) ^ Q(finished_at__isnull=False),
+                name="risk_back_test_finished",
+            ),
+        ]
+
+
+class BackTestTrade(models.Model):
+    """A trade version of which the check would say something else: PASS or a severity, before and after."""
+
+    pk = models.CompositePrimaryKey("back_test_id", "trade_id")
+    back_test = models.ForeignKey(BackTest, on_delete=models.CASCADE, related_name="trades", db_index=False)
+    trade_id = models.BigIntegerField()
+    version = models.IntegerField()
+    before = models.TextField()
+    after = models.TextField()
+    message = models.TextField()
+    base_amount = models.DecimalField(max_digits=28, decimal_places=4, null=True)
+
+    class Meta:
+        db_table = "risk_back_test_trade"

@@ -10,6 +10,8 @@ from core import work
 from core.audit import system
 from core.clock import utc_now
 from core.wake import wake_on_commit
+from risk.services.back_test import TASK as BACK_TEST
+from risk.services.back_test import advance_back_tests
 from risk.services.check import BATCH, TASK, check_captured
 from risk.services.recompute import TASK as RECOMPUTE
 from risk.services.recompute import recompute_limits, restate_limits
@@ -17,6 +19,7 @@ from risk.services.reservations import EXPIRED_AT_ONCE, expire_reservations
 from risk.services.sizes import TASK as LEARN
 from risk.services.sizes import learn_sizes
 
+BACK_TEST_SECONDS = 2  # others wait for the same worker
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
 
@@ -70,4 +73,17 @@ def learn() -> int:
     done, ends = 0, time.monotonic() + TURN_SECONDS
     while time.monotonic() < ends and (learnt := learn_sizes()):
         done += learnt
+    return done
+
+
+@shared_task(name=BACK_TEST)
+def back_test() -> int:
+    """Go on with the back-tests that wait, until none does or the turn is over; return how many chunks were done."""
+    done = 0
+    ends = time.monotonic() + BACK_TEST_SECONDS
+    while advance_back_tests(now=utc_now()):
+        done += 1
+        if time.monotonic() >= ends:
+            wake_on_commit(BACK_TEST)
+            break
     return done

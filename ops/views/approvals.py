@@ -18,12 +18,15 @@ from ops import effects, selectors
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, denied, needs, person, posted, show
 from ops.views import checks
+from risk.services.back_test import DEFAULT_DAYS, back_tests_of_content
 from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 from risk.services.parameters import KIND as CHECK
 from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import approve_change, decline_change, withdraw_change
+
+_BACK_TESTS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,14 @@ def _shown(proposal: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         "may_withdraw": proposal["maker_id"] == request.user.pk
         and may(request.user, decisions["withdraw"].right),
         "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
-        "set": checks.compared(proposal["content"]) if proposal["kind"] == CHECK else [],
+        **(_tried(proposal["content"]) if proposal["kind"] == CHECK else {}),
     }
+
+
+def _tried(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what a proposal for a check changes, and what back-tests of just that have said."""
+    tests = back_tests_of_content(content["code"], content["after"], most=_BACK_TESTS_SHOWN)
+    return {"set": checks.compared(content), "back_tests": tests}
 
 
 def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int | None = None) -> HttpResponse:
@@ -111,6 +120,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         "pending": [_shown(each, request) for each in selectors.pending_proposals()],
         "decided": selectors.decided_proposals(),
         "problem": Shown.of(problem) if problem else None,
+        "default_days": DEFAULT_DAYS,
         "failed": failed,
         "typed": request.POST if problem else {},
     }

@@ -24,7 +24,7 @@ from trades.services.single_change import Answered, change_trade
 from trades.services.supersession import Cause
 from trades.services.versions import trade_etag
 
-_ENDED = frozenset({State.SETTLED, State.CANCELLED})
+ENDED = frozenset({State.SETTLED, State.CANCELLED})
 _KINDS: dict[str, Cause] = {"amend": "AMEND", "cancel": "CANCEL"}
 
 
@@ -108,7 +108,7 @@ def _show(
         "fields": fields,
         "etag": seen,
         "typed": typed,
-        "changeable": State(found["state"]) not in _ENDED,
+        "changeable": State(found["state"]) not in ENDED,
         "problem": Shown.of(problem) if problem else None,
         "foreseen": foreseen,
         "told": foreseen.changed.told if foreseen else {},

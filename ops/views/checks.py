@@ -17,6 +17,7 @@ from ops.permissions import Right
 from ops.shell import Shown, actor, needs, person, posted, show
 from risk.checks._settings import SCOPE_DIMENSIONS, Setting, is_fixed
 from risk.checks.base import Check
+from risk.services.back_test import DEFAULT_DAYS, back_tests_of
 from risk.services.check_views import FOUND_DAYS, view_check, view_checks
 from risk.services.parameters import (
     BOUNDS,
@@ -26,6 +27,7 @@ from risk.services.parameters import (
     propose_parameters,
 )
 
+_BACK_TESTS_SHOWN = 10
 _PARAMETER, _SCOPE = "parameter.", "scope."
 _SEVERITY_WORDS = {"BLOCK": "blocks", "WARN": "warns", "INFO": "informs"}
 
@@ -46,7 +48,7 @@ def checks(request: HttpRequest) -> HttpResponse:
 @needs(Right.READ_CHECKS)
 def check(request: HttpRequest, ref: str) -> HttpResponse:
     """Show one check: what it is, its versions, and the form to set it otherwise."""
-    return _show(request, ref)
+    return show_check(request, ref)
 
 
 @posted("check")
@@ -63,7 +65,7 @@ def propose(request: HttpRequest, ref: str) -> HttpResponse:
             now=utc_now(),
         )
     except Problem as problem:
-        return _show(request, ref, problem=problem)
+        return show_check(request, ref, problem=problem)
     messages.success(request, f"{ids.public_id(ids.PROPOSAL, proposal_id)} waits for a second person.")
     return HttpResponseRedirect(reverse("check", args=[ref]), status=303)
 
@@ -123,7 +125,8 @@ def scope_words(scope: Mapping[str, Any]) -> str:
     return "; ".join(f"{name} {', '.join(members)}" for name, members in scope.items()) or "every trade"
 
 
-def _show(request: HttpRequest, code: str, *, problem: Problem | None = None) -> HttpResponse:
+def show_check(request: HttpRequest, code: str, *, problem: Problem | None = None) -> HttpResponse:
+    """Show a check, with what is wrong with the form that was sent, if anything."""
     now = utc_now()
     view, versions = view_check(code, now=now)
     newest = newest_setting(code)
@@ -133,6 +136,8 @@ def _show(request: HttpRequest, code: str, *, problem: Problem | None = None) ->
         "setting": view.setting,
         "scope": scope_words(view.setting.scope),
         "newest": newest,
+        "back_tests": back_tests_of(code, most=_BACK_TESTS_SHOWN),
+        "default_days": DEFAULT_DAYS,
         "versions": [(each, scope_words(each.setting.scope)) for each in versions],
         "fixed": is_fixed(view.check),
         "days": FOUND_DAYS,

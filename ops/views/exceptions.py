@@ -20,7 +20,7 @@ from ops import selectors
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, denied, needs, person, posted, show
-from ops.views.changes import CHANGEABLE
+from ops.views.changes import ENDED
 from ops.views.trade import steps
 from risk.services.excess import is_overridable, propose_excess
 from trades.lifecycle import State
@@ -312,7 +312,7 @@ def _show(
         "kind": kind_of(item.kind),
         "next_action": next_action(kind=item.kind, codes=item.codes, move=item.move),
         "refused": item.closed_at is None and item.kind == CHANGE.code,
-        "changeable": State(shown["state"]) in CHANGEABLE,
+        "changeable": State(shown["state"]) not in ENDED,
         "mine": item.owner_id == person(request).id,
         "findings": findings,
         "overridable": _overridable(findings),

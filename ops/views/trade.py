@@ -15,6 +15,7 @@ from core.http.problem import Problem
 from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
+from ops.views.changes import ENDED
 from settlement.selectors import obligations_of
 from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
@@ -154,7 +155,7 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
 def _possible(found: dict[str, Any], *, now_is: bool) -> dict[str, bool]:
     """Return which changes the page offers. A block is amended with its allocation, a part with its block."""
     state = State(found["state"])
-    open_ = now_is and state not in {State.SETTLED, State.CANCELLED}
+    open_ = now_is and state not in ENDED
     alone = found["block_id"] is None
     return {
         "can_amend": open_ and state != State.ALLOCATED,

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
@@ -134,8 +135,7 @@ Group = tuple[tuple[str, ...], str, bool]
 
 @lru_cache(maxsize=256)
 def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) -> str:
-    """Return the statement that checks trades: `%(ids)s`, their `%(versions)s`, the versions checked before,
-    `%(befores)s`, and the blocks that they are parts of, `%(blocks)s`; its other parameters are `parameters()`.
+    """Return the statement that checks trades; its parameters are those of `bound_to()`.
 
     shape: the active checks and what they are narrowed by; None: every check, as it declares.
 
@@ -245,6 +245,26 @@ def _inputs(check: Check) -> str:
         found["today"] = "%(today)s::date"
     members = ", ".join(f"'{name}', {value}" for name, value in found.items())
     return f"jsonb_build_object({members})"
+
+
+Row = tuple[
+    int, int, int | None, int | None
+]  # a trade, its version, the one checked before, the block it is part of
+
+
+def bound_to(rows: Sequence[Row], *, today: date, settings: Iterable[Setting] = ()) -> dict[str, Any]:
+    """Return the parameters of the composed statement for trades."""
+    ids, versions, befores, blocks = (
+        (list(column) for column in zip(*rows, strict=True)) if rows else ([],) * 4
+    )
+    return {
+        "ids": ids,
+        "versions": versions,
+        "befores": befores,
+        "blocks": blocks,
+        "today": today,
+        **parameters(settings),
+    }
 
 
 def parameters(settings: Iterable[Setting] = ()) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("risk", "0140_parameters_of_checks")]
+    dependencies = [("risk", "0141_back_tests")]
     operations = [
         migrations.CreateModel(
             name="SizeHistory",

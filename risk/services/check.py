@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -22,7 +22,7 @@ from core.audit import Actor, system
 from core.clock import business_date
 from core.money import ZERO, format_number
 from risk.checks import CHECKS
-from risk.checks._composition import composed_statement, parameters
+from risk.checks._composition import bound_to, composed_statement
 from risk.checks._settings import Setting, shape_of
 from risk.services.decision import (
     BREACH,
@@ -187,14 +187,7 @@ def _run_checks(trade_ids: Sequence[int], at: datetime) -> _Batch:
     )
     groups = groups_of(batch.limits)
     settings = settings_in_force(on=today)
-    bound = {
-        "ids": [trade_id for trade_id, _, _, _ in rows],
-        "versions": [version for _, version, _, _ in rows],
-        "befores": [before for _, _, before, _ in rows],
-        "blocks": [block_id for _, _, _, block_id in rows],
-        "today": today,
-        **parameters(settings.values()),
-    }
+    bound = bound_to(rows, today=today, settings=settings.values())
     statement = composed_statement(groups, shape_of(settings.values()))
     for trade_id, code, *found, group, place, total, greatest, down in sql.rows(statement, bound):
         if trade_id is not None:
@@ -202,6 +195,22 @@ def _run_checks(trade_ids: Sequence[int], at: datetime) -> _Batch:
         elif None not in place:
             batch.uses.append(Use(groups[group], tuple(place), total, greatest, down))
     return batch
+
+
+_BLOCKS = "SELECT trade_id, block_id FROM trades_state WHERE trade_id = ANY(%s) AND block_id IS NOT NULL"
+
+
+def findings_under(setting: Setting, versions: Mapping[int, int], today: date) -> dict[int, list[NewFinding]]:
+    """Return what one check, set so, says of trade versions (by trade id) on a day; it locks and changes nothing."""
+    if not setting.is_active:
+        return {}
+    batch = _Batch(versions=dict(versions), checked_before={}, limits=[])
+    blocks = dict(sql.rows(_BLOCKS, [list(versions)]))
+    rows = [(trade_id, version, None, blocks.get(trade_id)) for trade_id, version in versions.items()]
+    bound = bound_to(rows, today=today, settings=[setting])
+    for trade_id, _, *found in sql.rows(composed_statement((), shape_of([setting])), bound):
+        _add_finding(batch, setting, trade_id, *found[:4])
+    return batch.findings
 
 
 def _add_finding(

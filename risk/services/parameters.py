@@ -24,7 +24,7 @@ from core.models import Proposal
 from core.money import format_number
 from core.text import text_faults
 from risk.checks import CHECKS
-from risk.checks._composition import composed_statement, parameters
+from risk.checks._composition import bound_to, composed_statement
 from risk.checks._settings import SCOPE_DIMENSIONS, Setting, Severity, declared, is_fixed, shape_of
 from risk.checks.base import Check
 from trades.products import PRODUCTS
@@ -253,7 +253,7 @@ def _require_runnable(setting: Setting, today: date) -> None:
     """
     if not setting.is_active:
         return
-    bound = {"ids": [], "versions": [], "befores": [], "today": today, **parameters([setting])}
+    bound = bound_to([], today=today, settings=[setting])
     try:
         with transaction.atomic():
             sql.run(f"EXPLAIN {composed_statement((), shape_of([setting]))}", bound)

@@ -10,10 +10,12 @@ from core import sql
 from core.ids import PROPOSAL, public_id
 from core.models import Proposal
 from risk.checks import CHECKS
+from risk.models import BackTest
+from risk.services.back_test import advance_back_tests
 from risk.services.parameters import settings_in_force
 from tests.ops.conftest import SignIn
 from tests.support.factories import World, checked, equity
-from tests.support.records import TODAY
+from tests.support.records import NOW, TODAY
 
 PRICE = "/checks/OFF_MARKET_PRICE"
 FORM = {
@@ -144,3 +146,75 @@ def test_a_finding_shows_what_it_compared_and_by_which_version(
     assert "What it compared" in text
     assert "close_currency" in text
     assert "version 0" in text
+
+
+class TestABackTest:
+    @pytest.fixture(autouse=True)
+    def deals(self, world: World) -> None:
+        for price in ("187", "200", "300"):
+            checked(equity(price=price, quantity="100", source_ref=f"B-{price}"))
+
+    def started(self, client) -> str:
+        answer = client.post(f"{PRICE}/back-test", {**FORM, "severity": "BLOCK", "days": "7"})
+        assert answer.status_code == 303
+        return answer["Location"]
+
+    def test_is_started_from_the_form_and_shows_its_way_and_its_figures(self, sign_in: SignIn) -> None:
+        client = sign_in("risk")
+        where = self.started(client)
+        waiting = text_of(client.get(where))
+        assert 'hx-trigger="every 2s"' in waiting
+        assert "waiting" in waiting
+        while advance_back_tests(now=NOW):
+            pass
+        done = text_of(client.get(where))
+        assert "hx-trigger" not in done
+        for told in (
+            "18,400.00",
+            "-33.33 points",
+            "66.67 % to 33.33 %",
+            "0.05",
+            "The price 200 is off the market",
+        ):
+            assert told in done
+        assert where in text_of(client.get(PRICE))
+
+    def test_of_a_proposal_is_seen_by_whoever_approves_it(self, sign_in: SignIn) -> None:
+        maker, checker = sign_in("risk", name="ann"), sign_in("supervisor", name="bob")
+        maker.post(f"{PRICE}/propose", FORM)
+        assert "Nobody has back-tested this yet" in text_of(checker.get("/approvals"))
+        answer = checker.post("/back-tests", {"proposal": pending(), "days": "30"})
+        while advance_back_tests(now=NOW):
+            pass
+        shown = text_of(checker.get("/approvals"))
+        assert answer["Location"] in shown
+        assert "18,400.00" in shown
+
+    def test_made_before_the_proposal_is_shown_with_it(self, sign_in: SignIn) -> None:
+        maker = sign_in("risk", name="ann")
+        where = maker.post(f"{PRICE}/back-test", {**FORM, "days": "7"})["Location"]
+        maker.post(f"{PRICE}/propose", FORM)
+        assert where in text_of(sign_in("supervisor", name="bob").get("/approvals"))
+
+    def test_is_cancelled(self, sign_in: SignIn) -> None:
+        client = sign_in("risk")
+        where = self.started(client)
+        assert client.post(f"{where}/cancel").status_code == 303
+        assert "It was cancelled" in text_of(client.get(where))
+        assert client.post(f"{where}/cancel").status_code == 303
+        assert "has ended" in text_of(client.get(where))
+
+    def test_of_a_bent_form_is_told_on_the_form(self, sign_in: SignIn) -> None:
+        client = sign_in("risk")
+        for typed in ({"days": "many"}, {"days": "0"}, {"days": "7", "parameter.tolerance": "x"}):
+            assert client.post(f"{PRICE}/back-test", {**FORM, **typed}).status_code == 422
+        assert client.post("/back-tests", {"proposal": "prp_00", "days": "7"}).status_code == 404
+        assert not BackTest.objects.exists()
+
+    def test_is_started_and_cancelled_only_by_those_who_may(self, sign_in: SignIn) -> None:
+        where = self.started(sign_in("risk"))
+        reader = sign_in("auditor")
+        assert reader.get(where).status_code == 200
+        assert reader.post(f"{where}/cancel").status_code == 403
+        assert reader.post(f"{PRICE}/back-test", FORM).status_code == 403
+        assert sign_in("front-office reader").get(where).status_code == 403

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 
 from core import sql
 from risk.checks import CHECKS
-from risk.checks._composition import composed_statement, parameters
+from risk.checks._composition import bound_to, composed_statement, parameters
 from risk.services.check import preview
 from tests.support.factories import (
     captured_ids,
@@ -108,6 +109,6 @@ def test_a_batch_of_any_size_is_checked_by_one_statement(django_assert_num_queri
 @pytest.mark.django_db
 def test_the_composed_statement_reads_the_batch_from_one_scan():
     world()
-    bound = {"ids": [1], "versions": [1], "befores": [None], "today": "2026-11-23", **parameters()}
+    bound = bound_to([(1, 1, None, None)], today=date(2026, 11, 23))
     plan = "\n".join(line for (line,) in sql.rows(f"EXPLAIN {composed_statement(())}", bound))
     assert len(re.findall(r"(?m)^\s+CTE batch$", plan)) == 1

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from core.http.problem import Fault, Problem, unreadable
+from core.ids import PROPOSAL, database_id
+from risk.services.back_test import DEFAULT_DAYS
 from risk.services.parameters import Draft
 
 MAX_BYTES = 64 * 1024
@@ -33,6 +35,42 @@ def read_proposal(body: bytes) -> Asked:
     if faults:
         raise unreadable(faults)
     return Asked(draft, reason or "")
+
+
+@dataclass(frozen=True)
+class AskedBackTest:
+    """What a back-test is asked of: a proposal, or a check set as a draft says; and over how many days."""
+
+    proposal_id: int | None
+    code: str
+    draft: Draft
+    days: int
+
+
+def read_back_test(body: bytes) -> AskedBackTest:
+    """Return what a body asks for; Problem 400 with every fault of its form, 413 when it is too large."""
+    faults: list[Fault] = []
+    known = ("proposal", "check", "days", *DRAFT_FIELDS)
+    document = read_object(body, known=known, faults=faults)
+    draft = read_draft(document, faults)
+    reference, code = read_text(document, "proposal", faults), read_text(document, "check", faults)
+    if document.get("proposal") is None and document.get("check") is None:
+        faults.append(Fault("/check", "Either a check or a proposal.", "missing"))
+    if reference is not None:
+        faults += [
+            Fault(f"/{name}", "A proposal says this itself.", "conflict")
+            for name in ("check", *DRAFT_FIELDS)
+            if name in document
+        ]
+    days = document.get("days", DEFAULT_DAYS)
+    if isinstance(days, bool) or not isinstance(days, int):
+        faults.append(Fault("/days", "A whole number of days.", "type"))
+    proposal_id = None if reference is None else database_id(PROPOSAL, reference)
+    if reference is not None and proposal_id is None:
+        faults.append(Fault("/proposal", "A proposal such as prp_77.", "unknown"))
+    if faults:
+        raise unreadable(faults)
+    return AskedBackTest(proposal_id, code or "", draft, days)
 
 
 def read_object(body: bytes, *, known: Collection[str], faults: list[Fault]) -> dict[str, Any]:

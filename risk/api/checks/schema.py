@@ -7,7 +7,9 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
-from core.ids import PROPOSAL, public_id
+from core.http.cursor import MAX_LIMIT
+from core.ids import PROPOSAL, TRADE, public_id
+from risk.services.back_test import DAYS_MAX, DEFAULT_DAYS, KEPT_MAX
 
 _PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
 _TAGS = ["checks"]
@@ -99,5 +101,97 @@ propose_parameters = extend_schema(
         404: _PROBLEM,
         409: _PROBLEM,
         422: _PROBLEM,
+    },
+)
+
+_REFERENCE = OpenApiParameter("reference", str, OpenApiParameter.PATH, description="the back-test, `bkt_…`")
+_FIGURES = (
+    "state, progress from 0 to 1, before, after, and result: counts, amounts and the straight-through rate"
+)
+start_back_test = extend_schema(
+    operation_id="start_back_test",
+    tags=_TAGS,
+    parameters=[_KEY],
+    request={
+        "application/json": {
+            "type": "object",
+            "properties": {
+                "proposal": {
+                    "type": "string",
+                    "description": "the proposal to try, `prp_…`; instead of all else",
+                },
+                "check": {"type": "string"},
+                **DRAFT,
+                "days": {"type": "integer", "minimum": 1, "maximum": DAYS_MAX, "default": DEFAULT_DAYS},
+            },
+            "additionalProperties": False,
+        }
+    },
+    examples=[
+        OpenApiExample(
+            "A tighter tolerance",
+            value={"check": "OFF_MARKET_PRICE", "parameters": {"tolerance": "0.05"}, "days": 30},
+            request_only=True,
+        )
+    ],
+    responses={
+        202: OpenApiResponse(OpenApiTypes.OBJECT, f"the back-test, and where to read it: {_FIGURES}"),
+        400: _PROBLEM,
+        404: _PROBLEM,
+        409: _PROBLEM,
+        422: _PROBLEM,
+    },
+)
+read_back_test = extend_schema(
+    operation_id="read_back_test",
+    tags=_TAGS,
+    parameters=[_REFERENCE],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, _FIGURES), 404: _PROBLEM},
+)
+list_back_test_trades = extend_schema(
+    operation_id="list_back_test_trades",
+    tags=_TAGS,
+    parameters=[
+        _REFERENCE,
+        OpenApiParameter("cursor", str, description="`next` of the page before"),
+        OpenApiParameter("limit", int, description=f"1 to {MAX_LIMIT}, default 100"),
+    ],
+    responses={
+        200: OpenApiResponse(
+            OpenApiTypes.OBJECT,
+            f"items: up to {KEPT_MAX:,} trades of another outcome in the order of capture; next",
+            examples=[
+                OpenApiExample(
+                    "One trade",
+                    value={
+                        "items": [
+                            {
+                                "trade": public_id(TRADE, 1234),
+                                "version": 1,
+                                "before": "PASS",
+                                "after": "BLOCK",
+                                "message": "The price 200 is off the market: the close was 187 of 2026-11-23.",
+                                "base_amount": "18400.00",
+                            }
+                        ],
+                        "next": None,
+                    },
+                )
+            ],
+        ),
+        400: _PROBLEM,
+        403: _PROBLEM,
+        404: _PROBLEM,
+    },
+)
+cancel_back_test = extend_schema(
+    operation_id="cancel_back_test",
+    tags=_TAGS,
+    parameters=[_REFERENCE, _KEY],
+    request=None,
+    responses={
+        200: OpenApiResponse(OpenApiTypes.OBJECT, f"the back-test as it ended: {_FIGURES}"),
+        404: _PROBLEM,
+        409: _PROBLEM,
     },
 )
