@@ -59,8 +59,12 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "exceptions": (
         ("j k", "Next, previous row"),
         ("Enter", "Open the row"),
+        ("x", "Choose the row"),
+        ("a", "What to do with the chosen"),
         ("n", "Take the next exception"),
     ),
+    "causes": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the exceptions")),
+    "bulk": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the exceptions")),
     "exception": (
         ("j k", "Next, previous exception of the list"),
         ("m", "Assign to me"),
@@ -135,6 +139,8 @@ _SECTIONS = {
     "trade": "blotter",
     "change": "blotter",
     "exception": "exceptions",
+    "causes": "exceptions",
+    "bulk": "exceptions",
     "batch": "batches",
     "webhook": "integrations",
 }
