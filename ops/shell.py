@@ -64,6 +64,7 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("n", "Take the next exception"),
     ),
     "causes": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the exceptions")),
+    "straight-through": (("Esc", "Back to the exceptions"),),
     "bulk": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the exceptions")),
     "exception": (
         ("j k", "Next, previous exception of the list"),
@@ -140,6 +141,7 @@ _SECTIONS = {
     "change": "blotter",
     "exception": "exceptions",
     "causes": "exceptions",
+    "straight-through": "exceptions",
     "bulk": "exceptions",
     "batch": "batches",
     "webhook": "integrations",

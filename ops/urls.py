@@ -37,6 +37,7 @@ urlpatterns = [
     path("exceptions", exceptions.exceptions, name="exceptions"),
     path("exceptions/next", exceptions.take, name="exception_next"),
     path("exceptions/causes", desk.causes, name="causes"),
+    path("straight-through", desk.through, name="straight_through"),
     path("exceptions/bulk", desk.bulk, name="exception_bulk"),
     path("exceptions/<str:ref>", exceptions.exception, name="exception"),
     path("exceptions/<str:ref>/<slug:action>", exceptions.act, name="exception_act"),

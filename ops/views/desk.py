@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from core import ids
-from core.clock import utc_now
+from core.clock import business_date, utc_now
 from core.http.problem import Problem
 from ops.desk import asked_of, choices, right_for
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, denied, needs, person, posted, show
 from ops.views.exceptions import Place
 from trades.selectors import desk
+from trades.selectors.straight_through import MAX_DAYS, straight_through
 from trades.services.desk import ACTIONS, MAX_ITEMS, Result, act_on_exceptions
 
 
@@ -23,6 +24,30 @@ def causes(request: HttpRequest) -> HttpResponse:
     """Show what open exceptions wait for, the commonest cause first."""
     now = utc_now()
     return show(request, "ops/causes.html", {"groups": desk.groups(now=now)}, screen="causes", now=now)
+
+
+@needs(Right.READ_EXCEPTIONS)
+def through(request: HttpRequest) -> HttpResponse:
+    """Show the straight-through rate of some trade dates, today's unless told, and where trades were lost."""
+    now = utc_now()
+    first, last, wrong = _days(request, business_date(now))
+    found = straight_through(first=first, last=last)
+    context = {"found": found, "first": first, "last": last, "wrong": wrong, "losses": _LOSSES}
+    return show(request, "ops/straight_through.html", context, screen="straight-through", now=now)
+
+
+_LOSSES = (("check", "By check"), ("source", "By source"), ("party", "By counterparty"))
+
+
+def _days(request: HttpRequest, today: date) -> tuple[date, date, str]:
+    """Return the first and the last day asked for, and what is wrong with them: then they are today."""
+    try:
+        first, last = (date.fromisoformat(request.GET.get(name) or str(today)) for name in ("from", "to"))
+    except ValueError:
+        return today, today, "Write the days as 2026-11-23."
+    if not 0 <= (last - first).days < MAX_DAYS:
+        return today, today, f"The last day comes after the first, and there are at most {MAX_DAYS}."
+    return first, last, ""
 
 
 @posted("exceptions")

@@ -103,3 +103,14 @@ act = extend_schema(
         **dict.fromkeys((400, 413, 422), _PROBLEM),
     },
 )
+straight_through = extend_schema(
+    operation_id="read_straight_through",
+    tags=_TAGS,
+    description="The share of trades that never had an exception. It and the losses, by check, by source and by"
+    " party, each add up to 100 per cent.",
+    parameters=[
+        OpenApiParameter("from", OpenApiTypes.DATE, description="the first trade date; today unless told"),
+        OpenApiParameter("to", OpenApiTypes.DATE, description="the last trade date; today unless told"),
+    ],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "rate, counts and losses"), 400: _PROBLEM},
+)

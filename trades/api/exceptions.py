@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.audit import encode
-from core.clock import utc_now
+from core.clock import business_date, utc_now
 from core.http.authentication import Client
 from core.http.cursor import decode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once, to_response
@@ -25,6 +26,7 @@ from trades.api import exception_schema as schema
 from trades.api.views import wants_dry_run
 from trades.selectors import desk
 from trades.selectors.exceptions import Narrowing
+from trades.selectors.straight_through import MAX_DAYS, straight_through
 from trades.services.comments import comment
 from trades.services.desk import DONE, REFUSED, UNCHANGED, Asked, Result, act_on_exceptions
 from trades.work_items import MAX_CAUSE, Move, kind_of, kinds, next_action
@@ -250,3 +252,31 @@ def _comments(exception_id: int) -> list[dict[str, Any]]:
 
 def _comment_document(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "written_at": row["written_at"].astimezone(UTC)}
+
+
+class StraightThrough(APIView):
+    """The straight-through rate of the client's sources on some trade dates, and where trades were lost."""
+
+    scopes: ClassVar = {"GET": "exceptions:read"}
+
+    @schema.straight_through
+    def get(self, request: Request) -> HttpResponse:
+        first, last = _days(request)
+        found = straight_through(first=first, last=last, sources=client_of(request).sources)
+        return json_response({"from": first, "to": last, **asdict(found)})
+
+
+def _days(request: Request) -> tuple[date, date]:
+    """Return the first and the last day of a request, both today unless told; Problem 400 with every fault."""
+    today, faults, days = business_date(utc_now()), [], []
+    for name in ("from", "to"):
+        value = request.query_params.get(name, "")
+        try:
+            days.append(date.fromisoformat(value) if value else today)
+        except ValueError:
+            faults.append(Fault(f"query:{name}", "A date, YYYY-MM-DD."))
+    if not faults and not 0 <= (days[1] - days[0]).days < MAX_DAYS:
+        faults.append(Fault("query:to", f"Not before `from`, and at most {MAX_DAYS} days in all."))
+    if faults:
+        raise unreadable(faults)
+    return days[0], days[1]

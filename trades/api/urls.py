@@ -16,6 +16,7 @@ urlpatterns = [
         name="api-exception-comments",
     ),
     path("exception-actions", exceptions.ExceptionActions.as_view(), name="api-exception-actions"),
+    path("straight-through", exceptions.StraightThrough.as_view(), name="api-straight-through"),
     path("trade-amendments", bulk_changes.BulkAmendments.as_view(), name="api-bulk-amendments"),
     path("trade-cancellations", bulk_changes.BulkCancellations.as_view(), name="api-bulk-cancellations"),
     path(
