@@ -19,7 +19,7 @@ class Right(Enum):
 
     READ_TRADES = "read trades"
     READ_EXCEPTIONS = "read exceptions"
-    WORK_EXCEPTIONS = "claim, release and comment exceptions"
+    WORK_EXCEPTIONS = "claim, assign, comment and snooze exceptions"
     REPAIR = "repair and re-check trades"
     REJECT = "reject trades"
     CHANGE = "amend, cancel and allocate trades"

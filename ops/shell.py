@@ -61,8 +61,13 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "exceptions": (
         ("j k", "Next, previous row"),
         ("Enter", "Open the row"),
+        ("x", "Choose the row"),
+        ("a", "What to do with the chosen"),
         ("n", "Take the next exception"),
     ),
+    "causes": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the exceptions")),
+    "straight-through": (("Esc", "Back to the exceptions"),),
+    "bulk": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the exceptions")),
     "exception": (
         ("j k", "Next, previous exception of the list"),
         ("m", "Assign to me"),
@@ -141,6 +146,9 @@ _SECTIONS = {
     "change": "blotter",
     "allocate": "blotter",
     "exception": "exceptions",
+    "causes": "exceptions",
+    "straight-through": "exceptions",
+    "bulk": "exceptions",
     "batch": "batches",
     "webhook": "integrations",
     "check": "checks",

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 SCOPES = {
     "trades:read": "read trades, their findings and events",
     "trades:write": "post trades of the client's sources",
+    "exceptions:read": "read the exceptions of the client's sources, and what was said of them to the front office",
+    "exceptions:answer": "answer what operations ask of an exception",
+    "exceptions:work": "act on exceptions: assign, comment, snooze, re-check, reject",
     "settlement:read": "list and pull settlement batches",
     "settlement:ack": "claim batches, acknowledge instructions, report their status",
     "refdata:write": "load reference data",

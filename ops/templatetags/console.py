@@ -61,6 +61,13 @@ _WORDS = {
     "CLOSED": ("check-circle", "grey", "closed"),
     "OPEN": ("alert", "amber", "open"),
     "OVERDUE": ("stop", "red", "overdue"),
+    "ESCALATED": ("alert", "red", "escalated"),
+    "SNOOZED": ("clock", "grey", "snoozed"),
+    "REOPENED": ("back", "amber", "reopened"),
+    "DONE": ("check-circle", "green", "done"),
+    "UNCHANGED": ("dot", "grey", "as before"),
+    "REFUSED": ("stop", "red", "refused"),
+    "UNKNOWN": ("help", "grey", "unknown"),
     "STUCK": ("alert", "amber", "stuck"),
     "FLOWING": ("check", "green", "flowing"),
     "DELIVERED": ("check-circle", "green", "delivered"),
@@ -88,6 +95,10 @@ _VERBS = {
     "trade.change_refused": "not changed as asked before it came",
     "trade.change_answered": "left as it is: the change asked before it came is answered",
     "trade.enriched": "completed from reference data",
+    "exception.escalated": "escalated, its deadline being near",
+    "exception.returned": "back after its snooze",
+    "exception.woken": "brought back before its time",
+    "exception.root_cause_named": "given its root cause",
 }
 
 
@@ -274,6 +285,15 @@ def words(code: str) -> str:
     """Show a code as words: `FX_SPOT` is "FX spot"."""
     text = code.replace("_", " ").lower()
     return " ".join(part.upper() if part in {"fx", "ssi", "lei", "isin"} else part for part in text.split())
+
+
+@register.filter
+def cause_words(cause: str) -> str:
+    """Show the key of a cause: its code as words, and what it is about: "SSI missing: ISLANDSB cash SEK"."""
+    code, _, subject = cause.partition(" ")
+    told = words(code)
+    told = told[:1].upper() + told[1:]
+    return f"{told}: {subject}" if subject else told
 
 
 @register.filter

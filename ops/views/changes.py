@@ -14,7 +14,7 @@ from core.http.problem import Problem
 from ops import effects
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, person, show
-from ops.views.trade import trade_id_of
+from ops.views.trade import ENDED, trade_id_of
 from trades.lifecycle import State
 from trades.selectors import timeline
 from trades.services.amendment import FIELD_PREFIX, patch_of
@@ -24,7 +24,6 @@ from trades.services.single_change import Answered, change_trade
 from trades.services.supersession import Cause
 from trades.services.versions import trade_etag
 
-ENDED = frozenset({State.SETTLED, State.CANCELLED})
 _KINDS: dict[str, Cause] = {"amend": "AMEND", "cancel": "CANCEL"}
 
 

@@ -18,23 +18,25 @@ from core.clock import utc_now
 from core.http.problem import Problem
 from ops import selectors
 from ops.as_of import as_at, clock, where
+from ops.desk import actions_of, asked_of, choices
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, denied, needs, person, posted, show
-from ops.views.changes import ENDED
-from ops.views.trade import steps
+from ops.views.trade import ENDED, steps
 from risk.services.excess import is_overridable, propose_excess
 from trades.lifecycle import State
-from trades.models import ExceptionItem, Finding
+from trades.models import Comment, ExceptionItem, Finding
 from trades.selectors import exceptions as queue
 from trades.selectors import timeline
 from trades.selectors.exceptions import Narrowing
 from trades.services import exceptions as services
 from trades.services.comments import comment
+from trades.services.desk import ACTIONS as DESK_ACTIONS
+from trades.services.desk import REFUSED, UNCHANGED, act_on_exceptions
 from trades.services.recheck import recheck_trades
 from trades.services.refused import answer_refused
 from trades.services.reject import reject_trade
 from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields, repair_trade
-from trades.work_items import CHANGE, MAX_CAUSE, kind_of, next_action
+from trades.work_items import CHANGE, MAX_CAUSE, Move, kind_of, next_action
 
 TABS = (
     ("open", "Open"),
@@ -67,6 +69,11 @@ class Place:
             Narrowing(*(parameters.get(name, "").replace("\0", "")[:MAX_CAUSE] for name in _NARROWINGS)),
             min(queue.MAX_PAGE, max(1, int(number[:6]))) if number.isdecimal() else 1,
         )
+
+    @property
+    def narrowed(self) -> bool:
+        """Tell whether the list shows less than its view."""
+        return self.narrowing != Narrowing()
 
     @property
     def previous(self) -> int:
@@ -112,6 +119,8 @@ def exceptions(request: HttpRequest) -> HttpResponse:
     }
     if as_of is None:  # the counts are of the present
         context["codes"] = queue.codes()
+        context["moves"] = Move.choices
+        context["actions"] = [] if place.view == "closed" else actions_of(request)
         context["summary"] = queue.summary(user_id=person(request).id, now=now)
     return show(request, "ops/exceptions.html", context, screen="exceptions", now=now)
 
@@ -197,8 +206,37 @@ def _release(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
 
 
 def _comment(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
-    comment(exception_id=item.id, text=request.POST.get("text", ""), actor=actor(request), now=now)
-    messages.success(request, "The comment is stored.")
+    audience = request.POST.get("audience", Comment.Audience.INTERNAL)
+    if audience not in Comment.Audience.values:
+        audience = Comment.Audience.INTERNAL
+    comment(
+        exception_id=item.id,
+        text=request.POST.get("text", ""),
+        audience=audience,
+        actor=actor(request),
+        now=now,
+    )
+    if audience == Comment.Audience.FRONT_OFFICE:
+        messages.success(request, "The front office is asked; its answer brings the exception back.")
+    else:
+        messages.success(request, "The comment is stored.")
+
+
+def _on_desk(action: str) -> Callable[[HttpRequest, ExceptionItem, datetime], None]:
+    """Return what does an action of the desk to one exception."""
+
+    def act(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+        (result,) = act_on_exceptions(
+            exception_ids=[item.id], asked=asked_of(request, action), actor=actor(request), now=now
+        )
+        if result.outcome == REFUSED:
+            messages.error(request, result.detail)
+        elif result.outcome == UNCHANGED:
+            messages.success(request, "It was so already.")
+        else:
+            messages.success(request, f"{DESK_ACTIONS[action].title}: done.")
+
+    return act
 
 
 def _repair(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
@@ -269,6 +307,10 @@ ACTIONS = {
     "claim": Action(Right.WORK_EXCEPTIONS, _claim),
     "release": Action(Right.WORK_EXCEPTIONS, _release),
     "comment": Action(Right.WORK_EXCEPTIONS, _comment),
+    **{
+        name: Action(Right.WORK_EXCEPTIONS, _on_desk(name))
+        for name in ("assign", "snooze", "wake", "root-cause")
+    },
     "repair": Action(Right.REPAIR, _repair, resolves=True),
     "re-check": Action(Right.REPAIR, _recheck, resolves=True),
     "excess": Action(Right.PROPOSE_EXCESS, _request_excess, resolves=True),
@@ -319,7 +361,12 @@ def _show(
         "proposal": proposal,
         **(_repair_context(request, item, failed) if held and may(request.user, Right.REPAIR) else {}),
         "entries": timeline.timeline(item.trade_id, exception_ids=[item.id]),
+        **choices(),
+        "desk_fields": {name: each.fields for name, each in DESK_ACTIONS.items()},
+        "snoozed": item.snoozed_until is not None and item.snoozed_until > now,
         "problem": Shown.of(problem) if problem else None,
+        "problem_of": {failed: Shown.of(problem)} if problem else {},
+        "typed_of": {failed: request.POST},
         "failed": failed,
         "typed": {**request.POST.dict(), "codes": request.POST.getlist("codes")} if failed else {},
         "seen_version": shown["version"],

@@ -15,7 +15,6 @@ from core.http.problem import Problem
 from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
-from ops.views.changes import ENDED
 from settlement.selectors import obligations_of
 from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
@@ -25,6 +24,7 @@ from trades.services.allocation import is_divisible
 from trades.services.recheck import recheck_trades
 from trades.work_items import kinds
 
+ENDED = frozenset({State.SETTLED, State.CANCELLED})  # nothing can be changed any more
 _WAY = (
     State.CAPTURED,
     State.VALIDATED,

@@ -14,6 +14,8 @@ SCREENS = {
     "/trades": Right.READ_TRADES,
     "/trades/count": Right.READ_TRADES,
     "/exceptions": Right.READ_EXCEPTIONS,
+    "/exceptions/causes": Right.READ_EXCEPTIONS,
+    "/straight-through": Right.READ_EXCEPTIONS,
     "/approvals": Right.READ_APPROVALS,
     "/batches": Right.READ_BATCHES,
     "/limits": Right.READ_LIMITS,

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from trades.api import bulk_changes, changes, views
+from trades.api import bulk_changes, changes, exceptions, views
 
 urlpatterns = [
     path("trades", views.Trades.as_view(), name="api-trades"),
@@ -8,6 +8,15 @@ urlpatterns = [
     path("trades/<str:reference>", views.Trade.as_view(), name="api-trade"),
     path("trades/<str:reference>/evidence", views.TradeEvidence.as_view(), name="api-trade-evidence"),
     path("trades/<str:reference>/events", views.TradeEvents.as_view(), name="api-trade-events"),
+    path("exceptions", exceptions.Exceptions.as_view(), name="api-exceptions"),
+    path("exceptions/<str:reference>", exceptions.ExceptionItem.as_view(), name="api-exception"),
+    path(
+        "exceptions/<str:reference>/comments",
+        exceptions.ExceptionComments.as_view(),
+        name="api-exception-comments",
+    ),
+    path("exception-actions", exceptions.ExceptionActions.as_view(), name="api-exception-actions"),
+    path("straight-through", exceptions.StraightThrough.as_view(), name="api-straight-through"),
     path("trade-amendments", bulk_changes.BulkAmendments.as_view(), name="api-bulk-amendments"),
     path("trade-cancellations", bulk_changes.BulkCancellations.as_view(), name="api-bulk-cancellations"),
     path(

@@ -54,6 +54,11 @@ class Narrowing:
         return "".join(f" AND {told}" for name, told in _NARROWED.items() if getattr(self, name))
 
 
+def condition_of(view: str, narrowing: Narrowing) -> str:
+    """Return which items a list shows, as SQL over `e`; its parameters: `user`, `now` and the narrowing's fields."""
+    return _CONDITIONS[view] + narrowing.sql()
+
+
 _LIST = """
 WITH page AS MATERIALIZED (
     SELECT e.* FROM {items} e
@@ -136,7 +141,7 @@ def queue(
     as_of: AsOf | None = None,
 ) -> tuple[list[dict[str, Any]], bool]:
     """Return one page of the queue, now or as it was, and whether more follow. view: one of VIEWS."""
-    condition = _CONDITIONS[view] + narrowing.sql()
+    condition = condition_of(view, narrowing)
     order = _BY_CLOSING if view == "closed" else _BY_URGENCY
     statement = _LIST.format(condition=condition, order=order, **(_NOW if as_of is None else _THEN))
     rows = sql.records(

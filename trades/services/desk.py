@@ -136,6 +136,14 @@ def _invalid(faults: Sequence[Fault]) -> Problem:
 
 
 def _whom(asked: Asked, faults: list[Fault]) -> tuple[User | None, Group | None]:
+    bent = [
+        fault
+        for name in ("owner", "team")
+        for fault in text_faults(getattr(asked, name), pointer=f"/{name}", most=150, required=False)
+    ]
+    if bent:
+        faults += bent
+        return None, None
     owner = User.objects.filter(username=asked.owner, is_active=True).first() if asked.owner else None
     team = Group.objects.filter(name=asked.team).first() if asked.team else None
     if asked.owner and owner is None:

@@ -39,6 +39,8 @@ const needed = {
   c: "[data-key=c]",
   e: "[data-key=e]",
   n: "[data-key=n]",
+  a: "[data-key=a]",
+  x: "[data-choose]",
   Esc: "[data-back]",
 };
 
@@ -69,6 +71,8 @@ const single = {
   c: () => press("[data-key=c]"),
   e: () => press("[data-key=e]"),
   n: () => press("[data-key=n]"),
+  a: () => press("[data-key=a]"),
+  x: () => document.activeElement.closest("[data-row]")?.querySelector("[data-choose]")?.click(),
 };
 
 document.addEventListener("keydown", (event) => {
@@ -114,6 +118,9 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-choose-all]")) {
+    document.querySelectorAll("[data-choose]").forEach((box) => (box.checked = event.target.checked));
+  }
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
 });
 

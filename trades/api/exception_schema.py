@@ -1,0 +1,116 @@
+"""The description of the API of exceptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+
+from trades.models import Comment
+from trades.services.comments import MAX_COMMENT
+from trades.services.desk import ACTIONS, MAX_ITEMS, MAX_ROOT_CAUSE
+from trades.work_items import Move
+
+_PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
+_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="unique per intended change"
+)
+_TAGS = ["exceptions"]
+# What API clients can do; the others are for people.
+_OPEN_TO_CLIENTS = [name for name, each in ACTIONS.items() if not each.for_people]
+
+
+def _body(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {
+        "application/json": {
+            "type": "object",
+            "required": required,
+            "additionalProperties": False,
+            "properties": properties,
+        }
+    }
+
+
+list_exceptions = extend_schema(
+    operation_id="list_exceptions",
+    tags=_TAGS,
+    description="Why deals are held, what they risk, whose move it is, and what comes next; of the client's sources.",
+    parameters=[
+        OpenApiParameter("status", str, enum=["open", "closed"], description="open unless told"),
+        OpenApiParameter("move", str, enum=Move.values),
+        OpenApiParameter("kind", str),
+        OpenApiParameter("code", str),
+        OpenApiParameter("cause", str, description="exactly as in `causes` of an item"),
+        OpenApiParameter("cursor", str, description="`next` of the page before"),
+        OpenApiParameter("limit", int, description="1 to 1000, default 100"),
+    ],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "items and next"), 400: _PROBLEM},
+)
+read_exception = extend_schema(
+    operation_id="read_exception",
+    tags=_TAGS,
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the item and its comments"), 404: _PROBLEM},
+)
+list_comments = extend_schema(
+    operation_id="list_exception_comments",
+    tags=_TAGS,
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "items, the oldest first"), 404: _PROBLEM},
+)
+answer = extend_schema(
+    operation_id="answer_exception",
+    tags=_TAGS,
+    description="Answer a question of operations. An open item becomes their move again.",
+    parameters=[_KEY],
+    request=_body({"text": {"type": "string", "minLength": 1, "maxLength": MAX_COMMENT}}, ["text"]),
+    examples=[OpenApiExample("An answer", value={"text": "The price is right."}, request_only=True)],
+    responses={
+        201: OpenApiResponse(OpenApiTypes.OBJECT, "the comment"),
+        **dict.fromkeys((400, 404, 413, 422), _PROBLEM),
+    },
+)
+act = extend_schema(
+    operation_id="act_on_exceptions",
+    tags=_TAGS,
+    description=f"Do one thing to up to {MAX_ITEMS:,} exceptions of the client's sources.",
+    parameters=[
+        _KEY,
+        OpenApiParameter("dry_run", bool, description="the same results, and nothing is kept"),
+    ],
+    request=_body(
+        {
+            "action": {"type": "string", "enum": _OPEN_TO_CLIENTS},
+            "ids": {"type": "array", "maxItems": MAX_ITEMS, "items": {"type": "string"}},
+            "reason": {"type": "string", "maxLength": 1000},
+            "text": {"type": "string", "maxLength": MAX_COMMENT},
+            "audience": {"type": "string", "enum": Comment.Audience.values},
+            "owner": {"type": "string", "description": "a user's name"},
+            "team": {"type": "string", "description": "a team's name"},
+            "until": {"type": "string", "format": "date-time"},
+            "root_cause": {"type": "string", "maxLength": MAX_ROOT_CAUSE},
+        },
+        ["action", "ids"],
+    ),
+    examples=[
+        OpenApiExample(
+            "To the checks again",
+            value={"action": "re-check", "ids": ["exc_1YT"], "reason": "prices were loaded"},
+            request_only=True,
+        )
+    ],
+    responses={
+        207: OpenApiResponse(OpenApiTypes.OBJECT, "one result per item, in order"),
+        **dict.fromkeys((400, 413, 422), _PROBLEM),
+    },
+)
+straight_through = extend_schema(
+    operation_id="read_straight_through",
+    tags=_TAGS,
+    description="The share of trades that never had an exception. It and the losses, by check, by source and by"
+    " party, each add up to 100 per cent.",
+    parameters=[
+        OpenApiParameter("from", OpenApiTypes.DATE, description="the first trade date; today unless told"),
+        OpenApiParameter("to", OpenApiTypes.DATE, description="the last trade date; today unless told"),
+    ],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "rate, counts and losses"), 400: _PROBLEM},
+)
