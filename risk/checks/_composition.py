@@ -39,7 +39,8 @@ WITH batch AS MATERIALIZED (
                k.code AS book_code, k.active AS book_active, k.desk, k.entity_id,
                i.code AS instrument_code, i.active AS instrument_active, i.market, i.multiplier, i.price_basis,
                i.currency AS instrument_currency, i.price_tolerance, i.liquidity_class,
-               c.price AS close, c.date AS close_date, c.currency AS close_currency, c.low AS day_low, c.high AS day_high,
+               c.price AS close, c.date AS close_date, c.currency AS close_currency,
+               c.low AS day_low, c.high AS day_high,
                ht.trades AS trader_trades, ht.mean AS trader_size, ht.spread AS trader_spread,
                hb.trades AS book_trades, hb.mean AS book_size, hb.spread AS book_spread
         FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(befores)s::int[])

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SizeHistory",
             fields=[
-                ("pk", models.CompositePrimaryKey("scope", "key", "product", blank=True, editable=False)),
+                ("pk", models.CompositePrimaryKey("scope", "key", "product", blank=True, editable=False, primary_key=True, serialize=False)),
                 ("scope", models.TextField()),
                 ("key", models.TextField()),
                 ("product", models.TextField()),
