@@ -15,6 +15,7 @@ from stdnum.iso7064 import mod_97_10
 from core.audit import Actor
 from refdata.calendars import BusinessCalendar
 from refdata.demo_universe import (
+    AGREEMENT_ENDED,
     BONDS,
     BOOKS,
     COLOURS,
@@ -26,9 +27,19 @@ from refdata.demo_universe import (
     EQUITIES,
     EUROS_PER_UNIT,
     GOODS,
+    GROUP,
+    HIGHLY_LIQUID,
+    LEI_NOT_RENEWED,
+    LIQUID,
+    MANDATES,
     MARKETS,
+    ONBOARDED,
     RESTRICTED,
+    REVIEW_OVERDUE,
     SERVICES,
+    SMALL_CREDIT,
+    UNDER_AGREEMENT,
+    WATCHED,
     WITHOUT_NETTING,
     WITHOUT_SSI,
 )
@@ -37,6 +48,9 @@ from refdata.services import LoadReport, load_rows
 
 PRICE_DAYS = 10
 _SSI_SINCE = date(2020, 1, 1)
+_LONG_AGO, _LATELY, _LONG_HENCE = date(2020, 1, 1), date(2026, 6, 30), date(2040, 12, 31)
+_CREDIT, _SMALL_CREDIT = Decimal(250_000), Decimal(5_000)
+_RANGE = Decimal("0.04")  # how far a share goes from its close within a day
 _MOVE_BASIS_POINTS = 150  # how far a close may lie from its price in demo_universe
 _CUSTOMER_CURRENCIES = ("GBP", "EUR")
 
@@ -52,6 +66,9 @@ def load_demo_refdata(*, today: date, actor: Actor, now: datetime) -> list[LoadR
         "books": _books(),
         "instruments": _instruments(),
         "ssis": _ssis(),
+        "mandates": _mandates(),
+        "watch-lists": _watch_lists(),
+        "agreements": _agreements(),
     }
     loaded = [
         load_rows(kind=kind, rows=list(rows), mode="atomic", actor=actor, now=now)
@@ -112,7 +129,40 @@ def _parties() -> Iterator[dict[str, Any]]:
             "country": country,
             "restricted": code in RESTRICTED,
             "netting": code not in WITHOUT_NETTING,
+            "party_group": GROUP if role == "ENTITY" else "",
+            "kyc_valid_to": _LATELY if code in REVIEW_OVERDUE else _LONG_HENCE,
+            "lei_valid_to": _LATELY if code in LEI_NOT_RENEWED else _LONG_HENCE,
+            "onboarded_on": _LATELY if code in ONBOARDED else None,
+            "credit_limit": _credit(code) if role == "CUSTOMER" else None,
         }
+
+
+def _credit(code: str) -> Decimal:
+    return _SMALL_CREDIT if code in SMALL_CREDIT else _CREDIT
+
+
+def _mandates() -> Iterator[dict[str, Any]]:
+    for product, days in MANDATES.items():
+        anybody = {"trader": "*", "product": product, "book": "*", "market": "*"}
+        yield {**anybody, "max_tenor_days": days, "valid_from": _LONG_AGO}
+
+
+def _watch_lists() -> Iterator[dict[str, Any]]:
+    for of, subject, key, measure, note in WATCHED:
+        entry = {"list": of, "subject": subject, "key": key, "measure": measure, "note": note}
+        yield {**entry, "valid_from": _LONG_AGO}
+
+
+def _agreements() -> Iterator[dict[str, Any]]:
+    for code, *_ in COUNTERPARTIES:
+        for product in UNDER_AGREEMENT:
+            yield {
+                "party": code,
+                "product": product,
+                "reference": "ISDA-2002",
+                "valid_from": _LONG_AGO,
+                "valid_to": _LATELY if code in AGREEMENT_ENDED else None,
+            }
 
 
 def _books() -> Iterator[dict[str, Any]]:
@@ -121,7 +171,7 @@ def _books() -> Iterator[dict[str, Any]]:
 
 
 def _instruments() -> Iterator[dict[str, Any]]:
-    for market, isin, name, _ in EQUITIES:
+    for number, (market, isin, name, _) in enumerate(EQUITIES):
         currency, cycle, _ = MARKETS[market]
         yield {
             "code": isin,
@@ -130,6 +180,7 @@ def _instruments() -> Iterator[dict[str, Any]]:
             "currency": currency,
             "settlement_cycle": cycle,
             "market": market,
+            "liquidity_class": _liquidity(number),
             "identifiers": _national_identifier(isin),
         }
     for market, isin, name, cycle, rate, frequency, day_count, dated, maturity, _ in BONDS:
@@ -150,6 +201,10 @@ def _instruments() -> Iterator[dict[str, Any]]:
         yield {"code": sku, "name": name, "product_class": "GOODS", "currency": currency}
     for sku, name, currency, _ in SERVICES:
         yield {"code": sku, "name": name, "product_class": "SERVICE", "currency": currency}
+
+
+def _liquidity(number: int) -> str:
+    return "HIGH" if number < HIGHLY_LIQUID else "MEDIUM" if number < HIGHLY_LIQUID + LIQUID else "LOW"
 
 
 def listed_contracts(today: date) -> Iterator[tuple[dict[str, Any], Decimal]]:
@@ -280,8 +335,12 @@ def _closes(days: list[date]) -> Iterator[dict[str, Any]]:
     for market, isin, _, price in EQUITIES:
         for day in days:
             close = _moved(Decimal(price), f"{isin} {day}")
-            tick = "0.01" if close >= 10 else "0.0001"
-            yield _close(isin, day, close.quantize(Decimal(tick)), MARKETS[market][0])
+            tick = Decimal("0.01" if close >= 10 else "0.0001")
+            ends = {"low": close * (1 - _RANGE), "high": close * (1 + _RANGE)}
+            yield {
+                **_close(isin, day, close.quantize(tick), MARKETS[market][0]),
+                **{name: end.quantize(tick) for name, end in ends.items()},
+            }
     for market, isin, *_, price in BONDS:
         for day in days:
             close = _moved(Decimal(price), f"{isin} {day}").quantize(Decimal("0.001"))

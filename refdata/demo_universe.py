@@ -95,6 +95,13 @@ COUNTERPARTIES = [
 RESTRICTED = {"BLACKMER"}
 WITHOUT_NETTING = {"ZUIDERST", "LAKEERIE", "TRUSTEES", "FIRTHOFF"}
 WITHOUT_SSI = {"QUILLONS"}
+GROUP = "MERIDIAN QUAY"
+# What the controls of parties point out, each at one firm that is dealt with seldom.
+REVIEW_OVERDUE = {"VICTORIA"}
+LEI_NOT_RENEWED = {"SUMIDAGA"}
+AGREEMENT_ENDED = {"GEORGIAN"}
+ONBOARDED = {"CASCADIA"}
+SMALL_CREDIT = {"CUST-LOUGHREA"}
 
 # code, name, country, delivery address
 CUSTOMERS = [
@@ -174,6 +181,27 @@ MARKETS = {
 }
 
 # market, ISIN, name, price around which the closes move
+# how many shares of the list below are dealt in much, then how many somewhat less
+HIGHLY_LIQUID, LIQUID = 40, 80
+# list, subject, key, measure, note
+WATCHED = [
+    ("RESEARCH-BLACKOUT", "INSTRUMENT", "DE0007164600", "WATCHED", "Our analyst publishes on this share."),
+    ("DEAL-TEAM", "INSTRUMENT", "US02079K1079", "RESTRICTED", "The firm advises on a transaction."),
+    ("COUNTRY-RISK", "COUNTRY", "KP", "RESTRICTED", "No business."),
+]
+# product, and the calendar days to the last date of a deal that anybody may agree on
+MANDATES = {
+    "EQUITY": 30,
+    "BOND": 30,
+    "LISTED_DERIVATIVE": 400,
+    "FX_SPOT": 10,
+    "FX_FORWARD": 400,
+    "FX_SWAP": 400,
+    "GOODS": 400,
+    "SERVICE": 400,
+}
+UNDER_AGREEMENT = ("FX_FORWARD", "FX_SWAP", "LISTED_DERIVATIVE")
+
 EQUITIES = [
     ("XNAS", "US0378331005", "Apple Inc.", "187.25"),
     ("XNAS", "US5949181045", "Microsoft Corporation", "412.40"),

@@ -1,8 +1,10 @@
 """What several checks look at beside the batch itself, looked up once for all of them.
 
 `nearby`: for a trade of the batch, the live deals captured before it of the same trade date, trader and instrument
-(or pair of currencies) that were executed within NEARBY_MINUTES of it. `opposite` says that they undo each other;
-`same_size` that just as much is undone or repeated. A deal without `executed_at` has no neighbours.
+(or pair of currencies) that were executed within NEARBY_MINUTES of it: `other` names it, `apart` is the time between.
+`opposite` says that they undo each other; `same_size` that just as much is undone or repeated, `way_back` that an
+exchange is undone to the cent; `equal` that it is the very same deal; `quantity_off` and `price_off` are fractions.
+A deal without `executed_at` has no neighbours.
 
 `entries`: the entries of watch lists in force that name a party, instrument or country of the batch.
 
@@ -22,9 +24,15 @@ _SAME_SIZE = f"""CASE WHEN {_FX} AND o.currency = b.contra_currency
 # The look-up is written like the index trades_version_neighbours, or it would not be used.
 _NEARBY = f"""
 nearby AS MATERIALIZED (
-    SELECT b.trade_id, o.source || ' ' || o.source_ref AS other, o.executed_at - b.executed_at AS apart,
+    SELECT b.trade_id, b.trader, o.source || ' ' || o.source_ref AS other,
+           greatest(o.executed_at - b.executed_at, b.executed_at - o.executed_at) AS apart,
            {_OPPOSITE} AS opposite, {_SAME_SIZE} AS same_size,
-           o.quantity, o.price, o.net_amount, o.contra_amount, o.duplicate_key, o.counterparty_ref, o.book_ref
+           o.duplicate_key = b.duplicate_key AND o.net_amount = b.net_amount AS equal,
+           o.price = b.price AS same_price,
+           o.counterparty_ref = b.counterparty_ref AS same_party, o.book_ref = b.book_ref AS same_book,
+           abs(o.quantity / nullif(b.quantity, 0) - 1) AS quantity_off,
+           abs(o.price / nullif(b.price, 0) - 1) AS price_off,
+           o.quantity = b.contra_amount AND o.contra_amount = b.quantity AS way_back
     FROM batch b
     CROSS JOIN LATERAL (
         SELECT * FROM trades_version o

@@ -8,15 +8,11 @@ WASH_TRADE = Check(
     severity="WARN",
     precedence=67,
     rows="""
-        SELECT b.trade_id, 'trader ' || b.trader AS subject, 'no deal that undoes it' AS expected,
-               min(n.other) AS actual
-        FROM nearby n JOIN batch b ON b.trade_id = n.trade_id
-        WHERE n.opposite AND n.counterparty_ref <> b.counterparty_ref
-          AND n.apart BETWEEN - {minutes} * interval '1 minute' AND {minutes} * interval '1 minute'
-          AND CASE WHEN b.contra_currency IS NULL
-              THEN n.price = b.price AND abs(n.quantity - b.quantity) <= {quantity} * b.quantity
-              ELSE n.quantity = b.contra_amount AND n.contra_amount = b.quantity END
-        GROUP BY b.trade_id, b.trader
+        SELECT trade_id, 'trader ' || trader AS subject, 'no deal that undoes it' AS expected, min(other) AS actual
+        FROM nearby
+        WHERE opposite AND NOT same_party AND apart <= {minutes} * interval '1 minute'
+          AND coalesce(way_back, same_price AND quantity_off <= {quantity})
+        GROUP BY trade_id, trader
     """,
     message="The {subject} dealt the other way round at the same price: {actual}.",
     fix="Ask compliance whether the two deals had an economic purpose.",

@@ -11,9 +11,21 @@ from stdnum import isin, lei
 from core.models import Event
 from refdata.demo import load_demo_refdata
 from refdata.demo_universe import EUROS_PER_UNIT, MARKETS, WITHOUT_SSI
-from refdata.models import Book, ClosePrice, FxRate, Holiday, Instrument, Party, Ssi
+from refdata.models import (
+    Agreement,
+    Book,
+    ClosePrice,
+    FxRate,
+    Holiday,
+    Instrument,
+    Mandate,
+    Party,
+    Ssi,
+    WatchEntry,
+)
 from refdata.selectors import resolve
 from tests.refdata.conftest import ACTOR, NOW
+from trades.products import PRODUCTS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore")]
 TODAY = date(2026, 11, 23)
@@ -122,3 +134,17 @@ class TestTheDemo:
         demo(date(2026, 11, 22))
 
         assert FxRate.objects.aggregate(Max("date")) == {"date__max": date(2026, 11, 20)}
+
+    def test_has_something_for_every_control_of_parties_lists_and_mandates(self) -> None:
+        demo()
+
+        assert Party.objects.filter(kyc_valid_to__lt=TODAY).count() == 1
+        assert Party.objects.filter(lei_valid_to__lt=TODAY).count() == 1
+        assert Party.objects.filter(onboarded_on__isnull=False).count() == 1
+        assert Party.objects.filter(credit_limit__isnull=False).count() == 12
+        assert set(Mandate.objects.values_list("trader", "product")) == {("*", code) for code in PRODUCTS}
+        assert Agreement.objects.filter(valid_to__lt=TODAY).values("party").distinct().count() == 1
+        assert set(WatchEntry.objects.values_list("measure", flat=True)) == {"RESTRICTED", "WATCHED"}
+        assert {
+            key: Instrument.objects.filter(liquidity_class=key).count() for key in ("HIGH", "MEDIUM", "LOW")
+        } == {"HIGH": 40, "MEDIUM": 80, "LOW": 43}
