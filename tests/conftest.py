@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import redis
+import time_machine
 from django.conf import settings
 
 from tests.support.browser import launch_chromium, watched_page
 from tests.support.product import LiveProduct
+from tests.support.records import minute
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +29,13 @@ def redis_client() -> Iterator[redis.Redis]:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.flushdb()
         yield client
+
+
+@pytest.fixture
+def later_that_day() -> Iterator[None]:
+    """Let the clock run from an hour after the records' NOW, so that the moments before it are past."""
+    with time_machine.travel(minute(60), tick=True):
+        yield
 
 
 @pytest.fixture(scope="session")

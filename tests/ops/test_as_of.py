@@ -22,8 +22,8 @@ from ops.permissions import ensure_roles
 from settlement.services.report import Report, report_status
 from tests.settlement.support import seal, validated
 from tests.support.factories import equity, fx, world
-from tests.support.records import NOW, hold
-from tests.trades.test_as_of import minute, revise
+from tests.support.records import NOW, hold, minute
+from tests.trades.test_as_of import revise
 from trades.lifecycle import State, move_trades
 from trades.services.exceptions import (
     NewException,
