@@ -203,6 +203,12 @@ def rotate_secret(
     return webhook, secret
 
 
+def secret_at(*, webhook_id: int, version: int) -> str:
+    """Return the secret that a webhook had, or has, by its version."""
+    webhook = Webhook.objects.get(id=webhook_id)
+    return secret_of(webhook_id=webhook.id, salt=bytes(webhook.salt), version=version)
+
+
 _AGAIN = "state = 'PENDING', attempts = 0, next_at = %(now)s, finished_at = NULL"
 _REPLAY = """
 WITH again AS (
