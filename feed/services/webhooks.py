@@ -86,7 +86,7 @@ def create_webhook(
 ) -> tuple[Webhook, str]:
     """Set up a webhook of a client that is bound to sources, told of what comes after an event id (none: from now on).
 
-    Returns it with its secret, which is not stored, but for the answer that its idempotency key keeps for a week.
+    Returns it with its secret, which is not stored.
 
     Problem 400 with every fault; 409 when the client has MAX_WEBHOOKS active ones already.
     """
