@@ -159,6 +159,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "core.http.address.ForwardedSchemeMiddleware",
     "core.http.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "core.http.middleware.ApiMiddleware",
@@ -323,6 +324,7 @@ CONTENT_SECURITY_POLICY = {
 }
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# Only what a proxy in TRUSTED_PROXIES wrote is left of this header.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
