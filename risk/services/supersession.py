@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from core import sql
 from core.clock import business_date
-from core.money import format_number
+from core.money import format_amount
 from risk.services.check import check_now
 from risk.services.limits import decide, exposures_of, limits_in_force
 from trades.lifecycle import LIVE_STATES
@@ -26,7 +28,14 @@ def uses_of(trade_ids: Sequence[int], at: datetime) -> dict[str, Any]:
     names = {limit.id: limit.code for limit in limits}
     live = [row[0] for row in sql.rows(_LIVE, [list(trade_ids), [state.value for state in LIVE_STATES]])]
     used = decide(limits, exposures_of(live, limits, version="checked_version"), {}).deltas
-    return {f"{names[limit_id]} {key}": format_number(size) for (limit_id, key), size in used.items() if size}
+    return {
+        f"{names[limit_id]} {key}": {
+            "used": format_amount(size, settings.BASE_CURRENCY),
+            "currency": settings.BASE_CURRENCY,
+        }
+        for (limit_id, key), size in used.items()
+        if size
+    }
 
 
 FOLLOWER = Follower(looks={"limits": uses_of}, foresee=check_now)
