@@ -181,6 +181,8 @@ class Proposal(models.Model):
     )
     decided_at = models.DateTimeField(null=True)
     decision_note = models.TextField(default="")
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+    decided_xid = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         db_table = "core_proposal"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -11,6 +12,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from core import sql
 from core.audit import Actor, record, request_id_var
 from core.clock import utc_now
 from core.reasons import actor_of
@@ -74,6 +76,21 @@ def record_facts(
 def record_password(*, user_id: int, actor: Actor) -> None:
     """Write that a user's password was set; neither it nor its hash is told."""
     record(type="user.password_changed", subject="user", ids=[user_id], actor=actor, at=utc_now())
+
+
+_WRITTEN = "SELECT id FROM auth_user WHERE xmin = pg_current_xact_id()::xid ORDER BY id"
+
+
+@contextmanager
+def writing_users() -> Iterator[Callable[[], list[int]]]:
+    """Run a command that stores users in one transaction with what is then told of them.
+
+    Gives a function that returns the ids of the users this transaction has written. Somebody may take their time to
+    answer the command's questions: until it writes, the transaction holds nothing.
+    """
+    with transaction.atomic():
+        sql.run("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield lambda: [user_id for (user_id,) in sql.rows(_WRITTEN)]
 
 
 def audited(view: View[P]) -> View[P]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import connection, transaction
 
 from core import sql
+from core.audit import Actor, record
 
 _TABLES = """
 SELECT c.oid::regclass::text, coalesce(array_agg(t.tgname::text) FILTER (WHERE t.tgname IS NOT NULL), '{}')
@@ -16,7 +19,14 @@ GROUP BY c.oid ORDER BY 1
 _READ_ONLY = frozenset({"django_migrations"})
 
 
-def grant_app_role(*, role: str) -> dict[str, str]:
+_GIVEN = """
+SELECT format('%%I', table_name), string_agg(privilege_type, ', ' ORDER BY privilege_type)
+FROM information_schema.table_privileges WHERE grantee = %s AND table_schema = current_schema()
+GROUP BY table_name ORDER BY 1
+"""
+
+
+def grant_app_role(*, role: str, actor: Actor, at: datetime) -> dict[str, str]:
     """Make a role where there is none and give it exactly what the product needs; return its rights by table.
 
     The role can log in and has no password: give it one, or another way in, yourself. Run it again after every
@@ -24,6 +34,7 @@ def grant_app_role(*, role: str) -> dict[str, str]:
     """
     name = connection.ops.quote_name(role)
     with transaction.atomic():
+        before = dict(sql.rows(_GIVEN, [role]))
         if sql.row("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]) is None:
             sql.run(f"CREATE ROLE {name} LOGIN")
         database, schema = _here()
@@ -36,7 +47,24 @@ def grant_app_role(*, role: str) -> dict[str, str]:
         given = {table: _rights(table, guards) for table, guards in sql.rows(_TABLES)}
         for table, rights in given.items():
             sql.run(f"GRANT {rights} ON {table} TO {name}")
+        _tell(role, before, actor, at)
     return given
+
+
+def _tell(role: str, before: dict[str, str], actor: Actor, at: datetime) -> None:
+    """Write the event of a role whose rights changed; none when they are as they were."""
+    after = dict(sql.rows(_GIVEN, [role]))
+    if after == before:
+        return
+    ((oid,),) = sql.rows("SELECT oid::bigint FROM pg_roles WHERE rolname = %s", [role])
+    record(
+        type="database_role.granted",
+        subject="database_role",
+        ids=[oid],
+        actor=actor,
+        at=at,
+        data={"key": {"role": role}, "before": before, "after": after},
+    )
 
 
 def _here() -> tuple[str, str]:

@@ -15,6 +15,7 @@ class Webhook(models.Model):
 
     `position_id` and `mark_*` are where it stands in the feed: what lies before has its delivery. `next_at` is when its
     next delivery is due, null when none waits. While a worker sends, it holds the `lease` until `leased_until`.
+    `is_slow`: its last answer took long.
     The secret is not stored: it is derived from the installation's own, `salt` and `secret_version`; the one
     before signs too until `overlap_until`. `sources` bounds it as its client is bound; none means every subject.
     """
@@ -37,6 +38,7 @@ class Webhook(models.Model):
     next_at = models.DateTimeField(null=True, editable=False)
     lease = models.TextField(default="", editable=False)
     leased_until = models.DateTimeField(null=True, editable=False)
+    is_slow = models.BooleanField(default=False, editable=False)
     looked_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
 
 from core.clock import utc_now
-from core.wake import wake
-from feed.services.deliver import TASK, any_chance, deliver_turn, forget_deliveries
+from feed.services.deliver import TASK, any_chance, forget_deliveries
+from feed.services.dispatch import dispatch
 from feed.services.summarise import summarise_log
 from feed.services.transport import Answer
 from feed.services.transport import send as send_over_http
-
-TURN = timedelta(seconds=10)  # then the next message goes on, so that a stop or a deploy never waits long
 
 
 def _send(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -24,15 +21,8 @@ def _send(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
 
 @shared_task(name=TASK)
 def deliver() -> int:
-    """Tell webhooks what they have not been told, until none waits or the turn is over; return how many messages."""
-    sent, ends = 0, utc_now() + TURN
-    while utc_now() < ends:
-        now_sent = deliver_turn(clock=utc_now, send=_send, until=ends, chance=any_chance)
-        if now_sent is None:
-            return sent
-        sent += now_sent
-    wake(TASK)
-    return sent
+    """Tell webhooks what they have not been told; return how many messages. Beat looks again at once."""
+    return dispatch(clock=utc_now, send=_send, senders=settings.WEBHOOK_SENDERS, chance=any_chance)
 
 
 @shared_task(name="feed.summarise_log")

@@ -45,6 +45,8 @@ USERS = (
 CLIENTS = (
     ("front-office", ("trades:read", "trades:write", "refdata:write"), ("FO-EQ", "FO-FX", "SHOP")),
     ("back-office", ("trades:read", "settlement:read", "settlement:ack"), ()),
+    ("auditor", ("events:read", "audit:read"), ()),
+    ("listener", ("webhooks:write",), ()),
 )
 # code, name, measure, dimension, warn and hard in base currency: near enough that some trades pass them
 LIMITS = (
@@ -106,18 +108,18 @@ def _ensure_users(known: Credentials) -> list[dict[str, str]]:
     """Return every demo user with a password that works: the known one, else a new one."""
     entries = []
     for username, first_name, role in USERS:
-        user, fresh = User.objects.get_or_create(
-            username=username, defaults={"first_name": first_name, "email": f"{username}@example.com"}
-        )
         password = known.secret("users", "username", username, "password")
-        renewed = not password or not user.check_password(password)
-        if renewed:
-            password = secrets.token_urlsafe(15)
-            user.set_password(password)
-        administers = role == permissions.ADMINISTRATOR
-        user.is_active, user.is_staff, user.is_superuser = True, administers, administers
         with transaction.atomic():
+            user, fresh = User.objects.get_or_create(
+                username=username, defaults={"first_name": first_name, "email": f"{username}@example.com"}
+            )
             before = None if fresh else user_facts(user.pk)
+            renewed = not password or not user.check_password(password)
+            if renewed:
+                password = secrets.token_urlsafe(15)
+                user.set_password(password)
+            administers = role == permissions.ADMINISTRATOR
+            user.is_active, user.is_staff, user.is_superuser = True, administers, administers
             user.save()
             user.groups.set([Group.objects.get(name=role)])
             record_facts(subject="user", id=user.pk, before=before, after=user_facts(user.pk), actor=ACTOR)
@@ -150,8 +152,18 @@ def _is_token_of(client: ApiClient, token: str) -> bool:
 
 def _retire(client: ApiClient, now: datetime) -> None:
     """Revoke a client whose token nobody has any more, and give its name free."""
-    revoke_client(client=client, actor=ACTOR, at=now, reason="its token was lost")
-    ApiClient.objects.filter(id=client.id).update(name=f"{client.name} until {now:%Y-%m-%d %H:%M:%S.%f}")
+    name = f"{client.name} until {now:%Y-%m-%d %H:%M:%S.%f}"
+    with transaction.atomic():
+        revoke_client(client=client, actor=ACTOR, at=now, reason="its token was lost")
+        ApiClient.objects.filter(id=client.id).update(name=name)
+        record(
+            type="client.renamed",
+            subject="client",
+            ids=[client.id],
+            actor=ACTOR,
+            at=now,
+            data={"before": {"name": client.name}, "after": {"name": name}},
+        )
 
 
 def _ensure_limits(today: date, now: datetime) -> None:

@@ -123,8 +123,8 @@ WEBHOOK_PRIVATE_ADDRESSES = _env.read(
 WEBHOOK_SENDERS = _env.read(
     "WEBHOOK_SENDERS",
     env.positive,
-    default=1,
-    purpose="webhooks sent to at the same time; each takes a worker process while it is sent to",
+    default=8,
+    purpose="webhooks sent to at the same time, each by a thread of one worker process",
 )
 LOG_LEVEL = _env.read("LOG_LEVEL", str, default="INFO", purpose="Python log level")
 _env.verify()
@@ -132,6 +132,7 @@ _env.verify()
 EMBEDDED = not os.environ.get("DATABASE_URL")
 
 INSTALLED_APPS = [
+    "middleoffice",  # first: its commands take the place of others of the same name
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -147,7 +148,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "axes",
     "csp",
-    "middleoffice",
     "core",
     "refdata",
     "trades",
@@ -159,6 +159,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "core.http.address.ForwardedSchemeMiddleware",
     "core.http.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "core.http.middleware.ApiMiddleware",
@@ -323,6 +324,7 @@ CONTENT_SECURITY_POLICY = {
 }
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# Only what a proxy in TRUSTED_PROXIES wrote is left of this header.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS

@@ -22,7 +22,17 @@ _PREFIXED = re.compile(r"/as-of/([^/]{1,64})(/.*)")
 # What is no screen, but belongs to every page.
 _AROUND = {"login", "logout", "prefer", "as_of"}
 # Screens whose records are kept with their history; the others show the present only.
-SCREENS = {"blotter", "trade", "exceptions", "exception", "batches", "batch", "search"}
+SCREENS = {
+    "today",
+    "blotter",
+    "trade",
+    "exceptions",
+    "exception",
+    "approvals",
+    "batches",
+    "batch",
+    "search",
+}
 
 
 def as_at(request: HttpRequest) -> datetime | None:

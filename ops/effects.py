@@ -44,6 +44,8 @@ def _said(section: str, value: Any) -> str:
         return ", ".join(value["codes"])
     if section == "proposals":
         return str(value["kind"])
+    if section == "limits":
+        return f"{value['used']} {value['currency']}"
     if section == "legs":
         return f"{value['direction'].lower()} {value['quantity']} {value['asset']} on {value['value_date']}"
     if section == "recalled_instructions":

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.urls import reverse
+
 from core import sql
-from core.as_of import AsOf
+from core.as_of import HAPPENED, AsOf
 from feed.models import Webhook
 from refdata.calendars import FIRM, BusinessCalendar, calendars_for
 from risk.measures import MEASURES
@@ -17,6 +19,8 @@ from settlement.cut_off import HORIZON, cut_off
 from settlement.models import CHANNEL_OF, Batch, Channel
 from trades.lifecycle import State
 from trades.products import PRODUCTS
+from trades.selectors import as_of as past
+from trades.selectors import exceptions
 
 COUNT_CAP = 10_000
 LOOK_CAP = 3_000  # trades of a state that a question about their terms looks at: each is a look-up
@@ -131,15 +135,79 @@ def stuck(*, now: datetime, today: date) -> list[Stuck]:
     unclaimed = sql.row(_UNCLAIMED, {"before": now - EXPECTED_CLAIM})
     set_aside = sql.row("SELECT count(*), min(created_at) FROM core_work WHERE not_before = 'infinity'")
     return [
-        _stuck("captured, not checked within 2 min", unchecked, "/trades?status=captured"),
-        _stuck("validated, past the settlement date", unsealed, "/trades?status=validated"),
-        _stuck("batches sealed, not claimed within 15 min", unclaimed, "/batches?view=unclaimed"),
-        _stuck("work set aside because it ends its worker", set_aside, "/batches"),
+        _stuck("captured, not checked within 2 min", unchecked, "blotter", "status=captured"),
+        _stuck("validated, past the settlement date", unsealed, "blotter", "status=validated"),
+        _stuck("batches sealed, not claimed within 15 min", unclaimed, "batches", "view=unclaimed"),
+        _stuck("work set aside because it ends its worker", set_aside, "batches"),
     ]
 
 
-def _stuck(title: str, found: tuple[Any, ...] | None, target: str) -> Stuck:
+@dataclass(frozen=True)
+class Day:
+    """The day as it stood at a moment: trades by state, what stood before each cut-off, what was stuck.
+
+    window: how many trades it looks at, the last captured by then; None: all there were.
+    """
+
+    counts: dict[State, int]
+    open: list[tuple[CutOff, list[Counted]]]
+    stuck: list[Stuck]
+    window: int | None
+
+
+_GROUPS_THEN = f"""
+SELECT s.state, v.product, v.settlement_date, count(*), count(*) FILTER (WHERE s.changed_at < %(before)s),
+       min(s.changed_at) FILTER (WHERE s.changed_at < %(before)s)
+FROM {past.AS_OF} WHERE t.trade_id > %(first)s AND t.trade_id <= %(last)s
+GROUP BY s.state, v.product, v.settlement_date
+"""
+_UNCLAIMED_THEN = f"""
+SELECT count(*), min(b.sealed_at) FROM settlement_batch b {settlement.THEN}
+  AND b.id > %(highest)s - 2000 AND b.sealed_at < %(before)s AND s.claimed_at IS NULL
+"""
+
+
+def day_then(as_of: AsOf, *, now: datetime, today: date) -> Day:
+    """Return the day as it stood, by the last trades captured by then. Which work was set aside is not kept."""
+    last = past.last_trade(as_of)
+    first = max(0, last - past.WINDOW)
+    told = {**as_of.parameters(), "before": now - EXPECTED_CHECK, "first": first, "last": last}
+    groups = sql.rows(_GROUPS_THEN, told)
+    counts = dict.fromkeys(State, 0)
+    for state, _, _, count, *_ in groups:
+        counts[State(state)] += count
+    unchecked = [(old, since) for state, _, _, _, old, since in groups if state == State.CAPTURED and old]
+    unsealed = [
+        (old, since)
+        for state, _, settles, _, old, since in groups
+        if state == State.VALIDATED and old and settles < today
+    ]
+    batches_then = {**settlement.then_parameters(as_of), "before": now - EXPECTED_CLAIM}
+    shown = [group[:4] for group in groups]
+    return Day(
+        counts,
+        [(day, [_open(day, each, shown, 0) for each in _BEFORE_CUT_OFF]) for day in cut_offs(now=now)],
+        [
+            _stuck("captured, not checked within 2 min", _sum(unchecked), "blotter", "status=captured"),
+            _stuck("validated, past the settlement date", _sum(unsealed), "blotter", "status=validated"),
+            _stuck(
+                "batches sealed, not claimed within 15 min",
+                sql.row(_UNCLAIMED_THEN, batches_then),
+                "batches",
+                "view=unclaimed",
+            ),
+        ],
+        past.WINDOW if first else None,
+    )
+
+
+def _sum(found: list[tuple[int, datetime]]) -> tuple[int, datetime | None]:
+    return sum(count for count, _ in found), min((since for _, since in found), default=None)
+
+
+def _stuck(title: str, found: tuple[Any, ...] | None, screen: str, query: str = "") -> Stuck:
     count, since = found or (0, None)
+    target = reverse(screen) + (f"?{query}" if query else "")
     return Stuck(title, Counted(min(count, LOOK_CAP), count > LOOK_CAP), since, target)
 
 
@@ -364,24 +432,37 @@ SELECT r.id, r.kind, r.subject, CASE WHEN r.subject = 'trade' THEN r.subject_id 
        v.product, v.currency, v.net_amount, v.counterparty_ref, p.code AS counterparty_code,
        p.name AS counterparty_name
 FROM (
-    SELECT * FROM core_proposal WHERE subject IN ('trade', 'check') AND {condition} ORDER BY {inner} LIMIT %(limit)s
+    SELECT * FROM core_proposal r WHERE r.subject IN ('trade', 'check') AND {condition} ORDER BY {order} LIMIT %(limit)s
 ) AS r
 LEFT JOIN auth_user m ON m.id = r.maker_id
 LEFT JOIN core_api_client a ON a.id = r.maker_client_id
 LEFT JOIN auth_user c ON c.id = r.checker_id
-LEFT JOIN trades_exception e ON r.subject = 'trade' AND e.trade_id = r.subject_id AND e.kind = 'FINDING'
+LEFT JOIN {items} e ON r.subject = 'trade' AND e.trade_id = r.subject_id AND e.kind = 'FINDING'
     AND e.closed_at IS NULL
-LEFT JOIN trades_state s ON r.subject = 'trade' AND s.trade_id = r.subject_id
-LEFT JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+{version}
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 ORDER BY {order}
 """
 PROPOSALS_SHOWN = 200
+_PROPOSAL_NOW = {
+    "items": "trades_exception",
+    "version": "LEFT JOIN trades_state s ON r.subject = 'trade' AND s.trade_id = r.subject_id"
+    " LEFT JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version",
+}
+# What was proposed then was about the version that its content names.
+_PROPOSAL_THEN = {
+    "items": exceptions.ITEMS_THEN,
+    "version": "LEFT JOIN trades_version v ON r.subject = 'trade' AND v.trade_id = r.subject_id"
+    " AND v.version = (r.content->>'version')::int",
+}
+_MADE = f"core_known(r.xid, r.made_at, {HAPPENED})"
+_DECIDED = f"core_known(coalesce(r.decided_xid, r.xid), r.decided_at, {HAPPENED})"
 
 
-def pending_proposals() -> list[dict[str, Any]]:
-    """Return what awaits a second person, the oldest first."""
-    return _proposals("state = 'PENDING'", order="r.made_at, r.id", limit=PROPOSALS_SHOWN)
+def pending_proposals(as_of: AsOf | None = None) -> list[dict[str, Any]]:
+    """Return what awaits a second person, or did, the oldest first."""
+    condition = "r.state = 'PENDING'" if as_of is None else f"{_MADE} AND NOT {_DECIDED}"
+    return _proposals(condition, order="r.made_at, r.id", limit=PROPOSALS_SHOWN, as_of=as_of)
 
 
 def proposal_kind(proposal_id: int) -> str | None:
@@ -390,15 +471,16 @@ def proposal_kind(proposal_id: int) -> str | None:
     return str(found[0]) if found else None
 
 
-def decided_proposals() -> list[dict[str, Any]]:
-    """Return what was decided last."""
-    return _proposals("state <> 'PENDING'", order="r.id DESC", limit=20)
+def decided_proposals(as_of: AsOf | None = None) -> list[dict[str, Any]]:
+    """Return what was decided last, or had been."""
+    condition = "r.state <> 'PENDING'" if as_of is None else f"{_MADE} AND {_DECIDED}"
+    return _proposals(condition, order="r.id DESC", limit=20, as_of=as_of)
 
 
 def pending_proposal_of(trade_id: int) -> dict[str, Any] | None:
     """Return the excess of a trade that awaits a second person, or None."""
     found = _proposals(
-        "kind = 'excess' AND state = 'PENDING' AND subject_id = %(trade)s",
+        "r.kind = 'excess' AND r.state = 'PENDING' AND r.subject_id = %(trade)s",
         order="r.id",
         limit=1,
         trade=trade_id,
@@ -406,8 +488,13 @@ def pending_proposal_of(trade_id: int) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def _proposals(condition: str, *, order: str, limit: int, **parameters: Any) -> list[dict[str, Any]]:
-    statement = _PROPOSALS.format(condition=condition, order=order, inner=order.replace("r.", ""))
+def _proposals(
+    condition: str, *, order: str, limit: int, as_of: AsOf | None = None, **parameters: Any
+) -> list[dict[str, Any]]:
+    sources = _PROPOSAL_NOW if as_of is None else _PROPOSAL_THEN
+    statement = _PROPOSALS.format(condition=condition, order=order, **sources)
+    if as_of is not None:
+        parameters |= as_of.parameters()
     rows = sql.records(statement, {"limit": limit, **parameters})
     for row in rows:
         row["content"] = sql.json_value(row["content"])

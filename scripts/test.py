@@ -27,6 +27,7 @@ PRODUCTION = {
     "TOKEN_PEPPER": "q5vZ2xtY8eKr4iWo0nUu6gJe3cDb1zAy9wXv7sTr5pQm2kLf8H",
     "AUDIT_SIGNING_KEY": "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=",
     "ALLOWED_HOSTS": "middleoffice.example",
+    "TRUSTED_PROXIES": "10.0.0.1",
     "DATABASE_URL": "postgres://middleoffice@database.example/middleoffice",
     "REDIS_URL": "redis://redis.example:6379/0",
 }

@@ -146,6 +146,13 @@ class Instruction(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["batch_id", "line"], name="settlement_instruction_line")
         ]
+        indexes = [
+            models.Index(
+                fields=["cancels"],
+                condition=Q(cancels__isnull=False),
+                name="settlement_instruction_cancels",
+            )
+        ]
 
 
 class Recall(models.Model):
@@ -258,11 +265,14 @@ class BatchClaim(models.Model):
 
 
 class StatusReport(models.Model):
-    """What a report said of one instruction, as it came. Never changed."""
+    """What a report said of one instruction, as it came. Never changed.
+
+    CANCELLED is said of an instruction by the acceptance of the one that cancels it.
+    """
 
     id = models.BigAutoField(primary_key=True)
     instruction_id = models.BigIntegerField()
-    kind = models.TextField(help_text="ACCEPTED, REJECTED, SETTLED, PARTIAL or FAILED")
+    kind = models.TextField(help_text="ACCEPTED, REJECTED, SETTLED, PARTIAL, FAILED or CANCELLED")
     reason = models.TextField(default="")
     quantity = models.DecimalField(max_digits=28, decimal_places=10, null=True)
     reported_by = models.TextField()

@@ -155,17 +155,21 @@ def lines(batch_id: int, *, after: int, limit: int) -> list[bytes]:
 
 
 # What the back office had said of an instruction: by its state, or by the reports that were known and had come then.
+# Once it is cancelled nothing of it settles any more, and nothing is cancelled that has settled.
 SAID_NOW = "SELECT * FROM settlement_instruction_state WHERE instruction_id = i.id"
 SAID_THEN = f"""
 SELECT coalesce(r.processing, 'SEALED') AS processing, r.processing_reason,
-       CASE WHEN r.settled OR (r.processing = 'ACCEPTED' AND i.direction = 'NIL') THEN 'SETTLED'
+       CASE WHEN r.cancelled THEN 'CANCELLED'
+            WHEN r.settled OR (r.processing = 'ACCEPTED' AND (i.direction = 'NIL' OR i.cancels IS NOT NULL))
+            THEN 'SETTLED'
             WHEN r.partial THEN 'PARTIAL' WHEN r.failed THEN 'FAILED' ELSE 'PENDING' END AS settlement,
        r.settlement_reason, CASE WHEN r.settled THEN i.quantity ELSE r.quantity END AS settled_quantity
 FROM (
     SELECT max(kind) FILTER (WHERE kind IN ('ACCEPTED', 'REJECTED')) AS processing,
            coalesce(max(reason) FILTER (WHERE kind = 'REJECTED'), '') AS processing_reason,
            bool_or(kind = 'SETTLED') AS settled, bool_or(kind = 'PARTIAL') AS partial,
-           bool_or(kind = 'FAILED') AS failed, coalesce(max(quantity), 0) AS quantity,
+           bool_or(kind = 'FAILED') AS failed, bool_or(kind = 'CANCELLED') AS cancelled,
+           coalesce(max(quantity), 0) AS quantity,
            coalesce(string_agg(DISTINCT reason COLLATE "C", ', ' ORDER BY reason COLLATE "C") FILTER (
                WHERE reason <> '' AND kind NOT IN ('ACCEPTED', 'REJECTED')), '') AS settlement_reason
     FROM settlement_status_report
@@ -176,13 +180,18 @@ FROM (
 RECALLED_NOW = "SELECT * FROM settlement_recall WHERE instruction_id = i.id"
 RECALLED_THEN = f"""
 SELECT w.instruction_id, w.cause_ids, (
-    SELECT n.id FROM settlement_instruction n JOIN settlement_batch b ON b.id = n.batch_id
-    WHERE n.id = w.cancellation_id AND {SEALED_THEN}
+    SELECT max(n.id) FROM settlement_instruction n JOIN settlement_batch b ON b.id = n.batch_id
+    WHERE n.cancels = w.instruction_id AND {SEALED_THEN}
 ) AS cancellation_id
 FROM settlement_recall w WHERE w.instruction_id = i.id AND core_known(w.xid, w.recalled_at, {HAPPENED})
 """
 _REFUSED_NOW = "SELECT processing FROM settlement_instruction_state WHERE instruction_id = r.cancellation_id"
-_REFUSED_THEN = "SELECT NULL AS processing"  # what can be done about it is a thing of now
+_REFUSED_THEN = f"""
+SELECT coalesce(max(kind), 'SEALED') AS processing FROM settlement_status_report
+WHERE instruction_id = r.cancellation_id AND kind IN ('ACCEPTED', 'REJECTED')
+  AND core_known(xid, reported_at, {HAPPENED})
+HAVING r.cancellation_id IS NOT NULL
+"""
 _INSTRUCTIONS = """
 SELECT i.id, i.batch_id, i.line, i.channel, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date, i.gross_count,
        i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,

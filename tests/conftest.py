@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import redis
+import time_machine
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from hypothesis import settings as hypothesis
 
 from tests.support.browser import launch_chromium, watched_page
 from tests.support.product import LiveProduct
+from tests.support.records import minute
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 hypothesis.register_profile("untimed", deadline=None)
@@ -36,6 +38,13 @@ def redis_client() -> Iterator[redis.Redis]:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.flushdb()
         yield client
+
+
+@pytest.fixture
+def later_that_day() -> Iterator[None]:
+    """Let the clock run from an hour after the records' NOW, so that the moments before it are past."""
+    with time_machine.travel(minute(60), tick=True):
+        yield
 
 
 _started = pytest.StashKey[LiveProduct]()

@@ -59,12 +59,35 @@ def test_everybody_can_log_in_with_what_the_file_says(path, no_story):
         assert user.is_superuser == (each["username"] == "admin")
 
 
+READS = {
+    "front-office": "trades",
+    "back-office": "settlement-batches",
+    "auditor": "events",
+    "listener": "webhooks",
+}
+
+
 def test_every_client_can_call_with_what_the_file_says(path, client, no_story):
     found = load(path)
     assert [each["name"] for each in found["clients"]] == [name for name, *_ in CLIENTS]
     for each in found["clients"]:
-        answer = client.get("/api/v1/trades?limit=1", headers={"Authorization": f"Bearer {each['token']}"})
+        where = f"/api/v1/{READS[each['name']]}?limit=1"
+        answer = client.get(where, headers={"Authorization": f"Bearer {each['token']}"})
         assert answer.status_code == 200
+
+
+def test_everything_of_people_and_clients_is_in_the_log(path, no_story):
+    load(path)
+    made = sql.rows("SELECT type, count(*) FROM core_event WHERE subject IN ('user', 'client') GROUP BY 1")
+    assert dict(made) == {
+        "user.made": len(USERS),
+        "user.password_changed": len(USERS),
+        "client.issued": len(CLIENTS),
+    }
+    path.unlink()
+    load(path)
+    renamed = sql.rows("SELECT data FROM core_event WHERE type = 'client.renamed' ORDER BY id")
+    assert [sql.json_value(data)["before"]["name"] for (data,) in renamed] == [name for name, *_ in CLIENTS]
 
 
 def test_again_adds_nothing_keeps_the_credentials_and_moves_the_url(path):
@@ -82,7 +105,9 @@ def test_lost_credentials_are_replaced_and_the_old_ones_end(path, client, no_sto
     assert ApiClient.objects.filter(revoked_at=None).count() == len(CLIENTS)
     for old, new in zip(first["clients"], second["clients"], strict=True):
         old_answer = client.get("/api/v1/trades", headers={"Authorization": f"Bearer {old['token']}"})
-        new_answer = client.get("/api/v1/trades", headers={"Authorization": f"Bearer {new['token']}"})
+        new_answer = client.get(
+            f"/api/v1/{READS[new['name']]}", headers={"Authorization": f"Bearer {new['token']}"}
+        )
         assert (old_answer.status_code, new_answer.status_code) == (401, 200)
 
 

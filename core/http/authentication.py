@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
+from django.db import transaction
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed
 from rest_framework.permissions import BasePermission
@@ -88,36 +89,38 @@ def issue_client(
         raise Problem(400, "unknown-scope", f"Unknown scope: {', '.join(unknown)}.")
     key = secrets.token_hex(6)
     token = f"mo_{key}_{secrets.token_urlsafe(32)}"
-    client = ApiClient.objects.create(
-        name=name,
-        key=key,
-        token_hash=token_hash(token),
-        scopes=scopes,
-        sources=sources,
-        expires_at=expires_at,
-    )
-    record(
-        type="client.issued",
-        subject="client",
-        ids=[client.id],
-        actor=actor,
-        at=at,
-        data={"name": name, "scopes": scopes, "sources": sources, "expires_at": expires_at},
-    )
+    with transaction.atomic():
+        client = ApiClient.objects.create(
+            name=name,
+            key=key,
+            token_hash=token_hash(token),
+            scopes=scopes,
+            sources=sources,
+            expires_at=expires_at,
+        )
+        record(
+            type="client.issued",
+            subject="client",
+            ids=[client.id],
+            actor=actor,
+            at=at,
+            data={"name": name, "scopes": scopes, "sources": sources, "expires_at": expires_at},
+        )
     return client, token
 
 
 def revoke_client(*, client: ApiClient, actor: Actor, at: datetime, reason: str = "") -> None:
     """Revoke a client's token; its next request is refused."""
-    if ApiClient.objects.filter(id=client.id, revoked_at=None).update(revoked_at=at):
-        record(
-            type="client.revoked",
-            subject="client",
-            ids=[client.id],
-            actor=actor,
-            at=at,
-            reason=reason,
-        )
+    with transaction.atomic():
+        if ApiClient.objects.filter(id=client.id, revoked_at=None).update(revoked_at=at):
+            record(
+                type="client.revoked",
+                subject="client",
+                ids=[client.id],
+                actor=actor,
+                at=at,
+                reason=reason,
+            )
 
 
 class BearerAuthentication(BaseAuthentication):

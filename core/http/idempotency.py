@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -23,12 +23,16 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that can be stored and given again: status, body bytes and the headers that belong to it."""
+    """An answer that can be stored and given again: status, body bytes and the headers that belong to it.
+
+    stored: what is stored in the place of a body that holds a secret; a repeat makes the body from it again.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    stored: bytes | None = None
 
 
 def to_response(answer: Answer, *, replayed: bool = False) -> HttpResponse:
@@ -89,8 +93,11 @@ def answer_once(
     now: datetime,
     body: bytes,
     act: Callable[[], Answer],
+    restore: Callable[[bytes], bytes] = bytes,
 ) -> HttpResponse:
     """Run `act` in a transaction that also stores its answer, or give the stored answer again.
+
+    restore: makes the body of a repeat from what was stored, where the answer says what to store in its place.
 
     Problem 400 without a key, 422 when the key was used for another request, 409 with Retry-After while a
     request with the key is in flight. A Problem raised by `act` rolls everything back and is not stored.
@@ -102,7 +109,7 @@ def answer_once(
             with transaction.atomic():
                 stored = _look_up(client.id, key, digest)
                 if stored is not None:
-                    return to_response(stored, replayed=True)
+                    return to_response(replace(stored, body=restore(stored.body)), replayed=True)
                 answer = act()
                 _store(client.id, key, digest, answer, now)
             return to_response(answer)
@@ -140,9 +147,8 @@ def stored_headers(answer: Answer) -> str:
 
 
 def _store(client_id: int, key: str, digest: bytes, answer: Answer, now: datetime) -> None:
-    stored = sql.run(
-        _STORE, [client_id, key, digest, answer.status, stored_headers(answer), answer.body, now]
-    )
+    body = answer.body if answer.stored is None else answer.stored
+    stored = sql.run(_STORE, [client_id, key, digest, answer.status, stored_headers(answer), body, now])
     if not stored:
         raise _Overtaken
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from django.http import HttpResponse
@@ -15,6 +16,8 @@ from core.http.idempotency import Answer, answer_once
 from core.http.problem import Problem, not_found
 from core.http.views import RawParser, client_of, json_response
 from core.ids import WEBHOOK, database_id, public_id
+from core.sql import json_value
+from feed import models
 from feed.api import schema
 from feed.api.reading import (
     DEFAULT_OVERLAP,
@@ -86,6 +89,21 @@ def webhook_id_of(reference: str) -> int:
     return number
 
 
+def _secret_answer(webhook: models.Webhook, secret: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return the answer that shows a secret, of which only the version is stored (docs/adr/0036)."""
+    shown = webhook_document(webhook, secret=secret)
+    stored = {**shown, "secret": webhook.secret_version}
+    return Answer(201, encode(shown).encode(), headers or {}, stored=encode(stored).encode())
+
+
+def _with_secret(stored: bytes) -> bytes:
+    """Return the body of such an answer again."""
+    document = json_value(stored.decode())
+    number = webhook_id_of(document["id"])
+    secret = webhooks.secret_at(webhook_id=number, version=document["secret"])
+    return encode({**document, "secret": secret}).encode()
+
+
 class Webhooks(APIView):
     """The webhooks of the client: set one up, or list them."""
 
@@ -121,9 +139,9 @@ class Webhooks(APIView):
                 "Location": f"/api/v1/webhooks/{public_id(WEBHOOK, made.id)}",
                 "ETag": f'"{made.revision}"',
             }
-            return Answer(201, encode(webhook_document(made, secret=secret)).encode(), where)
+            return _secret_answer(made, secret, where)
 
-        return answer_once(request, client=client, now=now, body=body, act=act)
+        return answer_once(request, client=client, now=now, body=body, act=act, restore=_with_secret)
 
 
 class Webhook(APIView):
@@ -184,9 +202,9 @@ class WebhookSecrets(APIView):
                 actor=client.actor(),
                 now=now,
             )
-            return Answer(201, encode(webhook_document(webhook, secret=secret)).encode())
+            return _secret_answer(webhook, secret)
 
-        return answer_once(request, client=client, now=now, body=body, act=act)
+        return answer_once(request, client=client, now=now, body=body, act=act, restore=_with_secret)
 
 
 class WebhookDeliveries(APIView):

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 
 from core import sql
@@ -28,6 +27,7 @@ TASK = "feed.deliver"
 LEASE = timedelta(seconds=60)
 FAN_OUT = 500  # deliveries that one look at the feed makes; the log itself is the queue of all others
 TURN = 200  # messages to one webhook before another has its turn
+SLOW_MS = 2_000  # an address whose last answer took longer shares what the slow ones may take
 KEPT = timedelta(days=30)
 FORGET_AT_ONCE = 10_000
 # Pauses before each further attempt: about three days in all. Each is up to a fifth longer or shorter.
@@ -59,7 +59,6 @@ class Message:
     body: bytes
 
 
-# The lock makes claims take turns, so that the number of senders is counted right.
 _CLAIM = """
 UPDATE feed_webhook SET lease = %(lease)s, leased_until = %(until)s, looked_at = %(now)s
 WHERE id = (
@@ -69,54 +68,42 @@ WHERE id = (
         WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)
     ) AND (leased_until IS NULL OR leased_until <= %(now)s)
       AND (next_at <= %(now)s OR (next_at IS NULL AND position_id < %(last)s))
-      AND (SELECT count(*) FROM feed_webhook WHERE leased_until > %(now)s) < %(senders)s
+      AND (%(slow_too)s OR NOT is_slow)
     ORDER BY looked_at NULLS FIRST, id LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING id
 """
 
 
-def claim_webhook(*, now: datetime) -> Held | None:
+def claim_webhook(*, now: datetime, slow_too: bool = True) -> Held | None:
     """Take the webhook that has waited longest for its turn; None when none has anything to be sent.
 
-    Who may not speak to the API any more is not told either.
+    Who may not speak to the API any more is not told either. slow_too: also one whose last answer was slow.
     """
     lease = secrets.token_hex(8)
-    with transaction.atomic():
-        sql.run("SELECT pg_advisory_xact_lock(hashtext('feed_claim'))")
-        found = sql.row(
-            _CLAIM,
-            {
-                "lease": lease,
-                "until": now + LEASE,
-                "now": now,
-                "last": last_event_id(),
-                "senders": settings.WEBHOOK_SENDERS,
-            },
-        )
+    told = {"lease": lease, "until": now + LEASE, "now": now, "last": last_event_id(), "slow_too": slow_too}
+    found = sql.row(_CLAIM, told)
     return None if found is None else Held(Webhook.objects.get(id=found[0]), lease)
 
 
-def deliver_turn(*, clock: Clock, send: Send, until: datetime, chance: Callable[[], float]) -> int | None:
-    """Send what is due to one webhook, in order; return how many messages went out, None when nothing waits.
+def take_turn(held: Held, *, clock: Clock, send: Send, until: datetime, chance: Callable[[], float]) -> int:
+    """Send what is due to a webhook, in order, and give it back; return how many messages went out.
 
-    chance: a number in [0, 1) that spreads the pauses of what failed at the same moment.
+    A webhook whose turn fails is not given back: it is left alone until its lease ends.
+
+    until: no message is begun from then on, but the first. chance: a number in [0, 1) that spreads the pauses of what
+    failed at the same moment.
     """
-    held = claim_webhook(now=clock())
-    if held is None:
-        return None
-    sent, settled = 0, True
-    try:
-        settled = fan_out(held, now=clock())
-        while sent < TURN and clock() < until:
-            message = next_message(held, now=clock())
-            if message is None:
-                break
-            answer = send(held.webhook.url, message.headers, message.body)
-            if not note(held, message, answer, now=clock(), chance=chance):
-                break
-            sent += 1
-    finally:
-        release(held, now=clock(), again_at=None if settled else clock() + timedelta(seconds=1))
+    sent = 0
+    settled = fan_out(held, now=clock())
+    while sent < TURN and (not sent or clock() < until):
+        message = next_message(held, now=clock())
+        if message is None:
+            break
+        answer = send(held.webhook.url, message.headers, message.body)
+        if not note(held, message, answer, now=clock(), chance=chance):
+            break
+        sent += 1
+    release(held, now=clock(), again_at=None if settled else clock() + timedelta(seconds=1))
     return sent
 
 
@@ -231,9 +218,16 @@ def note(held: Held, message: Message, answer: Answer, *, now: datetime, chance:
             next_at=now if finished else now + pause(tries, chance=chance),
             finished_at=now if finished else None,
         )
+        _note_pace(held.webhook, slow=answer.latency_ms >= SLOW_MS)
         if gone:
             _stop(held.webhook, "its address answered 410 Gone", now)
     return not gone
+
+
+def _note_pace(webhook: Webhook, *, slow: bool) -> None:
+    if slow != webhook.is_slow:
+        Webhook.objects.filter(id=webhook.id).update(is_slow=slow)
+        webhook.is_slow = slow
 
 
 def pause(tries: int, *, chance: Callable[[], float]) -> timedelta:
@@ -286,5 +280,5 @@ def forget_deliveries(*, now: datetime) -> int:
 
 
 def any_chance() -> float:
-    """Return a number in [0, 1) for `deliver_turn`."""
+    """Return a number in [0, 1) for `take_turn`."""
     return random.random()  # noqa: S311 - it spreads load, it guards nothing

@@ -86,7 +86,7 @@ def create_webhook(
 ) -> tuple[Webhook, str]:
     """Set up a webhook of a client that is bound to sources, told of what comes after an event id (none: from now on).
 
-    Returns it with its secret, which is not stored, but for the answer that its idempotency key keeps for a week.
+    Returns it with its secret, which is not stored.
 
     Problem 400 with every fault; 409 when the client has MAX_WEBHOOKS active ones already.
     """
@@ -201,6 +201,12 @@ def rotate_secret(
         _tell("webhook.secret_rotated", webhook, actor, now, {"overlap_until": webhook.overlap_until})
     secret = secret_of(webhook_id=webhook.id, salt=bytes(webhook.salt), version=webhook.secret_version)
     return webhook, secret
+
+
+def secret_at(*, webhook_id: int, version: int) -> str:
+    """Return the secret that a webhook had, or has, by its version."""
+    webhook = Webhook.objects.get(id=webhook_id)
+    return secret_of(webhook_id=webhook.id, salt=bytes(webhook.salt), version=version)
 
 
 _AGAIN = "state = 'PENDING', attempts = 0, next_at = %(now)s, finished_at = NULL"

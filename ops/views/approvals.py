@@ -15,6 +15,7 @@ from core.clock import utc_now
 from core.http.problem import Problem
 from core.models import Proposal
 from ops import effects, selectors
+from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, denied, needs, person, posted, show
 from ops.views import checks
@@ -98,11 +99,12 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
 def _shown(proposal: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
     """Return a proposal with what it would come to, and whether the person may decide on its kind."""
     decisions = DECISIONS[proposal["kind"]]
-    changes = proposal["kind"] == CHANGE
+    changes, present = proposal["kind"] == CHANGE, as_at(request) is None
     return {
         **proposal,
-        "may_decide": may(request.user, decisions["approve"].right),
-        "may_withdraw": proposal["maker_id"] == request.user.pk
+        "may_decide": present and may(request.user, decisions["approve"].right),
+        "may_withdraw": present
+        and proposal["maker_id"] == request.user.pk
         and may(request.user, decisions["withdraw"].right),
         "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
         **(_tried(proposal["content"]) if proposal["kind"] == CHECK else {}),
@@ -116,13 +118,14 @@ def _tried(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int | None = None) -> HttpResponse:
+    as_of = where(request)
     context = {
-        "pending": [_shown(each, request) for each in selectors.pending_proposals()],
-        "decided": selectors.decided_proposals(),
+        "pending": [_shown(each, request) for each in selectors.pending_proposals(as_of)],
+        "decided": selectors.decided_proposals(as_of),
         "problem": Shown.of(problem) if problem else None,
         "default_days": DEFAULT_DAYS,
         "failed": failed,
         "typed": request.POST if problem else {},
     }
     status = problem.status if problem else 200
-    return show(request, "ops/approvals.html", context, screen="approvals", now=utc_now(), status=status)
+    return show(request, "ops/approvals.html", context, screen="approvals", now=clock(request), status=status)

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from core.clock import business_date, utc_now
+from core.as_of import AsOf
+from core.clock import business_date
 from ops import selectors
+from ops.as_of import clock, where
 from ops.permissions import Right, may
 from ops.shell import needs, person, show
 from trades.selectors import exceptions
@@ -19,20 +21,22 @@ _URGENT_SHOWN = 8
 @needs(Right.READ_TRADES)
 def today(request: HttpRequest) -> HttpResponse:
     """Show the day at a glance. No figure here counts more than ten thousand rows."""
-    now = utc_now()
-    counts = selectors.state_counts()
+    now, as_of = clock(request), where(request)
+    day = selectors.day_then(as_of, now=now, today=business_date(now)) if as_of else None
+    counts = day.counts if day else selectors.state_counts()
     context: dict[str, Any] = {
         "counts": list(counts.items()),
         "first_run": not any(counts.values()),
+        "window": day.window if day else None,
     }
     if may(request.user, Right.READ_EXCEPTIONS):
-        context |= _exceptions(person(request).id, now)
+        context |= _exceptions(person(request).id, now, as_of)
     if may(request.user, Right.READ_BATCHES):
-        context["stuck"] = selectors.stuck(now=now, today=business_date(now))
-        context["days"] = selectors.open_before(selectors.cut_offs(now=now))
+        context["stuck"] = day.stuck if day else selectors.stuck(now=now, today=business_date(now))
+        context["days"] = day.open if day else selectors.open_before(selectors.cut_offs(now=now))
     return show(request, "ops/today.html", context, screen="today", now=now)
 
 
-def _exceptions(user_id: int, now: datetime) -> dict[str, Any]:
-    urgent, _ = exceptions.queue(view="open", user_id=user_id, now=now, size=_URGENT_SHOWN)
-    return {"summary": exceptions.summary(user_id=user_id, now=now), "urgent": urgent}
+def _exceptions(user_id: int, now: datetime, as_of: AsOf | None) -> dict[str, Any]:
+    urgent, _ = exceptions.queue(view="open", user_id=user_id, now=now, size=_URGENT_SHOWN, as_of=as_of)
+    return {"summary": exceptions.summary(user_id=user_id, now=now, as_of=as_of), "urgent": urgent}

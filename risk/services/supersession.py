@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+
 from core import sql
-from core.money import format_number
+from core.money import format_amount, format_number
 from risk.services.check import check_now
-from risk.services.decision import decide
+from risk.services.decision import LimitTerms, decide
 from risk.services.limits import count_in_place, exposures_of, limits_in_force
 from trades.lifecycle import LIVE_STATES
 from trades.services.supersession import Follower
@@ -22,11 +25,22 @@ def uses_of(trade_ids: Sequence[int], at: datetime) -> dict[str, Any]:
 
     Only what the running figures carry: a trade that no check has seen uses nothing yet.
     """
-    limits = limits_in_force(at=at)
-    names = {limit.id: limit.code for limit in limits}
+    in_force = limits_in_force(at=at)
+    limits = {limit.id: limit for limit in in_force}
     live = [row[0] for row in sql.rows(_LIVE, [list(trade_ids), [state.value for state in LIVE_STATES]])]
-    used = decide(limits, exposures_of(live, limits, version="checked_version"), {}).deltas
-    return {f"{names[limit_id]} {key}": format_number(size) for (limit_id, key), size in used.items() if size}
+    used = decide(in_force, exposures_of(live, in_force, version="checked_version"), {}).deltas
+    return {
+        f"{limits[limit_id].code} {key}": _figure(size, limits[limit_id])
+        for (limit_id, key), size in used.items()
+        if size
+    }
+
+
+def _figure(size: Decimal, limit: LimitTerms) -> dict[str, str | None]:
+    """Return how much is used of a limit, with its currency if it is money."""
+    if limit.declared.unit != "MONEY":
+        return {"used": format_number(size), "currency": None}
+    return {"used": format_amount(size, settings.BASE_CURRENCY), "currency": settings.BASE_CURRENCY}
 
 
 FOLLOWER = Follower(succeed=count_in_place, looks={"limits": uses_of}, foresee=check_now)

@@ -192,7 +192,7 @@ def _apply(batch_id: int, news: Sequence[Answer], actor: Actor, now: datetime) -
     accepted = [answer.instruction_id for answer in news if answer.status == ACCEPTED]
     rejected = {answer.instruction_id: answer.reason for answer in news if answer.status == REJECTED}
     if accepted:
-        cancel_originals(accepted, now)
+        cancel_originals(accepted, actor, now)
         work.enqueue(TASK, accepted)
         wake_on_commit(TASK)
     if rejected:

@@ -30,6 +30,9 @@ WITH original AS MATERIALIZED (
 ), cancelled AS (
     UPDATE settlement_instruction_state s SET settlement = 'CANCELLED', changed_at = %(now)s
     FROM original o WHERE s.instruction_id = o.instruction_id
+), said AS (
+    INSERT INTO settlement_status_report (instruction_id, kind, reason, reported_by, reported_at)
+    SELECT instruction_id, 'CANCELLED', '', %(actor)s, %(now)s FROM original ORDER BY instruction_id
 ), held AS MATERIALIZED (
     SELECT batch_id FROM settlement_batch_state
     WHERE batch_id IN (SELECT batch_id FROM original) ORDER BY batch_id FOR UPDATE
@@ -42,9 +45,9 @@ WHERE b.batch_id = n.batch_id
 """
 
 
-def cancel_originals(accepted: Sequence[int], now: datetime) -> None:
+def cancel_originals(accepted: Sequence[int], actor: Actor, now: datetime) -> None:
     """Mark what accepted cancellations cancel, in the caller's transaction: nothing of it settles any more."""
-    sql.run(_CANCEL, {"ids": list(accepted), "now": now})
+    sql.run(_CANCEL, {"ids": list(accepted), "actor": actor.name, "now": now})
 
 
 _DEAD = """

@@ -1,4 +1,4 @@
-"""The address of a request is the socket's, or what a trusted proxy says of it, and never what a client says."""
+"""The address and scheme of a request are the socket's, or what a trusted proxy says, and never what a client says."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from ipaddress import ip_network
 
 import pytest
 from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
-from core.http.address import client_address
+from core.http.address import ForwardedSchemeMiddleware, check_proxies, client_address
 
 PROXY, INNER, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.9"
 
@@ -45,6 +46,58 @@ def test_nobody_is_believed_by_default(forwarded):
 )
 def test_a_trusted_proxy_is_believed_as_far_as_it_wrote(peer, forwarded, found):
     assert address(peer, forwarded) == found
+
+
+def scheme(peer: str) -> str:
+    """Return what a request that says it came over TLS is taken for."""
+    taken: list[str] = []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        taken.append(request.scheme or "")
+        return HttpResponse()
+
+    ForwardedSchemeMiddleware(view)(
+        RequestFactory().get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_PROTO="https")
+    )
+    return taken[0]
+
+
+@pytest.mark.parametrize("peer", [PROXY, CLIENT, ""])
+def test_nobody_is_believed_about_tls_by_default(peer):
+    assert scheme(peer) == "http"
+
+
+@pytest.mark.usefixtures("_trusts")
+@pytest.mark.parametrize(
+    ("peer", "found"), [(PROXY, "https"), ("2001:db8::1", "https"), (CLIENT, "http"), ("", "http")]
+)
+def test_only_a_trusted_proxy_is_believed_about_tls(peer, found):
+    assert scheme(peer) == found
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_trusts")
+def test_a_page_is_redirected_to_https_whatever_a_client_says_of_itself(settings):
+    settings.SECURE_SSL_REDIRECT = True
+
+    def asked(peer: str, **headers: str) -> tuple[int, str]:
+        answer = Client().get("/log-in", REMOTE_ADDR=peer, **headers)
+        return answer.status_code, answer.get("Location", "")
+
+    told = {"HTTP_X_FORWARDED_PROTO": "https"}
+    assert asked(CLIENT, **told) == (301, "https://testserver/log-in")
+    assert asked(PROXY) == (301, "https://testserver/log-in")
+    assert asked(PROXY, **told) == (200, "")
+
+
+@pytest.mark.parametrize(
+    ("https", "proxies", "warned"),
+    [(True, [], ["middleoffice.W001"]), (True, ["10.0.0.0/24"], []), (False, [], [])],
+)
+def test_https_without_a_proxy_is_warned_of(settings, https, proxies, warned):
+    settings.SECURE_SSL_REDIRECT = https
+    settings.TRUSTED_PROXIES = [ip_network(each) for each in proxies]
+    assert [each.id for each in check_proxies(None)] == warned
 
 
 @pytest.mark.django_db

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.management import CommandError, call_command
 from django.test import Client as HttpClient
 from django.urls import reverse
 
 from core import sql
 from core.models import Event
+from core.people import user_facts
+from middleoffice.management.commands import createsuperuser
 from tests.support.records import person
 
 pytestmark = pytest.mark.django_db
@@ -145,3 +149,48 @@ class TestRightsAndRoles:
                 {"before": {"permissions": []}, "after": {"permissions": ["view_limit"]}},
             )
         ]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestCommands:
+    """Django's own commands that make a superuser or set a password are in the log as the admin is."""
+
+    def test_a_superuser_made_by_command_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", NEW)
+        call_command(
+            "createsuperuser", username="root", email="r@example.com", interactive=False, stdout=StringIO()
+        )
+        user = User.objects.get(username="root")
+        assert user.check_password(NEW)
+        ((type, subject_id, actor, data),) = told()
+        assert (type, subject_id, actor, data["before"]) == (
+            "user.made", user.pk, "system:createsuperuser", None,
+        )  # fmt: skip
+        assert data["after"] == user_facts(user.pk)
+        assert data["after"]["is_superuser"] is True
+
+    def test_nobody_is_made_whom_the_log_does_not_tell_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", NEW)
+        monkeypatch.setattr(createsuperuser, "record_facts", _fail)
+        with pytest.raises(RuntimeError):
+            call_command("createsuperuser", username="root", email="", interactive=False, stdout=StringIO())
+        assert (User.objects.count(), told()) == (0, [])
+
+    def test_a_name_that_is_taken_is_refused_and_nothing_told(self) -> None:
+        person("root")
+        with pytest.raises(CommandError):
+            call_command("createsuperuser", username="root", email="", interactive=False, stdout=StringIO())
+        assert told() == []
+
+    def test_a_password_set_by_command_is_told_without_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        user = with_password()
+        person("somebody else")
+        monkeypatch.setattr("getpass.getpass", lambda prompt: NEW)
+        call_command("changepassword", "olivia", stdout=StringIO())
+        user.refresh_from_db()
+        assert user.check_password(NEW)
+        assert told() == [("user.password_changed", user.pk, "system:changepassword", None)]
+
+
+def _fail(**facts: Any) -> None:
+    raise RuntimeError("the log cannot be written")

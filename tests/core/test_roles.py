@@ -37,6 +37,13 @@ def role(db: None) -> None:
 
 @pytest.mark.usefixtures("role")
 class TestTheRole:
+    def test_is_told_of_once_with_the_rights_it_was_given(self) -> None:
+        ((actor, data),) = sql.rows("SELECT actor, data FROM core_event WHERE type = 'database_role.granted'")
+        told = sql.json_value(data)
+        assert (actor, told["key"], told["before"]) == ("system:grant_app_role", {"role": ROLE}, {})
+        assert told["after"]["core_event"] == "INSERT, SELECT"
+        assert told["after"]["core_work"] == "DELETE, INSERT, SELECT, UPDATE"
+
     def test_captures_seals_and_verifies(self) -> None:
         world()
         with as_role():

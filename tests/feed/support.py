@@ -13,7 +13,7 @@ from typing import Any
 
 from core import audit
 from feed.models import Attempt, Delivery, Webhook
-from feed.services.deliver import deliver_turn
+from feed.services.deliver import claim_webhook, take_turn
 from feed.services.transport import Answer
 from feed.services.webhooks import create_webhook
 from tests.support.factories import api_client
@@ -67,9 +67,11 @@ def webhook(
 
 def deliver(listener: Listener, clock: Clock) -> int | None:
     """Let a worker take one turn, with pauses that chance neither shortens nor lengthens."""
-    return deliver_turn(
-        clock=clock, send=listener, until=clock.now + timedelta(seconds=10), chance=lambda: 0.5
-    )
+    held = claim_webhook(now=clock())
+    if held is None:
+        return None
+    until = clock.now + timedelta(seconds=10)
+    return take_turn(held, clock=clock, send=listener, until=until, chance=lambda: 0.5)
 
 
 def states() -> list[tuple[str, int]]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client as HttpClient
 
+from core import sql
 from core.http.cursor import encode_cursor
 from core.ids import DELIVERY, WEBHOOK, public_id
 from core.models import Event
@@ -55,6 +60,42 @@ def test_a_webhook_is_set_up_with_a_secret_that_is_shown_once(api: Api) -> None:
     # The same request again is the same webhook.
     again = api.post("/webhooks", {"url": URL, "types": ["trade.held", "thing.*", "thing.*"]}, key="once")
     assert (again.json(), Webhook.objects.count()) == (document, 1)
+
+
+def test_a_secret_is_stored_in_no_answer_and_still_shown_by_a_repeat(api: Api) -> None:
+    shown = api.post("/webhooks", {"url": URL}, key="made")
+    path = f"/webhooks/{shown.json()['id']}/secrets"
+    rotated = [api.post(path, {"overlap_seconds": 60}, key=f"rotated-{n}") for n in range(2)]
+    secrets = [answer.json()["secret"] for answer in (shown, *rotated)]
+    assert len(set(secrets)) == 3
+    stored = sql.rows("SELECT k::text || convert_from(k.body, 'UTF8') FROM core_idempotency_key k")
+    assert (len(stored), [text for (text,) in stored if "whsec_" in text]) == (3, [])
+    again = [
+        api.post("/webhooks", {"url": URL}, key="made"),
+        *(api.post(path, {"overlap_seconds": 60}, key=f"rotated-{n}") for n in range(2)),
+    ]
+    assert [answer.content for answer in again] == [answer.content for answer in (shown, *rotated)]
+    assert [answer["Idempotency-Replayed"] for answer in again] == ["true"] * 3
+    assert Webhook.objects.get().secret_version == 3
+
+
+def test_answers_that_hold_a_secret_are_rewritten_and_can_be_put_back(api: Api) -> None:
+    shown = api.post("/webhooks", {"url": URL}, key="made")
+    path = f"/webhooks/{shown.json()['id']}/secrets"
+    rotated = api.post(path, {"overlap_seconds": 60}, key="rotated")
+    migration = import_module("feed.migrations.0120_no_secret_in_answers")
+
+    def bodies() -> list[bytes]:
+        return [bytes(body) for (body,) in sql.rows("SELECT body FROM core_idempotency_key ORDER BY key")]
+
+    def run(step: Callable[..., None]) -> list[bytes]:
+        with connection.schema_editor() as editor:
+            step(apps, editor)
+        return bodies()
+
+    stored = bodies()
+    assert run(migration._put_back) == [shown.content, rotated.content]
+    assert run(migration._leave_out) == stored
 
 
 def test_the_shown_secret_verifies_what_is_sent(api: Api) -> None:

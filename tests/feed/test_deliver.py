@@ -283,15 +283,18 @@ def test_a_worker_holds_a_webhook_alone_until_its_lease_ends() -> None:
     assert next_message(held, now=clock.now) is None
 
 
-def test_one_webhook_at_a_time_is_sent_to_unless_the_operator_allows_more(settings: object) -> None:
-    webhook(name="one")
-    webhook(name="two")
-    tell(1)
-    assert claim_webhook(now=NOW) is not None
-    assert claim_webhook(now=NOW) is None
-    settings.WEBHOOK_SENDERS = 2  # type: ignore[attr-defined]
-    assert claim_webhook(now=NOW) is not None
-    assert claim_webhook(now=NOW) is None
+def test_a_slow_answer_is_noted_and_so_is_a_quick_one_after_it() -> None:
+    made, _ = webhook()
+    tell(1, 2)
+    listener, clock = Listener([SILENT, OK]), Clock()
+    deliver(listener, clock)
+    made.refresh_from_db()
+    assert made.is_slow
+    clock.move(PAUSES[0])
+    assert claim_webhook(now=clock.now, slow_too=False) is None
+    assert deliver(listener, clock) == 2
+    made.refresh_from_db()
+    assert not made.is_slow
 
 
 def test_a_webhook_that_is_down_does_not_hold_up_another() -> None:
@@ -305,8 +308,7 @@ def test_a_webhook_that_is_down_does_not_hold_up_another() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_at_once_tell_each_event_once_and_in_order(settings: object) -> None:
-    settings.WEBHOOK_SENDERS = 4  # type: ignore[attr-defined]
+def test_two_workers_at_once_tell_each_event_once_and_in_order() -> None:
     webhook()
     tell(*range(1, 61))
     listener, clock = Listener(), Clock()

@@ -15,15 +15,15 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.test import Client
 
-from core import sql
+from core import four_eyes, sql
 from core.audit import Actor, system
-from core.ids import BATCH, EXCEPTION, TRADE, public_id
+from core.ids import BATCH, EXCEPTION, PROPOSAL, TRADE, database_id, public_id
 from ops.permissions import ensure_roles
 from settlement.services.report import Report, report_status
 from tests.settlement.support import seal, validated
-from tests.support.factories import equity, fx, world
-from tests.support.records import NOW, hold
-from tests.trades.test_as_of import minute, revise
+from tests.support.factories import captured_ids, equity, fx, world
+from tests.support.records import NOW, hold, minute
+from tests.trades.test_as_of import revise
 from trades.lifecycle import State, move_trades
 from trades.services.exceptions import (
     NewException,
@@ -162,6 +162,8 @@ class TestAMoment:
             "/trades",
             f"/trades/{story['held']}",
             "/exceptions",
+            "/",
+            "/approvals",
             "/batches",
             f"/batches/{story['batch']}",
         ):
@@ -253,7 +255,66 @@ class TestAScreen:
         assert "Instructions" in shown(desk.get(at(1, f"/batches/{story['batch']}")))
         assert desk.get(at(-1, f"/batches/{story['batch']}")).status_code == 404
 
-    @pytest.mark.parametrize("path", ["/", "/limits", "/approvals"])
+    def test_of_approvals_shows_what_waited_and_what_had_been_decided(self, desk, story):
+        ((trade_id,),) = sql.rows("SELECT trade_id FROM trades_exception")
+        ann, bea = User.objects.get(username="ann"), User.objects.create_user("bea")
+        asked = {"version": 1, "findings": []}
+        proposal = public_id(PROPOSAL, four_eyes.propose(
+            kind="excess", subject="trade", subject_id=trade_id, content=asked, user=ann, reason="agreed by phone",
+            now=minute(6), actor=Actor("user:ann"),
+        ))  # fmt: skip
+        waiting = shown(desk.get(at(6, "/approvals")))
+        four_eyes.decline(
+            proposal_id=database_id(PROPOSAL, proposal), user=bea, note="too large",
+            now=minute(8), actor=Actor("user:bea"),
+        )  # fmt: skip
+        pages = {n: shown(desk.get(at(n, "/approvals"))) for n in (5, 6, 7, 8)}
+        assert pages[6] == waiting
+        assert "Nothing awaited approval then" in pages[5]
+        assert proposal not in pages[5]
+        for n in (6, 7):
+            assert "awaits approval" in pages[n].lower()
+            assert "agreed by phone" in pages[n]
+            assert "held" in pages[n] or "At risk 17" in pages[n]
+            assert "too large" not in pages[n]
+        assert "Nothing awaited approval then" in pages[8]
+        assert "too large" in pages[8]
+        page = desk.get(at(7, "/approvals")).content.decode()
+        assert "/withdraw" not in page
+        assert "/approve" not in page.replace("/approvals", "")
+
+    def test_of_today_shows_the_day_as_it_stood(self, desk, story):
+        then = {n: desk.get(at(n, "/")) for n in (-1, 5, 10)}
+        assert "No trade had been captured by then" in shown(then[-1])
+        for n, held, captured in ((5, 1, 0), (10, 0, 1)):
+            counts = {state.name: count for state, count in then[n].context["counts"]}
+            assert (counts["EXCEPTION"], counts["CAPTURED"], counts["INSTRUCTED"]) == (held, captured, 0)
+        assert [row["id"] for row in then[5].context["urgent"]] == [
+            database_id(EXCEPTION, story["exception"])
+        ]
+        summary = then[5].context["summary"]
+        assert (summary.open, summary.mine, summary.unassigned, summary.at_risk) == (1, 1, 0, Decimal(17227))
+        assert then[10].context["summary"].open == 0
+        assert then[10].context["summary"].last_closed_by == "user:ann"
+        before = shown(then[5])
+        captured_ids(equity("LATER"))
+        assert shown(desk.get(at(5, "/"))) == before
+
+    def test_of_today_tells_what_stood_before_each_cut_off_and_what_was_stuck(self, desk, story):
+        stuck = {n: desk.get(at(n, "/")).context["stuck"] for n in (10, 13, 20)}
+        assert [each.number.count for each in stuck[10]] == [0, 0, 0]
+        assert [each.number.count for each in stuck[13]] == [1, 0, 0]
+        assert [each.number.count for each in stuck[20]] == [1, 0, 1]
+        assert {each.target.partition("?")[0] for each in stuck[20]} == {
+            at(20, "/trades"),
+            at(20, "/batches"),
+        }
+        held = {
+            day.channel: [each.count for each in open] for day, open in desk.get(at(5, "/")).context["days"]
+        }
+        assert held["CASH"] == [0, 0, 0]
+
+    @pytest.mark.parametrize("path", ["/limits", "/integrations"])
     def test_without_a_history_says_so_and_leads_to_the_present(self, desk, path):
         answer = desk.get(f"/as-of/{NOON}{path}")
         assert "shows the present only" in shown(answer)

@@ -49,7 +49,8 @@ def test_a_preview_says_what_follows_and_does_nothing(world: World, desk: Client
     text = _text(answer)
     assert answer.status_code == 200
     assert "It would be version 2" in text
-    assert "Use of limit CPTY BROKER-01 100 1000" in text
+    assert "100.00 EUR 1000.00 EUR" in text
+    assert "Use of limit CPTY BROKER-01 100.00 EUR 1000.00 EUR" in text
     assert "With this trade BROKER-01 exceeds the limit CPTY." in text
     assert state_of(trade_id) == (State.VALIDATED, 1)
 

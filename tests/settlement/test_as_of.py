@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,8 +16,9 @@ from core import sql
 from core.as_of import known_at
 from core.audit import Actor
 from core.ids import BATCH, public_id
-from settlement.selectors import instructions_of, read_batch
+from settlement.selectors import instructions_of, obligations_of, read_batch
 from settlement.services.acknowledge import Answer, Control, acknowledge_instructions
+from settlement.services.cancellation import cancel_again
 from settlement.services.claim import claim_batch
 from settlement.services.report import Report, report_status
 from settlement.services.seal import seal_batches
@@ -31,21 +32,13 @@ from tests.settlement.support import (
     validated,
 )
 from tests.support.factories import equity, fx, goods, world
-from tests.support.records import NOW
+from tests.support.records import minute
+from trades.services.change import Change
+from trades.services.single_change import change_trade
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("later_that_day")]
 REPORTER = Actor("client:back-office")
 SAID = ("id", "processing", "processing_reason", "settlement", "settlement_reason", "settled_quantity")
-
-
-def minute(n: int) -> datetime:
-    return NOW + timedelta(minutes=n)
-
-
-@pytest.fixture(autouse=True)
-def _later_that_day():
-    with time_machine.travel(minute(60), tick=True):
-        yield
 
 
 @pytest.fixture
@@ -55,7 +48,7 @@ def office() -> BackOffice:
 
 
 def answer_all(batch_id: int, at: datetime, by: str, **rejected: str) -> None:
-    """Answer every instruction of a batch, rejecting those of some assets with a reason."""
+    """Answer every instruction of a batch, rejecting those of some assets, or its cancellations, with a reason."""
     rows = instructions_of(batch_id, limit=1000)
     totals: dict[str, dict[str, Decimal]] = {}
     for row in rows:
@@ -66,8 +59,8 @@ def answer_all(batch_id: int, at: datetime, by: str, **rejected: str) -> None:
     acknowledge_instructions(
         batch_id=batch_id,
         answers=[
-            Answer(row["id"], "REJECTED", rejected[row["asset"]])
-            if row["asset"] in rejected
+            Answer(row["id"], "REJECTED", rejected[kind])
+            if (kind := "cancelling" if row["cancels"] else row["asset"]) in rejected
             else Answer(row["id"], "ACCEPTED")
             for row in rows
         ],
@@ -196,6 +189,97 @@ class TestWhatWasSaid:
         rest = get(office, path(story, "instructions"), cursor=first["next"]).json()
         assert first["items"] + rest["items"] == get(office, path(story, "instructions")).json()["items"]
         assert rest["next"] is None
+
+
+def asked(office: BackOffice, batches: Sequence[int], moment: datetime | None = None) -> list[bytes]:
+    """Return all that the API says of batches, now or as of a moment."""
+    then = {} if moment is None else {"as_at": moment.isoformat()}
+    where = [path(each, *more) for each in batches for more in ((), ("statuses",), ("instructions",))]
+    return [get(office, each, **then).content for each in ("settlement-batches", *where)]
+
+
+class TestACancellation:
+    """An instruction sealed at noon and accepted at 6, called off at 10: its cancellation, sealed at 12, is rejected
+    at 16; asked again at 20 and sealed at 22, it is accepted at 26."""
+
+    def _call_off(self, trade_id: int) -> None:
+        change = Change("CANCEL", trade_id, "as agreed")
+        change_trade(change=change, actor=REPORTER, now=minute(10))
+
+    def _seal(self, n: int) -> int:
+        (batch_id,) = seal_batches(value_date=VALUE_DATE, channels=["CASH"], actor=REPORTER, now=minute(n))
+        return batch_id
+
+    def _story(self) -> Iterator[tuple[int, list[int]]]:
+        """Let the story happen; yield after each step the minute it ended and the batches so far."""
+        trade_id, _ = validated(equity("A"), equity("B", quantity="10"))
+        (first,) = seal("CASH")
+        yield 1, [first]
+        answer_all(first, minute(5), "one")
+        yield 7, [first]
+        self._call_off(trade_id)
+        yield 11, [first]
+        second = self._seal(12)
+        yield 13, [first, second]
+        answer_all(second, minute(15), "two", cancelling="DONE")
+        yield 17, [first, second]
+        cancel_again(trade_id=trade_id, reason="they erred", actor=REPORTER, now=minute(20))
+        yield 21, [first, second]
+        third = self._seal(22)
+        yield 23, [first, second, third]
+        answer_all(third, minute(25), "three")
+        yield 27, [first, second, third]
+
+    def test_ends_an_instruction_from_its_acceptance_on(self, office):
+        (*_, (_, (first, second, third))) = self._story()
+        stood = [
+            [
+                (row["settlement"], row["recalled"], row["cancellation_id"])
+                for row in instructions_of(first, limit=10, as_of=known_at(minute(n)))
+            ]
+            for n in (7, 11, 13, 21, 23, 25, 27)
+        ]
+        ids = [
+            next(row["id"] for row in instructions_of(each, limit=10) if row["cancels"])
+            for each in (second, third)
+        ]
+        assert stood == [
+            [("PENDING", False, None)],
+            [("PENDING", True, None)],
+            [("PENDING", True, ids[0])],
+            [("PENDING", True, ids[0])],
+            [("PENDING", True, ids[1])],
+            [("PENDING", True, ids[1])],
+            [("CANCELLED", True, ids[1])],
+        ]
+        (cancelling,) = instructions_of(third, limit=10, as_of=known_at(minute(27)))
+        assert (cancelling["processing"], cancelling["settlement"]) == ("ACCEPTED", "SETTLED")
+
+    def test_is_told_of_the_trades_legs_as_it_was_answered(self, office):
+        for _ in self._story():
+            pass
+        ((trade_id,),) = sql.rows("SELECT min(trade_id) FROM trades_state")
+        told = [
+            (leg["settlement"], leg["cancellation_processing"])
+            for n in (11, 13, 17, 23, 27)
+            for leg in obligations_of(trade_id, as_of=known_at(minute(n)))
+            if leg["asset_kind"] == "CASH"
+        ]
+        assert told == [
+            ("PENDING", None),
+            ("PENDING", "SEALED"),
+            ("PENDING", "REJECTED"),
+            ("PENDING", "SEALED"),
+            ("CANCELLED", "ACCEPTED"),
+        ]
+
+    def test_leaves_every_earlier_answer_as_it_was(self, office):
+        kept = []
+        for n, batches in self._story():
+            assert asked(office, batches, minute(n)) == asked(office, batches)
+            kept.append((n, batches, asked(office, batches, minute(n))))
+        for n, batches, before in kept:
+            assert asked(office, batches, minute(n)) == before
 
 
 reports = st.tuples(

@@ -76,6 +76,11 @@ GOODS: dict[str, Any] = {
 }
 
 
+def minute(n: int) -> datetime:
+    """Return the moment some minutes after NOW."""
+    return NOW + timedelta(minutes=n)
+
+
 def reference_data() -> None:
     """Store a party, its book, an equity, two goods and the rates of EUR (base) against USD."""
     entity = Party.objects.create(code="OURS", name="Ours", role=Party.Role.ENTITY)

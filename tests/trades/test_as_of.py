@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import IntegrityError, transaction
 
 from core import sql
@@ -17,24 +16,13 @@ from core.http.cursor import encode_cursor
 from core.ids import TRADE, public_id
 from tests.support.api import Api, pointers, problem
 from tests.support.factories import captured_ids, equity, fx, other_connection, world
-from tests.support.records import NOW, race
+from tests.support.records import NOW, minute, race
 from trades.lifecycle import State, lock_trades, move_trades
 from trades.services.findings import CLEARED, NewFinding, add_findings, clear_findings
 from trades.services.versions import Revision, add_versions
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("later_that_day")]
 CLERK = Actor("user:clerk", "req-9")
-
-
-def minute(n: int) -> datetime:
-    """Return a moment some minutes after the tests' noon."""
-    return NOW + timedelta(minutes=n)
-
-
-@pytest.fixture(autouse=True)
-def _later_that_day():
-    with time_machine.travel(minute(60), tick=True):
-        yield
 
 
 @pytest.fixture

@@ -81,11 +81,18 @@ class TestAnAmendment:
         told = answer.json()
         assert (told["outcome"], told["version"], told["status"]) == ("CHANGED", 2, "CAPTURED")
         assert answer["ETag"] == _etag(api, trade_id)
-        assert [each["pointer"] for each in told["changes"]] == [
-            "/quantity",
-            "/gross_amount",
-            "/net_amount",
-            "/base_amount",
+        amount = {
+            "before": "18725.00",
+            "after": "37450.00",
+            "before_currency": "USD",
+            "after_currency": "USD",
+        }
+        base = {"before": "17227.00", "after": "34454.00", "before_currency": "EUR", "after_currency": "EUR"}
+        assert told["changes"] == [
+            {"pointer": "/quantity", "before": "100", "after": "200"},
+            {"pointer": "/gross_amount", **amount},
+            {"pointer": "/net_amount", **amount},
+            {"pointer": "/base_amount", **base},
         ]
         assert _differences(trade_id) == {
             "quantity": D(200), "gross_amount": D("37450"), "net_amount": D("37450"), "base_amount": D("34454"),
@@ -222,7 +229,9 @@ class TestACancellation:
         assert (codes_of(trade_id), used()) == (["LIMIT_BREACH"], {"BROKER-01": D(10100)})
         told = _change(api, trade_id, {}, "cancellations").json()
         assert (told["outcome"], told["version"], told["status"]) == ("CHANGED", 2, "CANCELLED")
-        assert told["effects"]["limits"] == [{"key": "CPTY BROKER-01", "before": "10000", "after": None}]
+        assert told["effects"]["limits"] == [
+            {"key": "CPTY BROKER-01", "before": {"used": "10000.00", "currency": "EUR"}, "after": None}
+        ]
         assert [each["key"] for each in told["effects"]["exceptions"]] == ["FINDING"]
         assert used() == {"BROKER-01": D(100)}
         assert (codes_of(trade_id), state_of(trade_id)) == ([], (State.CANCELLED, 2))
@@ -246,7 +255,13 @@ class TestADryRun:
         told = answer.json()
         assert answer.status_code == 200, answer.content
         assert (told["dry_run"], told["status"], told["version"]) == (True, "EXCEPTION", 2)
-        assert told["effects"]["limits"] == [{"key": "CPTY BROKER-01", "before": "100", "after": "1000"}]
+        assert told["effects"]["limits"] == [
+            {
+                "key": "CPTY BROKER-01",
+                "before": {"used": "100.00", "currency": "EUR"},
+                "after": {"used": "1000.00", "currency": "EUR"},
+            }
+        ]
         assert [each["key"] for each in told["effects"]["findings"]] == ["LIMIT_BREACH CPTY BROKER-01"]
         assert all_written() == before
         assert used() == {"BROKER-01": D(100)}

@@ -9,6 +9,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from core.http.moments import IN_QUERY as AXES
+from core.ids import TRADE, public_id
+from trades.api.documents import trade_links
 from trades.lifecycle import State
 from trades.products import PRODUCTS
 
@@ -156,6 +158,35 @@ _CHANGE: dict[str, Any] = {
     "effective_at": {"type": "string", "format": "date-time", "description": "since when it holds"},
 }
 _CHANGES = {"type": "object", "description": "a JSON merge patch (RFC 7396) of the trade's message"}
+_USD, _EUR = ({"before_currency": each, "after_currency": each} for each in ("USD", "EUR"))
+_COMES_TO: dict[str, Any] = {
+    "trade": public_id(TRADE, 1041),
+    "dry_run": True,
+    "outcome": "CHANGED",
+    "needs_approval": False,
+    "version": 2,
+    "status": "VALIDATED",
+    "changes": [
+        {"pointer": "/quantity", "before": "100", "after": "1000"},
+        {"pointer": "/gross_amount", "before": "18725.00", "after": "187250.00", **_USD},
+        {"pointer": "/base_amount", "before": "17227.00", "after": "172270.00", **_EUR},
+    ],
+    "effects": {
+        "limits": [
+            {
+                "key": "CPTY-EXPOSURE BROKER-01",
+                "before": {"used": "17227.00", "currency": "EUR"},
+                "after": {"used": "172270.00", "currency": "EUR"},
+            }
+        ],
+        "findings": [],
+        "exceptions": [],
+        "proposals": [],
+        "legs": [],
+        "recalled_instructions": [],
+    },
+    "links": trade_links(public_id(TRADE, 1041)),
+}
 _AMENDMENT = {"reason": "booked one nought short", "changes": {"quantity": "1000"}}
 _CANCELLATION = {"reason": "booked twice"}
 
@@ -172,7 +203,10 @@ def _change(summary: str, properties: dict[str, Any], required: list[str], examp
                 "properties": properties,
             }
         },
-        "examples": [OpenApiExample(summary, value=example, request_only=True)],
+        "examples": [
+            OpenApiExample(summary, value=example, request_only=True),
+            OpenApiExample("What it comes to", value=_COMES_TO, response_only=True, status_codes=["200"]),
+        ],
         "responses": {
             200: OpenApiResponse(OpenApiTypes.OBJECT, "what it came to, or what it would come to"),
             202: OpenApiResponse(OpenApiTypes.OBJECT, "it waits for a second person"),

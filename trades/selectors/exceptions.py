@@ -84,8 +84,7 @@ _NOW = {
 }
 # Who owned an item then is told by the events of the trade; what it said, by the first change after it, if there is
 # one.
-_THEN = {
-    "items": f"""(
+ITEMS_THEN = f"""(
         SELECT i.id, i.kind, i.trade_id, u.id AS owner_id,
                CASE WHEN b.id IS NULL THEN i.codes ELSE b.codes END AS codes,
                CASE WHEN b.id IS NULL THEN i.summary ELSE b.summary END AS summary,
@@ -123,7 +122,9 @@ _THEN = {
         LEFT JOIN auth_user u ON o.type = 'exception.claimed' AND o.actor = 'user:' || u.username
             OR o.type = 'exception.assigned' AND o.owner = u.username
         WHERE core_known(i.xid, i.opened_at, {HAPPENED})
-    )""",
+    )"""
+_THEN = {
+    "items": ITEMS_THEN,
     "terms": f"LEFT JOIN LATERAL (SELECT v.* FROM {AS_OF} WHERE t.trade_id = e.trade_id) v ON true",
 }
 _BY_URGENCY = "e.deadline, e.amount_at_risk DESC NULLS LAST, e.id"
@@ -183,16 +184,22 @@ SELECT count(*), count(*) FILTER (WHERE owner_id = %(user)s), count(*) FILTER (W
        count(*) FILTER (WHERE opened_at < %(yesterday)s),
        coalesce(sum(amount_at_risk), 0), coalesce(sum(amount_at_risk) FILTER (WHERE deadline < %(now)s), 0),
        count(*) FILTER (WHERE kind = 'REJECTION'), count(*) FILTER (WHERE kind = 'FAIL')
-FROM (SELECT owner_id, deadline, opened_at, amount_at_risk, kind FROM trades_exception e
+FROM (SELECT owner_id, deadline, opened_at, amount_at_risk, kind FROM {{items}} e
       WHERE {_OPEN} ORDER BY deadline, id LIMIT %(cap)s) AS open
+"""
+_LAST_CLOSED = """
+SELECT closed_at, closed_by FROM {items} e WHERE closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT 1
 """
 
 
-def summary(*, user_id: int, now: datetime) -> Summary:
-    """Return the open queue in figures, looking at no more than COUNT_CAP + 1 exceptions."""
+def summary(*, user_id: int, now: datetime, as_of: AsOf | None = None) -> Summary:
+    """Return the open queue in figures, now or as it was, looking at no more than COUNT_CAP + 1 exceptions."""
+    items = "trades_exception" if as_of is None else ITEMS_THEN
+    then = as_of.parameters() if as_of else {}
     figures = sql.row(
-        _SUMMARY,
+        _SUMMARY.format(items=items),
         {
+            **then,
             "user": user_id,
             "now": now,
             "soon": now + timedelta(hours=1),
@@ -200,10 +207,7 @@ def summary(*, user_id: int, now: datetime) -> Summary:
             "cap": COUNT_CAP + 1,
         },
     )
-    closed = sql.row(
-        "SELECT closed_at, closed_by FROM trades_exception WHERE closed_at IS NOT NULL"
-        " ORDER BY closed_at DESC LIMIT 1"
-    )
+    closed = sql.row(_LAST_CLOSED.format(items=items), then)
     assert figures is not None  # noqa: S101 - an aggregate always returns one row
     return Summary(*figures, *(closed or (None, "")))
 

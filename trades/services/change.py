@@ -7,7 +7,7 @@ whichever order they come: each is kept once, and applied at its place in that o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
 from core import four_eyes, sql
 from core.audit import Actor, encode
@@ -420,17 +421,27 @@ _CURRENCY_OF = {"gross_amount": "currency", "net_amount": "currency", "contra_am
 
 
 def _told(row: Mapping[str, Any], terms: Terms, differing: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an amendment changes, by the pointer of the message, before and after."""
+    """Return what an amendment changes, by the pointer of the message, before and after.
+
+    An amount has its currency beside it on both sides: that may be what is amended.
+    """
     product = PRODUCTS[row["product"]]
     told = {}
     for name, value in differing.items():
         if name in _UNTOLD:
             continue
-        currency = _CURRENCY_OF.get(name, "")
-        before = _plain(row[name], row[currency] if currency else None)
-        after = _plain(value, getattr(terms, currency) if currency else None)
-        told[product.pointer(name)] = {"before": before, "after": after}
+        was, becomes = _currency(name, row.get), _currency(name, lambda column: getattr(terms, column))
+        told[product.pointer(name)] = {"before": _plain(row[name], was), "after": _plain(value, becomes)}
+        if was or becomes:
+            told[product.pointer(name)] |= {"before_currency": was, "after_currency": becomes}
     return told
+
+
+def _currency(name: str, at: Callable[[str], Any]) -> str | None:
+    """Return the currency of an amount, None of whatever is none. at: returns a column of the version."""
+    if name == "base_amount":
+        return str(settings.BASE_CURRENCY)
+    return at(_CURRENCY_OF[name]) if name in _CURRENCY_OF else None
 
 
 def _plain(value: Any, currency: str | None) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from core.audit import system
+from core.clock import utc_now
 from core.roles import grant_app_role
 
 
@@ -20,5 +22,6 @@ class Command(BaseCommand):
         parser.add_argument("role")
 
     def handle(self, *, role: str, **options: Any) -> None:
-        for table, rights in grant_app_role(role=role).items():
+        rights_of = grant_app_role(role=role, actor=system("grant_app_role"), at=utc_now())
+        for table, rights in rights_of.items():
             self.stdout.write(f"{table}: {rights}")
