@@ -19,9 +19,9 @@ from core.http.problem import Problem
 from ops import selectors
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
-from ops.shell import Shown, actor, denied, needs, person, posted, show
+from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views.trade import steps
-from risk.services.excess import is_overridable, propose_excess
+from risk.services.excess import excess_to_type, is_overridable, propose_excess
 from trades.lifecycle import State
 from trades.models import ExceptionItem, Finding
 from trades.selectors import exceptions as queue
@@ -223,6 +223,7 @@ def _request_excess(request: HttpRequest, item: ExceptionItem, now: datetime) ->
         version=_version(request),
         codes=request.POST.getlist("codes"),
         reason=request.POST.get("reason", ""),
+        typed=request.POST.get("amount", ""),
         user=person(request),
         actor=actor(request),
         now=now,
@@ -259,6 +260,7 @@ ACTIONS = {
     "excess": Action(Right.PROPOSE_EXCESS, _request_excess, resolves=True),
     "reject": Action(Right.REJECT, _reject, resolves=True),
 }
+chooses("action", {name: (each.right,) for name, each in ACTIONS.items()}, act)
 
 
 def _show(
@@ -293,6 +295,7 @@ def _show(
         "findings": findings,
         "overridable": _overridable(findings),
         "proposal": proposal,
+        "to_type": excess_to_type(item.trade_id),
         **(_repair_context(request, item, failed) if held and may(request.user, Right.REPAIR) else {}),
         "entries": timeline.timeline(item.trade_id, exception_ids=[item.id]),
         "problem": Shown.of(problem) if problem else None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
 import msgspec
+from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -104,12 +106,25 @@ def read_change(body: bytes, *, kind: Cause, trade_id: int, if_match: list[str] 
         raise unreadable([Fault("", f"This is not JSON: {error}.", "malformed")]) from None
     if not isinstance(document, dict):
         raise unreadable([Fault("", "A change is a JSON object.", "type")])
-    return change_of(document, kind=kind, trade_id=trade_id, if_match=if_match)
+    return change_of(
+        document, kind=kind, trade_id=trade_id, if_match=if_match, more=("effective_at", "amount")
+    )
 
 
-def change_of(document: dict[str, Any], *, kind: Cause, trade_id: int, if_match: list[str] | None) -> Change:
-    """Return what a JSON object asks of a trade; Problem 400 with every fault of its form."""
-    known = {"reason", "source_version", "effective_at", *(("changes",) if kind == "AMEND" else ())}
+def change_of(
+    document: dict[str, Any],
+    *,
+    kind: Cause,
+    trade_id: int,
+    if_match: list[str] | None,
+    more: Sequence[str] = ("effective_at",),
+) -> Change:
+    """Return what a JSON object asks of a trade; Problem 400 with every fault of its form.
+
+    more: fields that it may have beside those of every change; those of one of many know no amount, as a change that
+    needs an approval is asked for by itself.
+    """
+    known = {"reason", "source_version", *more, *(("changes",) if kind == "AMEND" else ())}
     faults = [
         Fault(f"/{name}", "There is no such field.", "unknown-field")
         for name in document
@@ -119,6 +134,9 @@ def change_of(document: dict[str, Any], *, kind: Cause, trade_id: int, if_match:
     reason = document.get("reason", "")
     if not isinstance(reason, str):
         faults.append(Fault("/reason", "A text.", "type"))
+    amount = document.get("amount", "")
+    if not isinstance(amount, str):
+        faults.append(Fault("/amount", "A decimal number, as a text.", "type"))
     count = document.get("source_version")
     if count is not None and not _is_count(count):
         faults.append(Fault("/source_version", f"A whole number from 1 to {MAX_SOURCE_VERSION}.", "range"))
@@ -133,6 +151,7 @@ def change_of(document: dict[str, Any], *, kind: Cause, trade_id: int, if_match:
         source_version=count,
         effective_at=effective_at,
         if_match=if_match,
+        amount=amount,
     )
 
 
@@ -169,6 +188,12 @@ def change_answer(answered: Answered, *, dry_run: bool) -> Answer:
         "effects": answered.effects,
         "links": trade_links(reference),
     }
+    if answered.needs_approval:
+        document["approval"] = {
+            "amount": answered.amount,
+            "currency": settings.BASE_CURRENCY,
+            "amount_required": answered.to_type,
+        }
     if answered.proposal_id is not None:
         document["proposal"] = public_id(PROPOSAL, answered.proposal_id)
     headers = {} if dry_run or waits else {"ETag": answered.etag}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -18,16 +19,17 @@ from trades.lifecycle import SUBJECT, State, lock_trades
 from trades.services.amendment import patch_faults
 from trades.services.change import NEEDS_APPROVAL, Change, Changed, Outcome, change_trades
 from trades.services.supersession import Observation, foresee
-from trades.services.versions import trade_etag
+from trades.services.versions import base_amount_of, trade_etag
 
 PROPOSAL_KIND = "change"
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What a change comes to: the trade afterwards and, by section, all that became different with it.
+    """What a change comes to: the trade afterwards, with its amount in base currency, and all that became different.
 
-    `proposal_id`: it was not made but waits for a second person. `needs_approval`: it would.
+    `proposal_id`: it was not made but waits for a second person. `needs_approval`: it would. `amount` is then at
+    stake, in base currency (None: not known), and `to_type` says that it must be typed in to ask.
     """
 
     changed: Changed
@@ -36,6 +38,9 @@ class Answered:
     effects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     needs_approval: bool = False
     proposal_id: int | None = None
+    amount: str | None = None
+    to_type: bool = False
+    base_amount: Decimal | None = None
 
 
 def change_trade(
@@ -51,8 +56,8 @@ def change_trade(
 
     A dry run is the change itself, with the checks that would follow, in a transaction that is taken back.
     user, client_id: who asks. Problem 404 for an unknown trade, 412 when it has changed since, 409 when it is
-    cancelled, settled or waits for an approval already, 422 with every fault, without a reason, or when nothing
-    would change.
+    cancelled, settled or waits for an approval already, 422 with every fault, without a reason, without the amount at
+    stake where an approval takes it, or when nothing would change.
     """
     faults = text_faults(change.reason, pointer="/reason")
     if change.kind == "AMEND":
@@ -66,32 +71,30 @@ def change_trade(
             return made
         foreseen = _attempt(change, actor, now, approved=True, keep=False)
         assert foreseen is not None  # noqa: S101 - nothing needs approval twice
-        foreseen = _asked(foreseen, None)
+        amounts = (base_amount_of(change.trade_id), foreseen.base_amount)
+        known = [each for each in amounts if each is not None]
+        amount = four_eyes.amount_text(max(known) if len(known) == len(amounts) else None)
+        foreseen = replace(
+            foreseen,
+            needs_approval=True,
+            amount=amount,
+            to_type=four_eyes.to_type(kind=PROPOSAL_KIND, amount=amount),
+        )
         if dry_run:
             return foreseen
         proposal_id = four_eyes.propose(
             kind=PROPOSAL_KIND,
             subject=SUBJECT,
             subject_id=change.trade_id,
-            content=_content(change, foreseen),
+            content=_content(change, foreseen, amount),
+            typed=change.amount,
             user=user,
             client_id=client_id,
             reason=change.reason,
             now=now,
             actor=actor,
         )
-    return _asked(foreseen, proposal_id)
-
-
-def _asked(foreseen: Answered, proposal_id: int | None) -> Answered:
-    return Answered(
-        foreseen.changed,
-        foreseen.state,
-        foreseen.etag,
-        foreseen.effects,
-        needs_approval=True,
-        proposal_id=proposal_id,
-    )
+    return replace(foreseen, proposal_id=proposal_id)
 
 
 def _attempt(change: Change, actor: Actor, now: datetime, *, approved: bool, keep: bool) -> Answered | None:
@@ -106,7 +109,9 @@ def _attempt(change: Change, actor: Actor, now: datetime, *, approved: bool, kee
         if not keep and changed.outcome is Outcome.CHANGED:
             foresee(trade_ids=[change.trade_id], at=now)
         state, etag = _standing(change.trade_id)
-        answered = Answered(changed, state, etag, observation.effects())
+        answered = Answered(
+            changed, state, etag, observation.effects(), base_amount=base_amount_of(change.trade_id)
+        )
         transaction.set_rollback(not keep)
     return answered
 
@@ -117,7 +122,7 @@ def _standing(trade_id: int) -> tuple[State, str]:
     return State(found[0]), trade_etag(found[1], found[2])
 
 
-def _content(change: Change, foreseen: Answered) -> dict[str, Any]:
+def _content(change: Change, foreseen: Answered, amount: str | None) -> dict[str, Any]:
     """Return what two people agree on: the change, of which version, and what it comes to as seen by its maker."""
     return {
         "version": foreseen.changed.version - 1,
@@ -127,15 +132,16 @@ def _content(change: Change, foreseen: Answered) -> dict[str, Any]:
         "effective_at": change.effective_at,
         "told": foreseen.changed.told,
         "effects": foreseen.effects,
+        "amount": amount,
     }
 
 
 def approve_change(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
+    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime, typed: str = ""
 ) -> Proposal:
     """Make what was proposed. Problem 409 when the trade has changed since; else as `four_eyes.approve`."""
     return four_eyes.approve(
-        proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=PROPOSAL_KIND
+        proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=PROPOSAL_KIND, typed=typed
     )
 
 
