@@ -17,11 +17,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from core.audit import record
 from core.clock import utc_now
+from core.four_eyes import kinds
 from core.http.authentication import SCOPES, issue_client, revoke_client
-from core.models import ApiClient, Event
+from core.models import ApiClient, ApprovalPolicy, Event
 from core.people import group_facts, record_facts, record_password, user_facts
-from core.reasons import ReasonForm, actor_of, reason_of
+from core.reasons import REASON_LENGTH_MAX, ReasonForm, actor_of, reason_of
 
 COUNT_MAX = 10_001
 
@@ -100,6 +102,47 @@ class ApiClientAdmin(admin.ModelAdmin):
             for client in live:
                 revoke_client(client=client, actor=actor_of(request), at=utc_now())
         messages.success(request, f"{len(live)} revoked; their next request is refused.")
+
+
+class ApprovalPolicyForm(ReasonForm):
+    """A policy, and why it is made or changed."""
+
+    kind = forms.ChoiceField(choices=lambda: [(kind, kind) for kind in kinds()])
+    reason = forms.CharField(max_length=REASON_LENGTH_MAX, widget=forms.TextInput(attrs={"size": 80}))
+
+    class Meta:
+        model = ApprovalPolicy
+        fields = ("kind", "typed_from")
+
+
+@admin.register(ApprovalPolicy)
+class ApprovalPolicyAdmin(admin.ModelAdmin[ApprovalPolicy]):
+    """From which amount on a decision takes it typed in; every change is in the log, with its reason.
+
+    A policy is never deleted: an amount that nothing reaches ends it, and its event says why.
+    """
+
+    form = ApprovalPolicyForm
+    list_display = ("kind", "typed_from")
+    ordering = ("kind",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Store the policy, and what was before and after in the log, in the admin's one transaction."""
+        names = ("kind", "typed_from")
+        before = ApprovalPolicy.objects.filter(pk=obj.pk).values(*names).first() if change else None
+        super().save_model(request, obj, form, change)
+        record(
+            type="approval_policy.changed" if change else "approval_policy.made",
+            subject="approval_policy",
+            ids=[obj.pk],
+            actor=actor_of(request),
+            at=utc_now(),
+            reason=reason_of(form),
+            data={"before": before, "after": {name: getattr(obj, name) for name in names}},
+        )
 
 
 class CappedPaginator(Paginator):

@@ -2,6 +2,10 @@
 
 Kinds of change register what happens on approval; it happens in the transaction of the decision. The maker
 never decides, whoever it is, and the database refuses it too.
+
+What is at stake, in base currency, stands in the content as `amount` (text, or None where it is not known). From the
+amount of the kind's policy on, whoever proposes and whoever approves types it in: so nobody agrees to ten million
+who meant ten thousand.
 """
 
 from __future__ import annotations
@@ -10,9 +14,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
@@ -20,6 +26,7 @@ from core import sql
 from core.audit import Actor, encode, record
 from core.http.problem import Fault, Problem, not_found
 from core.models import Proposal
+from core.money import round_money
 from core.text import text_faults
 
 # What an approval does: given the proposal, who approves and when. It may raise a Problem, which undoes all.
@@ -40,6 +47,39 @@ _KINDS: dict[str, _Kind] = {}
 def on_approval(kind: str, apply: Apply, *, lock: Lock | None = None) -> None:
     """Register a kind of change: what its approval does, and how its subject is locked before."""
     _KINDS[kind] = _Kind(apply, lock)
+
+
+def kinds() -> list[str]:
+    """Return the kinds of change that need two people."""
+    return sorted(_KINDS)
+
+
+def amount_text(amount: Decimal | None) -> str | None:
+    """Return what is at stake as a content keeps it, and as it is typed in: to the base currency's minor unit."""
+    return None if amount is None else format(round_money(amount, settings.BASE_CURRENCY), "f")
+
+
+def to_type(*, kind: str, amount: str | None) -> bool:
+    """Tell whether the amount of a proposal must be typed in. One that is not known counts as above every threshold."""
+    found = sql.row("SELECT typed_from FROM core_approval_policy WHERE kind = %s", [kind])
+    return found is not None and (amount is None or Decimal(amount) >= found[0])
+
+
+def _typed_faults(kind: str, content: Any, typed: str) -> list[Fault]:
+    """Return what is wrong with an amount that was typed in, where it must be."""
+    amount = content.get("amount") if isinstance(content, dict) else None
+    if not to_type(kind=kind, amount=amount):
+        return []
+    if amount is None:
+        why = "What is at stake is not known in base currency: its rate or price is missing, and comes first."
+        return [Fault("/amount", why, "unknown")]
+    if not typed.strip():
+        return [Fault("/amount", f"Type in the amount at stake, in {settings.BASE_CURRENCY}.", "missing")]
+    try:
+        same = Decimal(typed.replace(",", "").strip()) == Decimal(amount)
+    except InvalidOperation:
+        same = False
+    return [] if same else [Fault("/amount", "This is not the amount at stake.", "mismatch")]
 
 
 def content_hash(*, kind: str, subject: str, subject_id: int, content: Any) -> str:
@@ -68,14 +108,20 @@ def propose(
     now: datetime,
     actor: Actor,
     client_id: int | None = None,
+    typed: str | None = "",
 ) -> int:
     """Store a proposal and return its id. `content` is data for JSON without floats.
 
-    Its maker is a person (`user`) or an API client (`client_id`), never both.
+    Its maker is a person (`user`) or an API client (`client_id`), never both. typed: the amount as it was typed in;
+    None where the product itself asks, and nobody is there to type.
 
-    Problem 422 without a reason, 409 when another proposal of the kind waits for the same subject.
+    Problem 422 without a reason, or without the amount where the kind's policy asks for it, 409 when another
+    proposal of the kind waits for the same subject.
     """
-    if faults := text_faults(reason, pointer="/reason"):
+    faults = text_faults(reason, pointer="/reason")
+    if typed is not None:
+        faults += _typed_faults(kind, content, typed)
+    if faults:
         raise _invalid(faults)
     reason = reason.strip()
     digest = content_hash(kind=kind, subject=subject, subject_id=subject_id, content=content)
@@ -93,16 +139,26 @@ def propose(
 
 
 def approve(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, now: datetime, actor: Actor, kind: str = ""
+    *,
+    proposal_id: int,
+    user: AbstractBaseUser,
+    note: str,
+    now: datetime,
+    actor: Actor,
+    kind: str = "",
+    typed: str = "",
 ) -> Proposal:
     """Approve a proposal and do what it says, in one transaction; return it.
 
-    kind: only a proposal of this kind (empty: of any). Problem 404 for an unknown proposal, 403 for its own
-    maker, 409 when it is decided already or its content is not what was proposed, and whatever the change
-    itself is refused with: then the proposal still waits.
+    kind: only a proposal of this kind (empty: of any). typed: the amount as it was typed in. Problem 404 for an
+    unknown proposal, 403 for its own maker, 409 when it is decided already or its content is not what was proposed,
+    422 without the amount where the kind's policy asks for it, and whatever the change itself is refused with: then
+    the proposal still waits.
     """
     with transaction.atomic():
         proposal = _to_decide(proposal_id, kind, user, note)
+        if faults := _typed_faults(proposal.kind, proposal.content, typed):
+            raise _invalid(faults)
         _decide(proposal, Proposal.State.APPROVED, user, note, now)
         _tell_one("proposal.approved", proposal, note, actor, now)
         _KINDS[proposal.kind].apply(proposal, actor, now)

@@ -208,6 +208,25 @@ class Proposal(models.Model):
         ]
 
 
+class ApprovalPolicy(models.Model):
+    """From which amount on a kind of proposal takes the amount typed in, by who proposes and by who approves."""
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.TextField(unique=True)
+    typed_from = models.DecimalField(
+        max_digits=28,
+        decimal_places=4,
+        help_text="in base currency; from this amount on it must be typed in",
+    )
+
+    class Meta:
+        db_table = "core_approval_policy"
+        verbose_name_plural = "approval policies"
+        constraints = [
+            models.CheckConstraint(condition=Q(typed_from__gte=0), name="core_approval_policy_not_negative"),
+        ]
+
+
 class Heartbeat(models.Model):
     """When a kind of process was last seen alive."""
 

@@ -3,10 +3,14 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from core.http.access import EVERYBODY, open_to
+
 urlpatterns = [
     path("v1/", include("trades.api.urls")),
-    path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
+    path("v1/openapi.json", open_to(EVERYBODY)(SpectacularJSONAPIView.as_view()), name="openapi"),
+    path(
+        "docs", open_to(EVERYBODY)(SpectacularSwaggerSplitView.as_view(url_name="openapi")), name="api-docs"
+    ),
     path("v1/", include("refdata.urls")),
     path("v1/", include("settlement.api.urls")),
     path("v1/", include("feed.api.urls")),

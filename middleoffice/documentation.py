@@ -19,7 +19,8 @@ import msgspec
 from django.apps import apps
 from django.core.management import get_commands, load_command_class
 
-from core.http.authentication import SCOPES
+from core.http.authentication import OF_EVERY_SOURCE, SCOPES
+from middleoffice.access import routes
 from ops.permissions import GRANTS, ROLES
 from refdata.kinds.base import Kind
 from refdata.services import KINDS
@@ -52,6 +53,7 @@ def pages() -> dict[str, str]:
         "reference/environment.md": _environment(),
         "reference/commands.md": _commands(),
         "reference/roles-and-scopes.md": _roles(),
+        "reference/permissions.md": _permissions(),
     }
     made.update({f"reference/checks/{code.lower()}.md": _check(each) for code, each in CHECKS.items()})
     made.update({f"reference/products/{code.lower()}.md": _product(each) for code, each in PRODUCTS.items()})
@@ -531,7 +533,33 @@ def _roles() -> str:
         "The maker of a proposal never decides on it, whatever the role.",
         "## Scopes of API clients",
         _table(["scope", "what a client may do with it"], scopes),
-        "A client may be bound to sources; then it posts and reads trades of these sources only.",
+        "A client may be bound to sources; then it posts and reads trades of these sources only, and cannot use "
+        + " and ".join(f"`{scope}`" for scope in SCOPES if scope in OF_EVERY_SOURCE)
+        + ", which are about trades of every source.",
+    )
+
+
+def _permissions() -> str:
+    rows = []
+    for route in routes():
+        where = f"`/{route.path}`"
+        if route.admin:
+            continue
+        if route.scopes is not None:
+            rows += [[f"`{method}`", where, f"`{scope}`"] for method, scope in route.scopes.items()]
+        else:
+            who = _sentence(route.open_to) or " or ".join(f"“{right.value}”" for right in route.rights)
+            rows.append(["`POST`" if route.form_of else "", where, who])
+    return _page(
+        "Permissions",
+        "the views behind every address",
+        "What every address asks of whoever calls it: a scope of an API client, a right of a person, or nothing."
+        " Which roles have a right stands in [roles and scopes](roles-and-scopes.md). Where no method is named, it"
+        " is asked for all of them. An address that asks for nothing must say so: one that does not is a fault"
+        " that the tests find, by trying each address with each method as everybody.",
+        _table(["method", "address", "asks for"], rows),
+        "Addresses under `/admin/` ask for a staff account and Django's permission of the table, or a superuser."
+        " A method that an address does not have is answered 405.",
     )
 
 

@@ -11,16 +11,19 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
 from core.clock import utc_now
+from core.http.access import EVERYBODY, open_to
 from core.models import Heartbeat
 
 HEARTBEAT_AGE = timedelta(seconds=45)
 
 
+@open_to(EVERYBODY)
 def healthz(request: HttpRequest) -> JsonResponse:
     """Answer that the process runs. Touches nothing."""
     return JsonResponse({"status": "ok"})
 
 
+@open_to(EVERYBODY)
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when the product can work, else 503 with what is missing, part by part."""
     checks = {"database": _database()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -27,6 +27,7 @@ from ops.preferences import preferences_of
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+_METHODS = ("GET", "HEAD", "POST")
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,8 @@ def needs(right: Right) -> Callable[[View[P]], View[P]]:
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if request.method not in _METHODS:
+                return HttpResponseNotAllowed(_METHODS)
             if not may(request.user, right):
                 return denied(request, right)
             if as_at(request) is not None and (refusal := _read_only(request)):
@@ -221,9 +224,17 @@ def posted(screen: str) -> Callable[[View[P]], View[P]]:
                 return HttpResponseRedirect(reverse(screen, kwargs=record))
             return view(request, *args, **kwargs)
 
+        guarded.form_of = screen  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def chooses(
+    parameter: str, rights: Mapping[str, tuple[Right, ...]], view: Callable[..., HttpResponse]
+) -> None:
+    """Declare that a part of a view's address decides which right it takes: any of these by the part's value."""
+    view.chosen = (parameter, rights)  # type: ignore[attr-defined]
 
 
 def denied(request: HttpRequest, right: Right) -> HttpResponse:

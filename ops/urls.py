@@ -3,6 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
+from core.http.access import EVERYBODY, open_to
 from core.people import audited
 from ops.views import (
     allocations,
@@ -26,8 +27,8 @@ from ops.views import (
 
 urlpatterns = [
     path("", today.today, name="today"),
-    path("log-in", audited(session.LogIn.as_view()), name="login"),
-    path("log-out", audited(LogoutView.as_view()), name="logout"),
+    path("log-in", open_to(EVERYBODY)(audited(session.LogIn.as_view())), name="login"),
+    path("log-out", open_to(EVERYBODY)(audited(LogoutView.as_view())), name="logout"),
     path("as-of", as_of.as_of, name="as_of"),
     path("preferences", session.prefer, name="prefer"),
     path("search", search.search, name="search"),

@@ -40,6 +40,8 @@ SCOPES = {
     "webhooks:write": "set up webhooks, read their deliveries, replay them",
     "audit:read": "export the evidence of trades and batches",
 }
+# What these are about belongs to many sources at once, so a client that is bound to some may not use them.
+OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack"})
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
@@ -191,4 +193,6 @@ class HasScope(BasePermission):
                 f"This request needs the scope {needed}.",
                 extra={"scope": needed},
             )
+        if needed in OF_EVERY_SOURCE and user.sources:
+            raise Problem(403, "bound-to-sources", "Only a client of every source may do this.")
         return True

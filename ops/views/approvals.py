@@ -10,14 +10,14 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from core import ids
+from core import four_eyes, ids
 from core.clock import utc_now
 from core.http.problem import Problem
 from core.models import Proposal
 from ops import effects, selectors
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
-from ops.shell import Shown, actor, denied, needs, person, posted, show
+from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views import checks
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_content
 from risk.services.excess import KIND as EXCESS
@@ -83,17 +83,30 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
     if not may(request.user, chosen.right):
         return denied(request, chosen.right)
     try:
+        typed = {"typed": request.POST.get("amount", "")} if decision == "approve" else {}
         chosen.service(
             proposal_id=proposal_id,
             user=person(request),
             note=request.POST.get("note", ""),
             actor=actor(request),
             now=utc_now(),
+            **typed,
         )
     except Problem as problem:
         return _show(request, problem=problem, failed=proposal_id)
     messages.success(request, chosen.told)
     return HttpResponseRedirect(reverse("approvals"), status=303)
+
+
+# Which of the rights it takes depends on what was proposed.
+chooses(
+    "decision",
+    {
+        name: tuple(dict.fromkeys(kind[name].right for kind in DECISIONS.values()))
+        for name in ("approve", "decline", "withdraw")
+    },
+    decide,
+)
 
 
 def _shown(proposal: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
@@ -106,6 +119,7 @@ def _shown(proposal: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         "may_withdraw": present
         and proposal["maker_id"] == request.user.pk
         and may(request.user, decisions["withdraw"].right),
+        "to_type": four_eyes.to_type(kind=proposal["kind"], amount=proposal["content"].get("amount")),
         "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
         **(_tried(proposal["content"]) if proposal["kind"] == CHECK else {}),
     }

@@ -8,13 +8,17 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_safe
 
 from core.clock import utc_now
+from core.http.access import LOGGED_IN, open_to
 from ops.as_of import with_prefix
 from ops.preferences import preferences_of
 
 
+@open_to(LOGGED_IN)
 @login_required
+@require_safe
 def as_of(request: HttpRequest) -> HttpResponse:
     """Go to the page that `next` names as of the moment `at`, a local time in the zone of the person's choice.
 

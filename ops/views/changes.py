@@ -13,7 +13,7 @@ from core.clock import utc_now
 from core.http.problem import Problem
 from ops import effects
 from ops.permissions import Right
-from ops.shell import Shown, actor, needs, person, show
+from ops.shell import Shown, actor, chooses, needs, person, show
 from ops.views.trade import ENDED, trade_id_of
 from trades.lifecycle import State
 from trades.selectors import timeline
@@ -42,7 +42,9 @@ def change(request: HttpRequest, ref: str, what: str) -> HttpResponse:
             change=asked, actor=actor(request), now=utc_now(), dry_run=not confirmed, user=person(request)
         )
     except Problem as problem:
-        return _show(request, trade_id, kind, problem=problem)
+        wrong_amount = any(fault.pointer == "/amount" for fault in problem.faults)
+        foreseen = _foreseen(request, asked) if wrong_amount else None
+        return _show(request, trade_id, kind, problem=problem, foreseen=foreseen)
     if not confirmed:
         return _show(request, trade_id, kind, foreseen=answered)
     if answered.proposal_id is not None:
@@ -56,6 +58,13 @@ def change(request: HttpRequest, ref: str, what: str) -> HttpResponse:
             request, f"Stored as version {answered.changed.version}; the checks look at it again."
         )
     return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
+
+
+def _foreseen(request: HttpRequest, asked: Change) -> Answered:
+    return change_trade(change=asked, actor=actor(request), now=utc_now(), dry_run=True, user=person(request))
+
+
+chooses("what", dict.fromkeys(_KINDS, (Right.CHANGE,)), change)
 
 
 def _asked(request: HttpRequest, trade_id: int, kind: Cause) -> Change:
@@ -73,6 +82,7 @@ def _asked(request: HttpRequest, trade_id: int, kind: Cause) -> Change:
         reason=request.POST.get("reason", "").strip(),
         changes=changes,
         if_match=[request.POST.get("etag", "")],
+        amount=request.POST.get("amount", ""),
     )
 
 

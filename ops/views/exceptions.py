@@ -20,9 +20,9 @@ from ops import selectors
 from ops.as_of import as_at, clock, where
 from ops.desk import actions_of, asked_of, choices
 from ops.permissions import Right, may
-from ops.shell import Shown, actor, denied, needs, person, posted, show
+from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views.trade import ENDED, steps
-from risk.services.excess import is_overridable, propose_excess
+from risk.services.excess import excess_to_type, is_overridable, propose_excess
 from trades.lifecycle import State
 from trades.models import Comment, ExceptionItem, Finding
 from trades.selectors import exceptions as queue
@@ -269,6 +269,7 @@ def _request_excess(request: HttpRequest, item: ExceptionItem, now: datetime) ->
         version=_version(request),
         codes=request.POST.getlist("codes"),
         reason=request.POST.get("reason", ""),
+        typed=request.POST.get("amount", ""),
         user=person(request),
         actor=actor(request),
         now=now,
@@ -317,6 +318,7 @@ ACTIONS = {
     "reject": Action(Right.REJECT, _reject, resolves=True),
     "answer": Action(Right.CHANGE, _answer, resolves=True),
 }
+chooses("action", {name: (each.right,) for name, each in ACTIONS.items()}, act)
 
 
 def _show(
@@ -359,6 +361,7 @@ def _show(
         "findings": findings,
         "overridable": _overridable(findings),
         "proposal": proposal,
+        "to_type": excess_to_type(item.trade_id),
         **(_repair_context(request, item, failed) if held and may(request.user, Right.REPAIR) else {}),
         "entries": timeline.timeline(item.trade_id, exception_ids=[item.id]),
         **choices(),

@@ -9,6 +9,7 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 
+from core.http.access import EVERYBODY, open_to
 from ops.preferences import CHOICES, preferences_of, remember
 from ops.shell import next_url
 
@@ -32,6 +33,7 @@ class LogIn(LoginView):
         return response
 
 
+@open_to(EVERYBODY)
 @require_POST
 def prefer(request: HttpRequest) -> HttpResponse:
     """Keep a choice (theme, density, navigation, zone) and return to where it was made."""

@@ -19,7 +19,7 @@ from trades.lifecycle import SUBJECT, State, lock_trades, move_trades
 from trades.models import ExceptionItem
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 from trades.services.findings import OVERRIDDEN, close_findings
-from trades.services.versions import lock_held
+from trades.services.versions import base_amount_of, lock_held
 
 KIND = "excess"
 _OF_LIMITS = "LIMIT_"  # codes of findings that limits make, beside those of checks
@@ -41,12 +41,14 @@ def propose_excess(
     actor: Actor,
     now: datetime,
     version: int | None = None,
+    typed: str = "",
 ) -> int:
     """Propose to accept all open blocking findings of some codes, as they are now; return the proposal's id.
 
     version: what the person has seen (None: whatever is current). Problem 404 for an unknown trade, 412 when
     it has another version by now, 409 when it is not held or an excess of it waits already, 422 for every
-    code that is not open or cannot be accepted, and without a reason.
+    code that is not open or cannot be accepted, without a reason, and without the amount at risk (`typed`) where
+    the policy asks for it.
     """
     with transaction.atomic():
         version = lock_held(trade_id=trade_id, version=version)
@@ -58,7 +60,12 @@ def propose_excess(
             kind=KIND,
             subject=SUBJECT,
             subject_id=trade_id,
-            content={"version": version, "findings": _content(findings)},
+            content={
+                "version": version,
+                "findings": _content(findings),
+                "amount": four_eyes.amount_text(base_amount_of(trade_id)),
+            },
+            typed=typed,
             user=user,
             reason=reason,
             now=now,
@@ -66,15 +73,23 @@ def propose_excess(
         )
 
 
+def excess_to_type(trade_id: int) -> str | None:
+    """Return the amount that must be typed in to accept what holds a trade; None when none needs to be."""
+    amount = four_eyes.amount_text(base_amount_of(trade_id))
+    return amount if four_eyes.to_type(kind=KIND, amount=amount) else None
+
+
 def approve_excess(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
+    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime, typed: str = ""
 ) -> Proposal:
     """Accept what was proposed: the findings are overridden and the checks run again, once nothing else that
     people must answer holds the trade.
 
     Problem 409 when the trade or its findings are no longer what they were; else as `four_eyes.approve`.
     """
-    return four_eyes.approve(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
+    return four_eyes.approve(
+        proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND, typed=typed
+    )
 
 
 def decline_excess(

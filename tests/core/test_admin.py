@@ -14,7 +14,7 @@ from django.urls import reverse
 from core.audit import system
 from core.clock import utc_now
 from core.http.authentication import issue_client, token_hash
-from core.models import ApiClient, Event
+from core.models import ApiClient, ApprovalPolicy, Event
 
 pytestmark = pytest.mark.django_db
 
@@ -206,3 +206,31 @@ class TestTheCommands:
 
         with pytest.raises(CommandError, match="was revoked at"):
             call_command("revoke_client", "fo-eq", stdout=StringIO())
+
+
+@pytest.mark.django_db
+def test_an_approval_policy_is_changed_with_a_reason_and_told(staff: HttpClient) -> None:
+    given = {"kind": "excess", "typed_from": "1000000"}
+    assert staff.post(reverse("admin:core_approvalpolicy_add"), given).status_code == 200
+    assert not ApprovalPolicy.objects.exists()
+    staff.post(reverse("admin:core_approvalpolicy_add"), {**given, "reason": "the board asks"})
+    policy = ApprovalPolicy.objects.get()
+    changed = {**given, "typed_from": "500000", "reason": "after an error"}
+    assert (
+        staff.post(reverse("admin:core_approvalpolicy_change", args=[policy.pk]), changed).status_code == 302
+    )
+    told = Event.objects.filter(subject="approval_policy").order_by("id")
+    assert list(told.values_list("type", "subject_id", "actor", "reason")) == [
+        ("approval_policy.made", policy.pk, "user:boss", "the board asks"),
+        ("approval_policy.changed", policy.pk, "user:boss", "after an error"),
+    ]
+    assert [each.data["after"]["typed_from"] for each in told] == ["1000000", "500000"]
+    assert told[1].data["before"] == {"kind": "excess", "typed_from": "1000000.0000"}
+    assert staff.post(reverse("admin:core_approvalpolicy_delete", args=[policy.pk])).status_code == 403
+
+
+@pytest.mark.django_db
+def test_a_policy_of_no_kind_of_approval_is_refused(staff: HttpClient) -> None:
+    given = {"kind": "nonsense", "typed_from": "1", "reason": "why not"}
+    assert staff.post(reverse("admin:core_approvalpolicy_add"), given).status_code == 200
+    assert not ApprovalPolicy.objects.exists()

@@ -11,11 +11,13 @@ from functools import partial
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from core import four_eyes, sql
 from core.audit import Actor
 from core.http.problem import Problem
-from core.models import Event, Proposal
+from core.models import ApprovalPolicy, Event, Proposal
 from tests.support.records import person, race
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -242,6 +244,22 @@ class TestWithdrawal:
 
 @pytest.mark.django_db
 class TestTheDatabase:
+    @pytest.mark.parametrize("state", ["APPROVED", "REJECTED", "VOID", "WITHDRAWN"])
+    def test_takes_no_proposal_that_is_born_decided(self, state: str) -> None:
+        maker, checker = person("maker"), person("checker")
+        born = {
+            "kind": "k",
+            "subject": "s",
+            "subject_id": 1,
+            "content": {},
+            "content_hash": "",
+            "made_at": NOW,
+        }
+        decided = {"state": state, "maker": maker, "checker": checker, "decided_at": NOW, "reason": "r"}
+        with pytest.raises(IntegrityError, match="begins by waiting"), transaction.atomic():
+            Proposal.objects.bulk_create([Proposal(**born, **decided)])
+        assert not Proposal.objects.exists()
+
     @pytest.mark.parametrize(
         "change",
         ["state = 'PENDING'", "decision_note = 'x'", "checker_id = NULL, state = 'VOID'", "reason = 'x'"],
@@ -254,7 +272,9 @@ class TestTheDatabase:
             sql.run(f"UPDATE core_proposal SET {change}")
         assert Proposal.objects.values().get() == before
 
-    @pytest.mark.parametrize("change", ["content = '{}'", "content_hash = ''", "maker_id = maker_id + 1"])
+    @pytest.mark.parametrize(
+        "change", ["content = '{}'", "content_hash = ''", "maker_id = maker_id + 1", "maker_client_id = 1"]
+    )
     def test_keeps_what_is_proposed(self, change: str) -> None:
         _propose(person("maker"))
         with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
@@ -264,6 +284,89 @@ class TestTheDatabase:
         _propose(person("maker"))
         with pytest.raises(IntegrityError, match="DELETE on core_proposal"), transaction.atomic():
             sql.run("DELETE FROM core_proposal")
+
+
+def _ask(maker: User, amount: str | None, typed: str) -> int:
+    return four_eyes.propose(
+        kind="test",
+        subject="thing",
+        subject_id=7,
+        content={"amount": amount},
+        user=maker,
+        reason="why",
+        now=NOW,
+        actor=MAKER,
+        typed=typed,
+    )
+
+
+@pytest.mark.django_db
+class TestTheAmountAtStake:
+    """Is typed in by whoever proposes and whoever approves, from the amount of the kind's policy on."""
+
+    @pytest.fixture(autouse=True)
+    def policy(self, applied) -> None:
+        ApprovalPolicy.objects.create(kind="test", typed_from=Decimal(1000))
+        ApprovalPolicy.objects.create(kind="other", typed_from=Decimal(0))
+
+    @pytest.mark.parametrize("typed", ["", "7", "anything"])
+    def test_is_not_asked_for_below_it(self, typed: str) -> None:
+        number = _ask(person("maker"), "999.99", typed)
+        assert _approve(number, person("checker")).state == "APPROVED"
+
+    @pytest.mark.parametrize("typed", ["1000.50", "1,000.50", " 1000.5 ", "1000.500"])
+    def test_is_taken_as_a_person_writes_it(self, typed: str) -> None:
+        number = _ask(person("maker"), "1000.50", typed)
+        done = four_eyes.approve(
+            proposal_id=number, user=person("checker"), note="", now=LATER, actor=CHECKER, typed=typed
+        )
+        assert done.state == "APPROVED"
+
+    @pytest.mark.parametrize(
+        ("amount", "typed", "code"),
+        [
+            ("1000.00", "", "missing"),
+            ("1000.00", "  ", "missing"),
+            ("1000.00", "100000", "mismatch"),
+            ("1000.00", "1000.01", "mismatch"),
+            ("1000.00", "1e3x", "mismatch"),
+            ("1000.00", "NaN", "mismatch"),
+            (None, "1000", "unknown"),
+        ],
+    )
+    def test_that_is_wrong_is_named_and_nothing_is_done(
+        self, amount: str | None, typed: str, code: str
+    ) -> None:
+        maker, checker = person("maker"), person("checker")
+        problem = _refused(partial(_ask, maker, amount, typed))
+        assert problem.status == 422
+        assert [(fault.pointer, fault.code) for fault in problem.faults] == [("/amount", code)]
+        ApprovalPolicy.objects.filter(kind="test").update(typed_from=Decimal(10**9))
+        if amount is None:
+            return
+        number = _ask(maker, amount, "")
+        ApprovalPolicy.objects.filter(kind="test").update(typed_from=Decimal(1000))
+        approve = partial(
+            four_eyes.approve,
+            proposal_id=number,
+            user=checker,
+            note="",
+            now=LATER,
+            actor=CHECKER,
+            typed=typed,
+        )
+        problem = _refused(approve)
+        assert [(fault.pointer, fault.code) for fault in problem.faults] == [("/amount", code)]
+        _decline(number, checker)  # which takes no amount
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example undoes its own
+    @given(amount=st.decimals(0, 10**12, places=2), threshold=st.decimals(0, 10**12, places=4))
+    def test_is_asked_for_exactly_from_the_threshold_on(self, amount: Decimal, threshold: Decimal) -> None:
+        with transaction.atomic():
+            ApprovalPolicy.objects.filter(kind="test").update(typed_from=threshold)
+            asked = four_eyes.to_type(kind="test", amount=four_eyes.amount_text(amount))
+            transaction.set_rollback(True)
+        assert asked == (amount >= threshold)
 
 
 @pytest.mark.django_db

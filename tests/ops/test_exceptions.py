@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from html import unescape
 
 import pytest
@@ -10,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from core.ids import EXCEPTION, PROPOSAL, TRADE, public_id
-from core.models import Proposal
+from core.models import ApprovalPolicy, Proposal
 from tests.ops.conftest import SignIn
 from tests.support.api import Api
 from tests.support.factories import World, check_everything, checked, equity, limit, states
@@ -220,6 +221,28 @@ def test_an_excess_needs_a_second_person(excessive: ExceptionItem, sign_in: Sign
     assert "Approved" in _text(decided)
     check_everything()
     assert states() == {"VALIDATED": 1}
+
+
+def test_an_excess_of_much_takes_the_amount_typed_in_by_both(
+    excessive: ExceptionItem, sign_in: SignIn
+) -> None:
+    ApprovalPolicy.objects.create(kind="excess", typed_from=Decimal(1))
+    maker, checker = sign_in("operations", name="ann"), sign_in("risk", name="carl")
+    amount = maker.get(_url(excessive)).context["to_type"]
+    assert f"So much is at stake that it is typed in: {amount} EUR" in _text(maker.get(_url(excessive)))
+    request = {"version": "1", "codes": excessive.codes, "reason": "client is good for it"}
+    for typed, told in (("", "Type in the amount at stake"), (amount + "0" * 3, "This is not the amount")):
+        wrong = maker.post(_url(excessive, "excess"), {**request, "amount": typed.replace(".", "")})
+        assert (wrong.status_code, told in _text(wrong)) == (422, True)
+    assert not Proposal.objects.exists()
+    assert maker.post(_url(excessive, "excess"), {**request, "amount": amount}).status_code == 303
+    approve = f"/approvals/{public_id(PROPOSAL, Proposal.objects.get().id)}/approve"
+    assert 'name="amount"' in checker.get("/approvals").content.decode()
+    assert checker.post(approve, {"amount": ""}).status_code == 422
+    assert checker.post(approve, {"amount": "1"}).status_code == 422
+    assert states() == {"EXCEPTION": 1}
+    assert checker.post(approve, {"amount": amount}).status_code == 303
+    assert Proposal.objects.get().state == Proposal.State.APPROVED
 
 
 def test_a_declined_excess_leaves_the_trade_held(excessive: ExceptionItem, sign_in: SignIn) -> None:

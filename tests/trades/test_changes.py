@@ -16,6 +16,7 @@ from core import sql
 from core.audit import Actor
 from core.http.problem import Problem
 from core.ids import TRADE, public_id
+from core.models import ApprovalPolicy
 from tests.support.api import Api, pointers, problem
 from tests.support.factories import (
     captured_ids,
@@ -348,6 +349,43 @@ class TestTwoPeople:
         assert state_of(one) == (State.CAPTURED, 2)
         assert version_of(one, 2)["quantity"] == D(50)
         assert state_of(two) == (State.VALIDATED, 1)
+
+    def test_of_much_takes_the_amount_typed_in_by_both(self, api: Api) -> None:
+        self._policy()
+        ApprovalPolicy.objects.create(kind="change", typed_from=D("1000"))
+        trade_id = checked(equity())
+        body = {"changes": {"quantity": "200"}}
+        foreseen = api.post(
+            f"{_path(trade_id, 'amendments')}?dry_run=true",
+            {"reason": "as agreed", **body},
+            headers={"If-Match": _etag(api, trade_id)},
+        ).json()["approval"]
+        assert foreseen["currency"] == "EUR"
+        assert foreseen["amount_required"]
+        amount = foreseen["amount"]
+        assert D(amount) > D("30000")  # what it becomes: twice what it is
+        for typed, code in (({}, "missing"), ({"amount": "17227.00"}, "mismatch")):
+            refused = problem(_change(api, trade_id, {**body, **typed}), 422, "invalid")
+            assert [(each["pointer"], each["code"]) for each in refused["errors"]] == [("/amount", code)]
+        assert not sql.rows("SELECT FROM core_proposal")
+        assert _change(api, trade_id, {**body, "amount": amount}).status_code == 202
+        (proposal_id,) = sql.row("SELECT id FROM core_proposal") or ()
+        how = {"proposal_id": proposal_id, "user": person("checker"), "note": "", "now": LATER}
+        with pytest.raises(Problem, match="cannot be stored"):
+            approve_change(**how, actor=Actor("user:checker"), typed="1")
+        approve_change(**how, actor=Actor("user:checker"), typed=amount)
+        assert state_of(trade_id) == (State.CAPTURED, 2)
+
+    def test_that_wait_outlive_a_change_that_changes_nothing(self, api: Api) -> None:
+        self._policy(kind="CANCEL")
+        trade_id = checked(equity())
+        _change(api, trade_id, {}, "cancellations")
+        before = sql.rows("SELECT * FROM core_proposal")
+        quantity = str(version_of(trade_id, 1)["quantity"])
+        assert _change(api, trade_id, {"changes": {"quantity": quantity}}).status_code == 422
+        assert sql.rows("SELECT * FROM core_proposal") == before
+        assert _change(api, trade_id, {"changes": {"quantity": "50"}}).status_code == 200
+        assert sql.rows("SELECT state FROM core_proposal") == [("VOID",)]
 
     def test_nobody_decides_on_a_trade_that_has_changed_since(self, api: Api) -> None:
         self._policy(states=[State.VALIDATED.value])

@@ -5,11 +5,13 @@ it all.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
 import msgspec
+from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -129,7 +131,7 @@ def read_change(body: bytes, *, kind: Cause, trade_id: int, if_match: list[str] 
         raise unreadable([Fault("", f"This is not JSON: {error}.", "malformed")]) from None
     if not isinstance(document, dict):
         raise unreadable([Fault("", "A change is a JSON object.", "type")])
-    return change_of(document, kind=kind, trade_id=trade_id, if_match=if_match)
+    return change_of(document, kind=kind, trade_id=trade_id, if_match=if_match, more=("amount",))
 
 
 # What may stand in a change beside its reason.
@@ -140,9 +142,20 @@ _FIELDS: dict[Cause, tuple[str, ...]] = {
 }
 
 
-def change_of(document: dict[str, Any], *, kind: Cause, trade_id: int, if_match: list[str] | None) -> Change:
-    """Return what a JSON object asks of a trade; Problem 400 with every fault of its form."""
-    known = {"reason", *_FIELDS[kind]}
+def change_of(
+    document: dict[str, Any],
+    *,
+    kind: Cause,
+    trade_id: int,
+    if_match: list[str] | None,
+    more: Sequence[str] = (),
+) -> Change:
+    """Return what a JSON object asks of a trade; Problem 400 with every fault of its form.
+
+    more: fields that it may have besides; those of one of many know no amount, as a change that needs an approval is
+    asked for by itself.
+    """
+    known = {"reason", *_FIELDS[kind], *more}
     faults = [
         Fault(f"/{name}", "There is no such field.", "unknown-field")
         for name in document
@@ -152,6 +165,9 @@ def change_of(document: dict[str, Any], *, kind: Cause, trade_id: int, if_match:
     reason = document.get("reason", "")
     if not isinstance(reason, str):
         faults.append(Fault("/reason", "A text.", "type"))
+    amount = document.get("amount", "")
+    if not isinstance(amount, str):
+        faults.append(Fault("/amount", "A decimal number, as a text.", "type"))
     count = document.get("source_version")
     if count is not None and not _is_count(count):
         faults.append(Fault("/source_version", f"A whole number from 1 to {MAX_SOURCE_VERSION}.", "range"))
@@ -167,6 +183,7 @@ def change_of(document: dict[str, Any], *, kind: Cause, trade_id: int, if_match:
         effective_at=effective_at,
         if_match=if_match,
         items=document.get("items"),
+        amount=amount,
     )
 
 
@@ -205,6 +222,12 @@ def change_answer(answered: Answered, *, dry_run: bool) -> Answer:
     }
     if answered.parts:
         document["parts"] = [_part(each) for each in answered.parts]
+    if answered.needs_approval:
+        document["approval"] = {
+            "amount": answered.amount,
+            "currency": settings.BASE_CURRENCY,
+            "amount_required": answered.to_type,
+        }
     if answered.proposal_id is not None:
         document["proposal"] = public_id(PROPOSAL, answered.proposal_id)
     headers = {} if dry_run or waits else {"ETag": answered.etag}

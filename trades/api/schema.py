@@ -157,6 +157,10 @@ _CHANGE: dict[str, Any] = {
     },
     "effective_at": {"type": "string", "format": "date-time", "description": "since when it holds"},
 }
+_AMOUNT: dict[str, Any] = {
+    "type": "string",
+    "description": "what is at stake in base currency, where asking takes it (see `approval` of a dry run)",
+}
 _CHANGES = {"type": "object", "description": "a JSON merge patch (RFC 7396) of the trade's message"}
 _USD, _EUR = ({"before_currency": each, "after_currency": each} for each in ("USD", "EUR"))
 _COMES_TO: dict[str, Any] = {
@@ -260,10 +264,13 @@ cancel_trades = extend_schema(
 )
 amend_trade = extend_schema(
     operation_id="amend_trade",
-    **_change("A quantity", {**_CHANGE, "changes": _CHANGES}, ["reason", "changes"], _AMENDMENT),
+    **_change(
+        "A quantity", {**_CHANGE, "amount": _AMOUNT, "changes": _CHANGES}, ["reason", "changes"], _AMENDMENT
+    ),
 )
 cancel_trade = extend_schema(
-    operation_id="cancel_trade", **_change("A deal booked twice", _CHANGE, ["reason"], _CANCELLATION)
+    operation_id="cancel_trade",
+    **_change("A deal booked twice", {**_CHANGE, "amount": _AMOUNT}, ["reason"], _CANCELLATION),
 )
 
 _PART = {

@@ -66,7 +66,8 @@ class Change:
     changes: a JSON merge patch of its message (AMEND; ALLOCATE, where the terms change with it); items: what is asked
     of each part (ALLOCATE), see `allocation.Part`; source_version: the front office's count, None when it is changed
     here; if_match: the ETags of which the trade must have one, None when it does not matter.
-    message_id: the kept message that this is, when it was kept before its deal came.
+    message_id: the kept message that this is, when it was kept before its deal came. amount: what is at stake, as
+    whoever asks typed it in.
     """
 
     kind: Cause
@@ -78,6 +79,7 @@ class Change:
     if_match: Sequence[str] | None = None
     message_id: int | None = None
     items: Sequence[Any] | None = None
+    amount: str = ""
 
 
 class Outcome(Enum):

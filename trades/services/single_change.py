@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -23,7 +24,7 @@ from trades.services.amendment import patch_faults
 from trades.services.change import Change, Changed, Outcome, change_trades, needs_approval
 from trades.services.kept import drop, look_again
 from trades.services.supersession import Observation, foresee
-from trades.services.versions import trade_etag
+from trades.services.versions import base_amount_of, trade_etag
 
 PROPOSAL_KIND = "change"
 
@@ -40,10 +41,11 @@ class PartMade:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a change comes to: the trade afterwards and, by section, all that became different with it.
+    """What a change comes to: the trade afterwards, with its amount in base currency, and all that became different.
 
     parts: what an allocation makes of the trade. `proposal_id`: it was not made but waits for a second person.
-    `needs_approval`: it would.
+    `needs_approval`: it would. `amount` is then at stake, in base currency (None: not known), and `to_type` says that it
+    must be typed in to ask.
     """
 
     changed: Changed
@@ -53,6 +55,9 @@ class Answered:
     parts: list[PartMade] = field(default_factory=list)
     needs_approval: bool = False
     proposal_id: int | None = None
+    amount: str | None = None
+    to_type: bool = False
+    base_amount: Decimal | None = None
 
 
 def change_trade(
@@ -68,8 +73,8 @@ def change_trade(
 
     A dry run is the change itself, with the checks that would follow, in a transaction that is taken back.
     user, client_id: who asks. Problem 404 for an unknown trade, 412 when it has changed since, 409 when it is
-    cancelled, settled or waits for an approval already, 422 with every fault, without a reason, or when nothing
-    would change.
+    cancelled, settled or waits for an approval already, 422 with every fault, without a reason, without the amount at
+    stake where an approval takes it, or when nothing would change.
     """
     faults = text_faults(change.reason, pointer="/reason")
     if change.kind == "AMEND" or change.changes is not None:
@@ -84,7 +89,7 @@ def change_trade(
         if made is not None:
             return made
         if dry_run:
-            return _asked(_foreseen(change, actor, now), None)
+            return _foreseen(change, actor, now)
         return propose_change(change=change, actor=actor, now=now, user=user, client_id=client_id)
 
 
@@ -98,6 +103,7 @@ def propose_change(
 ) -> Answered:
     """Put a change of a trade that the caller has locked to a second person, in the caller's transaction.
 
+    What came before its deal is put to somebody when the deal comes: nobody is there to type its amount in.
     Problem as `change_trade`, and 409 when it waits for an approval already.
     """
     foreseen = _foreseen(change, actor, now)
@@ -106,29 +112,30 @@ def propose_change(
         subject=SUBJECT,
         subject_id=change.trade_id,
         content=_content(change, foreseen, _version(change.trade_id)),
+        typed=None if change.message_id is not None else change.amount,
         user=user,
         client_id=client_id,
         reason=change.reason,
         now=now,
         actor=actor,
     )
-    return _asked(foreseen, proposal_id)
+    return replace(foreseen, proposal_id=proposal_id)
 
 
 def _foreseen(change: Change, actor: Actor, now: datetime) -> Answered:
-    """Return what a change would come to if two people agreed."""
+    """Return what a change would come to if two people agreed, and what is at stake."""
+    before = base_amount_of(change.trade_id)
     foreseen = _attempt(change, actor, now, approved=True, keep=False)
     assert foreseen is not None  # noqa: S101 - nothing needs approval twice
-    return foreseen
+    known = [each for each in (before, foreseen.base_amount) if each is not None]
+    amount = four_eyes.amount_text(max(known) if len(known) == 2 else None)
+    to_type = four_eyes.to_type(kind=PROPOSAL_KIND, amount=amount)
+    return replace(foreseen, needs_approval=True, amount=amount, to_type=to_type)
 
 
 def _version(trade_id: int) -> int:
     ((version,),) = sql.rows("SELECT version FROM trades_state WHERE trade_id = %s", [trade_id])
     return int(version)
-
-
-def _asked(foreseen: Answered, proposal_id: int | None) -> Answered:
-    return replace(foreseen, needs_approval=True, proposal_id=proposal_id)
 
 
 def _attempt(change: Change, actor: Actor, now: datetime, *, approved: bool, keep: bool) -> Answered | None:
@@ -147,7 +154,12 @@ def _attempt(change: Change, actor: Actor, now: datetime, *, approved: bool, kee
             foresee(trade_ids=[change.trade_id, *changed.parts], at=now)
         state, etag = _standing(change.trade_id)
         answered = Answered(
-            changed, state, etag, observation.effects(changed.parts), _parts(changed.parts, kept=keep)
+            changed,
+            state,
+            etag,
+            observation.effects(changed.parts),
+            _parts(changed.parts, kept=keep),
+            base_amount=base_amount_of(change.trade_id),
         )
         transaction.set_rollback(not keep)
     return answered
@@ -186,16 +198,23 @@ def _content(change: Change, foreseen: Answered, seen: int) -> dict[str, Any]:
         "message_id": change.message_id,
         "told": foreseen.changed.told,
         "effects": foreseen.effects,
+        "amount": foreseen.amount,
     }
 
 
 def approve_change(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
+    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime, typed: str = ""
 ) -> Proposal:
     """Make what was proposed. Problem 409 when the trade has changed since; else as `four_eyes.approve`."""
     with transaction.atomic():
         proposal = four_eyes.approve(
-            proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=PROPOSAL_KIND
+            proposal_id=proposal_id,
+            user=user,
+            note=note,
+            now=now,
+            actor=actor,
+            kind=PROPOSAL_KIND,
+            typed=typed,
         )
         look_again([proposal.subject_id])
     return proposal

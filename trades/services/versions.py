@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from core import sql
@@ -255,3 +256,13 @@ def repeat_versions(*, versions: Sequence[NextVersion], cause: str, at: datetime
                 "effective": [each.effective_at for each in versions],
             },
         )
+
+
+def base_amount_of(trade_id: int) -> Decimal | None:
+    """Return the amount of a trade as it stands, in base currency; None when it is not known."""
+    found = sql.row(
+        "SELECT v.base_amount FROM trades_state s JOIN trades_version v USING (trade_id, version)"
+        " WHERE s.trade_id = %s",
+        [trade_id],
+    )
+    return found[0] if found else None
