@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import environ
@@ -22,6 +22,9 @@ import psycopg2
 from bench.messages import Messages
 from bench.reference import LIMITS, Reference
 from middleoffice import lifeline, processes
+
+if TYPE_CHECKING:
+    from bench.patterns import Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
 USER, PASSWORD = "bench", "a-bench-needs-a-password"
@@ -126,6 +129,7 @@ class Bench:
     reference: Reference
     settles: date = field(init=False)
     token: str = field(init=False)
+    planted: Outcome | None = None  # what came of bench/patterns.py, which two measurements tell
     _seed: int = 0
     _made: set[str] = field(default_factory=set)
 

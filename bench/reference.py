@@ -70,6 +70,14 @@ class Reference:
             for n, currency in enumerate(currencies)
         ]
 
+    def market(self, isin: str) -> str:
+        """Return the market a share is dealt on."""
+        return self._market_of[isin]
+
+    @cached_property
+    def _market_of(self) -> dict[str, str]:
+        return {each.isin: _MARKETS[each.currency] for each in self.securities}
+
     def kinds(self) -> dict[str, list[dict[str, Any]]]:
         """Return the rows by kind, in an order in which references come before what refers to them."""
         return {

@@ -238,8 +238,9 @@ class CheckParameters(models.Model):
 class SizeHistory(models.Model):
     """How large the trades of a trader or a book in a product have been lately.
 
-    `scope` is TRADER or BOOK, `key` its name or code. `mean` and `spread` are those of the natural logarithms of
-    sizes in base currency: sizes scatter by factors. `trades` is how many it rests on, capped, so that the old fade.
+    `scope` is TRADER or BOOK, `key` its name or code. `mean` is that of the natural logarithms of sizes in base
+    currency, since sizes scatter by factors; `spread` the root of the mean square by which those above it exceed it.
+    `trades` is how many it rests on, capped, so that the old fade.
     """
 
     pk = models.CompositePrimaryKey("scope", "key", "product")

@@ -8,8 +8,8 @@ The batch's columns, for the checks' conditions: everything of trades_version, `
 `liquidity_class` of the instrument; `minute`, in which the version was recorded (UTC); `close`, `close_date`,
 `day_low`, `day_high`, the latest close on or before the trade date and its range (null when none is fresh);
 `trader_trades`, `trader_size`, `trader_spread` and the same of the `book_`, how many trades of the product the trader
-and the book had lately, and the mean and deviation of the natural logarithms of their sizes (null when there were
-none).
+and the book had lately, and the mean of the natural logarithms of their sizes and their deviation above it (null when
+there were none).
 
 Beside it stand `legs`, every obligation of the batch (see trades/products/_legs.py); `coverage`, how many SSIs each
 side of a leg has; and, from _relations.py, `nearby`, `entries` and `order_lines`.

@@ -16,7 +16,7 @@ NEAR_DUPLICATE = Check(
     """,
     message="Nearly the same deal was also captured as {actual}.",
     fix="Ask the desk whether one corrects the other; reject what is not a deal of its own.",
-    example="A deal keyed again after a typing mistake: 1,000 at 187.25 and, a minute later, 1,000 at 187.52.",
-    parameters={"minutes": "3", "quantity": "0.01", "price": "0.002"},
+    example="A ticket keyed again after a typing mistake: 1,000 at 187.25, and the same moment again at 187.52.",
+    parameters={"minutes": "0.5", "quantity": "0.01", "price": "0.002"},
     overridable=True,
 )

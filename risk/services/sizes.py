@@ -23,7 +23,8 @@ SELECT array_agg(trade_id), max(trade_id) FROM (
     ORDER BY trade_id LIMIT %(step)s
 ) AS step
 """
-# Two samples become one as Chan, Golub and LeVeque add them up. The logarithms are a statistic, not money.
+# The logarithms are a statistic, not money. The spread is that of the sizes above the mean alone: small fills, of which
+# there may be many, would else make room for what is too large.
 _LEARN = f"""
 WITH size AS MATERIALIZED (
     SELECT v.trader, k.code AS book, v.product, ln(v.base_amount::float8) AS ln
@@ -33,20 +34,25 @@ WITH size AS MATERIALIZED (
     LEFT JOIN refdata_book k ON k.id = v.book_id
     WHERE s.state NOT IN ({State.CAPTURED.value}, {State.EXCEPTION.value}, {State.CANCELLED.value})
       AND v.base_amount > 0
-), sample AS (
-    SELECT 'TRADER' AS scope, trader AS key, product, count(*) AS n, avg(ln) AS mean, var_pop(ln) AS variance
-    FROM size WHERE trader <> '' GROUP BY trader, product
-    UNION ALL
-    SELECT 'BOOK', book, product, count(*), avg(ln), var_pop(ln) FROM size WHERE book IS NOT NULL GROUP BY book, product
+), entry AS MATERIALIZED (
+    SELECT 'TRADER' AS scope, trader AS key, product, ln FROM size WHERE trader <> ''
+    UNION ALL SELECT 'BOOK', book, product, ln FROM size WHERE book IS NOT NULL
+), known AS MATERIALIZED (
+    SELECT e.scope, e.key, e.product, count(*) AS n, coalesce(max(h.trades), 0) AS trades,
+           coalesce(max(h.spread), 0) ^ 2 AS variance,
+           (coalesce(max(h.mean) * max(h.trades), 0) + sum(e.ln)) / (coalesce(max(h.trades), 0) + count(*)) AS mean
+    FROM entry e LEFT JOIN risk_size_history h USING (scope, key, product)
+    GROUP BY e.scope, e.key, e.product
+), above AS (
+    SELECT scope, key, product, coalesce(avg((e.ln - k.mean) ^ 2) FILTER (WHERE e.ln > k.mean), 0) AS variance
+    FROM entry e JOIN known k USING (scope, key, product) GROUP BY scope, key, product
 )
 INSERT INTO risk_size_history AS h (scope, key, product, trades, mean, spread)
-SELECT scope, key, product, least(n, {MEMORY}), mean, sqrt(variance) FROM sample
-ON CONFLICT (scope, key, product) DO UPDATE SET
-    trades = least(h.trades + excluded.trades, {MEMORY}),
-    mean = (h.mean * h.trades + excluded.mean * excluded.trades) / (h.trades + excluded.trades),
-    spread = sqrt((h.trades * h.spread ^ 2 + excluded.trades * excluded.spread ^ 2
-                   + (excluded.mean - h.mean) ^ 2 * h.trades * excluded.trades / (h.trades + excluded.trades))
-                  / (h.trades + excluded.trades))
+SELECT scope, key, product, least(k.trades + k.n, {MEMORY}), k.mean,
+       sqrt((k.variance * k.trades + a.variance * k.n) / (k.trades + k.n))
+FROM known k JOIN above a USING (scope, key, product)
+ON CONFLICT (scope, key, product) DO UPDATE
+    SET trades = excluded.trades, mean = excluded.mean, spread = excluded.spread
 """
 
 
@@ -54,7 +60,7 @@ def learn_sizes(*, step: int = STEP) -> int:
     """Take up to `step` further trades into what is usual; return how many were looked at.
 
     Each trade is looked at once, in the order of capture. One that is held then is never learnt from: it may be
-    the mistake that the figures are there to find.
+    the mistake that the figures are there to find. One learns at a time: others wait for the row of the mark.
     """
     with transaction.atomic():
         sql.run(_MADE)

@@ -192,6 +192,8 @@ class TestListing:
                     "date": "2026-11-20",
                     "price": "187.25",
                     "currency": "USD",
+                    "low": None,
+                    "high": None,
                 }
             ],
             "next": None,
@@ -236,7 +238,10 @@ class TestTheDescription:
         examples = operation["requestBody"]["content"]["application/json"]["examples"]
         by_kind = {example["summary"]: example["value"] for example in examples.values()}
         load("parties", {"code": "MERIDIAN-UK", "name": "Entity", "role": "ENTITY"})
-        order = ("parties", "instruments", "books", "ssis", "holidays", "close-prices", "fx-rates")
+        order = (
+            *("parties", "instruments", "books", "ssis", "holidays", "close-prices", "fx-rates"),
+            *("mandates", "watch-lists", "agreements"),
+        )
 
         assert set(order) == set(by_kind) == set(KINDS)
         for kind in order:

@@ -168,6 +168,9 @@ class TestEveryKind:
             "close-prices",
             {"instrument": "US0378331005", "date": "2026-11-20", "price": "1", "currency": "USD"},
         )
+        for code in ("mandates", "watch-lists"):
+            load(code, KINDS[code].example)
+        load("agreements", {**KINDS["agreements"].example, "party": "CP"})
         before = events()
 
         rows = [row for _, row in list_rows(kind=KINDS[kind], filters={}, after=0, limit=10)]

@@ -44,7 +44,7 @@ class Answered:
     """What a change comes to: the trade afterwards, with its amount in base currency, and all that became different.
 
     parts: what an allocation makes of the trade. `proposal_id`: it was not made but waits for a second person.
-    `needs_approval`: it would. `amount` is then at stake, in base currency (None: not known), and `to_type` says that it
+    `needs_approval`: it would. `amount` is then at stake, in base currency (None: not known); `to_type`: it
     must be typed in to ask.
     """
 

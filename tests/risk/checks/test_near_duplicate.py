@@ -27,7 +27,7 @@ def _deal(ref: str = "", *, at: str | None = AT, **changes):
 
 def test_a_deal_keyed_again_at_a_slightly_other_price_is_found_and_names_the_first():
     world()
-    first, second = captured_ids(_deal("E-1"), _deal("E-2", price="187.52", at="2026-11-23T10:01:00Z"))
+    first, second = captured_ids(_deal("E-1"), _deal("E-2", price="187.52", at="2026-11-23T10:00:20Z"))
     check_everything()
     assert codes_of(first) == []
     (finding,) = findings_of(second)
@@ -45,9 +45,9 @@ def test_a_deal_keyed_again_at_a_slightly_other_price_is_found_and_names_the_fir
         ({"quantity": "101"}, True), ({"quantity": "99"}, False),  # one per cent of the later deal's own
         ({"price": "187.62"}, True), ({"price": "187.63"}, False),
         ({"fees": [{"type": "TAX", "amount": "1.00", "currency": "USD"}]}, True),
-        ({"at": "2026-11-23T10:03:00Z", "quantity": "101"}, True),
-        ({"at": "2026-11-23T09:57:00Z", "quantity": "101"}, True),
-        ({"at": "2026-11-23T10:03:01Z", "quantity": "101"}, False),
+        ({"at": "2026-11-23T10:00:30Z", "quantity": "101"}, True),
+        ({"at": "2026-11-23T09:59:30Z", "quantity": "101"}, True),
+        ({"at": "2026-11-23T10:00:31Z", "quantity": "101"}, False),
         ({"trader": "zoe", "quantity": "101"}, False),
         ({"counterparty": "CUST-01"}, False),
         ({"side": "SELL", "quantity": "101"}, False),
