@@ -124,4 +124,4 @@ def _change(found: BackTest) -> str:
     if not found.looked_at:
         return "—"
     points = Decimal((found.straight_after - found.straight_before) * 100) / Decimal(found.looked_at)
-    return f"{points:+.2f}"
+    return f"{points:+.2f}" if points else "0.00"
