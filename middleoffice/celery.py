@@ -16,7 +16,8 @@ app = Celery("middleoffice")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_default_queue = "default"
 app.conf.task_routes = {
-    "risk.back_test": {"queue": "default"},  # no trade waits for it
+    "risk.back_test": {"queue": "default"},  # no trade waits for these
+    "risk.forget_back_tests": {"queue": "default"},
     "risk.*": {"queue": "risk"},
     "settlement.*": {"queue": "settlement"},
 }
@@ -30,6 +31,7 @@ app.conf.beat_schedule = {
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
     "seal-log": {"task": "core.seal_log", "schedule": 10.0, "options": {"expires": 10}},
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},
+    "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }
 app.autodiscover_tasks()
