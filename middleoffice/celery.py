@@ -16,7 +16,8 @@ app = Celery("middleoffice")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_default_queue = "default"
 app.conf.task_routes = {
-    "risk.back_test": {"queue": "default"},  # no trade waits for it
+    "risk.back_test": {"queue": "default"},  # no trade waits for these
+    "risk.forget_back_tests": {"queue": "default"},
     "risk.*": {"queue": "risk"},
     "settlement.*": {"queue": "settlement"},
 }
@@ -34,6 +35,7 @@ app.conf.beat_schedule = {
     "restate-limits": {"task": "risk.restate_limits", "schedule": 30.0, "options": {"expires": 30}},
     "expire-reservations": {"task": "risk.expire_reservations", "schedule": 5.0, "options": {"expires": 5}},
     "learn-sizes": {"task": "risk.learn_sizes", "schedule": 60.0, "options": {"expires": 60}},
+    "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }
 app.autodiscover_tasks()

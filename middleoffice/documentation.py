@@ -141,6 +141,7 @@ _SEVERITIES = {"BLOCK": "blocks", "WARN": "warns", "INFO": "informs"}
 def _check(check: Check) -> str:
     facts = [
         ["severity", _SEVERITIES[check.severity]],
+        *([] if check.active else [["active", "no, until two people switch it on"]]),
         ["two people may accept it", _yes(check.overridable)],
         ["order among findings", str(check.precedence)],
         ["people may set", _settable(check)],

@@ -8,10 +8,13 @@ class RiskConfig(AppConfig):
     def ready(self) -> None:
         """Join the lifecycle: limits are released with the trades, dry runs say what the checks would, parts count in
         the place of their block, changes tell what they free and use, approved excesses are carried out, those of
-        changed trades are void, approved parameters of checks are set, and findings say what they wait for.
+        changed trades are void, approved parameters of checks are set, and findings say what they wait for. Evidence
+        tells how the checks were set that found something.
         """
+        from core.evidence import contribute
         from core.four_eyes import on_approval
         from risk.causes import causes
+        from risk.evidence import SECTIONS
         from risk.services import excess, parameters
         from risk.services.check import preview
         from risk.services.limits import release_cancelled, release_settled
@@ -28,6 +31,7 @@ class RiskConfig(AppConfig):
         on_arrival(State.CAPTURED, excess.void_superseded)
         on_arrival(State.CANCELLED, excess.void_superseded)
         on_dry_run(preview)
+        contribute(*SECTIONS)
         on_supersession(FOLLOWER)
         on_approval(excess.KIND, excess.apply_excess, lock=excess.lock_trade)
         on_approval(parameters.KIND, parameters.apply_parameters, lock=parameters.lock_check)

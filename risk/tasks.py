@@ -11,7 +11,7 @@ from core.audit import system
 from core.clock import utc_now
 from core.wake import wake_on_commit
 from risk.services.back_test import TASK as BACK_TEST
-from risk.services.back_test import advance_back_tests
+from risk.services.back_test import advance_back_tests, forget_named_trades
 from risk.services.check import BATCH, TASK, check_captured
 from risk.services.recompute import TASK as RECOMPUTE
 from risk.services.recompute import recompute_limits, restate_limits
@@ -87,3 +87,9 @@ def back_test() -> int:
             wake_on_commit(BACK_TEST)
             break
     return done
+
+
+@shared_task(name="risk.forget_back_tests")
+def forget_back_tests() -> int:
+    """Delete the trades that back-tests of long ago name; return how many."""
+    return forget_named_trades(now=utc_now())

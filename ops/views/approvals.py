@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views import checks
-from risk.services.back_test import DEFAULT_DAYS, back_tests_of_content
+from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
 from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 from risk.services.parameters import KIND as CHECK
@@ -121,20 +121,25 @@ def _shown(proposal: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         and may(request.user, decisions["withdraw"].right),
         "to_type": four_eyes.to_type(kind=proposal["kind"], amount=proposal["content"].get("amount")),
         "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
-        **(_tried(proposal["content"]) if proposal["kind"] == CHECK else {}),
     }
 
 
-def _tried(content: dict[str, Any]) -> dict[str, Any]:
-    """Return what a proposal for a check changes, and what back-tests of just that have said."""
-    tests = back_tests_of_content(content["code"], content["after"], most=_BACK_TESTS_SHOWN)
-    return {"set": checks.compared(content), "back_tests": tests}
+def _tell_of_checks(proposals: Sequence[dict[str, Any]]) -> None:
+    """Tell of proposals for checks what they change, and what back-tests of just that have said."""
+    contents = [each["content"] for each in proposals]
+    tests = back_tests_of_contents(
+        [(each["code"], each["after"]) for each in contents], most=_BACK_TESTS_SHOWN
+    )
+    for proposal, content, found in zip(proposals, contents, tests, strict=True):
+        proposal.update({"set": checks.compared(content), "back_tests": found})
 
 
 def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int | None = None) -> HttpResponse:
     as_of = where(request)
+    pending = [_shown(each, request) for each in selectors.pending_proposals(as_of)]
+    _tell_of_checks([each for each in pending if each["kind"] == CHECK])
     context = {
-        "pending": [_shown(each, request) for each in selectors.pending_proposals(as_of)],
+        "pending": pending,
         "decided": selectors.decided_proposals(as_of),
         "problem": Shown.of(problem) if problem else None,
         "default_days": DEFAULT_DAYS,

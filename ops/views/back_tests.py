@@ -19,6 +19,7 @@ from risk.models import BackTest
 from risk.services.back_test import (
     GOING_ON,
     KEPT_MAX,
+    NAMED_DAYS,
     affected_trades,
     cancel_back_test,
     find_back_test,
@@ -80,6 +81,7 @@ def back_test(request: HttpRequest, ref: str) -> HttpResponse:
         "more": trades[_SHOWN - 1].trade_id if len(trades) > _SHOWN else None,
         "is_first_page": not after_id,
         "kept": KEPT_MAX,
+        "named_days": NAMED_DAYS,
     }
     return show(request, "ops/back_test.html", context, screen="back_test", now=utc_now())
 
@@ -124,4 +126,4 @@ def _change(found: BackTest) -> str:
     if not found.looked_at:
         return "—"
     points = Decimal((found.straight_after - found.straight_before) * 100) / Decimal(found.looked_at)
-    return f"{points:+.2f}"
+    return f"{points:+.2f}" if points else "0.00"

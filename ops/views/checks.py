@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -133,6 +134,7 @@ def show_check(request: HttpRequest, code: str, *, problem: Problem | None = Non
     context = {
         "view": view,
         "check": view.check,
+        "message": re.sub(r"\{(\w+)\}", r"‹\1›", view.check.message),
         "setting": view.setting,
         "scope": scope_words(view.setting.scope),
         "newest": newest,

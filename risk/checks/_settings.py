@@ -35,7 +35,7 @@ class Setting:
 
 def declared(check: Check) -> Setting:
     """Return how a check is set that nobody has set otherwise: its version 0."""
-    return Setting(check.code, 0, True, check.severity, dict(check.parameters))
+    return Setting(check.code, 0, check.active, check.severity, dict(check.parameters))
 
 
 def is_fixed(check: Check) -> bool:

@@ -20,6 +20,7 @@ class Check:
     fix: what the person can do about it. example: a case in words, for the docs.
     parameters: numbers the SQL may use as `{name}`; they travel as bound parameters. These are the defaults: people
         set others (risk/services/parameters.py).
+    active: whether it runs until two people say otherwise; one that is declared off is back-tested before it is on.
     meanings: what each parameter means, in words. bounds: the least and greatest value that people may set it to.
     confirm: a last look in Python at the `actual` of a broken row; False withdraws the finding.
     overridable: whether two people may accept the finding and let the trade go on.
@@ -41,5 +42,6 @@ class Check:
     parameters: Mapping[str, str] = field(default_factory=dict)
     confirm: Callable[[str], bool] | None = None
     overridable: bool = False
+    active: bool = True
     meanings: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, tuple[str, str]] = field(default_factory=dict)

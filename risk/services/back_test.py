@@ -45,6 +45,9 @@ DAYS_MAX = 366
 DEFAULT_DAYS = 30
 WAITING_MAX = 10  # back-tests that have not ended
 KEPT_MAX = 20_000  # trades of another outcome that one back-test names; all are counted
+_LOOKED_THROUGH = 500  # back-tests, when those of proposals are looked for
+NAMED_DAYS = 90  # after its end a back-test names its trades for so long; the figures stay
+_FORGOTTEN_AT_ONCE = 100  # back-tests
 PASS = "PASS"  # noqa: S105 - an outcome
 GOING_ON = (BackTest.State.WAITING, BackTest.State.RUNNING)
 
@@ -134,9 +137,19 @@ def back_tests_of(code: str, *, most: int) -> list[BackTest]:
     return list(BackTest.objects.filter(code=code).order_by("-id")[:most])
 
 
-def back_tests_of_content(code: str, after: Mapping[str, Any], *, most: int) -> list[BackTest]:
-    """Return the last back-tests of a check set exactly so, whoever asked for them, the newest first."""
-    return list(BackTest.objects.filter(code=code, after=dict(after)).order_by("-id")[:most])
+def back_tests_of_contents(
+    contents: Sequence[tuple[str, Mapping[str, Any]]], *, most: int
+) -> list[list[BackTest]]:
+    """Return, for each check and how it would be set, the last back-tests of just that, the newest first.
+
+    Whoever asked for them, and whether for the proposal or before it, among the last _LOOKED_THROUGH of the checks.
+    """
+    codes = {code for code, _ in contents}
+    found = list(BackTest.objects.filter(code__in=codes).order_by("-id")[:_LOOKED_THROUGH]) if codes else []
+    return [
+        [each for each in found if each.code == code and each.after == after][:most]
+        for code, after in contents
+    ]
 
 
 def affected_trades(back_test_id: int, *, after: int, limit: int) -> list[BackTestTrade]:
@@ -377,3 +390,17 @@ def _keep(
                 [each.base_amount for each in kept],
             ],
         )
+
+
+_FORGET = """
+DELETE FROM risk_back_test_trade WHERE back_test_id IN (
+    SELECT b.id FROM risk_back_test b WHERE b.finished_at < %s
+      AND EXISTS (SELECT 1 FROM risk_back_test_trade t WHERE t.back_test_id = b.id)
+    ORDER BY b.id LIMIT %s
+)
+"""
+
+
+def forget_named_trades(*, now: datetime) -> int:
+    """Delete the trades that back-tests name which ended NAMED_DAYS ago, of some of them; return how many."""
+    return sql.run(_FORGET, [now - timedelta(days=NAMED_DAYS), _FORGOTTEN_AT_ONCE])

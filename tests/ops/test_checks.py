@@ -43,7 +43,8 @@ def test_the_list_shows_every_check_as_it_is_set_with_what_it_found(world: World
 def test_the_page_of_a_check_tells_what_it_is_and_how_it_was_set(sign_in: SignIn) -> None:
     text = text_of(sign_in("auditor").get(PRICE))
     check = CHECKS["OFF_MARKET_PRICE"]
-    for told in (check.title, check.message, check.fix, check.example, "in force"):
+    message = "The price ‹actual› is off the market: the close was ‹expected›."
+    for told in (check.title, message, check.fix, check.example, "in force"):
         assert told in text
     assert "Set it otherwise" not in text  # an auditor changes nothing
 

@@ -17,10 +17,12 @@ from core.models import Proposal
 from risk.models import BackTest, BackTestTrade
 from risk.services import back_test
 from risk.services.back_test import (
+    NAMED_DAYS,
     advance_back_tests,
     affected_trades,
     cancel_back_test,
     find_back_test,
+    forget_named_trades,
     share_done,
     start_back_test,
 )
@@ -287,6 +289,15 @@ class TestStarting:
         with pytest.raises(Problem) as caught:
             start()
         assert caught.value.code == "too-many-back-tests"
+
+
+def test_long_after_its_end_its_figures_stay_and_its_trades_are_forgotten():
+    world()
+    priced("200", "201")
+    found = run()
+    assert forget_named_trades(now=NOW + timedelta(days=NAMED_DAYS)) == 0
+    assert forget_named_trades(now=NOW + timedelta(days=NAMED_DAYS, seconds=1)) == 2
+    assert (find_back_test(found.id).failing, outcomes(found)) == (2, {})
 
 
 def test_it_changes_no_record():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from core.models import Proposal
 from risk.checks import CHECKS
 from risk.checks._composition import DIMENSIONS
 from risk.checks._settings import SCOPE_DIMENSIONS, declared, is_fixed
+from risk.services import parameters
 from risk.services.check import check_captured, preview
 from risk.services.parameters import (
     Draft,
@@ -403,3 +405,13 @@ def test_a_change_between_two_claims_counts_from_the_second():
     set_check(parameters={"tolerance": "0.05"})
     check_captured(now=NOW, limit=1)
     assert (codes_of(first), codes_of(second)) == ([], [PRICE])
+
+
+@pytest.mark.django_db
+def test_a_check_that_is_declared_off_finds_nothing_until_two_people_switch_it_on(monkeypatch):
+    monkeypatch.setitem(CHECKS._all(), PRICE, replace(CHECKS[PRICE], active=False))
+    monkeypatch.setattr(parameters, "_kept", parameters._Kept(None, date.min, {}))  # and again after the test
+    world()
+    assert codes_of(checked(equity(price="900"))) == []
+    set_check(is_active=True)
+    assert seen(checked(equity(price="900", quantity="50"))) == [(PRICE, "BLOCK", 1, "0.10")]
