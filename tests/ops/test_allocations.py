@@ -100,7 +100,7 @@ def test_what_is_refused_stands_beside_its_row(world: World, desk: Client) -> No
     form = _form(desk, block, ("CUST-01", "", "70"), ("", "", ""), ("", "BOOK-1", "-3"), step="confirm")
     answer = desk.post(_url(block), form | {"reason": ""})
     assert answer.status_code == 422
-    assert "More than zero." in _text(answer)
+    assert "Part 3 quantity : More than zero." in _text(answer)
     row = re.findall(r'<input[^>]*name="quantity.2"[^>]*>', answer.content.decode())[0]
     assert 'aria-invalid="true"' in row
     late = desk.post(_url(block), _form(desk, block, *SPLIT, step="confirm") | {"etag": '"1-1"'})
