@@ -23,6 +23,7 @@ from core.clock import business_date
 from core.http.authentication import Client
 from core.ids import INSTRUCTION, database_id
 from core.models import ApiClient
+from core.money import format_number
 from refdata.calendars import FIRM, calendars_for, union
 from refdata.lists import list_rows
 from refdata.services import KINDS
@@ -39,9 +40,11 @@ from settlement.simulation import NIL, Line, Pull, Temper, answer, control_total
 from trades.lifecycle import State
 from trades.products._reading import read_message
 from trades.services.capture import capture_trades
+from trades.services.change import Change
 from trades.services.comments import comment
 from trades.services.exceptions import claim_exceptions
 from trades.services.reject import reject_trade
+from trades.services.single_change import change_trade
 from trades.simulation import FrontOffice, Universe, read_universe
 
 SEED = 20
@@ -128,6 +131,7 @@ class _Story:
         for batch in waiting:
             self._claim(batch, self._ago(minutes=100))
         self._capture(second, self._ago(minutes=90))
+        self._allocate(self._ago(minutes=80))
         self._seal(tomorrow, self._ago(minutes=45))
         self._capture(last[:-20], self._ago(minutes=20))
         self._work()
@@ -140,6 +144,23 @@ class _Story:
         messages = [read_message(msgspec.json.encode(each)) for each in deals]
         capture_trades(messages=messages, actor=_FRONT_OFFICE, at=at)
         while check and check_captured(now=at + timedelta(seconds=2)):
+            pass
+
+    def _allocate(self, at: datetime) -> None:
+        """Olivia divides the largest purchase or sale of shares that is left between three clients."""
+        parties = [code for (code,) in sql.rows(_SHARE_CLIENTS)]
+        for trade_id, quantity in sql.rows(_LARGEST):
+            shares = [quantity // 2, quantity // 3, quantity - quantity // 2 - quantity // 3]
+            items = [
+                {"counterparty": code, "quantity": format_number(share)}
+                for code, share in zip(parties, shares, strict=True)
+            ]
+            change = Change(
+                "ALLOCATE", trade_id, "The client has told how it is to be allocated.", items=items
+            )
+            olivia = self.people["olivia"]
+            change_trade(change=change, actor=olivia.actor, now=at, user=olivia.user)
+        while check_captured(now=at + timedelta(seconds=2)):
             pass
 
     def _seal(self, value_date: date, at: datetime) -> list[Batch]:
@@ -235,6 +256,14 @@ class _Story:
             pass
 
 
+_SHARES = f"""
+FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+WHERE s.state = {State.VALIDATED.value} AND v.product = 'EQUITY'
+"""
+_LARGEST = (
+    f"SELECT v.trade_id, v.quantity {_SHARES} AND v.quantity >= 6 ORDER BY v.base_amount DESC, 1 LIMIT 1"
+)
+_SHARE_CLIENTS = f"SELECT v.counterparty_ref {_SHARES} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 3"
 _HELD = f"""
 SELECT s.trade_id, s.version, e.id, e.codes
 FROM trades_state s JOIN trades_exception e ON e.trade_id = s.trade_id AND e.closed_at IS NULL

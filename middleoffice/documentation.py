@@ -219,6 +219,17 @@ def _kinds(product: Product) -> str:
     return ", ".join(f"{leg.kind}{' for each line' if leg.per_line else ''}" for leg in product.legs)
 
 
+def _divided(product: Product) -> str:
+    """Return what the parts of an allocated block divide between them."""
+    if product.divided is None:
+        return "It is not divided into parts."
+    named = ", ".join(f"`{pointer}`" for pointer in product.divided)
+    return (
+        f"The parts of an allocated block have quantities that make its own; {named}, the fees and the net amount are"
+        " divided in proportion to them, so that they add up to the block's."
+    )
+
+
 def _product(product: Product) -> str:
     _, components = msgspec.json.schema_components([product.message], ref_template="{name}")
     main = product.message.__name__
@@ -246,6 +257,7 @@ def _product(product: Product) -> str:
         f"It must agree with `{product.actual_amount.removeprefix('b.')}`; else the trade is held as"
         " [AMOUNT_MISMATCH](../checks/amount_mismatch.md).",
         *_paid(product),
+        _divided(product),
         "## Obligations",
         _table(["leg", "what", "asset", "quantity", "given by", "due"], _legs(product.legs)),
         "Each party of the trade needs one standing settlement instruction for each leg.",

@@ -53,7 +53,7 @@ class RecordAdmin(admin.ModelAdmin[Any]):
 class TradeStateAdmin(RecordAdmin):
     """A trade by its id, with all of its versions."""
 
-    list_display = ("trade_id", "state_name", "version", "checked_version", "changed_at")
+    list_display = ("trade_id", "state_name", "version", "checked_version", "block_id", "changed_at")
     readonly_fields = ("state_name", "versions")
     search_fields = ("=trade_id",)
 

@@ -29,6 +29,20 @@ SECTIONS = (
         " ORDER BY v.trade_id, v.version",
     ),
     Section(
+        "allocations",
+        "Blocks and their parts",
+        SUBJECT,
+        "WITH wanted AS (SELECT unnest(%s::bigint[]) AS trade_id), pair AS ("
+        " SELECT trade_id AS trade, p.trade_id AS part FROM wanted w JOIN trades_state p USING (trade_id)"
+        " WHERE p.block_id IS NOT NULL UNION ALL"
+        " SELECT w.trade_id, p.trade_id FROM wanted w JOIN trades_state p ON p.block_id = w.trade_id)"
+        " SELECT pair.trade, p.block_id AS block, p.trade_id AS part, p.state, v.source_ref, v.counterparty_ref,"
+        " v.book_ref, v.quantity, v.currency, v.net_amount"
+        " FROM pair JOIN trades_state p ON p.trade_id = pair.part"
+        " JOIN trades_version v ON v.trade_id = p.trade_id AND v.version = p.version"
+        " ORDER BY pair.trade, p.trade_id",
+    ),
+    Section(
         "findings",
         "Findings",
         SUBJECT,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -118,14 +118,32 @@ def _typed(request: HttpRequest) -> list[Row]:
     return rows
 
 
+def _shown(problem: Problem, rows: Sequence[Row]) -> Shown:
+    """Return a problem whose faults of a part name its row."""
+    shown = Shown.of(problem)
+    asked = [row for row in rows if not row.empty]
+    named = []
+    for fault in shown.faults:
+        place = _place(fault)
+        name = fault.pointer if place is None else f"/part {asked[place[0]].number + 1} {place[1]}"
+        named.append(replace(fault, pointer=name))
+    return replace(shown, faults=named)
+
+
+def _place(fault: Fault) -> tuple[int, str] | None:
+    """Return the part that a fault points to, counted from 0, and the name of its field; None for any other fault."""
+    steps = fault.pointer.split("/")[1:]
+    if len(steps) < 2 or steps[0] != "items" or not steps[1].isdecimal():
+        return None
+    return int(steps[1]), steps[2] if len(steps) > 2 else "quantity"
+
+
 def _faulty(rows: Sequence[Row], faults: Sequence[Fault]) -> list[Row]:
     """Return rows with the faults that point to them; the service has only seen those that are not empty."""
     asked = [row for row in rows if not row.empty]
     for fault in faults:
-        steps = fault.pointer.split("/")[1:]
-        if len(steps) >= 2 and steps[0] == "items" and steps[1].isdecimal():
-            name = steps[2] if len(steps) > 2 else "quantity"
-            asked[int(steps[1])].faults[name] = fault.detail
+        if (place := _place(fault)) is not None:
+            asked[place[0]].faults[place[1]] = fault.detail
     return list(rows)
 
 
@@ -167,7 +185,7 @@ def _show(
         "allocable": state not in {State.SETTLED, State.CANCELLED}
         and found["block_id"] is None
         and is_divisible(found["product"]),
-        "problem": Shown.of(problem) if problem else None,
+        "problem": _shown(problem, rows) if problem else None,
         "foreseen": foreseen,
         "rows": effects.rows(foreseen.effects) if foreseen else [],
     }

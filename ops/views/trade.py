@@ -153,7 +153,7 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
 
 
 def _possible(found: dict[str, Any], *, now_is: bool) -> dict[str, bool]:
-    """Return which changes the page offers. A block is amended with its allocation, a part with its block."""
+    """Return which changes the page offers: an allocated block is amended with its allocation, a part goes with it."""
     state = State(found["state"])
     open_ = now_is and state not in ENDED
     alone = found["block_id"] is None

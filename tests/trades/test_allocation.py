@@ -55,7 +55,8 @@ from tests.support.records import (
 )
 from trades.lifecycle import State
 from trades.models import ChangePolicy
-from trades.services.change import Change
+from trades.services import allocation
+from trades.services.change import Change, change_trades
 from trades.services.recheck import recheck_trades
 from trades.services.reject import reject_trade
 from trades.services.repair import repair_trade
@@ -418,8 +419,8 @@ class TestAnotherAllocation:
         one, two, three, four = parts_of(block)
         check_everything()
         assert [state_of(each) for each in (block, one, two, three, four)] == [
-            (State.ALLOCATED, 1), (State.CANCELLED, 2), (State.CANCELLED, 2), (State.VALIDATED, 1),
-            (State.VALIDATED, 1),
+            (State.ALLOCATED, 1), (State.CANCELLED, 2), (State.CANCELLED, 2),
+            (State.VALIDATED, 1), (State.VALIDATED, 1),
         ]  # fmt: skip
         assert [each["source_ref"] for each in answer.json()["parts"]] == ["E-1/3", "E-1/4"]
         ((*_, data),) = events_of(block, "trade.reallocated")
@@ -472,6 +473,18 @@ class TestTheBlockAndItsParts:
         answer = api.post("/trade-cancellations", body)
         assert [each["status"] for each in answer.json()["items"]] == [200], answer.content
         assert [state_of(each)[0] for each in (block, *parts_of(block))] == [State.CANCELLED] * 3
+
+    def test_a_request_cancels_blocks_up_to_a_bound(self, api: Api, monkeypatch: Any) -> None:
+        monkeypatch.setattr(allocation, "MAX_AT_ONCE", 3)
+        blocks = [checked(equity(quantity="100")) for _ in range(2)]
+        for block in blocks:
+            allocate(block)
+        change_one, change_two = (Change("CANCEL", block, "r") for block in blocks)
+        made, not_made = change_trades(changes=[change_one, change_two], actor=CLERK, at=LATER)
+        assert made.problem is None
+        assert not_made.problem is not None
+        assert (not_made.problem.status, not_made.problem.code) == (413, "too-many-items")
+        assert [state_of(block)[0] for block in blocks] == [State.CANCELLED, State.ALLOCATED]
 
     def test_no_part_leaves_alone(self, api: Api) -> None:
         block = checked(equity())

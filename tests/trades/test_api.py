@@ -86,9 +86,13 @@ class TestANewDeal:
             "trade_date": "2026-11-23", "settlement_date": "2026-11-25", "executed_at": "2026-11-23T14:03:11Z",
             "effective_at": "2026-11-23T14:03:11Z",
             "fees": [{"type": "COMMISSION", "amount": "1.95", "currency": "USD"}], "terms": {}, "findings": [],
+            "block": None, "parts": [],
         }  # fmt: skip
         self_link = f"/api/v1/trades/{document['id']}"
-        assert document["links"] == {"self": self_link, "events": f"{self_link}/events"}
+        assert document["links"] == {
+            name: f"{self_link}{rest}"
+            for name, rest in (("self", ""), ("events", "/events"), ("allocations", "/allocations"))
+        }
 
     @pytest.mark.parametrize(
         "document",

@@ -34,11 +34,11 @@ def test_every_state_can_be_reached_and_every_live_one_can_be_left():
     while front := {each.target for each in TRANSITIONS if each.source in front} - reached:
         reached |= front
     assert reached == set(State)
-    assert {each.source for each in TRANSITIONS} == set(LIVE_STATES)
+    assert {each.source for each in TRANSITIONS} == {*LIVE_STATES, State.ALLOCATED}
 
 
 def test_nothing_leaves_settled_or_cancelled():
-    assert set(State) - set(LIVE_STATES) == {State.SETTLED, State.CANCELLED}
+    assert set(State) - set(LIVE_STATES) == {State.SETTLED, State.CANCELLED, State.ALLOCATED}
     assert not {each for each in TRANSITIONS if each.source in {State.SETTLED, State.CANCELLED}}
 
 

@@ -214,7 +214,7 @@ def _change(summary: str, properties: dict[str, Any], required: list[str], examp
         "responses": {
             200: OpenApiResponse(OpenApiTypes.OBJECT, "what it came to, or what it would come to"),
             202: OpenApiResponse(OpenApiTypes.OBJECT, "it waits for a second person"),
-            **dict.fromkeys((400, 404, 409, 412, 422, 428), _PROBLEM),
+            **dict.fromkeys((400, 404, 409, 412, 413, 422, 428), _PROBLEM),
         },
     }
 

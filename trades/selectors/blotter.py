@@ -128,8 +128,8 @@ WITH page AS MATERIALIZED (
     ORDER BY {order}
     LIMIT %(limit)s OFFSET %(offset)s
 )
-SELECT s.trade_id, s.version, s.state, s.block_id, s.changed_at, v.recorded_at, v.product, v.source,
-       v.source_ref, v.side, v.instrument_ref, i.code AS instrument_code, i.name AS instrument_name,
+SELECT s.trade_id, s.version, s.state, s.block_id, s.changed_at, v.recorded_at, v.product, v.source, v.source_ref,
+       v.side, v.instrument_ref, i.code AS instrument_code, i.name AS instrument_name,
        v.counterparty_ref, p.code AS counterparty_code, p.name AS counterparty_name,
        v.book_ref, v.trader, v.quantity, v.price, v.currency, v.net_amount, v.contra_currency, v.contra_amount,
        v.trade_date, v.settlement_date

@@ -63,9 +63,8 @@ class Entry:
 
 _NOW = "trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version"
 _TRADE = """
-SELECT s.trade_id, s.version, s.state, s.block_id, s.changed_at, v.recorded_at, v.effective_at, v.cause,
-       v.product, v.source, v.source_ref, v.source_version, v.side, v.instrument_ref, v.instrument_id,
-       v.counterparty_ref,
+SELECT s.trade_id, s.version, s.state, s.block_id, s.changed_at, v.recorded_at, v.effective_at, v.cause, v.product,
+       v.source, v.source_ref, v.source_version, v.side, v.instrument_ref, v.instrument_id, v.counterparty_ref,
        v.counterparty_id, v.book_ref, v.book_id, v.trader, v.quantity, v.price, v.currency, v.gross_amount,
        v.net_amount, v.contra_currency, v.contra_amount, v.base_amount, v.trade_date, v.settlement_date,
        v.executed_at, v.fees, v.terms,

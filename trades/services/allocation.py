@@ -30,6 +30,7 @@ from trades.services.capture import context_of, enrich
 from trades.services.division import divide, divide_money
 
 MAX_PARTS = 1_000
+MAX_AT_ONCE = 10_000  # parts that go with the blocks of one request
 _BASE_DIGITS = 4
 _ITEMS = "/items"
 
@@ -50,13 +51,14 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True):
 _PART: msgspec.json.Decoder[Part] = msgspec.json.Decoder(Part)
 
 
-def read_parts(items: Any) -> list[Part]:
-    """Return what is asked of each part; Problem 422 with every fault, 413 for more than MAX_PARTS."""
+def read_parts(items: Any) -> tuple[list[Part], list[Fault]]:
+    """Return what is asked of each part, and every fault of it; Problem 413 for more than MAX_PARTS."""
     if not isinstance(items, list) or not items:
-        raise _invalid([Fault(_ITEMS, "A list of at least one part.", "missing")])
+        return [], [Fault(_ITEMS, "A list of at least one part.", "missing")]
     if len(items) > MAX_PARTS:
         raise Problem(413, "too-many-items", f"A block has at most {MAX_PARTS:,} parts, not {len(items):,}.")
-    parts, faults = [], []
+    parts: list[Part] = []
+    faults: list[Fault] = []
     named: set[str] = set()
     for place, item in enumerate(items):
         found = _struct_faults(item, Part, f"{_ITEMS}/{place}")
@@ -65,9 +67,7 @@ def read_parts(items: Any) -> list[Part]:
             found = _part_faults(part, f"{_ITEMS}/{place}", named)
             parts.append(part)
         faults += found
-    if faults:
-        raise _invalid(faults)
-    return parts
+    return parts, faults
 
 
 def _part_faults(part: Part, pointer: str, named: set[str]) -> list[Fault]:
@@ -91,7 +91,8 @@ def _invalid(faults: Sequence[Fault]) -> Problem:
 
 
 _IDS = f"""
-SELECT trade_id FROM trades_state WHERE block_id = ANY(%s) AND state <> {State.CANCELLED.value} ORDER BY trade_id
+SELECT block_id, trade_id FROM trades_state WHERE block_id = ANY(%s) AND state <> {State.CANCELLED.value}
+ORDER BY block_id, trade_id LIMIT %s
 """
 _PARTS = f"""
 SELECT s.block_id, v.trade_id, v.version, s.state, s.changed_at, s.checked_version, v.source, v.source_ref,
@@ -101,9 +102,18 @@ WHERE s.block_id = ANY(%s) AND s.state <> {State.CANCELLED.value} ORDER BY s.tra
 """
 
 
-def part_ids(block_ids: Sequence[int]) -> list[int]:
-    """Return the parts of trades that are not cancelled."""
-    return [trade_id for (trade_id,) in sql.rows(_IDS, [list(block_ids)])]
+def part_ids(block_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Return the parts of blocks that are not cancelled, by block.
+
+    Blocks are left out, from the lowest number on, once there are more than MAX_AT_ONCE parts.
+    """
+    found: dict[int, list[int]] = {}
+    rows = sql.rows(_IDS, [list(block_ids), MAX_AT_ONCE + 1])
+    for block_id, trade_id in rows:
+        found.setdefault(block_id, []).append(trade_id)
+    if len(rows) > MAX_AT_ONCE:
+        found.pop(rows[-1][0])  # of this one there may be more
+    return found
 
 
 def parts_of(block_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
@@ -147,6 +157,13 @@ def refuse(
             "allocated",
             "The trade is allocated.",
             detail="Its parts carry its terms. Allocate it anew; the allocation may change the terms with it.",
+        )
+    if row["state"] == State.ALLOCATED and not parts:
+        raise Problem(
+            413,
+            "too-many-items",
+            f"The blocks of one request have at most {MAX_AT_ONCE:,} parts.",
+            detail="Ask for this one by itself.",
         )
     for part in parts:
         why = "It is settled." if part["state"] == State.SETTLED else fixed.get(part["trade_id"])

@@ -223,13 +223,14 @@ def _lock_current(
     those of the parts that go with a block."""
     trade_ids = sorted({change.trade_id for change in changes})
     blocks = sorted({change.trade_id for change in changes if change.kind != "AMEND"})
-    before = part_ids(blocks)
+    before = {each for parts in part_ids(blocks).values() for each in parts}
     lock_trades(sorted({*trade_ids, *before}))
     # Whoever allocated a block meanwhile had its lock: the parts made then are the newest trades.
-    if newer := set(part_ids(blocks)) - set(before):
+    found = part_ids(blocks)
+    if newer := {each for parts in found.values() for each in parts} - before:
         lock_trades(sorted(newer))
     rows = _current(trade_ids, whole=any(change.kind != "CANCEL" for change in changes))
-    return rows, parts_of(blocks)
+    return rows, parts_of(list(found))
 
 
 def _current(trade_ids: Sequence[int], *, whole: bool) -> dict[int, dict[str, Any]]:
@@ -304,10 +305,17 @@ def _prepare(
     count = current if sent is None else max(sent, current or sent)
     found = _Next(place, change, row, count, None if sent is None else said.under(sent), leaving=parts)
     if change.kind == "ALLOCATE":
-        found.asked = read_parts(change.items)
+        found.asked = _asked(change)
     if change.kind == "AMEND" or change.changes:
         found.message, found.moved = _patched(change, row, said, count)
     return found
+
+
+def _asked(change: Change) -> list[Part]:
+    parts, faults = read_parts(change.items)
+    if faults:
+        raise Problem(422, "invalid", "The trade cannot be allocated like this.", faults=faults)
+    return parts
 
 
 def _match(change: Change, row: Mapping[str, Any]) -> None:

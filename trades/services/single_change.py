@@ -79,10 +79,10 @@ def change_trade(
     faults = text_faults(change.reason, pointer="/reason")
     if change.kind == "AMEND" or change.changes is not None:
         faults += patch_faults(change.changes)
+    if change.kind == "ALLOCATE":
+        faults += read_parts(change.items)[1]
     if faults:
         raise Problem(422, "invalid", "The trade cannot be changed like this.", faults=faults)
-    if change.kind == "ALLOCATE":
-        read_parts(change.items)  # refused before anything is looked at
     with transaction.atomic():
         lock_trades([change.trade_id])
         made = _attempt(change, actor, now, approved=False, keep=not dry_run)
@@ -141,9 +141,9 @@ def _version(trade_id: int) -> int:
 def _attempt(change: Change, actor: Actor, now: datetime, *, approved: bool, keep: bool) -> Answered | None:
     """Make a change and look what it comes to; None when it needs two people. Not kept: taken back."""
     with transaction.atomic():
-        family = (
-            [change.trade_id] if change.kind == "AMEND" else [change.trade_id, *part_ids([change.trade_id])]
-        )
+        family = [change.trade_id]
+        if change.kind != "AMEND":
+            family += part_ids(family).get(change.trade_id, [])
         observation = Observation(family, now)
         (changed,) = change_trades(changes=[change], actor=actor, at=now, approved=approved)
         if changed.problem is not None:
