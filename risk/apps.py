@@ -10,12 +10,13 @@ class RiskConfig(AppConfig):
         tell what they free and use, approved excesses are carried out, and those of changed trades are void.
         """
         from core.four_eyes import on_approval
-        from risk.services import excess
+        from risk.services import excess, stops, terms
         from risk.services.check import preview
         from risk.services.limits import release_cancelled, release_settled
         from risk.services.supersession import FOLLOWER
         from trades.lifecycle import State, on_arrival
         from trades.services.dry_run import on_dry_run
+        from trades.services.guards import hold_back
         from trades.services.supersession import on_supersession
 
         on_arrival(State.SETTLED, release_settled)
@@ -25,3 +26,7 @@ class RiskConfig(AppConfig):
         on_dry_run(preview)
         on_supersession(FOLLOWER)
         on_approval(excess.KIND, excess.apply_excess, lock=excess.lock_trade)
+        on_approval(terms.TERMS, terms.apply_terms)
+        on_approval(terms.EXCESS, terms.apply_temporary_excess)
+        on_approval(stops.KIND, stops.apply_lift)
+        hold_back(stops.stopped_among)

@@ -14,6 +14,7 @@ from risk.services.check import BATCH, TASK, check_captured
 from risk.services.recompute import TASK as RECOMPUTE
 from risk.services.recompute import recompute_limits, restate_limits
 from risk.services.reservations import EXPIRED_AT_ONCE, expire_reservations
+from risk.services.stops import enforce_stops
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -60,3 +61,9 @@ def expire() -> int:
         if expired < EXPIRED_AT_ONCE:
             break
     return done
+
+
+@shared_task(name="risk.enforce_stops")
+def enforce() -> int:
+    """Hold what slipped past a stop while it was made, and send on what a lifted one held; return how many."""
+    return enforce_stops(now=utc_now(), actor=system("stops"))

@@ -100,7 +100,7 @@ def test_a_preview_changes_nothing():
 def test_a_batch_of_any_size_is_checked_by_one_statement(django_assert_num_queries):
     world()
     ids = captured_ids(*[equity(quantity=str(n + 1)) for n in range(80)])
-    with django_assert_num_queries(3):  # lock, limits in force, all checks
+    with django_assert_num_queries(4):  # lock, limits kept, all checks, reservations named
         assert preview(ids, NOW) == []
 
 

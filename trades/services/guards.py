@@ -1,8 +1,11 @@
-"""Guards: the apps above say why the economics of a trade cannot be changed now."""
+"""Guards: the apps above say why the economics of a trade cannot be changed now, and which trades must not leave."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+
+from core.audit import Actor
 
 # Given a trade: why its economics are fixed, or an empty string.
 Guard = Callable[[int], str]
@@ -17,3 +20,32 @@ def guard_economics(guard: Guard) -> None:
 def why_fixed(trade_id: int) -> str:
     """Return why the economics of a trade cannot be changed now, or an empty string."""
     return next((why for guard in _GUARDS if (why := guard(trade_id))), "")
+
+
+# Given SQL of a relation with a column trade_id: those of its trades that must not leave now.
+HoldBack = Callable[[str], list[int]]
+# Looks again at what has left already, because other trades must not leave than before.
+Retreat = Callable[[datetime, Actor], None]
+_HOLDING_BACK: list[HoldBack] = []
+_RETREATS: list[Retreat] = []
+
+
+def hold_back(guard: HoldBack) -> None:
+    """Register a reason why trades must not leave the house: that they are stopped, say."""
+    _HOLDING_BACK.append(guard)
+
+
+def held_back(relation: str) -> list[int]:
+    """Return the trades of a relation (SQL with a column trade_id) that must not leave now."""
+    return sorted({trade_id for guard in _HOLDING_BACK for trade_id in guard(relation)})
+
+
+def on_hold_back(retreat: Retreat) -> None:
+    """Register what an app that lets trades leave does when other trades must not leave than before."""
+    _RETREATS.append(retreat)
+
+
+def hold_back_anew(*, at: datetime, actor: Actor) -> None:
+    """Have every app look again at what it has let leave, in the caller's transaction."""
+    for retreat in _RETREATS:
+        retreat(at, actor)
