@@ -10,4 +10,5 @@ urlpatterns = [
     path("v1/", include("refdata.urls")),
     path("v1/", include("settlement.api.urls")),
     path("v1/", include("feed.api.urls")),
+    path("v1/", include("risk.api.urls")),
 ]
