@@ -30,6 +30,9 @@ class Right(Enum):
     READ_BATCHES = "read batches"
     SEAL = "seal batches"
     READ_LIMITS = "read limits"
+    PROPOSE_LIMIT = "propose limits, temporary excesses and the lifting of stops"
+    APPROVE_LIMIT = "approve or decline limits, temporary excesses and the lifting of stops"
+    STOP = "stop a party, trader, book, instrument or source"
     READ_INTEGRATIONS = "read API clients and webhooks"
     REPLAY = "tell webhooks again"
     READ_AUDIT = "read the audit log"
@@ -63,6 +66,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_BATCHES: _INSIDE,
     Right.SEAL: frozenset({OPERATIONS, SUPERVISOR}),
     Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},
+    Right.PROPOSE_LIMIT: frozenset({SUPERVISOR, RISK}),
+    Right.APPROVE_LIMIT: frozenset({SUPERVISOR, RISK}),
+    Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_INTEGRATIONS: _INSIDE,
     Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.READ_AUDIT: frozenset({SUPERVISOR, RISK, AUDITOR, ADMINISTRATOR}),
