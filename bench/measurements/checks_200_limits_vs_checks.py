@@ -43,7 +43,7 @@ def measure(bench: Bench) -> Samples:
             this=lambda: check(many, full), against=lambda: check(few, light), rounds=bench.rounds
         )
     for database in (many, few):
-        verify_checked(database, (bench.rounds + 1) * trades)
+        verify_checked(database, (bench.rounds + 2) * trades)
     return samples
 
 
