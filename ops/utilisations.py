@@ -57,6 +57,7 @@ def utilisations(*, now: datetime, top: int) -> list[dict[str, Any]]:
                 "warn": limit.warn,
                 "hard": limit.hard,
                 "members": members[:top],
+                "reserves": any(each["reserved"] for each in members),
             }
         )
     _name_members(found)
@@ -145,9 +146,9 @@ def _changes(kind: str, content: dict[str, Any]) -> list[tuple[str, str, str]]:
         return [(name, "", str(value)) for name, value in content.items()]
     before, after = content["before"] or {}, content["after"]
     return [
-        (name, _said(before.get(name)), _said(value))
-        for name, value in after.items()
-        if before.get(name) != value
+        (name, _said(before.get(name)), _said(after[name]))
+        for name in terms.Terms.__slots__
+        if (before.get(name) or "") != (after[name] or "")
     ]
 
 
