@@ -66,6 +66,13 @@ MEASUREMENTS = (
         1.3,
     ),
     Measurement(
+        "checks_200_limits_vs_checks",
+        "checks with 200 limits of every measure, on single members and on all",
+        "checks with the four limits of the other measurements",
+        "trades/s",
+        0.5,
+    ),
+    Measurement(
         "checks_5m_vs_empty",
         "checks with 5 million trades already there",
         "checks on an empty table",

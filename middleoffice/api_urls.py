@@ -15,4 +15,5 @@ urlpatterns = [
     path("v1/", include("settlement.api.urls")),
     path("v1/", include("feed.api.urls")),
     path("v1/", include("risk.api.checks.urls")),
+    path("v1/", include("risk.api.urls")),
 ]

@@ -111,6 +111,12 @@ def _checks() -> str:
                     "no: it does not hold",
                 ],
                 [
+                    "RESERVATION_GONE",
+                    "warns",
+                    "the reservation that the deal names is not held for it: it counts like any other",
+                    "no: it does not hold",
+                ],
+                [
                     "CHECK_FAILED",
                     "blocks",
                     "the checks failed on this trade every time; the operator's log says why",
@@ -378,6 +384,8 @@ def _measures() -> str:
             f"`{code}`",
             each.title,
             _yes(each.accumulates),
+            each.until.lower() if each.accumulates else "—",
+            each.per.replace("_", " ") or "—",
             _sentence(_summary(f"risk.measures.{code.lower()}")),
         ]
         for code, each in MEASURES.items()
@@ -385,10 +393,11 @@ def _measures() -> str:
     return _page(
         "Measures and dimensions of limits",
         "risk/measures/ and risk/checks/_composition.py",
-        "A limit bounds a measure, kept by one or more dimensions, in the base currency. The figure of a measure"
-        " that accumulates is the sum over all trades from their first check until they settle or are cancelled;"
-        " one that does not looks at each trade alone.",
-        _table(["measure", "title", "accumulates", "what it measures"], rows),
+        "A limit bounds a measure, kept by one or more dimensions. Figures of money are in the base currency; marks in"
+        " another are converted at the last rate of the day. The figure of a measure that accumulates is the sum over"
+        " all trades from their first check until they settle or are cancelled, with what reservations hold; one that"
+        " does not looks at each trade alone. A measure with a window has a figure for each value of it.",
+        _table(["measure", "title", "accumulates", "until", "window", "what it measures"], rows),
         "## Dimensions",
         _table(
             ["dimension", "column of the batch"],

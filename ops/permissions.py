@@ -33,6 +33,9 @@ class Right(Enum):
     READ_CHECKS = "read checks and back-tests"
     PROPOSE_CHECK = "propose how checks are set, and start back-tests"
     APPROVE_CHECK = "approve or decline how checks are set"
+    PROPOSE_LIMIT = "propose limits, temporary excesses and the lifting of stops"
+    APPROVE_LIMIT = "approve or decline limits, temporary excesses and the lifting of stops"
+    STOP = "stop a party, trader, book, instrument or source"
     READ_INTEGRATIONS = "read API clients and webhooks"
     REPLAY = "tell webhooks again"
     READ_AUDIT = "read the audit log"
@@ -69,6 +72,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_CHECKS: _INSIDE,
     Right.PROPOSE_CHECK: frozenset({SUPERVISOR, RISK}),
     Right.APPROVE_CHECK: frozenset({SUPERVISOR, RISK}),
+    Right.PROPOSE_LIMIT: frozenset({SUPERVISOR, RISK}),
+    Right.APPROVE_LIMIT: frozenset({SUPERVISOR, RISK}),
+    Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_INTEGRATIONS: _INSIDE,
     Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.READ_AUDIT: frozenset({SUPERVISOR, RISK, AUDITOR, ADMINISTRATOR}),

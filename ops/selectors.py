@@ -13,7 +13,6 @@ from core import sql
 from core.as_of import HAPPENED, AsOf
 from feed.models import Webhook
 from refdata.calendars import FIRM, BusinessCalendar, calendars_for
-from risk.measures import MEASURES
 from settlement import selectors as settlement
 from settlement.cut_off import HORIZON, cut_off
 from settlement.models import CHANNEL_OF, Batch, Channel
@@ -347,81 +346,6 @@ def gross_legs(instruction_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
         if len(legs) < LEGS_SHOWN:
             legs.append(row)
     return found
-
-
-_UTILISATION = """
-SELECT l.id, l.code, l.name, l.measure, l.dimensions, l.warn, l.hard, u.key, u.used
-FROM risk_limit l
-LEFT JOIN LATERAL (
-    SELECT key, used FROM risk_utilisation u WHERE u.limit_id = l.id ORDER BY used DESC, key LIMIT %(top)s
-) AS u ON true
-WHERE l.valid_from <= %(today)s AND (l.valid_to IS NULL OR l.valid_to >= %(today)s)
-ORDER BY l.code, u.used DESC NULLS LAST, u.key
-"""
-# How a member's part of a limit's key names a row of reference data: table and column.
-_NAMED_BY = {
-    "counterparty": ("refdata_party", "code"),
-    "book": ("refdata_book", "code"),
-    "entity": ("refdata_party", "id::text"),
-    "instrument": ("refdata_instrument", "code"),
-}
-
-
-def utilisations(*, today: date, top: int) -> list[dict[str, Any]]:
-    """Return the limits in force with their `top` most used members, keys resolved to names."""
-    rows = sql.records(_UTILISATION, {"today": today, "top": top})
-    limits: dict[int, dict[str, Any]] = {}
-    for row in rows:
-        limit = limits.setdefault(row["id"], {**row, "members": [], "accumulates": _accumulates(row)})
-        if row["key"] is not None:
-            limit["members"].append(_member(row))
-    found = list(limits.values())
-    _name_members(found)
-    return found
-
-
-def _accumulates(row: dict[str, Any]) -> bool:
-    measure = MEASURES.get(row["measure"])
-    return measure is not None and measure.accumulates
-
-
-def _member(row: dict[str, Any]) -> dict[str, Any]:
-    used, hard, warn = row["used"], row["hard"], row["warn"]
-    status = "OVER" if used > hard else "NEAR" if warn is not None and used > warn else "WITHIN"
-    return {
-        "key": row["key"],
-        "used": used,
-        "headroom": hard - used,
-        "status": status,
-        "per_mille": min(1000, int(used * 1000 / hard)) if hard else 1000,
-        "warn_per_mille": int(warn * 1000 / hard) if warn is not None and hard else None,
-        "share": (used * 100 / hard) if hard else None,
-    }
-
-
-def _name_members(limits: list[dict[str, Any]]) -> None:
-    """Give every member its name: what the parts of its key stand for, in the order of the dimensions."""
-    wanted: dict[str, set[str]] = {}
-    for limit in limits:
-        for member in limit["members"]:
-            for dimension, part in zip(limit["dimensions"], member["key"].split("|"), strict=False):
-                wanted.setdefault(dimension, set()).add(part)
-    names = {
-        dimension: dict(
-            sql.rows(
-                f"SELECT {column}, name FROM {table} WHERE {column} = ANY(%s)", [sorted(wanted[dimension])]
-            )
-        )
-        for dimension, (table, column) in _NAMED_BY.items()
-        if dimension in wanted
-    }
-    for limit in limits:
-        for member in limit["members"]:
-            parts = list(zip(limit["dimensions"], member["key"].split("|"), strict=False))
-            member["code"] = " · ".join(part for _, part in parts)
-            member["name"] = " · ".join(
-                filter(None, (names.get(each, {}).get(part, "") for each, part in parts))
-            )
 
 
 _PROPOSALS = """

@@ -24,6 +24,7 @@ from ops import selectors
 from ops.as_of import SCREENS, as_at, clock, without_prefix
 from ops.permissions import Right, holders, may, rights_of, roles_of
 from ops.preferences import preferences_of
+from risk.selectors import stops_in_force
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -124,6 +125,7 @@ def surroundings(request: HttpRequest, *, screen: str, now: datetime) -> dict[st
         "rights": rights_of(request.user) if moment is None else _rights_to_read(request),
         "roles": sorted(roles_of(request.user)),
         "screen_keys": SCREEN_KEYS.get(screen, ()),
+        "stops": stops_in_force() if moment is None and request.user.is_authenticated else [],
     }
 
 
@@ -154,6 +156,8 @@ _SECTIONS = {
     "webhook": "integrations",
     "check": "checks",
     "back_test": "checks",
+    "limit": "limits",
+    "limit_terms": "limits",
 }
 
 

@@ -15,12 +15,13 @@ class RiskConfig(AppConfig):
         from core.four_eyes import on_approval
         from risk.causes import causes
         from risk.evidence import SECTIONS
-        from risk.services import excess, parameters
+        from risk.services import excess, parameters, stops, terms
         from risk.services.check import preview
         from risk.services.limits import release_cancelled, release_settled
         from risk.services.supersession import FOLLOWER
         from trades.lifecycle import State, on_arrival
         from trades.services.dry_run import on_dry_run
+        from trades.services.guards import hold_back
         from trades.services.supersession import on_supersession
         from trades.work_items import register_causes
 
@@ -35,3 +36,7 @@ class RiskConfig(AppConfig):
         on_supersession(FOLLOWER)
         on_approval(excess.KIND, excess.apply_excess, lock=excess.lock_trade)
         on_approval(parameters.KIND, parameters.apply_parameters, lock=parameters.lock_check)
+        on_approval(terms.TERMS, terms.apply_terms)
+        on_approval(terms.EXCESS, terms.apply_temporary_excess)
+        on_approval(stops.KIND, stops.apply_lift)
+        hold_back(stops.stopped_among)

@@ -18,6 +18,7 @@ from risk.services.recompute import recompute_limits, restate_limits
 from risk.services.reservations import EXPIRED_AT_ONCE, expire_reservations
 from risk.services.sizes import TASK as LEARN
 from risk.services.sizes import learn_sizes
+from risk.services.stops import enforce_stops
 
 BACK_TEST_SECONDS = 2  # others wait for the same worker
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
@@ -93,3 +94,9 @@ def back_test() -> int:
 def forget_back_tests() -> int:
     """Delete the trades that back-tests of long ago name; return how many."""
     return forget_named_trades(now=utc_now())
+
+
+@shared_task(name="risk.enforce_stops")
+def enforce() -> int:
+    """Hold what slipped past a stop while it was made, and send on what a lifted one held; return how many."""
+    return enforce_stops(now=utc_now(), actor=system("stops"))

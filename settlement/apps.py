@@ -10,18 +10,19 @@ class SettlementConfig(AppConfig):
 
     def ready(self) -> None:
         """Have the channels wherever the tables are, also in a database that was just emptied, guard what the
-        back office has in hand and recall it when trades are changed, say until when a held trade must be free,
-        declare its kinds of work items, and tell what is known of a batch."""
+        back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
+        held trade must be free, declare its kinds of work items, and tell what is known of a batch."""
         from core.evidence import contribute, contribute_contents
         from settlement.evidence import SECTIONS, contents
         from settlement.selectors import cut_offs_of_trades
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections
+        from settlement.services.withhold import withhold_batches
         from settlement.work_kinds import CAUSES, KINDS
         from trades.lifecycle import State, on_arrival
         from trades.services.deadlines import on_deadlines
-        from trades.services.guards import guard_economics
+        from trades.services.guards import guard_economics, on_hold_back
         from trades.services.supersession import on_supersession
         from trades.work_items import register_causes, register_kinds
 
@@ -31,6 +32,7 @@ class SettlementConfig(AppConfig):
         contribute_contents("batch", contents)
         post_migrate.connect(_have_channels, sender=self)
         guard_economics(live_at_the_back_office)
+        on_hold_back(withhold_batches)
         on_deadlines(cut_offs_of_trades)
         on_arrival(State.CAPTURED, answer_rejections)
         on_supersession(FOLLOWER)

@@ -282,3 +282,20 @@ class StatusReport(models.Model):
     class Meta:
         db_table = "settlement_status_report"
         indexes = [models.Index(fields=["instruction_id", "id"], name="settlement_report_instr")]
+
+
+class Withholding(models.Model):
+    """While it is open, nobody claims the batch: it has trades that must not leave."""
+
+    id = models.BigAutoField(primary_key=True)
+    batch_id = models.BigIntegerField()
+    withheld_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "settlement_withholding"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch_id"], condition=Q(ended_at__isnull=True), name="settlement_withholding_open"
+            )
+        ]

@@ -49,7 +49,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0051_proposals_are_frozen")]
+    dependencies = [("core", "0120_proposals_as_of")]
     operations = [
         migrations.CreateModel(
             name="ApprovalPolicy",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-import msgspec
 from rest_framework.request import Request
 
 from core.http.authentication import Client
+from core.http.body import JsonBody
 from core.http.cursor import decode_cursor
 from core.http.problem import Fault, Problem, unreadable
 from core.ids import DELIVERY, database_id
@@ -50,73 +48,14 @@ def read_wait(request: Request) -> int:
     return int(raw)
 
 
-MAX_BYTES = 64 * 1024
 MAX_OVERLAP = timedelta(days=7)
 DEFAULT_OVERLAP = timedelta(days=1)
 MAX_REASON = 500
 _ETAG = re.compile(r'"(\d{1,9})"')
 
 
-class Body:
-    """The fields of a JSON object, read one by one; what is wrong with any of them is raised together."""
-
-    def __init__(self, body: bytes, *, known: tuple[str, ...]) -> None:
-        self.faults: list[Fault] = []
-        if len(body) > MAX_BYTES:
-            raise Problem(413, "too-large", f"This request is at most {MAX_BYTES:,} bytes.")
-        try:
-            document: Any = msgspec.json.decode(body or b"{}")
-        except msgspec.DecodeError as error:
-            raise unreadable([Fault("", str(error), "malformed")]) from None
-        if not isinstance(document, dict):
-            raise unreadable([Fault("", "A JSON object.", "type")])
-        self.given: Mapping[str, Any] = document
-        self.faults += [
-            Fault(f"/{_escape(name)}", "There is no such field.", "unknown-field")
-            for name in document
-            if name not in known
-        ]
-
-    def text(self, name: str, *, required: bool = False, max_length: int = 2_000) -> str | None:
-        """Return a text without NUL, None when it is not given."""
-        value = self.given.get(name)
-        if value is None:
-            if required:
-                self.faults.append(Fault(f"/{name}", "This field is required.", "missing"))
-            return None
-        if not isinstance(value, str) or "\0" in value or not 0 < len(value) <= max_length:
-            self.faults.append(Fault(f"/{name}", f"A text of 1 to {max_length} characters.", "type"))
-            return None
-        return value
-
-    def texts(self, name: str) -> list[str] | None:
-        """Return a list of texts, None when it is not given."""
-        value = self.given.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            self.faults.append(Fault(f"/{name}", "A list of texts.", "type"))
-            return None
-        return value
-
-    def flag(self, name: str) -> bool | None:
-        """Return true or false, None when it is not given."""
-        value = self.given.get(name)
-        if value is None or isinstance(value, bool):
-            return value
-        self.faults.append(Fault(f"/{name}", "Either true or false.", "type"))
-        return None
-
-    def seconds(self, name: str, *, default: timedelta, most: timedelta) -> timedelta:
-        """Return a number of seconds as a length of time."""
-        value = self.given.get(name)
-        if value is None:
-            return default
-        top = int(most.total_seconds())
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= top:
-            self.faults.append(Fault(f"/{name}", f"A whole number of seconds, 0 to {top}.", "type"))
-            return default
-        return timedelta(seconds=value)
+class Body(JsonBody):
+    """The fields of a request about webhooks."""
 
     def event_id(self, name: str, *, required: bool = False) -> int | None:
         """Return the event id behind a cursor of the feed, None when it is not given."""
@@ -131,15 +70,6 @@ class Body:
             self.faults.append(Fault(f"/{name}", "Use a cursor exactly as the feed gave it."))
             return None
         return key[0]
-
-    def check(self) -> None:
-        """Raise Problem 400 with every fault that was found."""
-        if self.faults:
-            raise unreadable(self.faults)
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 @dataclass(frozen=True)

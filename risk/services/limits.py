@@ -211,13 +211,18 @@ _PLACED = """
     LEFT JOIN refdata_book k ON k.id = v.book_id
     LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
 """
-_EXPOSURES = f"""
-SELECT b.trade_id, b.version = b.checked_version, {{columns}} FROM ({
-    _PLACED.format(
-        more=", s.checked_version",
-        versions="trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.{version}",
-    )
-} WHERE s.trade_id = ANY(%s)) b ORDER BY b.trade_id
+
+
+def placed_sql(*, more: str, version: str) -> str:
+    """Return SQL of one version of trades (`version` or `checked_version` of their state `s`) with all that limits
+    are kept by; more: further columns. Its caller narrows it by a condition."""
+    joined = f"trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.{version}"
+    return _PLACED.format(more=more, versions=joined)
+
+
+_EXPOSURES = """
+SELECT b.trade_id, b.version = b.checked_version, {columns}
+FROM ({placed} WHERE s.trade_id = ANY(%s)) b ORDER BY b.trade_id
 """
 _OF_TERMS = f"""
 SELECT b.trade_id, false, {{columns}} FROM ({
@@ -234,7 +239,8 @@ def exposures_of(
     groups = groups_of(limits)
     if not trade_ids or not groups:
         return []
-    statement = _EXPOSURES.format(columns=_columns(groups), version=version)
+    placed = placed_sql(more=", s.checked_version", version=version)
+    statement = _EXPOSURES.format(columns=_columns(groups), placed=placed)
     return _exposures(sql.rows(statement, [list(trade_ids)]), groups, counted=version == "version")
 
 

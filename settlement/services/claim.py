@@ -43,6 +43,7 @@ _MAKE = """
 INSERT INTO settlement_batch_claim (batch_id, client_id, client_name, claimed_at, expires_at)
 VALUES (%s, %s, %s, %s, %s) RETURNING id
 """
+_WITHHELD = "SELECT 1 FROM settlement_withholding WHERE batch_id = %s AND ended_at IS NULL"
 _FIRST = """
 UPDATE settlement_batch_state SET claimed_at = %(now)s, changed_at = %(now)s
 WHERE batch_id = %(batch_id)s AND claimed_at IS NULL
@@ -53,7 +54,8 @@ def claim_batch(*, batch_id: int, client: Client, lease_seconds: int, actor: Act
     """Give a client the lease of a batch, or extend the one it has to `lease_seconds` from now.
 
     Of many at once exactly one gets it. With the first claim ever the trades behind the batch move on.
-    Problem 404 for an unknown batch, 409 with Retry-After while another client holds it, 422 for a lease
+    Problem 404 for an unknown batch, 409 with Retry-After while another client holds it, 409 while it is withheld
+    and nobody has ever had it, 422 for a lease
     not between MIN_LEASE_SECONDS and MAX_LEASE_SECONDS.
     """
     if not MIN_LEASE_SECONDS <= lease_seconds <= MAX_LEASE_SECONDS:
@@ -71,6 +73,9 @@ def claim_batch(*, batch_id: int, client: Client, lease_seconds: int, actor: Act
             return Claim(found[0], batch_id, client.name, found[3], expires_at, is_new=False)
         if found:
             sql.run(_END, [found[4], found[0]])
+        elif sql.row(_WITHHELD, [batch_id]):
+            why = "It has trades that are stopped. It can be claimed again once the stop is lifted."
+            raise Problem(409, "batch-withheld", "The batch is withheld.", detail=why)
         made = sql.row(_MAKE, [batch_id, client.id, client.name, now, expires_at])
         assert made is not None  # noqa: S101 - the statement returns its row
         _note(batch_id, "batch.claimed", actor, now, {"lease_seconds": lease_seconds})

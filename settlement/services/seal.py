@@ -19,6 +19,7 @@ from settlement.selectors import content
 from settlement.services import _sealing
 from settlement.services.advance import TASK as ADVANCE
 from trades.lifecycle import State, move_trades
+from trades.services.guards import held_back
 
 MAX_TRADES = 250_000  # in one transaction
 BATCH = "batch"  # the subject of a batch's events
@@ -123,7 +124,7 @@ def _counterparties(value_date: date) -> Iterator[tuple[int, int]]:
 def _seal(wanted: _Wanted, actor: Actor, now: datetime) -> tuple[list[int], int]:
     """Seal one range of counterparties in one transaction; return its batch ids and how many trades moved."""
     with transaction.atomic(), _temporary_tables():
-        sql.run("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        wait_for_seals()
         found = _expand(wanted)
         _send_back_unresolved(actor, now)
         batches = _number_batches()
@@ -141,6 +142,11 @@ def _seal(wanted: _Wanted, actor: Actor, now: datetime) -> tuple[list[int], int]
         if moved and found.again:
             _follow_kept()
     return [batch.id for batch in batches], len(moved)
+
+
+def wait_for_seals() -> None:
+    """Wait until no seal is under way, and let none begin before the caller's transaction ends."""
+    sql.run("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _follow_kept() -> None:
@@ -172,12 +178,16 @@ class _Found:
 def _expand(wanted: _Wanted) -> _Found:
     """Take the due trades, make their legs and group what is netted together, beside what is to be cancelled."""
     sql.run(_sealing.take_sql(), wanted.parameters())
+    if stopped := held_back("seal_trade"):
+        sql.run("DELETE FROM seal_trade WHERE trade_id = ANY(%s)", [stopped])
     sql.run(_sealing.legs_of_trades_sql(), wanted.parameters())
     again = sql.run(_sealing.EARLIER) > 0
     if again:
         sql.run(_sealing.DROP_INSTRUCTED)
         sql.run(_sealing.COUNT_ATTEMPTS)
     waited = sql.run(_sealing.WAITING_LEGS, wanted.parameters()) > 0
+    if waited and (stopped := held_back("(SELECT DISTINCT trade_id FROM seal_leg WHERE waited)")):
+        sql.run("DELETE FROM seal_leg WHERE waited AND trade_id = ANY(%s)", [stopped])
     _group()
     recalled = sql.run(_sealing.RECALLED, wanted.parameters()) > 0
     return _Found(again, waited, recalled)

@@ -222,7 +222,7 @@ def test_a_crash_shows_a_page_and_nothing_of_what_crashed(
     def crash(**_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("ops.views.limits.selectors.utilisations", crash)
+    monkeypatch.setattr("ops.views.limits.utilisations.utilisations", crash)
     desk.raise_request_exception = False
     answer = desk.get("/limits")
     assert answer.status_code == 500

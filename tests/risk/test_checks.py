@@ -102,7 +102,9 @@ def test_a_batch_of_any_size_is_checked_by_one_statement(django_assert_num_queri
     world()
     ids = captured_ids(*[equity(quantity=str(n + 1)) for n in range(80)])
     preview(ids, NOW)  # from then on the parameters are known
-    with django_assert_num_queries(4):  # lock, limits in force, stamp of the parameters, all checks
+    with django_assert_num_queries(
+        5
+    ):  # lock, limits kept, stamp of the parameters, all checks, reservations named
         assert preview(ids, NOW) == []
 
 

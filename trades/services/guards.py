@@ -1,8 +1,11 @@
-"""Guards: the apps above say why the economics of trades cannot be changed now."""
+"""Guards: the apps above say why the economics of trades cannot be changed now, and which trades must not leave."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from core.audit import Actor
 
 # Given trades: why the economics of those of them that are fixed cannot be changed.
 Guard = Callable[[Sequence[int]], Mapping[int, str]]
@@ -21,3 +24,32 @@ def why_fixed(trade_ids: Sequence[int]) -> dict[int, str]:
         for trade_id, why in guard(trade_ids).items():
             found.setdefault(trade_id, why)
     return found
+
+
+# Given SQL of a relation with a column trade_id: those of its trades that must not leave now.
+HoldBack = Callable[[str], list[int]]
+# Looks again at what has left already, because other trades must not leave than before.
+Retreat = Callable[[datetime, Actor], None]
+_HOLDING_BACK: list[HoldBack] = []
+_RETREATS: list[Retreat] = []
+
+
+def hold_back(guard: HoldBack) -> None:
+    """Register a reason why trades must not leave the house: that they are stopped, say."""
+    _HOLDING_BACK.append(guard)
+
+
+def held_back(relation: str) -> list[int]:
+    """Return the trades of a relation (SQL with a column trade_id) that must not leave now."""
+    return sorted({trade_id for guard in _HOLDING_BACK for trade_id in guard(relation)})
+
+
+def on_hold_back(retreat: Retreat) -> None:
+    """Register what an app that lets trades leave does when other trades must not leave than before."""
+    _RETREATS.append(retreat)
+
+
+def hold_back_anew(*, at: datetime, actor: Actor) -> None:
+    """Have every app look again at what it has let leave, in the caller's transaction."""
+    for retreat in _RETREATS:
+        retreat(at, actor)

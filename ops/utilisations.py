@@ -1,0 +1,163 @@
+"""What the screens of limits show: how full each member is, what two people must decide, and who uses a member."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from core import sql
+from core.clock import business_date
+from core.models import Proposal
+from core.money import ZERO
+from risk import selectors as risk
+from risk.models import Limit
+from risk.services import stops, terms
+from risk.services.decision import Held, LimitTerms, Standing
+from risk.services.limits import limits_in_force
+
+# From the widest to the narrowest, along our own house and then along theirs.
+HIERARCHY = (
+    "entity", "desk", "book", "trader", "party_group", "counterparty", "country", "issuer", "instrument", "product",
+    "currency", "source",
+)  # fmt: skip
+# How a member's part of a limit's key names a row of reference data: table, column, and what it belongs to.
+_NAMED_BY = {
+    "counterparty": ("refdata_party", "code", "concat_ws(' · ', name, nullif(party_group, ''))"),
+    "book": ("refdata_book", "code", "concat_ws(' · ', nullif(name, ''), desk)"),
+    "entity": ("refdata_party", "id::text", "name"),
+    "instrument": ("refdata_instrument", "code", "concat_ws(' · ', name, nullif(issuer, ''))"),
+}
+
+
+def utilisations(*, now: datetime, top: int) -> list[dict[str, Any]]:
+    """Return the limits in force, the widest first, with their fullest members: figures and marks in base currency,
+    keys resolved to names. Windows that are over are left out."""
+    limits = sorted(limits_in_force(at=now), key=_rank)
+    names = dict(Limit.objects.values_list("id", "name"))
+    stored = risk.members_of([limit.id for limit in limits], top=top + 1)
+    today = business_date(now).isoformat()
+    found = []
+    for limit in limits:
+        rows = stored[limit.id]
+        standing = Standing(
+            {(limit.id, row["key"]): row["used"] for row in rows},
+            {(limit.id, row["key"]): Held(row["held_up"], row["held_down"]) for row in rows},
+        )
+        members = [_member(limit, standing, row) for row in rows if _is_shown(limit, row["key"], today)]
+        members.sort(key=lambda each: -each["per_mille"])
+        found.append(
+            {
+                "id": limit.id,
+                "code": limit.code,
+                "name": names[limit.id],
+                "dimensions": limit.group[0],
+                "title": limit.declared.title,
+                "unit": "%" if limit.declared.share else limit.declared.unit,
+                "accumulates": limit.accumulates,
+                "warn": limit.warn,
+                "hard": limit.hard,
+                "members": members[:top],
+                "reserves": any(each["reserved"] for each in members),
+            }
+        )
+    _name_members(found)
+    return found
+
+
+def _rank(limit: LimitTerms) -> tuple[list[int], str]:
+    return [HIERARCHY.index(name) for name in limit.dimensions], limit.code
+
+
+def _is_shown(limit: LimitTerms, key: str, today: str) -> bool:
+    if limit.declared.share and key.endswith("|*"):
+        return False
+    return not limit.declared.per or key.rpartition("|")[2] >= today
+
+
+def _member(limit: LimitTerms, standing: Standing, row: dict[str, Any]) -> dict[str, Any]:
+    key, hard, warn = row["key"], limit.hard_of(row["key"]), limit.warn
+    figure = standing.figure(limit, key)
+    used = Standing(standing.used, {}).figure(limit, key)
+    status = "OVER" if figure > hard else "NEAR" if warn is not None and figure > warn else "WITHIN"
+    return {
+        "key": key,
+        "used": used,
+        "reserved": figure - used,
+        "headroom": hard - figure,
+        "raised": limit.raised.get(key, ZERO),
+        "status": status,
+        "per_mille": min(1000, int(figure * 1000 / hard)) if hard else 1000,
+        "warn_per_mille": int(warn * 1000 / hard) if warn is not None and hard else None,
+        "share": (figure * 100 / hard) if hard else None,
+    }
+
+
+def _name_members(limits: list[dict[str, Any]]) -> None:
+    """Give every member its name: what the parts of its key stand for, in the order of the dimensions."""
+    wanted: dict[str, set[str]] = {}
+    for limit in limits:
+        for member in limit["members"]:
+            for dimension, part in _parts(limit, member):
+                wanted.setdefault(dimension, set()).add(part)
+    names = {
+        dimension: dict(
+            sql.rows(
+                f"SELECT {column}, {name} FROM {table} WHERE {column} = ANY(%s)", [sorted(wanted[dimension])]
+            )
+        )
+        for dimension, (table, column, name) in _NAMED_BY.items()
+        if dimension in wanted
+    }
+    for limit in limits:
+        for member in limit["members"]:
+            parts = _parts(limit, member)
+            member["code"] = " · ".join(part for _, part in parts)
+            member["name"] = " · ".join(
+                filter(None, (names.get(each, {}).get(part, "") for each, part in parts))
+            )
+
+
+def _parts(limit: dict[str, Any], member: dict[str, Any]) -> list[tuple[str, str]]:
+    return list(zip(limit["dimensions"], member["key"].split("|"), strict=False))
+
+
+_PENDING = """
+SELECT p.id, p.kind, p.subject_id, p.content, p.reason, p.made_at, p.maker_id, coalesce(u.username, a.name) AS maker
+FROM core_proposal p
+LEFT JOIN auth_user u ON u.id = p.maker_id
+LEFT JOIN core_api_client a ON a.id = p.maker_client_id
+WHERE p.state = 'PENDING' AND p.kind = ANY(%s) ORDER BY p.id LIMIT 100
+"""
+KINDS = (*terms.KINDS, stops.KIND)
+
+
+def pending() -> list[dict[str, Any]]:
+    """Return the proposals about limits and stops that await a second person, the oldest first."""
+    rows = sql.records(_PENDING, [list(KINDS)])
+    for row in rows:
+        row["content"] = sql.json_value(row["content"])
+        row["changes"] = _changes(row["kind"], row["content"])
+    return rows
+
+
+def _changes(kind: str, content: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return what a proposal would change: the name, how it is and how it would be."""
+    if kind != terms.TERMS:
+        return [(name, "", str(value)) for name, value in content.items()]
+    before, after = content["before"] or {}, content["after"]
+    return [
+        (name, _said(before.get(name)), _said(after[name]))
+        for name in terms.Terms.__slots__
+        if (before.get(name) or "") != (after[name] or "")
+    ]
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value)
+
+
+def kind_of(proposal_id: int) -> str | None:
+    """Return the kind of a proposal about limits or stops; None when it is none of these."""
+    return Proposal.objects.filter(id=proposal_id, kind__in=KINDS).values_list("kind", flat=True).first()

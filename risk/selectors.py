@@ -1,0 +1,74 @@
+"""Reads of limits: their terms and figures, reservations, stops."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from core import sql
+from risk.models import Limit, Reservation, Stop
+
+MEMBERS_SHOWN = 50
+_MEMBERS = """
+SELECT limit_id, key, used, held_up, held_down FROM (
+    SELECT u.*, row_number() OVER (
+        PARTITION BY u.limit_id ORDER BY greatest(abs(u.used + u.held_up), abs(u.used - u.held_down)) DESC, u.key
+    ) AS place
+    FROM risk_utilisation u WHERE u.limit_id = ANY(%s)
+) AS ranked WHERE place <= %s ORDER BY limit_id, place
+"""
+
+
+def list_limits(*, after: int, limit: int) -> list[Limit]:
+    """Return limits by id, those after one."""
+    return list(Limit.objects.filter(id__gt=after).order_by("id")[:limit])
+
+
+def members_of(limit_ids: list[int], *, top: int = MEMBERS_SHOWN) -> dict[int, list[dict[str, Any]]]:
+    """Return the fullest members of limits, with what is used and reserved in base currency."""
+    found: dict[int, list[dict[str, Any]]] = {each: [] for each in limit_ids}
+    for row in sql.records(_MEMBERS, [limit_ids, top]):
+        found[row["limit_id"]].append(row)
+    return found
+
+
+def read_reservation(*, reservation_id: int, client_id: int) -> Reservation | None:
+    """Return a reservation of a client, or None."""
+    return Reservation.objects.filter(id=reservation_id, client_id=client_id).first()
+
+
+def list_stops(*, after: int, limit: int, in_force: bool) -> list[Stop]:
+    """Return stops by id, those after one; only those in force, if so wished."""
+    found = Stop.objects.filter(id__gt=after)
+    return list((found.filter(lifted_at=None) if in_force else found).order_by("id")[:limit])
+
+
+def stops_in_force() -> list[Stop]:
+    """Return every stop in force, the newest first."""
+    return list(Stop.objects.filter(lifted_at=None).order_by("-id")[:MEMBERS_SHOWN])
+
+
+_EXCESSES = """
+SELECT e.limit_id, e.key, e.amount, e.valid_until FROM risk_temporary_excess e
+WHERE e.valid_from <= %(at)s AND e.valid_until > %(at)s ORDER BY e.valid_until, e.id LIMIT %(limit)s
+"""
+
+
+def excesses_in_force(*, at: datetime) -> list[dict[str, Any]]:
+    """Return the temporary excesses at a moment, the first to run out first."""
+    return sql.records(_EXCESSES, {"at": at, "limit": MEMBERS_SHOWN})
+
+
+_RESERVED = """
+SELECT r.id, r.source, c.name AS client, r.made_at, r.expires_at, r.terms->>'counterparty' AS counterparty,
+       r.terms->>'product' AS product,
+       (SELECT array_agg(l.code || ' ' || u.key ORDER BY l.code) FROM risk_reserved_use u
+        JOIN risk_limit l ON l.id = u.limit_id WHERE u.reservation_id = r.id) AS uses
+FROM risk_reservation r LEFT JOIN core_api_client c ON c.id = r.client_id
+WHERE r.state = 'HELD' ORDER BY r.expires_at, r.id LIMIT %s
+"""
+
+
+def reservations_held() -> list[dict[str, Any]]:
+    """Return the reservations that hold room now, the first to expire first."""
+    return sql.records(_RESERVED, [MEMBERS_SHOWN])
