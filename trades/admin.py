@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.paginator import Paginator
 from django.db.models import Model
 from django.http import HttpRequest
@@ -17,7 +18,17 @@ from django.utils.safestring import SafeString
 from core.audit import Actor, record, request_id_var
 from core.clock import utc_now
 from trades.lifecycle import LIVE_STATES, State
-from trades.models import ChangePolicy, Comment, ExceptionItem, Finding, Override, TradeState, TradeVersion
+from trades.models import (
+    AssignmentRule,
+    ChangePolicy,
+    Comment,
+    ExceptionItem,
+    Finding,
+    Override,
+    TradeState,
+    TradeVersion,
+)
+from trades.work_items import kinds
 
 COUNT_CAP = 10_000
 
@@ -125,30 +136,25 @@ class ChangePolicyForm(forms.ModelForm):
         fields = _POLICY
 
 
-@admin.register(ChangePolicy)
-class ChangePolicyAdmin(admin.ModelAdmin[ChangePolicy]):
-    """Which changes need two people; every change of it in the log."""
+class ToldAdmin(admin.ModelAdmin[Any]):
+    """Rows that people change; what was before and after is in the log, under `subject`, in the same transaction."""
 
-    form = ChangePolicyForm
-    list_display = ("id", "kind", "in_states", "base_amount")
-
-    @admin.display(description="states")
-    def in_states(self, row: ChangePolicy) -> str:
-        return ", ".join(State(each).label for each in row.states) or "every"
+    subject: str
+    told: tuple[str, ...]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Store the policy, and what was before and after in the log, in the admin's one transaction."""
-        before = ChangePolicy.objects.filter(pk=obj.pk).values(*_POLICY).first() if change else None
+        """Store the row, and what was before and after in the log, in the admin's one transaction."""
+        before = self.model.objects.filter(pk=obj.pk).values(*self.told).first() if change else None
         super().save_model(request, obj, form, change)
-        self._tell(request, obj, "change_policy.changed" if change else "change_policy.made", before)
+        self._tell(request, obj, f"{self.subject}.changed" if change else f"{self.subject}.made", before)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        """Delete the policy, and say so in the log."""
-        self._tell(request, obj, "change_policy.ended", {name: getattr(obj, name) for name in _POLICY})
+        """Delete the row, and say so in the log."""
+        self._tell(request, obj, f"{self.subject}.ended", {name: getattr(obj, name) for name in self.told})
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """Delete policies one by one: there are few."""
+        """Delete rows one by one: there are few."""
         for each in queryset:
             self.delete_model(request, each)
 
@@ -156,12 +162,60 @@ class ChangePolicyAdmin(admin.ModelAdmin[ChangePolicy]):
         ended = event.endswith("ended")
         record(
             type=event,
-            subject="change_policy",
+            subject=self.subject,
             ids=[obj.pk],
             actor=Actor(f"user:{request.user.get_username()}", request_id_var.get()),
             at=utc_now(),
             data={
                 "before": before,
-                "after": None if ended else {name: getattr(obj, name) for name in _POLICY},
+                "after": None if ended else {name: getattr(obj, name) for name in self.told},
             },
         )
+
+
+@admin.register(ChangePolicy)
+class ChangePolicyAdmin(ToldAdmin):
+    """Which changes need two people; every change of it in the log."""
+
+    subject = "change_policy"
+    told = _POLICY
+    form = ChangePolicyForm
+    list_display = ("id", "kind", "in_states", "base_amount")
+
+    @admin.display(description="states")
+    def in_states(self, row: ChangePolicy) -> str:
+        return ", ".join(State(each).label for each in row.states) or "every"
+
+
+class AssignmentRuleForm(forms.ModelForm):
+    """A rule with the kinds that work items have."""
+
+    kind = forms.ChoiceField(required=False)
+
+    class Meta:
+        model = AssignmentRule
+        fields = ("position", "kind", "code", "source", "book", "owner", "team")
+        widgets = dict.fromkeys(("code", "source", "book"), AdminTextInputWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        told = [(code, each.title) for code, each in kinds().items()]
+        cast(forms.ChoiceField, self.fields["kind"]).choices = [("", "any"), *told]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not cleaned.get("owner") and not cleaned.get("team"):
+            self.add_error("owner", "Name an owner, a team, or both.")
+        return cleaned
+
+
+@admin.register(AssignmentRule)
+class AssignmentRuleAdmin(ToldAdmin):
+    """To whom new exceptions go; every change of it in the log."""
+
+    subject = "assignment_rule"
+    told = ("position", "kind", "code", "source", "book", "owner_id", "team_id")
+    form = AssignmentRuleForm
+    list_display = ("position", "kind", "code", "source", "book", "owner", "team")
+    list_select_related = ("owner", "team")
+    ordering = ("position", "id")

@@ -55,7 +55,9 @@ SECTIONS = (
         "Exceptions",
         SUBJECT,
         "SELECT e.trade_id AS trade, e.id, e.kind, e.codes, e.summary, e.amount_at_risk, e.deadline,"
-        " u.username AS owner, e.opened_at, e.closed_at, e.closed_by, e.resolution"
+        " u.username AS owner, e.opened_at, e.closed_at, e.closed_by, e.resolution, e.move, e.causes, e.root_cause,"
+        " e.reopenings, (SELECT jsonb_agg(to_jsonb(c) - 'id' - 'exception_id' ORDER BY c.id)"
+        " FROM trades_exception_closing c WHERE c.exception_id = e.id) AS closed_before"
         " FROM trades_exception e LEFT JOIN auth_user u ON u.id = e.owner_id"
         " WHERE e.trade_id = ANY(%s) ORDER BY e.trade_id, e.id",
     ),
@@ -63,7 +65,7 @@ SECTIONS = (
         "comments",
         "Comments",
         SUBJECT,
-        "SELECT e.trade_id AS trade, c.exception_id, c.author, c.text, c.written_at FROM trades_comment c"
+        "SELECT e.trade_id AS trade, c.exception_id, c.author, c.audience, c.text, c.written_at FROM trades_comment c"
         " JOIN trades_exception e ON e.id = c.exception_id"
         " WHERE e.trade_id = ANY(%s) ORDER BY e.trade_id, c.id",
     ),

@@ -65,6 +65,7 @@ _WORDS = {
     "SNOOZED": ("clock", "grey", "snoozed"),
     "REOPENED": ("back", "amber", "reopened"),
     "DONE": ("check-circle", "green", "done"),
+    "TO_DO": ("check", "blue", "would be done"),
     "UNCHANGED": ("dot", "grey", "as before"),
     "REFUSED": ("stop", "red", "refused"),
     "UNKNOWN": ("help", "grey", "unknown"),

@@ -8,7 +8,7 @@ from django.test import Client
 
 from core import sql
 from tests.support.records import CLERK, EQUITY, NOW, held, person, reference_data
-from trades.models import ChangePolicy, Comment, ExceptionItem, Finding, Override, TradeState
+from trades.models import AssignmentRule, ChangePolicy, Comment, ExceptionItem, Finding, Override, TradeState
 from trades.services.comments import comment
 
 RECORDS = (TradeState, Finding, Override, ExceptionItem, Comment)
@@ -73,3 +73,22 @@ def test_a_policy_is_made_changed_and_ended_and_all_is_told(superuser: Client) -
     assert not ChangePolicy.objects.exists()
     told = sql.rows("SELECT type FROM core_event WHERE subject = 'change_policy' ORDER BY id")
     assert told == [("change_policy.made",), ("change_policy.changed",), ("change_policy.ended",)]
+
+
+def test_an_assignment_rule_names_somebody_and_every_change_of_it_is_told(superuser: Client) -> None:
+    base = "/admin/trades/assignmentrule"
+    ann = person("ann")
+    refused = superuser.post(f"{base}/add/", {"position": "1", "kind": "FINDING"})
+    assert b"Name an owner, a team, or both." in refused.content
+    form = {"position": "1", "kind": "FINDING", "code": "SSI_MISSING", "owner": str(ann.pk)}
+    assert superuser.post(f"{base}/add/", form).status_code == 302
+    rule = AssignmentRule.objects.get()
+    assert (rule.position, rule.kind, rule.code, rule.source, rule.book, rule.owner, rule.team) == (
+        1, "FINDING", "SSI_MISSING", "", "", ann, None,
+    )  # fmt: skip
+    assert superuser.get(f"{base}/").status_code == 200
+    superuser.post(f"{base}/{rule.id}/change/", {**form, "kind": "", "position": "2"})
+    superuser.post(f"{base}/{rule.id}/delete/", {"post": "yes"})
+    assert not AssignmentRule.objects.exists()
+    told = sql.rows("SELECT type FROM core_event WHERE subject = 'assignment_rule' ORDER BY id")
+    assert told == [("assignment_rule.made",), ("assignment_rule.changed",), ("assignment_rule.ended",)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group
 from django.db import IntegrityError
 
+from core.as_of import known_at
 from core.audit import Actor
 from core.http.problem import Problem
 from tests.support.records import (
@@ -25,6 +26,8 @@ from tests.support.records import (
     reference_data,
 )
 from trades.models import AssignmentRule, Comment, ExceptionClosing, ExceptionItem
+from trades.selectors.exceptions import queue
+from trades.services.attention import assign_exceptions
 from trades.services.comments import comment
 from trades.services.exceptions import (
     NewException,
@@ -146,6 +149,37 @@ class TestReopening:
         _opened(5)
         item = ExceptionItem.objects.get()
         assert (item.snoozed_until, item.snooze_reason, item.escalated_at) == (None, "", None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_opened_again_is_read_as_it_was_at_each_moment_before() -> None:
+    def minute(n: int) -> datetime:
+        return NOW + timedelta(minutes=n)
+
+    reference_data()
+    trade_id = captured(EQUITY)
+    item = NewException(trade_id, "FINDING", ["A"], "held")
+    open_exceptions(items=[item], at=NOW, actor=CHECKS)
+    number = ExceptionItem.objects.get().id
+    assign_exceptions(
+        exception_ids=[number], owner=person("ann"), team=None, reason="hers", actor=CLERK, now=minute(2)
+    )
+    close_exceptions(trade_ids=[trade_id], resolution="fixed", closed_by=CLERK, at=minute(5))
+    open_exceptions(items=[item], at=minute(10), actor=CHECKS)
+    close_exceptions(trade_ids=[trade_id], resolution="fixed for good", closed_by=CHECKS, at=minute(15))
+    seen = []
+    for at in (1, 3, 7, 12, 20):
+        then = known_at(minute(at))
+        for view in ("open", "closed"):
+            rows, _ = queue(view=view, user_id=0, now=minute(at), as_of=then)
+            seen += [(at, view, row["owner"], row["closed_by"], row["resolution"]) for row in rows]
+    assert seen == [
+        (1, "open", None, "", ""),
+        (3, "open", "ann", "", ""),
+        (7, "closed", "ann", "user:clerk", "fixed"),
+        (12, "open", "ann", "", ""),
+        (20, "closed", "ann", "system:checks", "fixed for good"),
+    ]
 
 
 @pytest.mark.django_db

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.db import connections, transaction
 
 from core import sql, work
 from core.audit import Actor
-from refdata.services import load_rows
+from refdata.services import KINDS, load_rows
 from risk.services.check import check_captured
 from tests.support.factories import (
     APPLE,
@@ -247,3 +248,9 @@ def test_work_that_nobody_has_in_hand_is_not_waited_for_and_stays_free() -> None
 def _claim(task: str) -> list[int]:
     with transaction.atomic():
         return work.claim(task, limit=10, now=NOW).subject_ids
+
+
+def test_every_kind_of_reference_data_is_looked_after_by_a_task_of_its_own() -> None:
+    current_app.loader.import_default_modules()
+    assert set(release.NAMES) == set(KINDS)
+    assert {release.TASK, *map(release.task_of, KINDS)} <= set(current_app.tasks)

@@ -233,6 +233,6 @@ def codes() -> list[tuple[str, int]]:
     return sql.rows(
         "SELECT code, count(*) FROM (SELECT codes FROM trades_exception WHERE closed_at IS NULL"
         " ORDER BY deadline, id LIMIT %s) AS open, unnest(open.codes) AS code"
-        " GROUP BY code ORDER BY count(*) DESC, code LIMIT 30",
+        " GROUP BY code ORDER BY count(*) DESC, code LIMIT 12",
         [COUNT_CAP],
     )
