@@ -102,6 +102,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
     context = {
         "pending": [_shown(each, request) for each in selectors.pending_proposals(as_of)],
         "decided": selectors.decided_proposals(as_of),
+        "proposals_shown": selectors.PROPOSALS_SHOWN,
         "problem": Shown.of(problem) if problem else None,
         "failed": failed,
         "typed": request.POST if problem else {},
