@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 _SECTIONS = {
@@ -45,12 +46,19 @@ def _said(section: str, value: Any) -> str:
     if section == "proposals":
         return str(value["kind"])
     if section == "limits":
-        return f"{value['used']} {value['currency']}"
+        return f"{_figure(value['used'])} {value['currency']}"
     if section == "legs":
-        return f"{value['direction'].lower()} {value['quantity']} {value['asset']} on {value['value_date']}"
+        return f"{value['direction'].lower()} {_figure(value['quantity'])} {value['asset']} on {value['value_date']}"
     if section == "recalled_instructions":
         rest = ", ".join(value["netted_anew"][:10])
         netted = f"; netted anew: {rest}" if rest else ""
-        what = f"{value['direction'].lower()} {value['quantity']} {value['asset']} of {value['batch']}"
+        what = (
+            f"{value['direction'].lower()} {_figure(value['quantity'])} {value['asset']} of {value['batch']}"
+        )
         return f"{what} is cancelled{netted}"
     return str(value)
+
+
+def _figure(number: str) -> str:
+    """Return a number of the API with its digits grouped."""
+    return f"{Decimal(number):,f}"

@@ -209,9 +209,12 @@ def _read_only(request: HttpRequest) -> HttpResponse | None:
     """Answer what cannot be done or seen as of a moment; None for a screen that can."""
     if request.method not in {"GET", "HEAD"}:
         return failed(request, Problem(405, "read-only", "The past is read only. Nothing was changed."))
-    if request.resolver_match is not None and request.resolver_match.url_name in SCREENS:
+    name = (request.resolver_match and request.resolver_match.url_name) or ""
+    if name in SCREENS:
         return None
-    return show(request, "ops/present_only.html", {}, screen="present-only", now=clock(request))
+    titles = {each.name: each.title for each in DESTINATIONS}
+    context = {"title": titles.get(name, "")}
+    return show(request, "ops/present_only.html", context, screen=name, now=clock(request))
 
 
 def posted(screen: str) -> Callable[[View[P]], View[P]]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from core.audit import encode, request_id_var
+from core.audit import request_id_var
 from core.ids import public_id
 from core.money import exact_money, minor_units, round_money
 from ops.icons import icon as draw
@@ -287,6 +287,10 @@ def words(code: str) -> str:
     return " ".join(part.upper() if part in {"fx", "ssi", "lei", "isin"} else part for part in text.split())
 
 
+# What a pointer leads through that says nothing to people.
+_AROUND = {"changes", "terms", "items", "lines", "milestones"}
+
+
 @register.filter
 def cause_words(cause: str) -> str:
     """Show the key of a cause: its code as words, and what it is about: "SSI missing: ISLANDSB cash SEK"."""
@@ -298,9 +302,10 @@ def cause_words(cause: str) -> str:
 
 @register.filter
 def field_words(pointer: str) -> str:
-    """Show where a fault is as words: `/changes/settlement_date` is "Settlement date"."""
-    name = pointer.rpartition("/")[2].rpartition(":")[2]
-    return name.replace("_", " ").replace(".", " ").capitalize()
+    """Show a pointer as words: `/changes/settlement_date` is "Settlement date", `/terms/sold/amount` "Sold amount"."""
+    parts = pointer.rpartition(":")[2].split("/")
+    of = [each for each in parts[1:-1] if each not in _AROUND and not each.isdigit()]
+    return " ".join([*of, parts[-1]]).replace("_", " ").replace(".", " ").capitalize()
 
 
 @register.filter
@@ -311,12 +316,27 @@ def item(mapping: dict[Any, Any], key: Any) -> Any:
 
 @register.filter
 def plain(value: Any) -> str:
-    """Show the value of any field of a version, as a comparison of versions does."""
-    if value is None or value == "":
+    """Show the value of any field of a version, as a comparison of versions does; what has parts, part by part."""
+    if value is None or value in ("", [], {}):
         return NOTHING
     if isinstance(value, Decimal):
         return number(value)
-    return encode(value) if isinstance(value, (dict, list)) else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {plain(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(plain, value))
+    return str(value)
+
+
+@register.filter
+def told(change: dict[str, Any], side: str) -> str:
+    """Show one side (`before`, `after`) of what a change says of a field; an amount with its currency."""
+    value, currency = change.get(side), change.get(f"{side}_currency")
+    if value is None or not currency:
+        return plain(value)
+    amount = Decimal(value)
+    figure = base_money(amount) if currency == settings.BASE_CURRENCY else money(amount, currency)
+    return f"{figure} {currency}"
 
 
 @register.simple_tag

@@ -141,6 +141,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
     context = {
         "pending": pending,
         "decided": selectors.decided_proposals(as_of),
+        "proposals_shown": selectors.PROPOSALS_SHOWN,
         "problem": Shown.of(problem) if problem else None,
         "default_days": DEFAULT_DAYS,
         "failed": failed,

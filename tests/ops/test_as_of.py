@@ -317,7 +317,7 @@ class TestAScreen:
     @pytest.mark.parametrize("path", ["/limits", "/integrations"])
     def test_without_a_history_says_so_and_leads_to_the_present(self, desk, path):
         answer = desk.get(f"/as-of/{NOON}{path}")
-        assert "shows the present only" in shown(answer)
+        assert f"{path[1:].capitalize()}: this screen shows the present only" in shown(answer)
         assert f'<a class="button filled" href="{path}">' in answer.content.decode()
 
     def test_of_a_reference_is_found_as_of_the_moment(self, desk, story):

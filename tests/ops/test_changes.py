@@ -16,7 +16,17 @@ from core.models import Proposal
 from settlement.selectors import obligations_of
 from tests.ops.conftest import SignIn
 from tests.settlement.support import BackOffice, lines_of, seal, validated
-from tests.support.factories import World, check_everything, checked, equity, goods, limit, unit_trade
+from tests.support.factories import (
+    World,
+    captured_ids,
+    check_everything,
+    checked,
+    equity,
+    fx,
+    goods,
+    limit,
+    unit_trade,
+)
 from tests.support.records import state_of, version_of
 from trades.lifecycle import State
 from trades.models import ChangePolicy, ExceptionItem
@@ -49,8 +59,8 @@ def test_a_preview_says_what_follows_and_does_nothing(world: World, desk: Client
     text = _text(answer)
     assert answer.status_code == 200
     assert "It would be version 2" in text
-    assert "100.00 EUR 1000.00 EUR" in text
-    assert "Use of limit CPTY BROKER-01 100.00 EUR 1000.00 EUR" in text
+    assert "100.00 EUR 1,000.00 EUR" in text
+    assert "Use of limit CPTY BROKER-01 100.00 EUR 1,000.00 EUR" in text
     assert "With this trade BROKER-01 exceeds the limit CPTY." in text
     assert state_of(trade_id) == (State.VALIDATED, 1)
 
@@ -157,3 +167,23 @@ def test_a_rejected_cancellation_is_asked_again(world: World, desk: Client) -> N
     office.claim(again)
     office.acknowledge(again, [line])
     assert obligations_of(trade_id)[0]["settlement"] == "CANCELLED"
+
+
+def test_what_was_not_given_is_not_changed_by_a_form_that_offers_it(world: World, desk: Client) -> None:
+    """A choice that the front office left out stays out, however often somebody looks."""
+    (trade_id,) = captured_ids(fx())
+    page = desk.get(_url(trade_id, "amend")).content.decode()
+    assert '<option value="" selected>not given</option>' in page
+    typed = {"set.terms.rate_basis": "", "set.trader": "somebody else"}
+    text = _text(desk.post(_url(trade_id, "amend"), _form(desk, trade_id, "amend", **typed)))
+    assert "was empty" not in text
+    assert "Rate basis" not in text
+    assert "somebody else" in text
+
+
+def test_both_amounts_of_an_exchange_are_shown_in_their_currency(world: World, desk: Client) -> None:
+    (trade_id,) = captured_ids(fx())
+    typed = {"set.terms.bought.amount": "12345678.9", "set.terms.sold.amount": "13395061.61"}
+    text = _text(desk.post(_url(trade_id, "amend"), _form(desk, trade_id, "amend", **typed)))
+    assert "Bought amount 1,000,000.00 EUR 12,345,678.90 EUR" in text
+    assert "Sold amount 1,085,000.00 USD 13,395,061.61 USD" in text

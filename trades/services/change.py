@@ -440,17 +440,21 @@ def _told(row: Mapping[str, Any], terms: Terms, differing: Mapping[str, Any]) ->
     for name, value in differing.items():
         if name in _UNTOLD:
             continue
-        was, becomes = _currency(name, row.get), _currency(name, lambda column: getattr(terms, column))
-        told[product.pointer(name)] = {"before": _plain(row[name], was), "after": _plain(value, becomes)}
+        pointer = product.pointer(name)
+        was = _currency(name, pointer, row.get)
+        becomes = _currency(name, pointer, lambda column: getattr(terms, column))
+        told[pointer] = {"before": _plain(row[name], was), "after": _plain(value, becomes)}
         if was or becomes:
-            told[product.pointer(name)] |= {"before_currency": was, "after_currency": becomes}
+            told[pointer] |= {"before_currency": was, "after_currency": becomes}
     return told
 
 
-def _currency(name: str, at: Callable[[str], Any]) -> str | None:
+def _currency(name: str, pointer: str, at: Callable[[str], Any]) -> str | None:
     """Return the currency of an amount, None of whatever is none. at: returns a column of the version."""
     if name == "base_amount":
         return str(settings.BASE_CURRENCY)
+    if name == "quantity" and pointer.endswith("/amount"):  # an exchange of currencies: the quantity is money
+        return str(at("currency"))
     return at(_CURRENCY_OF[name]) if name in _CURRENCY_OF else None
 
 
