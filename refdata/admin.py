@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -85,7 +86,9 @@ class ReferenceAdmin(admin.ModelAdmin):
         return False
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Say why there is no deletion, and lead back."""
+        """Say why there is no deletion to whoever may look at the row, and lead back."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
         messages.error(
             request,
             "Reference data is never deleted: trades refer to it, and the database refuses it. "

@@ -94,13 +94,13 @@ ADMIN: dict[str, frozenset[str]] = {
     "core.apiclient": frozenset({"add"}),
     "core.approvalpolicy": frozenset({"add", "change"}),
     "feed.webhook": frozenset({"add"}),
-    "refdata.book": _ALL,
-    "refdata.closeprice": _ALL,
-    "refdata.fxrate": _ALL,
+    "refdata.book": frozenset({"add", "change"}),
+    "refdata.closeprice": frozenset({"add", "change"}),
+    "refdata.fxrate": frozenset({"add", "change"}),
     "refdata.holiday": _ALL,
-    "refdata.instrument": _ALL,
-    "refdata.party": _ALL,
-    "refdata.ssi": _ALL,
+    "refdata.instrument": frozenset({"add", "change"}),
+    "refdata.party": frozenset({"add", "change"}),
+    "refdata.ssi": frozenset({"add", "change"}),
     "risk.limit": frozenset({"add", "change"}),
     "settlement.channel": frozenset({"change"}),
     "trades.changepolicy": _ALL,
@@ -380,7 +380,11 @@ def of_a_table(table: str, page: str, method: str, who: str) -> int:
     """Return what a page of a table should answer, about a row that is not there."""
     if page == "history":  # leads away from a row that is not there before it asks who wants to know
         return 302
-    needed = "view" if page == "change" and method == "GET" else OBJECTS[page]
+    never_deleted = table.startswith("refdata.") and "delete" not in ADMIN.get(table, ())
+    looks = (page == "change" and method == "GET") or (
+        page == "delete" and never_deleted
+    )  # which says why not
+    needed = "view" if looks else OBJECTS[page]
     may = {"view"} if who == READER else {"view", *ADMIN.get(table, ())} if who == SUPERUSER else set()
     if needed not in may:
         return 403

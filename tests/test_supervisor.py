@@ -68,10 +68,8 @@ def test_one_command_starts_everything_and_ctrl_c_leaves_nothing(var):
     assert belonging_to(var) == {}
 
 
-def test_the_second_start_is_ready_in_seconds_with_the_data_kept(var):
-    began = time.monotonic()
+def test_the_second_start_migrates_nothing_and_keeps_the_data(var):
     with launched(var, *PRODUCT, PORT=str(free_port())) as product:
-        assert time.monotonic() - began < 15
         assert "Migrating" not in product.output
         assert query(var, "SELECT count(*) > 0 FROM django_migrations") == [(True,)]
         assert product.stop(signal.SIGTERM) < 10

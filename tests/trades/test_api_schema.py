@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 
 import httpx
@@ -13,8 +12,6 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
 from tests.support.factories import Front, live_today, world
-
-SECONDS = 60
 
 
 @pytest.fixture
@@ -36,27 +33,21 @@ def test_whatever_its_description_allows_and_forbids_is_answered_and_never_crash
     schema = schemathesis.openapi.from_dict(front.http.get("/api/v1/openapi.json").json())
     operations = [result.ok() for result in schema.get_all_operations()]
     assert len(operations) > 5
-    ends = time.monotonic() + SECONDS
     answered: Counter[int] = Counter()
-    for number, operation in enumerate(operations):
-        share = (ends - time.monotonic()) / (len(operations) - number)
+    for operation in operations:
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            _fuzz(front, operation, mode, answered, seconds=share / 2)
+            _fuzz(front, operation, mode, answered)
     assert {200, 207, 400, 404} <= set(answered), answered
     assert sum(answered.values()) > 300, answered
 
 
-def _fuzz(front: Front, operation, mode: GenerationMode, answered: Counter[int], *, seconds: float) -> None:
-    ends = time.monotonic() + seconds
-
+def _fuzz(front: Front, operation, mode: GenerationMode, answered: Counter[int]) -> None:
     @settings(
         max_examples=20, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=operation.as_strategy(generation_mode=mode))
     def send(case) -> None:
-        if time.monotonic() > ends:
-            return
         answer = case.call(
             base_url=str(front.http.base_url),
             headers={"Authorization": front.http.headers["Authorization"]},
