@@ -95,12 +95,14 @@ WITH batch AS MATERIALIZED (
 
 _STATEMENT = """{batch}{relations}, failing AS MATERIALIZED (
     SELECT * FROM batch WHERE broken <> 0
-), finding (trade_id, code, subject, expected, actual, inputs) AS (
+), finding (trade_id, code, subject, expected, actual) AS (
     {findings}
 )
-SELECT trade_id, code, subject, expected, actual, inputs, NULL::int, NULL::text[], NULL::numeric, NULL::numeric,
+SELECT trade_id, code, subject, expected, actual, NULL::jsonb, NULL::int, NULL::text[], NULL::numeric, NULL::numeric,
        NULL::numeric
 FROM finding
+UNION ALL
+SELECT b.trade_id, NULL, NULL, NULL, NULL, {compared}, NULL, NULL, NULL, NULL, NULL FROM failing b
 {uses}
 """
 _USES = """UNION ALL
@@ -139,10 +141,11 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
 
     shape: the active checks and what they are narrowed by; None: every check, as it declares.
 
-    Its rows are of two kinds. A finding: trade_id, code, subject, expected, actual, and what a condition compared,
-    by name. A use of limits by trades never checked before: in columns 7 to 11 the position in `groups`, the place
-    (one text for each dimension), and the sum, the greatest and the negative part of the sizes there; a place with a
-    null in it is none.
+    Its rows are of three kinds. A finding: trade_id, code, subject, expected, actual. Once for each trade that breaks a
+    condition, trade_id and in column 6 what all conditions compared: a JSON object by name, of which `compared` says
+    what is a check's. A use of limits by trades never checked before: in columns 7 to 11 the position in `groups`, the
+    place (one text for each dimension), and the sum, the greatest and the negative part of the sizes there; a place
+    with a null in it is none.
     """
     scopes = dict.fromkeys(CHECKS, ()) if shape is None else dict(shape)
     active = [CHECKS[code] for code in scopes]
@@ -154,11 +157,10 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
     )
     findings = [
         f"SELECT b.trade_id, '{check.code}', {_sql(check, check.subject)}, ({_sql(check, check.expected)})::text,"
-        f" ({_sql(check, check.actual)})::text, {_inputs(check)} FROM failing b"
-        f" WHERE b.broken & {1 << bit}::bigint <> 0"
+        f" ({_sql(check, check.actual)})::text FROM failing b WHERE b.broken & {1 << bit}::bigint <> 0"
         for bit, check in enumerate(flagged)
     ] + [
-        f"SELECT r.trade_id, '{check.code}', r.subject, r.expected::text, r.actual::text, NULL::jsonb"
+        f"SELECT r.trade_id, '{check.code}', r.subject, r.expected::text, r.actual::text"
         f" FROM ({_sql(check, check.rows)}) AS r{_of_batch(check, scopes[check.code])}"
         for check in active
         if check.rows
@@ -175,6 +177,7 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
         batch=batch,
         relations=RELATIONS,
         findings="\n    UNION ALL ".join(findings),
+        compared=_compared_sql(flagged),
         uses="\n".join(_uses(groups)),
     )
 
@@ -229,11 +232,14 @@ def _of_batch(check: Check, scope: Sequence[str]) -> str:
 _TERM = re.compile(r"b\.terms((?:->'\w+')*->>'\w+')")
 _COLUMN = re.compile(r"\bb\.(\w+)")
 _DOCUMENTS = {"terms", "fees"}
+_MEMBERS_AT_ONCE = 40  # a function takes at most 100 arguments
 _COMPARED_PARTS = ("expected_amount", "actual_amount", "paid_amount", "minor_unit", "contra_minor_unit")
 
 
-def _inputs(check: Check) -> str:
-    """Return SQL over `b` for what a condition compares, as a JSON object by name."""
+@cache
+def compared(code: str) -> dict[str, str]:
+    """Return what the condition of a check compares: SQL over `b`, by name."""
+    check = CHECKS[code]
     read = check.condition
     found = {part: _sql(check, f"{{{part}}}") for part in _COMPARED_PARTS if f"{{{part}}}" in read}
     for path in _TERM.findall(read):
@@ -243,8 +249,17 @@ def _inputs(check: Check) -> str:
             found[column] = f"b.{column}"
     if "%(today)s" in read:
         found["today"] = "%(today)s::date"
-    members = ", ".join(f"'{name}', {value}" for name, value in found.items())
-    return f"jsonb_build_object({members})"
+    return found
+
+
+def _compared_sql(checks: Iterable[Check]) -> str:
+    """Return SQL over `b` for what conditions compare, as one JSON object: to plan one for each would cost more."""
+    members = list({name: value for check in checks for name, value in compared(check.code).items()}.items())
+    parts = [
+        ", ".join(f"'{name}', {value}" for name, value in members[at : at + _MEMBERS_AT_ONCE])
+        for at in range(0, len(members), _MEMBERS_AT_ONCE)
+    ]
+    return " || ".join(f"jsonb_build_object({part})" for part in parts) or "'{}'::jsonb"
 
 
 Row = tuple[

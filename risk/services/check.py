@@ -7,7 +7,7 @@ all. Killed half-way, the claim is free again and nothing was counted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from core.audit import Actor, system
 from core.clock import business_date
 from core.money import ZERO, format_number
 from risk.checks import CHECKS
-from risk.checks._composition import bound_to, composed_statement
+from risk.checks._composition import bound_to, compared, composed_statement
 from risk.checks._settings import Setting, shape_of
 from risk.services.decision import (
     BREACH,
@@ -64,6 +64,9 @@ class _Batch:
     limits: list[LimitTerms]
     findings: dict[int, list[NewFinding]] = field(default_factory=dict)
     uses: list[Use] = field(default_factory=list)
+    compared: dict[int, str] = field(
+        default_factory=dict
+    )  # what conditions compared, JSON, of trades that break one
 
     def held(self) -> list[int]:
         """Return the trades that a blocking finding holds."""
@@ -189,11 +192,16 @@ def _run_checks(trade_ids: Sequence[int], at: datetime) -> _Batch:
     settings = settings_in_force(on=today)
     bound = bound_to(rows, today=today, settings=settings.values())
     statement = composed_statement(groups, shape_of(settings.values()))
-    for trade_id, code, *found, group, place, total, greatest, down in sql.rows(statement, bound):
-        if trade_id is not None:
-            _add_finding(batch, settings[code], trade_id, *found)
+    found = []
+    for *finding, values, group, place, total, greatest, down in sql.rows(statement, bound):
+        trade_id, code = finding[:2]
+        if code is not None:
+            found.append(tuple(finding))
+        elif trade_id is not None:
+            batch.compared[trade_id] = values
         elif None not in place:
             batch.uses.append(Use(groups[group], tuple(place), total, greatest, down))
+    _add_findings(batch, settings, found)
     return batch
 
 
@@ -206,21 +214,24 @@ def findings_under(setting: Setting, versions: Mapping[int, int], today: date) -
         return {}
     batch = _Batch(versions=dict(versions), checked_before={}, limits=[])
     blocks = dict(sql.rows(_BLOCKS, [list(versions)]))
-    rows = [(trade_id, version, None, blocks.get(trade_id)) for trade_id, version in versions.items()]
-    bound = bound_to(rows, today=today, settings=[setting])
-    for trade_id, _, *found in sql.rows(composed_statement((), shape_of([setting])), bound):
-        _add_finding(batch, setting, trade_id, *found[:4])
+    looked_at = [(trade_id, version, None, blocks.get(trade_id)) for trade_id, version in versions.items()]
+    bound = bound_to(looked_at, today=today, settings=[setting])
+    rows = sql.rows(composed_statement((), shape_of([setting])), bound)
+    batch.compared = {row[0]: row[5] for row in rows if row[1] is None}
+    _add_findings(batch, {setting.code: setting}, [row[:5] for row in rows if row[1] is not None])
     return batch.findings
 
 
+def _add_findings(batch: _Batch, settings: Mapping[str, Setting], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Add findings from rows of trade_id, code, subject, expected, actual, in the order in which they are shown."""
+    for trade_id, code, *words in rows:
+        _add_finding(batch, settings[code], trade_id, *words)
+    for findings in batch.findings.values():
+        findings.sort(key=lambda each: CHECKS[each.code].precedence)
+
+
 def _add_finding(
-    batch: _Batch,
-    setting: Setting,
-    trade_id: int,
-    subject: str,
-    expected: str | None,
-    actual: str | None,
-    compared: str | None,
+    batch: _Batch, setting: Setting, trade_id: int, subject: str, expected: str | None, actual: str | None
 ) -> None:
     check = CHECKS[setting.code]
     if check.confirm is not None and not check.confirm(actual or ""):
@@ -234,23 +245,23 @@ def _add_finding(
         message=check.message.format(**words),
         **words,
         parameter_version=setting.version,
-        inputs=inputs_of(compared, setting),
+        inputs=_inputs(batch, trade_id, setting),
     )
-    findings = batch.findings.setdefault(trade_id, [])
-    findings.append(finding)
-    findings.sort(key=lambda each: CHECKS[each.code].precedence)
+    batch.findings.setdefault(trade_id, []).append(finding)
 
 
-_compared = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
-def inputs_of(compared: str | None, setting: Setting) -> dict[str, Any]:
-    """Return what a rule saw: the values it compared, numbers as text, and the parameters it compared them by."""
-    values = {} if compared is None else _compared.decode(compared)
-    shown = {
-        name: format_number(value) if isinstance(value, Decimal) else value for name, value in values.items()
+def _inputs(batch: _Batch, trade_id: int, setting: Setting) -> dict[str, Any]:
+    """Return what a rule saw of a trade: the values it compared, and the parameters it compared them by."""
+    names = compared(setting.code)
+    values = _decoder.decode(batch.compared[trade_id]) if names else {}
+    shown = {name: values[name] for name in names}
+    return {
+        **{name: format_number(each) if isinstance(each, Decimal) else each for name, each in shown.items()},
+        **setting.parameters,
     }
-    return {**shown, **setting.parameters}
 
 
 def _apply_limits(batch: _Batch, at: datetime) -> tuple[Figures, Decision]:

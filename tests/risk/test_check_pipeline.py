@@ -190,10 +190,10 @@ class TestACheckThatRaises:
         """Make every look at the reference BOOM fail, as a bug in a check would."""
         add = check._add_finding
 
-        def add_or_raise(batch, trade_id, code, subject, expected, actual):
+        def add_or_raise(batch, setting, trade_id, subject, expected, actual):
             if actual == "BOOM":
                 raise ZeroDivisionError("broken check")
-            add(batch, trade_id, code, subject, expected, actual)
+            add(batch, setting, trade_id, subject, expected, actual)
 
         monkeypatch.setattr(check, "_add_finding", add_or_raise)
 
