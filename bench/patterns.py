@@ -26,7 +26,7 @@ from bench.reference import RATES, Reference, Security
 
 SEED = 4
 TRADES, QUICK = 200_000, 20_000
-DAYS = 5
+DAYS, QUICK_DAYS = 20, 5
 LOAD = 2_000  # trades of one capture
 PLANTED_IN = 200  # of each pattern, one in so many trades
 SCATTER = 0.45  # of the logarithm of a ticket's size: two thirds lie within a factor of 1.6 around the usual
@@ -413,11 +413,12 @@ def _run(bench: Bench) -> Outcome:
 
 
 def _days(bench: Bench) -> list[date]:
-    """Return the business days before today, oldest first."""
+    """Return the last business days before today, oldest first."""
     today = bench.reference.today
-    days = [today - timedelta(days=back) for back in range(1, 15)]
+    days = [today - timedelta(days=back) for back in range(1, 40)]
     closed = {(12, 25), (12, 26), (1, 1)}  # of every calendar of the benchmark
-    return [day for day in days if day.weekday() < 5 and (day.month, day.day) not in closed][:DAYS][::-1]
+    open_days = [day for day in days if day.weekday() < 5 and (day.month, day.day) not in closed]
+    return open_days[: bench.size(DAYS, QUICK_DAYS)][::-1]
 
 
 def _load_reference(bench: Bench, book: Book) -> None:

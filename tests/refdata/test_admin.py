@@ -15,7 +15,10 @@ from refdata.models import FxRate, Holiday, Instrument, InstrumentIdentifier, Pa
 from tests.refdata.conftest import LEI, events, load
 
 pytestmark = pytest.mark.django_db
-MODELS = ["party", "instrument", "book", "ssi", "holiday", "closeprice", "fxrate"]
+MODELS = [
+    *("party", "instrument", "book", "ssi", "holiday", "closeprice", "fxrate"),
+    *("mandate", "watchentry", "agreement"),
+]
 INLINE = {"identifiers-TOTAL_FORMS": "0", "identifiers-INITIAL_FORMS": "0"}
 
 
@@ -45,7 +48,9 @@ class TestEveryModel:
         ):
             assert staff.get(address).status_code == 200
 
-    @pytest.mark.parametrize("field", ["book/entity", "ssi/party", "closeprice/instrument"])
+    @pytest.mark.parametrize(
+        "field", ["book/entity", "ssi/party", "closeprice/instrument", "agreement/party"]
+    )
     def test_completes_references(self, staff: HttpClient, field: str, party, apple) -> None:
         model, name = field.split("/")
 
