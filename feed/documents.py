@@ -15,6 +15,8 @@ from core.ids import (
     EXCEPTION,
     INSTRUCTION,
     PROPOSAL,
+    RESERVATION,
+    STOP,
     TRADE,
     WEBHOOK,
     public_id,
@@ -32,6 +34,8 @@ PREFIXES = {
     "claim": CLAIM,
     "proposal": PROPOSAL,
     "webhook": WEBHOOK,
+    "reservation": RESERVATION,
+    "stop": STOP,
 }
 
 

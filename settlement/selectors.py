@@ -414,3 +414,15 @@ def _next_value_date(channel: Channel, calendar: BusinessCalendar, now: datetime
         calendar=calendar,
     )
     return calendar.add_business_days(past, 1)
+
+
+_WITHHELD_SINCE = """
+SELECT withheld_at FROM settlement_withholding
+WHERE batch_id = %(batch)s AND withheld_at <= %(at)s AND (ended_at IS NULL OR ended_at > %(at)s)
+"""
+
+
+def withheld_since(batch_id: int, *, at: datetime) -> datetime | None:
+    """Return since when a batch was withheld at a moment, or None."""
+    found = sql.row(_WITHHELD_SINCE, {"batch": batch_id, "at": at})
+    return found[0] if found else None

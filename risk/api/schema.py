@@ -111,7 +111,13 @@ release_reservation = extend_schema(
     tags=["limits"],
     parameters=[_KEY],
     request=None,
-    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "whether it still held anything"), 404: _PROBLEM},
+    responses={
+        200: OpenApiResponse(OpenApiTypes.OBJECT, "whether it still held anything"),
+        400: _PROBLEM,
+        404: _PROBLEM,
+        409: _PROBLEM,
+        422: _PROBLEM,
+    },
 )
 list_limits = extend_schema(
     operation_id="list_limits",

@@ -157,6 +157,8 @@ class Excesses(APIView):
 
     @schema.propose_excess
     def post(self, request: Request, code: str) -> HttpResponse:
+        if "\0" in code:
+            raise not_found("limit")
         key, amount, hours, reason = read_excess(request.body)
 
         def act(client: Client, now: datetime) -> Answer:

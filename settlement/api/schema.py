@@ -204,6 +204,7 @@ read_instructions = extend_schema(
         (206, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.STR, "a range of the bytes"),
         400: _PROBLEM,
         404: _PROBLEM,
+        409: OpenApiResponse(OpenApiTypes.OBJECT, "withheld: it has trades that are stopped"),
         416: _PROBLEM,
     },
 )

@@ -40,7 +40,7 @@ from settlement.selectors import (
     read_batch,
 )
 from settlement.services import acknowledge, report
-from settlement.services.claim import claim_batch, release_batch
+from settlement.services.claim import claim_batch, release_batch, require_free
 
 NDJSON = "application/x-ndjson"
 
@@ -143,6 +143,7 @@ class Instructions(APIView):
     def get(self, request: Request, reference: str) -> HttpResponseBase:
         where, after = _from(request)
         batch = _batch(reference, where)
+        require_free(batch_id=batch["id"])
         as_lines = getattr(request, "accepted_renderer", None)
         response = (
             _stream(request, batch)

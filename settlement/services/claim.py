@@ -43,7 +43,10 @@ _MAKE = """
 INSERT INTO settlement_batch_claim (batch_id, client_id, client_name, claimed_at, expires_at)
 VALUES (%s, %s, %s, %s, %s) RETURNING id
 """
-_WITHHELD = "SELECT 1 FROM settlement_withholding WHERE batch_id = %s AND ended_at IS NULL"
+_WITHHELD = """
+SELECT 1 FROM settlement_withholding w JOIN settlement_batch_state s ON s.batch_id = w.batch_id
+WHERE w.batch_id = %s AND w.ended_at IS NULL AND s.claimed_at IS NULL
+"""
 _FIRST = """
 UPDATE settlement_batch_state SET claimed_at = %(now)s, changed_at = %(now)s
 WHERE batch_id = %(batch_id)s AND claimed_at IS NULL
@@ -73,9 +76,8 @@ def claim_batch(*, batch_id: int, client: Client, lease_seconds: int, actor: Act
             return Claim(found[0], batch_id, client.name, found[3], expires_at, is_new=False)
         if found:
             sql.run(_END, [found[4], found[0]])
-        elif sql.row(_WITHHELD, [batch_id]):
-            why = "It has trades that are stopped. It can be claimed again once the stop is lifted."
-            raise Problem(409, "batch-withheld", "The batch is withheld.", detail=why)
+        else:
+            require_free(batch_id=batch_id)
         made = sql.row(_MAKE, [batch_id, client.id, client.name, now, expires_at])
         assert made is not None  # noqa: S101 - the statement returns its row
         _note(batch_id, "batch.claimed", actor, now, {"lease_seconds": lease_seconds})
@@ -94,6 +96,13 @@ def release_batch(*, batch_id: int, client: Client, actor: Actor, now: datetime)
         sql.run(_END, [now, found[0]])
         _note(batch_id, "batch.released", actor, now, None)
     return True
+
+
+def require_free(*, batch_id: int) -> None:
+    """Raise Problem 409 while a batch is withheld: it has trades that must not leave."""
+    if sql.row(_WITHHELD, [batch_id]):
+        why = "It has trades that are stopped. It can be claimed once the stop is lifted."
+        raise Problem(409, "batch-withheld", "The batch is withheld.", detail=why)
 
 
 def hold_batch(batch_id: int) -> None:

@@ -12,6 +12,7 @@ from core.models import Proposal
 from risk.models import Limit, Stop, TemporaryExcess
 from risk.services.reservations import reserve
 from tests.ops.conftest import SignIn
+from tests.settlement.support import seal
 from tests.support.factories import (
     World,
     captured_ids,
@@ -148,15 +149,18 @@ def test_more_for_a_while_is_proposed_on_the_member_and_approved_by_the_limits_r
 def test_a_stop_is_seen_on_every_screen_until_two_people_have_lifted_it(
     world: World, rita: Client, sam: Client, sign_in: SignIn
 ) -> None:
+    checked(unit_trade(1))
+    batch = f"/batches/{public_id('bat', seal()[0])}"
     checked(equity())
     wanted = {"kind": "PARTY", "key": "BROKER-01", "reason": "a runaway system"}
     assert rita.post("/limits/stop", {**wanted, "key": "NOBODY"}).status_code == 422
     assert rita.post("/limits/stop", wanted).status_code == 303
     check_everything()
-    assert states() == {"EXCEPTION": 1}
+    assert states() == {"EXCEPTION": 1, "INSTRUCTED": 1}
     clerk = sign_in("operations", name="clerk")
     for url in ("/", "/trades", "/exceptions", "/batches", "/limits"):
         assert "<strong>Stopped:</strong> party" in clerk.get(url).content.decode(), url
+    assert "Withheld since" in clerk.get(batch).content.decode()
     reference = public_id("stp", Stop.objects.get().id)
     assert clerk.post(f"/limits/stops/{reference}/lift", {"reason": "x"}).status_code == 403
     assert rita.post(f"/limits/stops/{reference}/lift", {"reason": ""}).status_code == 422
@@ -164,7 +168,8 @@ def test_a_stop_is_seen_on_every_screen_until_two_people_have_lifted_it(
     assert (decide(rita), decide(clerk)) == (403, 403)
     assert decide(sam) == 303
     check_everything()
-    assert states() == {"VALIDATED": 1}
+    assert states() == {"VALIDATED": 1, "INSTRUCTED": 1}
+    assert "Withheld since" not in clerk.get(batch).content.decode()
     assert "<strong>Stopped:</strong>" not in clerk.get("/").content.decode()
 
 

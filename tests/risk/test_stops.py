@@ -14,7 +14,7 @@ from core.http.problem import Problem
 from core.models import Event
 from risk.models import Stop
 from risk.services.stops import enforce_stops, make_stop, propose_lift
-from settlement.services.claim import claim_batch
+from settlement.services.claim import claim_batch, require_free
 from tests.settlement.support import seal, state, validate
 from tests.support.factories import (
     captured_ids,
@@ -91,6 +91,9 @@ class TestAStop:
         with pytest.raises(Problem) as refused:
             claim(securities)
         assert (refused.value.status, refused.value.code) == (409, "batch-withheld")
+        with pytest.raises(Problem):
+            require_free(batch_id=securities)
+        require_free(batch_id=cash)
         claim(cash)
         claim(others[0])
         lift(stop_id)
