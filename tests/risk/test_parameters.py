@@ -112,7 +112,8 @@ class TestWithoutVersions:
             0,
             {
                 "price": "900", "close": "187", "currency": "USD", "close_currency": "USD",
-                "price_tolerance": None, "tolerance": "0.10",
+                "price_tolerance": None, "liquidity_class": "",
+                "high": "0.05", "medium": "0.10", "low": "0.25", "tolerance": "0.10",
             },
         )  # fmt: skip
 
@@ -229,7 +230,8 @@ class TestAProposal:
         set_check(severity="WARN")
         set_check(parameters={"tolerance": "0.2"})
         assert setting_content(newest_setting(PRICE)) == {
-            "active": True, "severity": "WARN", "parameters": {"tolerance": "0.2"}, "scope": {},
+            "active": True, "severity": "WARN", "scope": {},
+            "parameters": {"high": "0.05", "medium": "0.10", "low": "0.25", "tolerance": "0.2"},
         }  # fmt: skip
 
     def test_names_every_fault_at_once(self):

@@ -360,6 +360,10 @@ class TestSums(TestCase):
             assert set(codes_of(each)) - {"OFF_MARKET_PRICE", "NON_POSITIVE"} <= expected
 
 
+def _euro(used: str) -> dict[str, str]:
+    return {"used": used, "currency": "EUR"}
+
+
 class TestLimits:
     def test_parts_count_in_the_place_of_the_block_at_once(self, api: Api) -> None:
         limit(hard="100000")
@@ -369,10 +373,10 @@ class TestLimits:
         items = [{"book": "BOOK-2", "quantity": "33"}, {"counterparty": "CUST-01", "quantity": "67"}]
         told = _post(api, block, items).json()
         assert told["effects"]["limits"] == [
-            {"key": "BOOKS BOOK-1", "before": "17227", "after": "11542.09"},
-            {"key": "BOOKS BOOK-2", "before": None, "after": "5684.91"},
-            {"key": "CPTY BROKER-01", "before": "17227", "after": "5684.91"},
-            {"key": "CPTY CUST-01", "before": None, "after": "11542.09"},
+            {"key": "BOOKS BOOK-1", "before": _euro("17227.00"), "after": _euro("11542.09")},
+            {"key": "BOOKS BOOK-2", "before": None, "after": _euro("5684.91")},
+            {"key": "CPTY BROKER-01", "before": _euro("17227.00"), "after": _euro("5684.91")},
+            {"key": "CPTY CUST-01", "before": None, "after": _euro("11542.09")},
         ]
         figures = {"BROKER-01": D("5684.91"), "CUST-01": D("11542.09")}
         assert used() == figures

@@ -488,7 +488,7 @@ class TestReadingATrade:
             "parameter_version": 0,
             "inputs": {
                 "price": "900", "close": "187", "currency": "USD", "close_currency": "USD", "price_tolerance": None,
-                "tolerance": "0.10",
+                "liquidity_class": "", "high": "0.05", "medium": "0.10", "low": "0.25", "tolerance": "0.10",
             },
         }  # fmt: skip
 
