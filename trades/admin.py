@@ -124,7 +124,7 @@ class ChangePolicyForm(forms.ModelForm):
     """A policy with its states by name."""
 
     states = forms.TypedMultipleChoiceField(
-        choices=[(state.value, state.label) for state in LIVE_STATES],
+        choices=[(state.value, state.label) for state in (*LIVE_STATES, State.ALLOCATED)],
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,

@@ -334,7 +334,7 @@ class TestSums(TestCase):
         quantities=_QUANTITIES,
         scale=st.integers(0, 4),
         side=st.sampled_from(["BUY", "SELL"]),
-        price=st.decimals("0.07", "180", places=4),
+        price=st.decimals("2", "180", places=4),
     )
     def test_the_parts_make_the_block(
         self, product: str, quantities: list[int], scale: int, side: str, price: D
@@ -631,6 +631,15 @@ class TestTwoPeople:
             proposal_id=proposal_id, user=person("checker"), note="", actor=Actor("user:checker"), now=LATER
         )
         assert [terms_of(each)["source_ref"] for each in parts_of(block)] == ["E-1/1", "E-1/2"]
+
+    def test_a_block_stands_where_its_parts_do(self, api: Api) -> None:
+        ChangePolicy.objects.create(states=[State.EXCEPTION.value], base_amount=D("10000"))
+        block, free = checked(equity()), checked(equity(price="187.20"))
+        for each, party in ((block, "NOBODY"), (free, "CUST-01")):
+            allocate(each, {"book": "BOOK-2", "quantity": "60"}, {"counterparty": party, "quantity": "40"})
+        check_everything()
+        assert _post(api, block, TWO).status_code == 202
+        assert _post(api, free, TWO).status_code == 200
 
     def test_nobody_decides_on_a_block_that_was_allocated_since(self, api: Api) -> None:
         block = checked(equity("E-1"))

@@ -180,7 +180,7 @@ def _change_once(
             if (
                 isinstance(found, _Next)
                 and policies
-                and policies.need_two(change.kind, rows[change.trade_id])
+                and policies.need_two(change.kind, rows[change.trade_id], found.leaving)
             ):
                 raise _needs_approval()
         except Problem as problem:
@@ -225,11 +225,14 @@ def _lock_current(
     blocks = sorted({change.trade_id for change in changes if change.kind != "AMEND"})
     before = {each for parts in part_ids(blocks).values() for each in parts}
     lock_trades(sorted({*trade_ids, *before}))
+    rows = _current(trade_ids, whole=any(change.kind != "CANCEL" for change in changes))
+    allocated = [each for each in blocks if each in rows and rows[each]["state"] == State.ALLOCATED]
+    if not allocated:
+        return rows, {}
     # Whoever allocated a block meanwhile had its lock: the parts made then are the newest trades.
-    found = part_ids(blocks)
+    found = part_ids(allocated)
     if newer := {each for parts in found.values() for each in parts} - before:
         lock_trades(sorted(newer))
-    rows = _current(trade_ids, whole=any(change.kind != "CANCEL" for change in changes))
     return rows, parts_of(list(found))
 
 

@@ -29,11 +29,15 @@ class Policies:
         rows = sql.rows("SELECT kind, states, base_amount FROM trades_change_policy ORDER BY id")
         return cls([_Policy(kind, states, base_amount) for kind, states, base_amount in rows])
 
-    def need_two(self, kind: str, row: Mapping[str, Any]) -> bool:
-        """Tell whether a change (AMEND or CANCEL) of a trade as it stands needs two people."""
+    def need_two(self, kind: str, row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]] = ()) -> bool:
+        """Tell whether a change (AMEND, CANCEL or ALLOCATE) of a trade as it stands needs two people.
+
+        parts: those that go with a block, which stands where each of them does.
+        """
+        states = {row["state"], *(part["state"] for part in parts)}
         return bool(self.found) and any(
             policy.kind in {kind, "ANY"}
-            and (not policy.states or row["state"] in policy.states)
+            and (not policy.states or not states.isdisjoint(policy.states))
             and (
                 policy.base_amount is None
                 or row["base_amount"] is None
