@@ -24,4 +24,4 @@ class RiskConfig(AppConfig):
         on_arrival(State.CANCELLED, excess.void_superseded)
         on_dry_run(preview)
         on_supersession(FOLLOWER)
-        on_approval(excess.KIND, excess.apply_excess, lock=excess.lock_trade)
+        on_approval(excess.KIND, excess.apply_excess, lock=excess.lock_trade, stakes=True)

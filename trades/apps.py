@@ -15,6 +15,11 @@ class TradesConfig(AppConfig):
         from trades.models import TradeVersion
         from trades.services import single_change
 
-        on_approval(single_change.PROPOSAL_KIND, single_change.apply_change, lock=single_change.lock_trade)
+        on_approval(
+            single_change.PROPOSAL_KIND,
+            single_change.apply_change,
+            lock=single_change.lock_trade,
+            stakes=True,
+        )
         seal_along(table=TradeVersion._meta.db_table, subject="trade", key=("trade_id", "version"))
         contribute(*SECTIONS)
