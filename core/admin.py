@@ -19,7 +19,7 @@ from django.template.response import TemplateResponse
 
 from core.audit import record
 from core.clock import utc_now
-from core.four_eyes import kinds
+from core.four_eyes import kinds_with_stakes
 from core.http.authentication import SCOPES, issue_client, revoke_client
 from core.models import ApiClient, ApprovalPolicy, Event
 from core.people import group_facts, record_facts, record_password, user_facts
@@ -107,7 +107,7 @@ class ApiClientAdmin(admin.ModelAdmin):
 class ApprovalPolicyForm(ReasonForm):
     """A policy, and why it is made or changed."""
 
-    kind = forms.ChoiceField(choices=lambda: [(kind, kind) for kind in kinds()])
+    kind = forms.ChoiceField(choices=lambda: [(kind, kind) for kind in kinds_with_stakes()])
     reason = forms.CharField(max_length=REASON_LENGTH_MAX, widget=forms.TextInput(attrs={"size": 80}))
 
     class Meta:

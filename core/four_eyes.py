@@ -39,19 +39,23 @@ Lock = Callable[[int], None]
 class _Kind:
     apply: Apply
     lock: Lock | None
+    stakes: bool
 
 
 _KINDS: dict[str, _Kind] = {}
 
 
-def on_approval(kind: str, apply: Apply, *, lock: Lock | None = None) -> None:
-    """Register a kind of change: what its approval does, and how its subject is locked before."""
-    _KINDS[kind] = _Kind(apply, lock)
+def on_approval(kind: str, apply: Apply, *, lock: Lock | None = None, stakes: bool = False) -> None:
+    """Register a kind of change: what its approval does, and how its subject is locked before.
+
+    stakes: its content says what is at stake, so that a policy may ask for it to be typed in.
+    """
+    _KINDS[kind] = _Kind(apply, lock, stakes)
 
 
-def kinds() -> list[str]:
-    """Return the kinds of change that need two people."""
-    return sorted(_KINDS)
+def kinds_with_stakes() -> list[str]:
+    """Return the kinds of change whose content says what is at stake."""
+    return sorted(kind for kind, each in _KINDS.items() if each.stakes)
 
 
 def amount_text(amount: Decimal | None) -> str | None:
@@ -61,6 +65,8 @@ def amount_text(amount: Decimal | None) -> str | None:
 
 def to_type(*, kind: str, amount: str | None) -> bool:
     """Tell whether the amount of a proposal must be typed in. One that is not known counts as above every threshold."""
+    if kind not in _KINDS or not _KINDS[kind].stakes:
+        return False
     found = sql.row("SELECT typed_from FROM core_approval_policy WHERE kind = %s", [kind])
     return found is not None and (amount is None or Decimal(amount) >= found[0])
 

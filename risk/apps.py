@@ -34,7 +34,7 @@ class RiskConfig(AppConfig):
         on_dry_run(preview)
         contribute(*SECTIONS)
         on_supersession(FOLLOWER)
-        on_approval(excess.KIND, excess.apply_excess, lock=excess.lock_trade)
+        on_approval(excess.KIND, excess.apply_excess, lock=excess.lock_trade, stakes=True)
         on_approval(parameters.KIND, parameters.apply_parameters, lock=parameters.lock_check)
         on_approval(terms.TERMS, terms.apply_terms)
         on_approval(terms.EXCESS, terms.apply_temporary_excess)

@@ -17,7 +17,12 @@ class TradesConfig(AppConfig):
         from trades.services import release, single_change
         from trades.work_items import CHANGE, FINDING, register_kinds
 
-        on_approval(single_change.PROPOSAL_KIND, single_change.apply_change, lock=single_change.lock_trade)
+        on_approval(
+            single_change.PROPOSAL_KIND,
+            single_change.apply_change,
+            lock=single_change.lock_trade,
+            stakes=True,
+        )
         seal_along(table=TradeVersion._meta.db_table, subject="trade", key=("trade_id", "version"))
         contribute(*SECTIONS)
         register_kinds([FINDING, CHANGE])

@@ -83,7 +83,9 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
     if not may(request.user, chosen.right):
         return denied(request, chosen.right)
     try:
-        typed = {"typed": request.POST.get("amount", "")} if decision == "approve" else {}
+        # Only the form of a kind that has an amount at stake asks for it.
+        asked = decision == "approve" and "amount" in request.POST
+        typed = {"typed": request.POST["amount"]} if asked else {}
         chosen.service(
             proposal_id=proposal_id,
             user=person(request),

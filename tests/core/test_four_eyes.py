@@ -39,7 +39,7 @@ def applied() -> Iterator[list[tuple[int, str, datetime]]]:
         )
         done.append((proposal.subject_id, actor.name, at))
 
-    four_eyes.on_approval("test", apply)
+    four_eyes.on_approval("test", apply, stakes=True)
     yield done
     del four_eyes._KINDS["test"]
 
@@ -358,6 +358,13 @@ class TestTheAmountAtStake:
         problem = _refused(approve)
         assert [(fault.pointer, fault.code) for fault in problem.faults] == [("/amount", code)]
         _decline(number, checker)  # which takes no amount
+
+    def test_is_never_asked_for_of_a_kind_that_has_none(self) -> None:
+        ApprovalPolicy.objects.create(kind="without", typed_from=Decimal(0))
+        four_eyes.on_approval("without", lambda proposal, actor, at: None)
+        assert not four_eyes.to_type(kind="without", amount=None)
+        assert "without" not in four_eyes.kinds_with_stakes()
+        del four_eyes._KINDS["without"]
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example undoes its own
     @given(amount=st.decimals(0, 10**12, places=2), threshold=st.decimals(0, 10**12, places=4))
