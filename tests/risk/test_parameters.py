@@ -41,6 +41,7 @@ from tests.support.factories import (
     findings_of,
     fx,
     goods,
+    swap,
     world,
 )
 from tests.support.records import LATER, NOW, TODAY, person, race, state_of
@@ -415,3 +416,29 @@ def test_a_check_that_is_declared_off_finds_nothing_until_two_people_switch_it_o
     assert codes_of(checked(equity(price="900"))) == []
     set_check(is_active=True)
     assert seen(checked(equity(price="900", quantity="50"))) == [(PRICE, "BLOCK", 1, "0.10")]
+
+
+@pytest.mark.django_db
+def test_each_of_several_findings_shows_what_its_own_rule_compared():
+    world()
+    far = {"bought": {"currency": "USD", "amount": "1300000.00"}}
+    trade_id = checked(swap(far=far, counterparty="NOBODY", trade_date="2027-01-04"))
+    found = {
+        code: sql.json_value(inputs)
+        for code, inputs in sql.rows(
+            "SELECT code, inputs FROM trades_finding WHERE trade_id = %s AND code = ANY(%s)",
+            [trade_id, ["FAR_LEG_MISMATCH", "UNKNOWN_PARTY", "TRADE_DATE_IN_FUTURE"]],
+        )
+    }
+    assert found == {
+        "UNKNOWN_PARTY": {"counterparty_id": None},
+        "TRADE_DATE_IN_FUTURE": {"trade_date": "2027-01-04", "today": "2026-11-23", "days": "1"},
+        "FAR_LEG_MISMATCH": {
+            "product": "FX_SWAP",
+            "terms.far.rate": "1.0875",
+            "terms.far.rate_basis": "BOUGHT_PER_SOLD",
+            "terms.far.bought_amount": "1300000.00",
+            "terms.far.sold_amount": "1000000.00",
+            "fx_tolerance": "0.00001",
+        },
+    }
