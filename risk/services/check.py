@@ -254,13 +254,13 @@ _decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
 def _inputs(batch: _Batch, trade_id: int, setting: Setting) -> dict[str, Any]:
-    """Return what a rule saw of a trade: the values it compared, and the parameters it compared them by."""
+    """Return what a rule saw of a trade: the values it compared by name, and `parameters`, what it compared them by."""
     names = compared(setting.code)
     values = _decoder.decode(batch.compared[trade_id]) if names else {}
     shown = {name: values[name] for name in names}
     return {
         **{name: format_number(each) if isinstance(each, Decimal) else each for name, each in shown.items()},
-        **setting.parameters,
+        **({"parameters": dict(setting.parameters)} if setting.parameters else {}),
     }
 
 

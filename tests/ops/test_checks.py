@@ -70,7 +70,7 @@ def test_what_one_person_proposes_another_approves(sign_in: SignIn) -> None:
     assert (found.version, found.severity, found.parameters, found.scope) == (
         1,
         "WARN",
-        {"tolerance": "0.05"},
+        {**CHECKS["OFF_MARKET_PRICE"].parameters, "tolerance": "0.05"},
         {"product": ("BOND", "EQUITY")},
     )
     page = text_of(checker.get(PRICE))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 import time_machine
 
+from risk.checks import CHECKS
 from risk.services.back_test import advance_back_tests
 from tests.support.api import Api, pointers, problem
 from tests.support.factories import captured_ids, check_everything, equity, world
 from tests.support.records import NOW, all_written
 
 pytestmark = pytest.mark.django_db
+NUMBERS = dict(CHECKS["OFF_MARKET_PRICE"].parameters)
 ASKED = {"check": "OFF_MARKET_PRICE", "parameters": {"tolerance": "0.05"}, "days": 7}
 
 
@@ -45,9 +47,9 @@ def test_it_is_started_with_202_and_tells_its_figures_once_it_is_done(api: Api):
         "asked_by": "client:front", "asked_at": "2026-11-23T14:00:00Z", "finished_at": "2026-11-23T14:00:00Z",
         "progress": "1",
         "before": {
-            "version": 0, "active": True, "severity": "BLOCK", "parameters": {"tolerance": "0.10"}, "scope": {},
+            "version": 0, "active": True, "severity": "BLOCK", "parameters": NUMBERS, "scope": {},
         },
-        "after": {"active": True, "severity": "BLOCK", "parameters": {"tolerance": "0.05"}, "scope": {}},
+        "after": {"active": True, "severity": "BLOCK", "parameters": {**NUMBERS, "tolerance": "0.05"}, "scope": {}},
         "result": {
             "currency": "EUR", "trades": 3, "changed": 1, "named": 1, "unmeasured": 0,
             "newly_failing": {"trades": 1, "amount": "18400.00"},

@@ -31,11 +31,8 @@ def test_of_a_trade_found_by_a_set_check_has_the_version_and_what_was_compared(t
         "UNKNOWN_PARTY": 0,
         "OFF_MARKET_PRICE": 1,
     }
-    assert found["OFF_MARKET_PRICE"]["inputs"]["tolerance"] == "0.05"
+    assert found["OFF_MARKET_PRICE"]["inputs"]["parameters"]["tolerance"] == "0.05"
     (setting,) = lines_of(folder, "check_settings.jsonl")
-    assert (setting["code"], setting["version"], setting["parameters"]) == (
-        "OFF_MARKET_PRICE",
-        1,
-        {"tolerance": "0.05"},
-    )
+    told = (setting["code"], setting["version"], setting["parameters"]["tolerance"])
+    assert told == ("OFF_MARKET_PRICE", 1, "0.05")
     assert (setting["maker"], setting["checker"], setting["reason"]) == ("ann", "bob", "calm markets")

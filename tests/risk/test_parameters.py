@@ -41,6 +41,7 @@ from tests.support.factories import (
     findings_of,
     fx,
     goods,
+    swap,
     world,
 )
 from tests.support.records import LATER, NOW, TODAY, person, race, state_of
@@ -50,6 +51,7 @@ from trades.services.recheck import recheck_trades
 MAKER = Actor("user:maker", "req-2")
 CHECKER = Actor("user:checker", "req-3")
 PRICE = "OFF_MARKET_PRICE"
+NUMBERS = dict(CHECKS[PRICE].parameters)
 _people = itertools.count(1)
 
 
@@ -76,7 +78,7 @@ def refused(**draft) -> list[tuple[str, str]]:
 
 def seen(trade_id: int) -> list[tuple[object, ...]]:
     return sql.rows(
-        "SELECT code, severity, parameter_version, inputs->>'tolerance' FROM trades_finding"
+        "SELECT code, severity, parameter_version, inputs->'parameters'->>'tolerance' FROM trades_finding"
         " WHERE trade_id = %s AND closed_at IS NULL ORDER BY id",
         [trade_id],
     )
@@ -105,17 +107,13 @@ class TestWithoutVersions:
     def test_a_finding_says_version_0_and_what_was_compared(self):
         world()
         trade_id = checked(equity(price="900"))
-        (found,) = sql.rows(
+        ((version, stored),) = sql.rows(
             "SELECT parameter_version, inputs FROM trades_finding WHERE trade_id = %s", [trade_id]
         )
-        assert (found[0], sql.json_value(found[1])) == (
-            0,
-            {
-                "price": "900", "close": "187", "currency": "USD", "close_currency": "USD",
-                "price_tolerance": None, "liquidity_class": "",
-                "high": "0.05", "medium": "0.10", "low": "0.25", "tolerance": "0.10",
-            },
-        )  # fmt: skip
+        inputs = sql.json_value(stored)
+        assert (version, inputs.pop("parameters")) == (0, NUMBERS)
+        compared = {"price": "900", "close": "187", "currency": "USD", "price_tolerance": None}
+        assert compared.items() <= inputs.items()
 
 
 @pytest.mark.django_db
@@ -230,8 +228,7 @@ class TestAProposal:
         set_check(severity="WARN")
         set_check(parameters={"tolerance": "0.2"})
         assert setting_content(newest_setting(PRICE)) == {
-            "active": True, "severity": "WARN", "scope": {},
-            "parameters": {"high": "0.05", "medium": "0.10", "low": "0.25", "tolerance": "0.2"},
+            "active": True, "severity": "WARN", "parameters": {**NUMBERS, "tolerance": "0.2"}, "scope": {},
         }  # fmt: skip
 
     def test_names_every_fault_at_once(self):
@@ -353,7 +350,11 @@ def test_a_preview_is_by_the_parameters_in_force():
     set_check(parameters={"tolerance": "0.05"})
     (trade_id,) = captured_ids(equity(price="200"))
     (found,) = preview([trade_id], NOW)
-    assert (found["code"], found["parameter_version"], found["inputs"]["tolerance"]) == (PRICE, 1, "0.05")
+    assert (found["code"], found["parameter_version"], found["inputs"]["parameters"]["tolerance"]) == (
+        PRICE,
+        1,
+        "0.05",
+    )
 
 
 _STEPS = st.lists(
@@ -417,3 +418,33 @@ def test_a_check_that_is_declared_off_finds_nothing_until_two_people_switch_it_o
     assert codes_of(checked(equity(price="900"))) == []
     set_check(is_active=True)
     assert seen(checked(equity(price="900", quantity="50"))) == [(PRICE, "BLOCK", 1, "0.10")]
+
+
+@pytest.mark.django_db
+def test_each_of_several_findings_shows_what_its_own_rule_compared():
+    world()
+    far = {"bought": {"currency": "USD", "amount": "1300000.00"}}
+    trade_id = checked(swap(far=far, counterparty="NOBODY", trade_date="2027-01-04"))
+    found = {
+        code: sql.json_value(inputs)
+        for code, inputs in sql.rows(
+            "SELECT code, inputs FROM trades_finding WHERE trade_id = %s AND code = ANY(%s)",
+            [trade_id, ["FAR_LEG_MISMATCH", "UNKNOWN_PARTY", "TRADE_DATE_IN_FUTURE"]],
+        )
+    }
+    assert found == {
+        "UNKNOWN_PARTY": {"counterparty_id": None},
+        "TRADE_DATE_IN_FUTURE": {
+            "trade_date": "2027-01-04",
+            "today": "2026-11-23",
+            "parameters": {"days": "1"},
+        },
+        "FAR_LEG_MISMATCH": {
+            "product": "FX_SWAP",
+            "terms.far.rate": "1.0875",
+            "terms.far.rate_basis": "BOUGHT_PER_SOLD",
+            "terms.far.bought_amount": "1300000.00",
+            "terms.far.sold_amount": "1000000.00",
+            "parameters": {"fx_tolerance": "0.00001"},
+        },
+    }
