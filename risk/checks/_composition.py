@@ -10,7 +10,7 @@ and the same of the `book_`, how many trades of the product the trader and the b
 natural logarithms of their sizes and their deviation above it (null when there were none).
 
 Beside it stand `legs`, every obligation of the batch (see trades/products/_legs.py); `coverage`, how many SSIs each
-side of a leg has; and, from _relations.py, `nearby`, `entries` and `order_lines`.
+side of a leg has; and, from _relations.py, `nearby`, `changes`, `entries` and `order_lines`.
 """
 
 from __future__ import annotations
