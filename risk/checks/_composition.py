@@ -12,7 +12,7 @@ and the book had lately, and the mean of the natural logarithms of their sizes a
 there were none).
 
 Beside it stand `legs`, every obligation of the batch (see trades/products/_legs.py); `coverage`, how many SSIs each
-side of a leg has; and, from _relations.py, `nearby`, `entries` and `order_lines`.
+side of a leg has; and, from _relations.py, `nearby`, `changes`, `entries` and `order_lines`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,11 @@
 exchange is undone to the cent; `equal` that it is the very same deal; `quantity_off` and `price_off` are fractions.
 A deal without `executed_at` has no neighbours.
 
+`changes`: the sides of legs that settle by an SSI that took another's place within CHANGED_DAYS, with the `day`. A
+party's first SSI is no change. Three things are: an SSI that begins to hold after another one of the same key; one that
+is loaded beside another that covers the same; and one whose account, agent, place or address was edited. What was
+loaded and edited stands in the log.
+
 `entries`: the entries of watch lists in force that name a party, instrument or country of the batch.
 
 `order_lines`: the lines of orders we sell, beside the list price of their article, where there is one.
@@ -14,7 +19,11 @@ A deal without `executed_at` has no neighbours.
 from trades.lifecycle import State
 
 NEARBY_MINUTES = 15
+NEARBY_SIZE = (
+    "0.1"  # neighbours of a trade that is no exchange differ from it in quantity by at most this part
+)
 NEARBY_MAX = 200  # neighbours that are looked at: more make no difference
+CHANGED_DAYS = 31
 
 _FX = "b.contra_currency IS NOT NULL"
 _OPPOSITE = f"CASE WHEN {_FX} THEN o.currency = b.contra_currency ELSE o.side <> b.side END"
@@ -45,6 +54,7 @@ nearby AS MATERIALIZED (
                                 AND b.executed_at + interval '{NEARBY_MINUTES} minutes'
           AND (o.instrument_id IS NOT NULL OR o.contra_currency IS NOT NULL)
           AND o.trade_id < b.trade_id AND o.product = b.product
+          AND (b.contra_currency IS NOT NULL OR abs(o.quantity - b.quantity) <= {NEARBY_SIZE} * b.quantity)
         ORDER BY o.executed_at DESC LIMIT {NEARBY_MAX}
     ) o
     CROSS JOIN LATERAL (
@@ -90,4 +100,30 @@ order_lines AS MATERIALIZED (
     WHERE b.side = 'SELL' AND jsonb_typeof(b.terms->'lines') = 'array' AND listed.currency = b.currency
 )"""
 
-RELATIONS = "," + ",".join((_NEARBY, _ENTRIES, _ORDER_LINES))
+_SINCE = f"%(today)s::date - {CHANGED_DAYS}"
+_CHANGES = f"""
+changes AS MATERIALIZED (
+    SELECT c.party_id, c.asset_kind, c.ssi_key, c.value_date, taken.day
+    FROM (SELECT DISTINCT party_id, asset_kind, ssi_key, value_date FROM coverage WHERE found > 0) c
+    CROSS JOIN LATERAL (
+        SELECT s.id, s.key, s.valid_from FROM refdata_ssi s
+        WHERE s.party_id = c.party_id AND s.kind = c.asset_kind AND s.key IN (c.ssi_key, '*')
+          AND s.valid_from <= c.value_date AND (s.valid_to IS NULL OR s.valid_to >= c.value_date) OFFSET 0
+    ) s
+    CROSS JOIN LATERAL (
+        SELECT s.valid_from AS day
+        WHERE s.valid_from > {_SINCE} AND EXISTS (
+            SELECT 1 FROM refdata_ssi o WHERE o.party_id = c.party_id AND o.kind = c.asset_kind AND o.key = s.key
+              AND o.valid_from < s.valid_from)
+        UNION ALL
+        SELECT (e.recorded_at AT TIME ZONE 'UTC')::date FROM core_event e
+        WHERE e.subject_id = s.id AND e.subject = 'ssi' AND e.recorded_at >= {_SINCE} AND (
+            e.type = 'ssi.changed'
+                AND e.data->'before' ?| '{{account,agent_bic,place_of_settlement,delivery_address}}'::text[]
+            OR e.type = 'ssi.created' AND EXISTS (
+                SELECT 1 FROM refdata_ssi o WHERE o.party_id = c.party_id AND o.kind = c.asset_kind
+                  AND o.key IN (s.key, '*') AND o.id < s.id))
+    ) taken
+)"""
+
+RELATIONS = "," + ",".join((_NEARBY, _CHANGES, _ENTRIES, _ORDER_LINES))
