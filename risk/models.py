@@ -337,3 +337,28 @@ class BackTestTrade(models.Model):
 
     class Meta:
         db_table = "risk_back_test_trade"
+
+
+class WrongFigure(models.Model):
+    """A running figure that the trades did not add up to: work for somebody until it is closed with a note.
+
+    It was put right when it was found; what is open is the question why.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    limit_id = models.BigIntegerField()
+    key = models.TextField()
+    running = models.DecimalField(max_digits=28, decimal_places=4)
+    recomputed = models.DecimalField(max_digits=28, decimal_places=4)
+    found_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.TextField(default="")
+    note = models.TextField(default="")
+
+    class Meta:
+        db_table = "risk_wrong_figure"
+        indexes = [
+            models.Index(
+                fields=["found_at"], condition=Q(closed_at__isnull=True), name="risk_wrong_figure_open"
+            )
+        ]

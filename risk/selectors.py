@@ -59,6 +59,17 @@ def excesses_in_force(*, at: datetime) -> list[dict[str, Any]]:
     return sql.records(_EXCESSES, {"at": at, "limit": MEMBERS_SHOWN})
 
 
+_WRONG = """
+SELECT w.id, w.key, w.running, w.recomputed, w.found_at, l.code FROM risk_wrong_figure w
+JOIN risk_limit l ON l.id = w.limit_id WHERE w.closed_at IS NULL ORDER BY w.found_at, w.id LIMIT %s
+"""
+
+
+def wrong_figures() -> list[dict[str, Any]]:
+    """Return the figures that were wrong and are not explained yet, the oldest first."""
+    return sql.records(_WRONG, [MEMBERS_SHOWN])
+
+
 _RESERVED = """
 SELECT r.id, r.source, c.name AS client, r.made_at, r.expires_at, r.terms->>'counterparty' AS counterparty,
        r.terms->>'product' AS product,

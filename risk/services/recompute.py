@@ -12,8 +12,11 @@ from django.db import transaction
 from core import sql
 from core.audit import Actor, record
 from core.clock import business_date
+from core.http.problem import Problem, not_found
 from core.money import ZERO
+from core.text import text_faults
 from risk.measures import MEASURES
+from risk.models import WrongFigure
 from risk.services.decision import NOTHING, Held, LimitTerms, Member, decide
 from risk.services.limits import exposures_of, limits_kept
 from trades.lifecycle import LIVE_STATES, State
@@ -42,9 +45,9 @@ def recompute_limits(
     """Recompute every running figure and return what differs and should not.
 
     A limit that is stale (it is new or changed, or what places trades in it did) differs for a reason: its figures
-    are put right and it is not told, unless `told_stale`. `correct` puts the other figures right as well, and logs
-    each difference. Checks wait meanwhile: the table of figures is locked against change, so that the answer
-    belongs to one moment.
+    are put right and it is not told, unless `told_stale`. `correct` puts the other figures right as well; each
+    difference is then in the log, and work for somebody until it is explained. Checks wait meanwhile: the table of
+    figures is locked against change, so that the answer belongs to one moment.
     """
     with transaction.atomic():
         sql.run("LOCK TABLE risk_utilisation IN SHARE ROW EXCLUSIVE MODE")
@@ -193,7 +196,39 @@ def _put_right(differences: Sequence[Difference]) -> None:
         sql.run(_PUT, [list(column) for column in zip(*rows, strict=True)])
 
 
+_KEEP = """
+INSERT INTO risk_wrong_figure (limit_id, key, running, recomputed, found_at, closed_by, note)
+SELECT limit_id, key, running, recomputed, %s, '', ''
+FROM unnest(%s::bigint[], %s::text[], %s::numeric[], %s::numeric[]) AS d(limit_id, key, running, recomputed)
+"""
+
+
+def close_wrong_figure(*, figure_id: int, note: str, actor: Actor, now: datetime) -> None:
+    """Close the question why a figure was wrong, with what was found out.
+
+    Problem 404 for an unknown one, 409 when it is closed already, 422 without a note.
+    """
+    if faults := text_faults(note, pointer="/note"):
+        raise Problem(422, "invalid", "This cannot be closed.", faults=faults)
+    with transaction.atomic():
+        found = WrongFigure.objects.select_for_update().filter(id=figure_id).first()
+        if found is None:
+            raise not_found("wrong figure")
+        if found.closed_at is not None:
+            raise Problem(409, "closed-already", "It is closed already.")
+        found.closed_at, found.closed_by, found.note = now, actor.name, note.strip()
+        found.save(update_fields=["closed_at", "closed_by", "note"])
+        data = {"key": found.key}
+        record(
+            type="limit.explained", subject="limit", ids=[found.limit_id], actor=actor, at=now, reason=found.note,
+            data=data,
+        )  # fmt: skip
+
+
 def _tell(differences: Sequence[Difference], actor: Actor, now: datetime) -> None:
+    if differences:
+        rows = [(each.limit_id, each.key, each.running, each.recomputed) for each in differences]
+        sql.run(_KEEP, [now, *(list(column) for column in zip(*rows, strict=True))])
     record(
         type="limit.corrected",
         subject="limit",

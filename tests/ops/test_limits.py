@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 
 from core.ids import public_id
-from core.models import Proposal
-from risk.models import Limit, Stop, TemporaryExcess
+from core.models import Event, Proposal
+from risk.models import Limit, Stop, TemporaryExcess, Utilisation
+from risk.services.recompute import recompute_limits
 from risk.services.reservations import reserve
 from tests.ops.conftest import SignIn
 from tests.settlement.support import seal
@@ -171,6 +172,23 @@ def test_a_stop_is_seen_on_every_screen_until_two_people_have_lifted_it(
     assert states() == {"VALIDATED": 1, "INSTRUCTED": 1}
     assert "Withheld since" not in clerk.get(batch).content.decode()
     assert "<strong>Stopped:</strong>" not in clerk.get("/").content.decode()
+
+
+def test_a_figure_that_was_wrong_is_work_until_somebody_explains_it(world: World, rita: Client) -> None:
+    limit("CPTY", hard="1000")
+    checked(unit_trade(0))
+    Utilisation.objects.update(used=Decimal("99.99"))
+    assert len(recompute_limits(now=NOW, actor=CLERK, correct=True)) == 1
+    (wrong,) = rita.get("/limits").context["wrong"]
+    assert (wrong["code"], wrong["key"], wrong["running"], wrong["recomputed"]) == (
+        "CPTY", "BROKER-01", Decimal("99.99"), 100,
+    )  # fmt: skip
+    address = f"/limits/wrong/{wrong['id']}"
+    assert rita.post(address, {"note": " "}).status_code == 422
+    assert rita.post(address, {"note": "a bent row"}).status_code == 303
+    assert rita.post(address, {"note": "again"}).status_code == 409
+    assert rita.get("/limits").context["wrong"] == []
+    assert Event.objects.get(type="limit.explained").reason == "a bent row"
 
 
 @pytest.mark.parametrize(

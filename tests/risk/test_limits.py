@@ -224,6 +224,7 @@ def test_the_short_way_says_what_the_long_way_does(declared, trades, used_before
     assert decide(near, exposures, used_before, held).excesses == decision.excesses
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("AB"), st.decimals(-50, 50, places=2)), max_size=12),
     st.lists(st.integers(0, 11), max_size=12),
