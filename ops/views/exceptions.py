@@ -35,7 +35,7 @@ from trades.services.desk import REFUSED, UNCHANGED, act_on_exceptions
 from trades.services.recheck import recheck_trades
 from trades.services.reject import reject_trade
 from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields, repair_trade
-from trades.work_items import MAX_CAUSE, Move, kind_of, next_action
+from trades.work_items import MAX_CAUSE, Move, kind_of, kinds, next_action
 
 TABS = (
     ("open", "Open"),
@@ -115,6 +115,7 @@ def exceptions(request: HttpRequest) -> HttpResponse:
         "place": place,
         "parameters": place.parameters(),
         "tabs": TABS,
+        "kind_marks": {code: each.mark for code, each in kinds().items()},
     }
     if as_of is None:  # the counts are of the present
         context["codes"] = queue.codes()
