@@ -162,7 +162,10 @@ def act(request: HttpRequest, ref: str, action: str) -> HttpResponse:
 def _take_next(request: HttpRequest, place: Place) -> HttpResponse:
     found = services.take_next(user=person(request), actor=actor(request), now=utc_now())
     if found is None:
-        messages.success(request, "Nothing is left to take: every open exception has an owner.")
+        messages.success(
+            request,
+            "Nothing is left to take: every open exception has an owner, is snoozed or waits for an answer.",
+        )
         return HttpResponseRedirect(place.url("exceptions"), status=303)
     return HttpResponseRedirect(place.url("exception", ids.public_id(ids.EXCEPTION, found)), status=303)
 
