@@ -33,6 +33,7 @@ class WorkKind:
     """One kind of work item.
 
     move: whose it is unless a code says otherwise. next_action: what that person does. answered: what closes it.
+    mark: what lists show of it before its summary, a word of the console's, for what is not every day's.
     rechecks: whether a change of reference data may send its trade to the checks without anybody asking.
     """
 
@@ -43,6 +44,7 @@ class WorkKind:
     answered: str
     move: Move = Move.OPERATIONS
     rechecks: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ FINDING = WorkKind(
 CHANGE = WorkKind(
     code="CHANGE",
     title="change that could not be applied",
+    mark="CHANGE_REFUSED",
     severity="WARN",
     next_action="Amend or cancel the trade by hand as the front office meant, or say why it is right as it is.",
     answered="A person says how it was seen to, or the change is sent again and can be made.",

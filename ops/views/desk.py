@@ -74,7 +74,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
                 now=now,
                 dry_run=step != "do",
             )
-            context |= {"results": _shown(results), "counts": _counts(results)}
+            context |= {"results": _shown(results, done=step == "do"), "counts": _counts(results)}
     except Problem as problem:
         context |= {"problem": Shown.of(problem), "step": "choose"}
     return _show(request, context, now)
@@ -91,10 +91,18 @@ def _chosen(request: HttpRequest, place: Place, now: datetime) -> tuple[list[int
     return list(dict.fromkeys(each for each in numbers if each is not None)), False
 
 
-def _shown(results: list[Result]) -> list[dict[str, Any]]:
+def _shown(results: list[Result], *, done: bool) -> list[dict[str, Any]]:
     """Return results with what they are about, those that were refused first."""
+    marks = {} if done else {"DONE": "TO_DO"}
     rows = desk.items_of([each.exception_id for each in results])
-    shown = [{"result": each, "row": rows.get(each.exception_id)} for each in results]
+    shown = [
+        {
+            "result": each,
+            "row": rows.get(each.exception_id),
+            "mark": f"RESULT_{marks.get(each.outcome, each.outcome)}",
+        }
+        for each in results
+    ]
     return sorted(shown, key=lambda each: each["result"].outcome == "DONE")
 
 

@@ -36,7 +36,7 @@ from trades.services.recheck import recheck_trades
 from trades.services.refused import answer_refused
 from trades.services.reject import reject_trade
 from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields, repair_trade
-from trades.work_items import CHANGE, MAX_CAUSE, Move, kind_of, next_action
+from trades.work_items import CHANGE, MAX_CAUSE, Move, kind_of, kinds, next_action
 
 TABS = (
     ("open", "Open"),
@@ -116,6 +116,7 @@ def exceptions(request: HttpRequest) -> HttpResponse:
         "place": place,
         "parameters": place.parameters(),
         "tabs": TABS,
+        "kind_marks": {code: each.mark for code, each in kinds().items()},
     }
     if as_of is None:  # the counts are of the present
         context["codes"] = queue.codes()
@@ -162,7 +163,10 @@ def act(request: HttpRequest, ref: str, action: str) -> HttpResponse:
 def _take_next(request: HttpRequest, place: Place) -> HttpResponse:
     found = services.take_next(user=person(request), actor=actor(request), now=utc_now())
     if found is None:
-        messages.success(request, "Nothing is left to take: every open exception has an owner.")
+        messages.success(
+            request,
+            "Nothing is left to take: every open exception has an owner, is snoozed or waits for an answer.",
+        )
         return HttpResponseRedirect(place.url("exceptions"), status=303)
     return HttpResponseRedirect(place.url("exception", ids.public_id(ids.EXCEPTION, found)), status=303)
 

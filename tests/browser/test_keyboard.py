@@ -18,7 +18,10 @@ from trades.models import ExceptionItem
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PASSWORD = "a password for tests"
-SCREENS = ("/", "/trades", "/exceptions", "/approvals", "/batches", "/limits", "/audit")
+SCREENS = (
+    "/", "/trades", "/exceptions", "/exceptions/causes", "/straight-through", "/approvals", "/batches", "/limits",
+    "/audit",
+)  # fmt: skip
 
 
 def _person(name: str, *roles: str) -> None:
@@ -84,6 +87,29 @@ def test_a_held_trade_is_taken_repaired_and_seen_validated(held: str, page: Any)
     assert page.locator("main .pill").first.inner_text() == "validated"
     page.keyboard.press("Escape")
     page.wait_for_selector("body[data-screen=blotter]")
+
+
+def test_exceptions_are_chosen_previewed_and_worked_together(held: str, page: Any) -> None:
+    _person("ann", "operations")
+    _log_in(page, "ann")
+    _go(page, "e", "exceptions")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.wait_for_selector("[data-choose]:checked")
+    page.keyboard.press("a")
+    page.keyboard.type("Name")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("body[data-screen=bulk]")
+    page.locator("[name=root_cause]").focus()
+    page.keyboard.type("late static data")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=It would be done to 1")
+    assert not ExceptionItem.objects.exclude(root_cause="").exists()
+    page.locator("button[value=do]").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=1 done")
+    assert ExceptionItem.objects.get().root_cause == "late static data"
 
 
 def test_the_filter_works_in_place_and_stands_in_the_address(held: str, page: Any) -> None:

@@ -46,7 +46,8 @@ LOGGED = EVENT_LOG.format(event="%(event)s", more="")
 def _open_statement() -> str:
     """Return the statement that opens items; what the codes on them mean has been declared by then.
 
-    Items are locked in the order of id before any is touched, as every other statement here does. An item whose
+    Items are locked in the order of id before any is touched, as every other statement here does: to count what is
+    held comes first, once. An item whose
     trade and kind have none open takes up the latest closed one that shares a cause with it.
     """
     return f"""
@@ -75,7 +76,7 @@ WITH given AS MATERIALIZED (
         ORDER BY r.position, r.id LIMIT 1
     ) r ON true
 ), earlier AS MATERIALIZED (
-    SELECT DISTINCT ON (t.trade_id, t.kind) e.id, e.trade_id, e.kind, e.closed_at
+    SELECT DISTINCT ON (t.trade_id, t.kind) e.id, e.closed_at AS was_closed_at, t.*
     FROM told t JOIN trades_exception e ON e.trade_id = t.trade_id AND e.kind = t.kind
     WHERE e.closed_at IS NULL OR e.causes && t.causes
     ORDER BY t.trade_id, t.kind, e.closed_at IS NOT NULL, e.id DESC
@@ -88,8 +89,8 @@ WITH given AS MATERIALIZED (
         reopenings = e.reopenings + 1, told_at = %(at)s, codes = t.codes, summary = t.summary,
         amount_at_risk = t.amount_at_risk, deadline = t.deadline, causes = t.causes, waits = t.waits,
         move = t.move, escalated_at = NULL, snoozed_until = NULL, snooze_reason = ''
-    FROM told t JOIN earlier USING (trade_id, kind) JOIN held ON held.id = earlier.id
-    WHERE e.id = earlier.id AND earlier.closed_at IS NOT NULL AND e.closed_at IS NOT NULL
+    FROM earlier t
+    WHERE (SELECT count(*) FROM held) >= 0 AND e.id = t.id AND t.was_closed_at IS NOT NULL AND e.closed_at IS NOT NULL
     RETURNING e.id, e.trade_id, e.kind, e.codes
 ), opened AS (
     INSERT INTO trades_exception AS e
@@ -97,8 +98,8 @@ WITH given AS MATERIALIZED (
          causes, waits, move, owner_id, claimed_at, team_id)
     SELECT kind, trade_id, codes, summary, amount_at_risk, deadline, %(at)s, '', '',
            causes, waits, move, owner_id, CASE WHEN owner_id IS NOT NULL THEN %(at)s::timestamptz END, team_id
-    FROM told CROSS JOIN (SELECT count(*) FROM held) AS locked
-    WHERE (trade_id, kind) NOT IN (SELECT trade_id, kind FROM reopened)
+    FROM told
+    WHERE (SELECT count(*) FROM held) >= 0 AND (trade_id, kind) NOT IN (SELECT trade_id, kind FROM reopened)
     ORDER BY trade_id, kind
     ON CONFLICT (trade_id, kind) WHERE closed_at IS NULL DO UPDATE
     SET codes = EXCLUDED.codes, summary = EXCLUDED.summary,
