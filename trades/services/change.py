@@ -170,7 +170,7 @@ def _change_once(
 # A cancellation repeats the terms where they are; only what is amended is read whole.
 _IDENTITY = ("source", "source_ref", "source_version", "base_amount")
 _CURRENT = """
-SELECT v.trade_id, v.version, s.state, s.changed_at, {columns}
+SELECT v.trade_id, v.version, v.recorded_at, s.state, s.changed_at, {columns}
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.trade_id = ANY(%s)
 """
@@ -179,11 +179,16 @@ WHERE s.trade_id = ANY(%s)
 def _lock_current(trade_ids: Sequence[int], *, whole: bool) -> dict[int, dict[str, Any]]:
     """Lock trades and return the current versions of those that exist, with their states."""
     lock_trades(trade_ids)
-    columns = ", ".join(f"v.{name}" for name in (COLUMNS if whole else _IDENTITY))
+    columns = ", ".join(_column(name) for name in (COLUMNS if whole else _IDENTITY))
     found = sql.records(_CURRENT.format(columns=columns), [list(trade_ids)])
     for row in found if whole else ():
         row["fees"], row["terms"] = sql.json_value(row["fees"]), sql.json_value(row["terms"])
     return {row["trade_id"]: row for row in found}
+
+
+def _column(name: str) -> str:
+    """Return SQL for a column; numbers as short as a front office sends them, which is what is read at a glance."""
+    return f"trim_scale(v.{name}) AS {name}" if name in {"quantity", "price"} else f"v.{name}"
 
 
 @dataclass(frozen=True)
@@ -232,14 +237,14 @@ def _prepare(
     _match(change, row)
     if change.source_version is not None and (done := _done_before(change, row, said)) is not None:
         return done
-    state, sent = State(row["state"]), change.source_version
-    cancelled_at = min((each.source_version for each in said.applied("CANCEL")), default=None)
-    if state == State.CANCELLED and change.kind == "CANCEL" and sent is not None:
-        return Changed(Outcome.REPEATED, change.trade_id, row["version"])
-    if state == State.CANCELLED and (sent is None or cancelled_at is None or sent > cancelled_at):
-        raise Problem(
-            409, "cancelled", "The trade is cancelled.", detail="Nothing can be changed of it any more."
-        )
+    state, sent = row["state"], change.source_version
+    if state == State.CANCELLED:
+        if change.kind == "CANCEL" and sent is not None:
+            return Changed(Outcome.REPEATED, change.trade_id, row["version"])
+        if not _belongs_before_the_end(sent, said):
+            raise Problem(
+                409, "cancelled", "The trade is cancelled.", detail="Nothing can be changed of it any more."
+            )
     if state == State.SETTLED:
         raise Problem(409, "settled", "The trade is settled.", detail="What is settled can only be reversed.")
     if change.trade_id in fixed:
@@ -250,6 +255,12 @@ def _prepare(
     if change.kind == "AMEND":
         found.message, found.moved = _patched(change, row, said, count)
     return found
+
+
+def _belongs_before_the_end(number: int | None, said: _Said) -> bool:
+    """Tell whether an amendment under a number was sent before the cancellation of its deal."""
+    called_off = said.applied("CANCEL")
+    return number is not None and bool(called_off) and number <= called_off[0].source_version
 
 
 def _match(change: Change, row: Mapping[str, Any]) -> None:
@@ -378,7 +389,8 @@ def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
     mark_applied([each.kept.id for each in ready if each.kept is not None])
     copy_versions(versions=[_version(each, at) for each in amendments], cause="AMEND", at=at)
     repeat_versions(versions=[_version(each, at) for each in cancellations], cause="CANCEL", at=at)
-    _point(ready, actor, at)
+    _tell(amendments, actor, at)
+    _point([each for each in amendments if not _moves(each)], at)
     _void_proposals(ready, actor, at)
     _close_refusals(
         [each for each in ready if each.kept and each.kept.standing is Standing.REFUSED], actor, at
@@ -430,45 +442,56 @@ def _version(each: _Next, at: datetime) -> NextVersion:
     return NextVersion(
         each.change.trade_id,
         each.row["version"] + 1,
+        each.row["recorded_at"],
         each.change.effective_at or at,
         each.source_version,
         each.terms,
     )
 
 
+def _moves(each: _Next) -> bool:
+    """Tell whether a change takes its trade to another state, with which it gets its next version."""
+    return each.row["state"] in (_AMENDED_FROM if each.change.kind == "AMEND" else _CANCELLED_FROM)
+
+
 # The move of a cancelled trade writes its event; that of an amended one is its amendment's.
-_POINT = """
-WITH given AS MATERIALIZED (
-    SELECT * FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(kinds)s::text[], %(reasons)s::text[],
-                         %(told)s::text[]) AS g(trade_id, version, kind, reason, told)
-), pointed AS (
-    UPDATE trades_state s
-    SET version = g.version, changed_at = %(at)s, changed_xid = pg_current_xact_id()::text::bigint
-    FROM given g WHERE s.trade_id = g.trade_id
-)
+_TELL = """
 INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
 SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, 'trade', trade_id, version, %(actor)s,
        %(request_id)s, reason, told::jsonb
-FROM given WHERE kind = 'AMEND' ORDER BY trade_id
+FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(reasons)s::text[], %(told)s::text[])
+    AS g(trade_id, version, reason, told) ORDER BY trade_id
 """
 
 
-def _point(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
-    """Point the states of trades at their new versions, and tell the log of amendments."""
-    sql.run(
-        _POINT,
-        {
-            "ids": [each.change.trade_id for each in ready],
-            "versions": [each.row["version"] + 1 for each in ready],
-            "kinds": [each.change.kind for each in ready],
-            "reasons": [each.change.reason for each in ready],
-            "told": [encode(each.told) for each in ready],
-            "at": at,
-            "event": AMEND_EVENT,
-            "actor": actor.name,
-            "request_id": actor.request_id,
-        },
-    )
+def _tell(amendments: Sequence[_Next], actor: Actor, at: datetime) -> None:
+    """Tell the log of amendments."""
+    if amendments:
+        sql.run(
+            _TELL,
+            {
+                "ids": [each.change.trade_id for each in amendments],
+                "versions": [each.row["version"] + 1 for each in amendments],
+                "reasons": [each.change.reason for each in amendments],
+                "told": [encode(each.told) for each in amendments],
+                "at": at,
+                "event": AMEND_EVENT,
+                "actor": actor.name,
+                "request_id": actor.request_id,
+            },
+        )
+
+
+_POINT = """
+UPDATE trades_state SET version = version + 1, changed_at = %s, changed_xid = pg_current_xact_id()::text::bigint
+WHERE trade_id = ANY(%s)
+"""
+
+
+def _point(staying: Sequence[_Next], at: datetime) -> None:
+    """Point the states of trades that stay where they are at their new versions."""
+    if staying:
+        sql.run(_POINT, [at, sorted(each.change.trade_id for each in staying)])
 
 
 _PENDING = """
@@ -510,6 +533,7 @@ def _move(live: Sequence[_Next], sources: Sequence[State], target: State, actor:
                     actor=actor,
                     reason=reason,
                     locked=True,
+                    superseded=True,
                 )
 
 
