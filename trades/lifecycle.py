@@ -127,6 +127,7 @@ _MOVE = """
 WITH moved AS (
     UPDATE trades_state s
     SET state = %(target)s, changed_at = %(at)s, changed_xid = pg_current_xact_id()::text::bigint,
+        version = s.version + %(later)s,
         checked_version = CASE WHEN %(checked)s THEN s.version
                                WHEN %(unchecked)s THEN coalesce(s.checked_version, 0)
                                ELSE s.checked_version END
@@ -164,13 +165,15 @@ def move_trades(
     data: object = None,
     checked: bool = True,
     locked: bool = False,
+    superseded: bool = False,
 ) -> list[int]:
     """Move trades from one state to another, with an event each, and queue what the arrival wakes.
 
     Trades that are not in `source` any more, or whose current version is not the one given, stay where they
     are: the answer is the ids that moved. Locks in the order of id. ForbiddenMove when the table says no.
     `checked=False`: the checks could not look at the trade although it leaves CAPTURED. `locked`: the
-    caller has locked these trades already.
+    caller has locked these trades already. `superseded`: the caller has stored their next versions, at which
+    they arrive.
     """
     way = transition(source, target)
     if not trade_ids:
@@ -187,6 +190,7 @@ def move_trades(
                 "versions": list(versions or ()),
                 "source": source.value,
                 "target": target.value,
+                "later": int(superseded),
                 "checked": checked and way in _FROM_CHECKS,
                 "unchecked": not checked and way in _FROM_CHECKS,
                 "at": at,

@@ -95,8 +95,8 @@ SELECT block_id, trade_id FROM trades_state WHERE block_id = ANY(%s) AND state <
 ORDER BY block_id, trade_id LIMIT %s
 """
 _PARTS = f"""
-SELECT s.block_id, v.trade_id, v.version, s.state, s.changed_at, s.checked_version, v.source, v.source_ref,
-       v.source_version, v.base_amount
+SELECT s.block_id, v.trade_id, v.version, s.state, s.changed_at, s.checked_version, v.recorded_at, v.source,
+       v.source_ref, v.source_version, v.base_amount
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.block_id = ANY(%s) AND s.state <> {State.CANCELLED.value} ORDER BY s.trade_id
 """

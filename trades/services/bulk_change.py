@@ -74,26 +74,26 @@ def _refused(problem: Problem) -> Answer:
 
 
 _BY_REFERENCE = """
-SELECT w.n, v.trade_id, v.source
-FROM unnest(%s::bigint[], %s::text[], %s::text[]) WITH ORDINALITY AS w(trade_id, source, source_ref, n)
-JOIN LATERAL (
-    SELECT trade_id, source FROM trades_version v
-    WHERE v.source = w.source AND v.source_ref = w.source_ref AND v.version = 1 AND w.trade_id = 0
-    UNION ALL
-    SELECT trade_id, source FROM trades_version v
-    WHERE v.trade_id = w.trade_id AND v.version = 1 AND w.trade_id <> 0
-) v ON true
+SELECT w.n, v.trade_id FROM unnest(%s::text[], %s::text[], %s::int[]) AS w(source, source_ref, n)
+JOIN trades_version v ON v.source = w.source AND v.source_ref = w.source_ref AND v.version = 1
 """
+_SOURCES = "SELECT trade_id, source FROM trades_version WHERE trade_id = ANY(%s) AND version = 1"
 
 
 def _resolve(named: Sequence[Named]) -> dict[int, tuple[int, str]]:
     """Return the trades that are named, with their sources, by place."""
-    rows = sql.rows(
-        _BY_REFERENCE,
-        [
-            [each.change.trade_id for each in named],
-            [each.source for each in named],
-            [each.source_ref for each in named],
-        ],
-    )
-    return {place - 1: (trade_id, source) for place, trade_id, source in rows}
+    by_reference = {place: each for place, each in enumerate(named) if not each.change.trade_id}
+    sources = dict(sql.rows(_SOURCES, [sorted({each.change.trade_id for each in named} - {0})]))
+    found = {
+        place: (each.change.trade_id, sources[each.change.trade_id])
+        for place, each in enumerate(named)
+        if each.change.trade_id in sources
+    }
+    if by_reference:
+        given = by_reference.values()
+        for place, trade_id in sql.rows(
+            _BY_REFERENCE,
+            [[each.source for each in given], [each.source_ref for each in given], list(by_reference)],
+        ):
+            found[place] = (trade_id, named[place].source)
+    return found

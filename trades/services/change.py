@@ -57,6 +57,11 @@ _UNTOLD = {"source_version", "duplicate_key", "counterparty_id", "book_id", "ins
 # Where an amended trade goes back to the checks from; one that waits for them already stays.
 _AMENDED_FROM = (State.EXCEPTION, State.VALIDATED, State.INSTRUCTED, State.HANDED_OFF, State.ACKNOWLEDGED)
 _ALLOCATED_FROM = _CANCELLED_FROM = (State.CAPTURED, *_AMENDED_FROM, State.ALLOCATED)
+_FROM: Mapping[Cause, Sequence[State]] = {
+    "AMEND": _AMENDED_FROM,
+    "CANCEL": _CANCELLED_FROM,
+    "ALLOCATE": _ALLOCATED_FROM,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +215,7 @@ def _change_once(
 # A cancellation repeats the terms where they are; only what is amended is read whole.
 _IDENTITY = ("source", "source_ref", "source_version", "base_amount")
 _CURRENT = """
-SELECT v.trade_id, v.version, s.state, s.changed_at, s.checked_version, s.block_id, {columns}
+SELECT v.trade_id, v.version, v.recorded_at, s.state, s.changed_at, s.checked_version, s.block_id, {columns}
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.trade_id = ANY(%s)
 """
@@ -237,11 +242,16 @@ def _lock_current(
 
 
 def _current(trade_ids: Sequence[int], *, whole: bool) -> dict[int, dict[str, Any]]:
-    columns = ", ".join(f"v.{name}" for name in (COLUMNS if whole else _IDENTITY))
+    columns = ", ".join(_column(name) for name in (COLUMNS if whole else _IDENTITY))
     found = sql.records(_CURRENT.format(columns=columns), [list(trade_ids)])
     for row in found if whole else ():
         row["fees"], row["terms"] = sql.json_value(row["fees"]), sql.json_value(row["terms"])
     return {row["trade_id"]: row for row in found}
+
+
+def _column(name: str) -> str:
+    """Return SQL for a column; numbers as short as a front office sends them, which is what is read at a glance."""
+    return f"trim_scale(v.{name}) AS {name}" if name in {"quantity", "price"} else f"v.{name}"
 
 
 @dataclass(frozen=True)
@@ -291,14 +301,14 @@ def _prepare(
     _match(change, row)
     if change.source_version is not None and (done := _done_before(change, row, said)) is not None:
         return done
-    state, sent = State(row["state"]), change.source_version
-    cancelled_at = min((each.source_version for each in said.applied("CANCEL")), default=None)
-    if state == State.CANCELLED and change.kind == "CANCEL" and sent is not None:
-        return Changed(Outcome.REPEATED, change.trade_id, row["version"])
-    if state == State.CANCELLED and (sent is None or cancelled_at is None or sent > cancelled_at):
-        raise Problem(
-            409, "cancelled", "The trade is cancelled.", detail="Nothing can be changed of it any more."
-        )
+    state, sent = row["state"], change.source_version
+    if state == State.CANCELLED:
+        if change.kind == "CANCEL" and sent is not None:
+            return Changed(Outcome.REPEATED, change.trade_id, row["version"])
+        if not _belongs_before_the_end(sent, said):
+            raise Problem(
+                409, "cancelled", "The trade is cancelled.", detail="Nothing can be changed of it any more."
+            )
     if state == State.SETTLED:
         raise Problem(409, "settled", "The trade is settled.", detail="What is settled can only be reversed.")
     if change.trade_id in fixed:
@@ -319,6 +329,12 @@ def _asked(change: Change) -> list[Part]:
     if faults:
         raise Problem(422, "invalid", "The trade cannot be allocated like this.", faults=faults)
     return parts
+
+
+def _belongs_before_the_end(number: int | None, said: _Said) -> bool:
+    """Tell whether an amendment under a number was sent before the cancellation of its deal."""
+    called_off = said.applied("CANCEL")
+    return number is not None and bool(called_off) and number <= called_off[0].source_version
 
 
 def _match(change: Change, row: Mapping[str, Any]) -> None:
@@ -482,20 +498,21 @@ def _store(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
     restated = [each for each in ready if each.terms is not None]
     copy_versions(versions=[_version(each, at) for each in restated], cause="AMEND", at=at)
     repeat_versions(versions=[_version(each, at) for each in cancellations], cause="CANCEL", at=at)
-    _point([*restated, *cancellations], actor, at)
+    _tell(restated, actor, at)
+    _point([each for each in (*restated, *cancellations) if not _moves(each)], at)
     _void_proposals(going, actor, at)
     _close_refusals(
         [each for each in ready if each.kept and each.kept.standing is Standing.REFUSED], actor, at
     )
     amendments = [each for each in ready if each.change.kind == "AMEND"]
-    groups: tuple[tuple[Cause, list[_Next], Sequence[State], State], ...] = (
-        ("AMEND", amendments, _AMENDED_FROM, State.CAPTURED),
-        ("CANCEL", cancellations, _CANCELLED_FROM, State.CANCELLED),
-        ("ALLOCATE", allocations, _ALLOCATED_FROM, State.ALLOCATED),
+    groups: tuple[tuple[Cause, list[_Next], State], ...] = (
+        ("AMEND", amendments, State.CAPTURED),
+        ("CANCEL", cancellations, State.CANCELLED),
+        ("ALLOCATE", allocations, State.ALLOCATED),
     )
-    for cause, group, sources, target in groups:
+    for cause, group, target in groups:
         live = [each for each in group if each.row["state"] != State.CANCELLED]
-        _move(live, sources, target, actor, at)
+        _move([each for each in live if _moves(each)], target, actor, at)
         if cause != "AMEND":
             _close(live, _CLOSING[cause], actor, at)
         follow(trade_ids=sorted(each.change.trade_id for each in live), cause=cause, at=at, actor=actor)
@@ -561,47 +578,56 @@ def _version(each: _Next, at: datetime) -> NextVersion:
     return NextVersion(
         each.change.trade_id,
         each.row["version"] + 1,
+        each.row["recorded_at"],
         each.change.effective_at or at,
         each.source_version,
         each.terms,
     )
 
 
-# The move of a cancelled trade writes its event; that of a trade with other terms is its amendment's.
-_POINT = """
-WITH given AS MATERIALIZED (
-    SELECT * FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(kinds)s::text[], %(reasons)s::text[],
-                         %(told)s::text[]) AS g(trade_id, version, kind, reason, told)
-), pointed AS (
-    UPDATE trades_state s
-    SET version = g.version, changed_at = %(at)s, changed_xid = pg_current_xact_id()::text::bigint
-    FROM given g WHERE s.trade_id = g.trade_id
-)
+def _moves(each: _Next) -> bool:
+    """Tell whether a change takes its trade to another state, with which it gets its next version."""
+    return each.row["state"] in _FROM[each.change.kind]
+
+
+# The move of a cancelled trade writes its event; that of an amended one is its amendment's.
+_TELL = """
 INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
 SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, 'trade', trade_id, version, %(actor)s,
        %(request_id)s, reason, told::jsonb
-FROM given WHERE kind <> 'CANCEL' ORDER BY trade_id
+FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(reasons)s::text[], %(told)s::text[])
+    AS g(trade_id, version, reason, told) ORDER BY trade_id
 """
 
 
-def _point(ready: Sequence[_Next], actor: Actor, at: datetime) -> None:
-    """Point the states of trades at their new versions, and tell the log of other terms."""
-    if not ready:
-        return
-    sql.run(
-        _POINT,
-        {
-            "ids": [each.change.trade_id for each in ready],
-            "versions": [each.row["version"] + 1 for each in ready],
-            "kinds": [each.change.kind for each in ready],
-            "reasons": [each.change.reason for each in ready],
-            "told": [encode(each.told) for each in ready],
-            "at": at,
-            "event": AMEND_EVENT,
-            "actor": actor.name,
-            "request_id": actor.request_id,
-        },
-    )
+def _tell(amendments: Sequence[_Next], actor: Actor, at: datetime) -> None:
+    """Tell the log of amendments."""
+    if amendments:
+        sql.run(
+            _TELL,
+            {
+                "ids": [each.change.trade_id for each in amendments],
+                "versions": [each.row["version"] + 1 for each in amendments],
+                "reasons": [each.change.reason for each in amendments],
+                "told": [encode(each.told) for each in amendments],
+                "at": at,
+                "event": AMEND_EVENT,
+                "actor": actor.name,
+                "request_id": actor.request_id,
+            },
+        )
+
+
+_POINT = """
+UPDATE trades_state SET version = version + 1, changed_at = %s, changed_xid = pg_current_xact_id()::text::bigint
+WHERE trade_id = ANY(%s)
+"""
+
+
+def _point(staying: Sequence[_Next], at: datetime) -> None:
+    """Point the states of trades that stay where they are at their new versions."""
+    if staying:
+        sql.run(_POINT, [at, sorted(each.change.trade_id for each in staying)])
 
 
 _PENDING = """
@@ -628,24 +654,24 @@ def _close_refusals(again: Sequence[_Next], actor: Actor, at: datetime) -> None:
         )
 
 
-def _move(live: Sequence[_Next], sources: Sequence[State], target: State, actor: Actor, at: datetime) -> None:
-    groups: dict[tuple[int, str, tuple[int, ...]], list[int]] = {}
-    for each in live:
-        told = (each.row["state"], each.change.reason, tuple(each.joined))
+def _move(moving: Sequence[_Next], target: State, actor: Actor, at: datetime) -> None:
+    groups: dict[tuple[int, str, tuple[int, ...], bool], list[int]] = {}
+    for each in moving:
+        superseded = each.next_version != each.row["version"]
+        told = (each.row["state"], each.change.reason, tuple(each.joined), superseded)
         groups.setdefault(told, []).append(each.change.trade_id)
-    for source in sources:
-        for (state, reason, joined), trade_ids in groups.items():
-            if state == source:
-                move_trades(
-                    trade_ids=sorted(trade_ids),
-                    source=source,
-                    target=target,
-                    at=at,
-                    actor=actor,
-                    reason=reason,
-                    data={"parts": [public_id(TRADE, each) for each in joined]} if joined else None,
-                    locked=True,
-                )
+    for (state, reason, joined, superseded), trade_ids in sorted(groups.items()):
+        move_trades(
+            trade_ids=sorted(trade_ids),
+            source=State(state),
+            target=target,
+            at=at,
+            actor=actor,
+            reason=reason,
+            data={"parts": [public_id(TRADE, each) for each in joined]} if joined else None,
+            locked=True,
+            superseded=superseded,
+        )
 
 
 # What the exceptions of trades say that are no trades of their own any more.

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter, itemgetter
 from typing import Any
+
+import msgspec
 
 from core import sql
 from core.audit import Actor, encode
@@ -19,6 +22,7 @@ from trades.services.capture import VERSION_COLUMNS, version_row
 
 STATED_AMOUNTS = ("gross_amount", "net_amount")
 _JSON = ("fees", "terms")
+_stored = itemgetter(*COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,12 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class NextVersion:
-    """A version to be stored whole. `terms`: None where it repeats those of the version before."""
+    """A version to be stored whole. `terms`: None where it repeats those of the version before, `after`: when that one
+    was recorded."""
 
     trade_id: int
     version: int
+    after: datetime
     effective_at: datetime
     source_version: int | None
     terms: Terms | None
@@ -133,10 +139,8 @@ def state_amounts(message: Message, row: Mapping[str, Any], *, except_for: Seque
 def differing_columns(row: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
     """Return the columns in which terms differ from a stored version, with the values of the terms."""
     changed = {}
-    for name in COLUMNS:
-        value = getattr(terms, name)
-        stored = sql.json_value(encode(value)) if name in _JSON and value is not None else value
-        if stored != row[name]:
+    for name, value, stored in zip(COLUMNS, msgspec.structs.astuple(terms), _stored(row), strict=True):
+        if value != stored and (name not in _JSON or sql.json_value(encode(value)) != stored):
             changed[name] = value
     return changed
 
@@ -201,25 +205,20 @@ def add_versions(
 
 
 _MOMENT = timedelta(microseconds=1)
-_LAST_RECORDED = (
-    "SELECT trade_id, max(recorded_at) FROM trades_version WHERE trade_id = ANY(%s) GROUP BY trade_id"
-)
 
 
 def copy_versions(*, versions: Sequence[NextVersion], cause: str, at: datetime) -> None:
-    """Store versions with their own terms by COPY, each after the one before. The caller has locked the trades, and
-    points their states."""
+    """Store versions with their own terms by COPY, one of a trade, after the one before. The caller has locked the
+    trades, and points their states."""
     rows = []
-    last = dict(sql.rows(_LAST_RECORDED, [[each.trade_id for each in versions]]))
-    for each in sorted(versions, key=lambda version: (version.trade_id, version.version)):
+    for each in sorted(versions, key=attrgetter("trade_id")):
         if each.terms is None:
             raise ValueError(f"the version {each.version} of {each.trade_id} has no terms")
-        last[each.trade_id] = recorded_at = max(at, last[each.trade_id] + _MOMENT)
         rows.append(
             version_row(
                 each.trade_id,
                 each.terms,
-                recorded_at,
+                max(at, each.after + _MOMENT),
                 version=each.version,
                 effective_at=each.effective_at,
                 cause=cause,
@@ -232,13 +231,12 @@ def copy_versions(*, versions: Sequence[NextVersion], cause: str, at: datetime) 
 _SAME = [name for name in COLUMNS if name != "source_version"]
 _REPEAT = f"""
 INSERT INTO trades_version (trade_id, version, recorded_at, effective_at, cause, source_version, {", ".join(_SAME)})
-SELECT v.trade_id, g.version, greatest(%(at)s::timestamptz, v.recorded_at + interval '1 microsecond'),
-       g.effective_at, %(cause)s, g.source_version,
+SELECT v.trade_id, g.version, g.recorded_at, g.effective_at, %(cause)s, g.source_version,
        {", ".join(f"v.{name}" for name in _SAME)}
-FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(counts)s::int[], %(effective)s::timestamptz[])
-    AS g(trade_id, version, source_version, effective_at)
+FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(counts)s::int[], %(recorded)s::timestamptz[],
+            %(effective)s::timestamptz[]) AS g(trade_id, version, source_version, recorded_at, effective_at)
 JOIN trades_version v ON v.trade_id = g.trade_id AND v.version = g.version - 1
-ORDER BY v.trade_id
+WHERE v.trade_id = ANY(%(ids)s::bigint[])  -- looked up, at any number of versions
 """
 
 
@@ -248,10 +246,10 @@ def repeat_versions(*, versions: Sequence[NextVersion], cause: str, at: datetime
         sql.run(
             _REPEAT,
             {
-                "at": at,
                 "cause": cause,
                 "ids": [each.trade_id for each in versions],
                 "versions": [each.version for each in versions],
+                "recorded": [max(at, each.after + _MOMENT) for each in versions],
                 "counts": [each.source_version for each in versions],
                 "effective": [each.effective_at for each in versions],
             },
