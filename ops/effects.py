@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from ops.templatetags.console import asset_quantity, base_money
+
 _SECTIONS = {
     "findings": "Finding",
     "exceptions": "Exception",
@@ -46,19 +48,17 @@ def _said(section: str, value: Any) -> str:
     if section == "proposals":
         return str(value["kind"])
     if section == "limits":
-        return f"{_figure(value['used'])} {value['currency']}"
+        return f"{base_money(Decimal(value['used']))} {value['currency']}"
     if section == "legs":
-        return f"{value['direction'].lower()} {_figure(value['quantity'])} {value['asset']} on {value['value_date']}"
+        return f"{value['direction'].lower()} {_figure(value)} {value['asset']} on {value['value_date']}"
     if section == "recalled_instructions":
         rest = ", ".join(value["netted_anew"][:10])
         netted = f"; netted anew: {rest}" if rest else ""
-        what = (
-            f"{value['direction'].lower()} {_figure(value['quantity'])} {value['asset']} of {value['batch']}"
-        )
+        what = f"{value['direction'].lower()} {_figure(value)} {value['asset']} of {value['batch']}"
         return f"{what} is cancelled{netted}"
     return str(value)
 
 
-def _figure(number: str) -> str:
-    """Return a number of the API with its digits grouped."""
-    return f"{Decimal(number):,f}"
+def _figure(value: Mapping[str, Any]) -> str:
+    """Return the quantity of a leg or instruction as it is shown everywhere."""
+    return asset_quantity(Decimal(value["quantity"]), value["asset"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.contrib import messages
@@ -24,6 +25,7 @@ from trades.services.single_change import Answered, change_trade
 from trades.services.supersession import Cause
 from trades.services.versions import trade_etag
 
+_PART = re.compile(r"(Line \d+|Near leg|Far leg):? ")
 _KINDS: dict[str, Cause] = {"amend": "AMEND", "cancel": "CANCEL"}
 
 
@@ -114,7 +116,7 @@ def _show(
         "reference": ids.public_id(ids.TRADE, trade_id),
         "kind": kind,
         "what": "amend" if kind == "AMEND" else "cancel",
-        "fields": fields,
+        "groups": _groups(fields),
         "etag": seen,
         "typed": typed,
         "changeable": State(found["state"]) not in ENDED,
@@ -125,3 +127,17 @@ def _show(
     }
     status = problem.status if problem else 200
     return show(request, "ops/change.html", context, screen="change", now=utc_now(), status=status)
+
+
+def _groups(fields: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return fields by the part of the deal that they belong to, named once; without a name, those of all of it."""
+    groups: list[tuple[str, list[dict[str, Any]]]] = []
+    for each in fields:
+        label: str = each["field"].label
+        part = _PART.match(label)
+        name = part[1] if part else ""
+        if not groups or groups[-1][0] != name:
+            groups.append((name, []))
+        shown = label[part.end() :].capitalize() if part else label
+        groups[-1][1].append({**each, "label": shown})
+    return groups

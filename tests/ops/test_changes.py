@@ -25,6 +25,7 @@ from tests.support.factories import (
     fx,
     goods,
     limit,
+    swap,
     unit_trade,
 )
 from tests.support.records import state_of, version_of
@@ -187,3 +188,14 @@ def test_both_amounts_of_an_exchange_are_shown_in_their_currency(world: World, d
     text = _text(desk.post(_url(trade_id, "amend"), _form(desk, trade_id, "amend", **typed)))
     assert "Bought amount 1,000,000.00 EUR 12,345,678.90 EUR" in text
     assert "Sold amount 1,085,000.00 USD 13,395,061.61 USD" in text
+
+
+def test_the_lines_of_an_order_and_the_legs_of_a_swap_stand_together(world: World, desk: Client) -> None:
+    order, exchange = captured_ids(goods(), swap())
+    for trade_id, parts, first in (
+        (order, ["Line 1", "Line 2"], "Sku"),
+        (exchange, ["Near leg", "Far leg"], "Bought currency"),
+    ):
+        page = desk.get(_url(trade_id, "amend")).content.decode()
+        assert re.findall(r'class="part"><legend>([^<]+)', page) == parts
+        assert page.count(f"<label>{first}<") == 2
