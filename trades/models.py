@@ -158,7 +158,8 @@ class Finding(models.Model):
 
     Open until `closed_at`; `closing` says how: CLEARED by a later check, OVERRIDDEN by two people, or MOOT.
     `xid` and `closed_xid` (set by trigger) are the transactions that opened and closed it.
-    `parameter_version` says how the check was set and `inputs` what it compared (values by name, and `parameters`); null for what no check finds.
+    `parameter_version` says how the check was set and `inputs` what it compared: values by name, and `parameters`.
+    Both are null for what no check finds.
     """
 
     class Severity(models.TextChoices):
