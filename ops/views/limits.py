@@ -263,7 +263,7 @@ class _Form:
     def decimal(self, name: str, *, required: bool = False) -> Decimal | None:
         text = self.text(name).replace(",", "").replace(" ", "")
         if not text:
-            self._miss(name, required)
+            self._require(name, required)
             return None
         try:
             return Decimal(text[:40])
@@ -281,7 +281,7 @@ class _Form:
     def day(self, name: str, *, required: bool = False) -> date | None:
         text = self.text(name)
         if not text:
-            self._miss(name, required)
+            self._require(name, required)
             return None
         try:
             return date.fromisoformat(text)
@@ -289,7 +289,7 @@ class _Form:
             self._faults.append(Fault(f"/{name}", "A date such as 2026-11-23.", "type"))
             return None
 
-    def _miss(self, name: str, required: bool) -> None:
+    def _require(self, name: str, required: bool) -> None:
         if required:
             self._faults.append(Fault(f"/{name}", "This is required.", "missing"))
 
