@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from core.ids import INSTRUCTION, TRADE, public_id
-from core.models import Proposal
+from core.models import ApprovalPolicy, Proposal
 from settlement.selectors import obligations_of
 from tests.ops.conftest import SignIn
 from tests.settlement.support import BackOffice, lines_of, seal, validated
@@ -199,3 +199,21 @@ def test_the_lines_of_an_order_and_the_legs_of_a_swap_stand_together(world: Worl
         page = desk.get(_url(trade_id, "amend")).content.decode()
         assert re.findall(r'class="part"><legend>([^<]+)', page) == parts
         assert page.count(f"<label>{first}<") == 2
+
+
+def test_a_change_of_much_is_asked_for_with_its_amount_typed_in(world: World, desk: Client) -> None:
+    ChangePolicy.objects.create()
+    ApprovalPolicy.objects.create(kind="change", typed_from=Decimal(1))
+    trade_id = checked(equity())
+    form = _form(desk, trade_id, "cancel", step="confirm")
+    for typed, told in (("", "Type in the amount at stake"), ("1", "This is not the amount at stake")):
+        wrong = desk.post(_url(trade_id, "cancel"), {**form, "amount": typed})
+        assert wrong.status_code == 422
+        assert told in _text(wrong)
+        amount = wrong.context["foreseen"].amount  # the preview stays, with where to type
+        assert f"So much is at stake that it is typed in: {amount} EUR" in _text(wrong)
+    assert not Proposal.objects.exists()
+    asked = desk.post(_url(trade_id, "cancel"), {**form, "amount": amount}, follow=True)
+    assert "waits for a second person" in _text(asked)
+    assert Proposal.objects.get().content["amount"] == amount
+    assert state_of(trade_id) == (State.VALIDATED, 1)
