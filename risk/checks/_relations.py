@@ -65,8 +65,9 @@ nearby AS MATERIALIZED (
       AND (b.instrument_id IS NOT NULL OR b.contra_currency IS NOT NULL)
 )"""
 
-_NAMED = " UNION ".join(
-    f"SELECT '{subject}', {column} FROM batch WHERE {column} <> ''"
+_NAMED = " UNION ALL ".join(
+    f"SELECT DISTINCT '{subject}', {column} FROM batch"
+    f" WHERE {column} <> '' AND EXISTS (SELECT 1 FROM refdata_watch_entry)"
     for subject, column in (
         ("PARTY", "party_code"),
         ("PARTY", "party_lei"),
