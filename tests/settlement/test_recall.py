@@ -255,7 +255,7 @@ class TestWhatTheBackOfficeAnswers:
         assert kinds == [(one, "REJECTION")]
 
     def test_a_rejection_of_what_was_netted_anew_holds_a_trade_that_was_acknowledged(self) -> None:
-        office, _, two, (first, replacing, cancelling) = self._handed_off()
+        office, _, two, (_, replacing, cancelling) = self._handed_off()
         assert state(two) == "ACKNOWLEDGED"
         items = [
             {"instruction": replacing["instruction"], "status": "REJECTED", "reason": "AC01"},
