@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from core import sql
 from core.ids import TRADE, database_id, public_id
@@ -83,6 +85,21 @@ class TestManyChanges:
         assert sql.rows("SELECT state, version, count(*) FROM trades_state GROUP BY 1, 2") == [
             (State.CANCELLED.value, 2, 300)
         ]
+
+    @pytest.mark.parametrize("kind", ["amendments", "cancellations"])
+    def test_take_as_many_statements_as_few_and_write_each_state_once(self, api: Api, kind: str) -> None:
+        trade_ids = captured_ids(*(unit_trade(n) for n in range(33)))
+        check_everything()
+        changes = {"changes": {"trader": "x"}} if kind == "amendments" else {}
+        counts, writes = [], []
+        _bulk(api, kind, [{"id": _ref(trade_ids[0]), **changes}])  # the first request of a client is noted
+        for part in (trade_ids[1:3], trade_ids[3:]):
+            with CaptureQueriesContext(connection) as asked:
+                told = _bulk(api, kind, [{"id": _ref(each), **changes} for each in part]).json()
+            assert told["changed"] == len(part)
+            counts.append(len(asked))
+            writes.append(sum("UPDATE trades_state " in each["sql"] for each in asked))
+        assert (counts[0], writes) == (counts[1], [1, 1])
 
     def test_are_of_the_clients_own_sources(self, api: Api) -> None:
         trade_id = checked(equity("E-1"))

@@ -16,11 +16,18 @@ from core.http.problem import Problem
 from core.ids import TRADE, public_id
 from core.models import Proposal
 from tests.support.api import Api
-from tests.support.factories import captured_ids, check_everything, checked, equity, world
+from tests.support.factories import (
+    captured_ids,
+    check_everything,
+    checked,
+    equity,
+    other_connection,
+    world,
+)
 from tests.support.records import CLERK, LATER, NOW, all_written, events_of, person, state_of, version_of
 from trades.lifecycle import State
 from trades.models import ChangePolicy, EarlyChange, ExceptionItem
-from trades.services.early import apply_queued
+from trades.services.early import PUT_OFF, apply_queued
 from trades.services.refused import answer_refused
 from trades.services.single_change import approve_change, decline_change
 
@@ -161,6 +168,23 @@ class TestWhatNeedsTwoPeople:
         version = version_of(trade_id, state_of(trade_id)[1])
         assert (version["quantity"], version["price"], version["net_amount"]) == (D(20), D(180), D(3600))
         assert (state_of(trade_id)[0], _outcomes()) == (State.VALIDATED, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_somebody_locks_just_now_is_looked_at_a_little_later() -> None:
+    world()
+    api = Api()
+    ChangePolicy.objects.create()
+    _say(api, 2)
+    trade_id = checked(equity("E-1", source_version=1))
+    with other_connection() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT 1 FROM trades_state WHERE trade_id = %s FOR UPDATE", [trade_id])
+        assert apply_queued(now=LATER) == 2  # by the message and by the checks
+        assert (_pending(), apply_queued(now=LATER)) == ([], 0)
+        other.execute("ROLLBACK")
+    assert apply_queued(now=LATER + PUT_OFF) == 1
+    assert len(_pending()) == 1
 
 
 def _ask_alone(api: Api, trade_id: int, number: int, changes: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -25,6 +25,7 @@ from trades.services.refused import refuse_changes
 from trades.services.single_change import propose_change
 
 LIMIT = 1_000
+PUT_OFF = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def apply_early(*, trade_ids: Sequence[int], at: datetime) -> int:
         return 0
     looked_at, asking = _apply(_COME.format(which="s.trade_id = ANY(%s)"), list(trade_ids), at)
     queue([each.message_id or 0 for each, _ in asking])
-    return looked_at
+    return len(looked_at)
 
 
 def apply_queued(*, now: datetime) -> int:
@@ -151,17 +152,35 @@ def apply_queued(*, now: datetime) -> int:
     with transaction.atomic():
         claimed = work.claim(TASK, limit=LIMIT, now=now)
         if claimed:
-            _, asking = _apply(_COME.format(which="e.message_id = ANY(%s)"), claimed.subject_ids, now)
+            looked_at, asking = _apply(_COME.format(which="e.message_id = ANY(%s)"), claimed.subject_ids, now)
             _propose(asking, now)
+            _put_off(sorted(set(claimed.subject_ids) - looked_at), now)
             work.finish(claimed)
     return len(claimed.subject_ids)
+
+
+_LEFT = """
+SELECT e.message_id FROM trades_early_change e
+JOIN trades_version v ON v.source = e.source AND v.source_ref = e.source_ref AND v.version = 1
+WHERE e.message_id = ANY(%s) AND e.outcome = '' AND NOT EXISTS (
+    SELECT FROM core_proposal p WHERE p.kind = 'change' AND p.subject = 'trade' AND p.subject_id = v.trade_id
+    AND p.state = 'PENDING')
+ORDER BY e.message_id
+"""
+
+
+def _put_off(message_ids: list[int], now: datetime) -> None:
+    """Queue changes for a little later that were not looked at although their deals are there: somebody has locked
+    the trade just now. Where something of it is proposed, the decision has them looked at."""
+    left = [each for (each,) in sql.rows(_LEFT, [message_ids])] if message_ids else []
+    work.enqueue(TASK, left, not_before=now + PUT_OFF)
 
 
 _Asking = list[tuple[Change, Actor]]
 
 
-def _apply(statement: str, ids: list[int], at: datetime) -> tuple[int, _Asking]:
-    """Apply what has come; return how many were looked at, and those that need two people."""
+def _apply(statement: str, ids: list[int], at: datetime) -> tuple[set[int], _Asking]:
+    """Apply what has come; return the messages that were looked at, and what needs two people."""
     rows = sql.records(statement, [ids])
     by_actor: dict[str, list[Change]] = {}
     for row in rows:
@@ -181,7 +200,7 @@ def _apply(statement: str, ids: list[int], at: datetime) -> tuple[int, _Asking]:
         made = list(zip(changes, results, strict=True))
         asking += [(change, Actor(name)) for change, result in made if needs_approval(result.problem)]
         _settle([each for each in made if not needs_approval(each[1].problem)], Actor(name), at)
-    return len(rows), asking
+    return {row["message_id"] for row in rows}, asking
 
 
 def _settle(made: Sequence[tuple[Change, Changed]], actor: Actor, at: datetime) -> None:
