@@ -97,7 +97,10 @@ def test_a_connection_of_its_own_adds_and_changes_nothing():
                     cursor.execute(statement)
         finally:
             own.close()
-        assert sql.rows("SELECT type, reason FROM core_event") == [("t", "")]
+        assert sql.rows("SELECT type, reason FROM core_event ORDER BY id") == [
+            ("database_role.granted", ""),
+            ("t", ""),
+        ]
     finally:
         sql.run(f'DROP OWNED BY "{ROLE}"')
         sql.run(f'DROP ROLE "{ROLE}"')

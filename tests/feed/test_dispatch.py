@@ -26,11 +26,18 @@ from tests.support.records import CLERK
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOLD = "SELECT pg_advisory_lock(hashtext('feed_dispatch'))"
+LET_GO = "SELECT pg_advisory_unlock(hashtext('feed_dispatch'))"
 
 
 @pytest.fixture(autouse=True)
 def _private(settings: Any) -> None:
     settings.WEBHOOK_PRIVATE_ADDRESSES = True
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a request wait for its answer longer than any test: nothing moves on because it timed out."""
+    monkeypatch.setattr(transport, "TOTAL_SECONDS", 50)
 
 
 def listen(*urls: str, slow: Collection[str] = ()) -> None:
@@ -78,7 +85,7 @@ def at_work() -> Iterator[None]:
 
 
 class TestASlowListener:
-    def test_delays_no_other_while_its_answer_is_awaited(self) -> None:
+    def test_delays_no_other_while_its_answer_is_awaited(self, patient: None) -> None:
         """The slow one is asked first, and answers only once the other has been told of everything."""
         slow, quick = Place(slow_from=1), Place()
         with listening(slow, quick):
@@ -87,7 +94,7 @@ class TestASlowListener:
             with at_work():
                 assert slow.asked.wait(20)
                 later = tell(4)  # while the request is under way
-                wait_for(lambda: quick.ids() == told + later, seconds=8)
+                wait_for(lambda: quick.ids() == told + later, seconds=18)
                 assert slow.ids() == told[:1]
                 slow.release.set()
         assert (slow.ids(), quick.ids()) == (told + later, told + later)
@@ -104,14 +111,14 @@ class TestASlowListener:
         (failed,) = Attempt.objects.filter(status=None)
         assert (failed.delivery.webhook.url, failed.error.split(":")[0]) == (silent.url, "ReadTimeout")
 
-    def test_and_its_like_leave_half_of_the_senders_to_the_others(self) -> None:
+    def test_and_its_like_leave_half_of_the_senders_to_the_others(self, patient: None) -> None:
         slow, quick = Place(slow_from=1), Place()
         with listening(slow, quick):
             listen(*[slow.url] * 4, quick.url, slow=[slow.url])
             told = tell(1, 2)
             with at_work():
                 assert slow.asked.wait(20)
-                wait_for(lambda: quick.ids() == told, seconds=8)
+                wait_for(lambda: quick.ids() == told, seconds=18)
                 slow.release.set()
         assert slow.most_at_once <= 2
         assert len(slow.got) == 8
@@ -131,7 +138,7 @@ class TestDispatch:
         with listening(*places):
             listen(*(place.url for place in places))
             told = tell(*range(1, 21))
-            assert sent() == 120
+            assert sum(iter(sent, 0)) == 120  # however many looks a busy machine takes
         assert [place.ids() for place in places] == [told] * 6
         assert states() == [("DELIVERED", 1)] * 120
         assert sent() == 0
@@ -144,8 +151,9 @@ class TestDispatch:
             with other_connection() as another:
                 another.execute(HOLD)
                 assert sent() == 0
-            assert place.got == []
-            assert sent() == 1
+                assert place.got == []
+                another.execute(LET_GO)
+                assert sent() == 1
 
     def test_goes_on_with_the_others_when_a_turn_fails(self) -> None:
         broken, whole = Place(), Place()
