@@ -89,7 +89,7 @@ def load_demo_market_data(*, today: date, actor: Actor, now: datetime) -> list[L
     loads = {
         "instruments": (row for row, _ in contracts),
         "holidays": holidays,
-        "close-prices": (*_closes(days), *_contract_closes(contracts, days)),
+        "close-prices": (*_closes(days, today), *_contract_closes(contracts, days)),
         "fx-rates": _rates(days),
     }
     return [
@@ -331,7 +331,8 @@ def _holidays(today: date) -> Iterator[dict[str, Any]]:
             yield {"calendar": code, "date": day, "name": name}
 
 
-def _closes(days: list[date]) -> Iterator[dict[str, Any]]:
+def _closes(days: list[date], today: date) -> Iterator[dict[str, Any]]:
+    """Yield the closes of the days; the range of today is not known before it is over."""
     for market, isin, _, price in EQUITIES:
         for day in days:
             close = _moved(Decimal(price), f"{isin} {day}")
@@ -339,7 +340,7 @@ def _closes(days: list[date]) -> Iterator[dict[str, Any]]:
             ends = {"low": close * (1 - _RANGE), "high": close * (1 + _RANGE)}
             yield {
                 **_close(isin, day, close.quantize(tick), MARKETS[market][0]),
-                **{name: end.quantize(tick) for name, end in ends.items()},
+                **({name: end.quantize(tick) for name, end in ends.items()} if day < today else {}),
             }
     for market, isin, *_, price in BONDS:
         for day in days:

@@ -10,7 +10,7 @@ from stdnum import isin, lei
 
 from core.models import Event
 from refdata.demo import load_demo_refdata
-from refdata.demo_universe import EUROS_PER_UNIT, MARKETS, WITHOUT_SSI
+from refdata.demo_universe import EQUITIES, EUROS_PER_UNIT, MARKETS, WITHOUT_SSI
 from refdata.models import (
     Agreement,
     Book,
@@ -122,13 +122,14 @@ class TestTheDemo:
 
         assert Event.objects.count() == written
 
-    def test_gains_only_the_new_day_on_the_next(self) -> None:
+    def test_gains_only_the_new_day_and_the_range_of_the_last_on_the_next(self) -> None:
         demo()
         written = Event.objects.count()
 
         demo(TODAY + timedelta(days=1))
 
-        assert Event.objects.count() - written == Instrument.objects.count() + len(EUROS_PER_UNIT) - 1
+        gained = Instrument.objects.count() + len(EUROS_PER_UNIT) - 1 + len(EQUITIES)
+        assert Event.objects.count() - written == gained
 
     def test_ends_on_friday_when_today_is_a_sunday(self) -> None:
         demo(date(2026, 11, 22))
