@@ -18,7 +18,10 @@ from tests.support.factories import check_everything
 from tests.support.records import NOW, TODAY
 
 # Parties first: what other kinds refer to must be there.
-REFERENCE_DATA = ("parties", "instruments", "books", "ssis", "holidays", "close-prices", "fx-rates")
+REFERENCE_DATA = (
+    "parties", "instruments", "books", "ssis", "holidays", "close-prices", "fx-rates", "mandates", "watch-lists",
+    "agreements",
+)  # fmt: skip
 
 
 def examples(path: str) -> Iterator[Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -27,8 +28,14 @@ from feed.models import Webhook
 from middleoffice.access import METHODS, Route, routes
 from ops.permissions import ADMINISTRATOR, GRANTS, ROLES, Right
 from ops.views.approvals import DECISIONS
+from risk.models import Reservation
+from risk.services.back_test import start_back_test
 from risk.services.excess import KIND as EXCESS
 from risk.services.excess import propose_excess
+from risk.services.parameters import Draft
+from risk.services.reservations import reserve
+from risk.services.stops import make_stop
+from risk.services.terms import TERMS, Terms, propose_terms
 from tests.feed.support import webhook
 from tests.settlement.support import seal, validated
 from tests.support import factories, records
@@ -39,6 +46,7 @@ from trades.services.change import Change
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import change_trade
 
+PRICE = "OFF_MARKET_PRICE"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 STRANGER, DISABLED, NO_ROLE, SUPERUSER = (
     "a stranger",
@@ -48,7 +56,7 @@ STRANGER, DISABLED, NO_ROLE, SUPERUSER = (
 )
 
 # What whoever is let in gets for a screen, 200 unless it stands here, and for a form sent empty, unless 422.
-SCREENS = {"search": 302, "audit_day_evidence": 422}
+SCREENS = {"search": 302, "audit_day_evidence": 422, "limit_member": 404}  # of no limit
 FORMS = {
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
@@ -59,13 +67,23 @@ FORMS = {
     "exception_act:repair": 412,  # of no version
     "exception_act:re-check": 303,
     "exception_act:excess": 412,
+    "exception_act:wake": 303,
+    "exception_bulk": 303,
+    "check_propose": 409,  # nothing would change
+    "back_test_of_proposal": 404,  # of no proposal
+    "back_test_cancel": 303,
+    "limit_terms": 422,
+    "limit_excess": 404,  # of no limit
     "approval_decide:approve": 303,
+    "limit_decide:approve": 303,
+    "limit_decide:withdraw": 403,
     "approval_decide:withdraw": 403,  # somebody else has made it
 }
 # What a client with the scope gets that sends nothing: 200 for a GET, 400 for anything else, unless it stands here.
 ENDPOINTS = {
     ("api-trade-amendments", "POST"): 428,  # it must say of which version
     ("api-trade-cancellations", "POST"): 428,
+    ("api-trade-allocations", "POST"): 428,
     ("api-refdata", "POST"): 415,
     ("api-webhook", "PATCH"): 428,
 }
@@ -76,6 +94,13 @@ ELSEWHERE = {
     ("api-trade-events", "GET"): 404,
     ("api-trade-amendments", "POST"): 404,
     ("api-trade-cancellations", "POST"): 404,
+    ("api-trade-allocations", "GET"): 404,
+    ("api-trade-allocations", "POST"): 404,
+    ("api-exception", "GET"): 404,
+    ("api-exception-comments", "GET"): 404,
+    ("api-exception-comments", "POST"): 404,
+    ("api-back-test-trades", "GET"): 403,
+    ("api-reservation", "GET"): 404,
     ("api-batch-evidence", "GET"): 403,
     ("api-state-hash", "GET"): 403,
     ("api-webhook", "GET"): 404,
@@ -94,15 +119,18 @@ ADMIN: dict[str, frozenset[str]] = {
     "core.apiclient": frozenset({"add"}),
     "core.approvalpolicy": frozenset({"add", "change"}),
     "feed.webhook": frozenset({"add"}),
+    "refdata.agreement": frozenset({"add", "change"}),
     "refdata.book": frozenset({"add", "change"}),
     "refdata.closeprice": frozenset({"add", "change"}),
     "refdata.fxrate": frozenset({"add", "change"}),
     "refdata.holiday": _ALL,
     "refdata.instrument": frozenset({"add", "change"}),
+    "refdata.mandate": frozenset({"add", "change"}),
     "refdata.party": frozenset({"add", "change"}),
     "refdata.ssi": frozenset({"add", "change"}),
-    "risk.limit": frozenset({"add", "change"}),
+    "refdata.watchentry": frozenset({"add", "change"}),
     "settlement.channel": frozenset({"change"}),
+    "trades.assignmentrule": _ALL,
     "trades.changepolicy": _ALL,
 }
 # What the admin's other pages answer the staff, to a GET and to an empty POST.
@@ -137,6 +165,9 @@ class Things:
     exception: str
     batch: str
     webhook: str
+    back_test: str
+    reservation: str
+    stop: str
     proposals: dict[str, str]
 
     def path(self, route: Route) -> str:
@@ -150,8 +181,13 @@ class Things:
             "integrations": self.webhook,
             "webhooks": self.webhook,
             "refdata": "parties",
+            "checks": PRICE,
+            "back-tests": self.back_test,
+            "reservations": self.reservation,
+            "stops": self.stop,
         }
-        return "/" + re.sub(r"<[^>]+>", known.get(first, "1"), route.path)
+        named = {"limit_lift": self.stop, "limit_decide": self.proposals[TERMS]}
+        return "/" + re.sub(r"<[^>]+>", named.get(route.name, known.get(first, "1")), route.path)
 
 
 @pytest.fixture
@@ -166,15 +202,32 @@ def things(db: None) -> Things:
     ChangePolicy.objects.create()
     changed = change_trade(change=Change(kind="CANCEL", trade_id=settled, reason="because"), **how)
     assert changed.proposal_id is not None
+    limit = factories.limit(hard="1000000")
+    limit.refresh_from_db()
+    terms = propose_terms(terms=replace(Terms.of(limit), hard=Decimal(2_000_000)), reason="because", **how)
+    tried = Draft(parameters={"tolerance": "0.05"})
+    back_test = start_back_test(code=PRICE, draft=tried, days=1, actor=CLERK, now=NOW)
+    held = reserve(
+        message=factories.message_of(factories.unit_trade(1)),
+        seconds=60,
+        client=factories.trusted_client(),
+        actor=CLERK,
+        now=NOW,
+    )
+    stop = make_stop(kind="TRADER", key="nobody", reason="because", actor=CLERK, now=NOW)
     excess = propose_excess(trade_id=trade, codes=["OFF_MARKET_PRICE"], reason="because", **how)
     return Things(
         ids.public_id(ids.TRADE, trade),
         ids.public_id(ids.EXCEPTION, exception),
         ids.public_id(ids.BATCH, batch),
         ids.public_id(ids.WEBHOOK, webhook(name="listener")[0].id),
+        ids.public_id(ids.BACK_TEST, back_test),
+        ids.public_id(ids.RESERVATION, held.id),
+        ids.public_id(ids.STOP, stop),
         {
             EXCESS: ids.public_id(ids.PROPOSAL, excess),
             CHANGE: ids.public_id(ids.PROPOSAL, changed.proposal_id),
+            TERMS: ids.public_id(ids.PROPOSAL, terms),
         },
     )
 
@@ -222,6 +275,8 @@ def doors(route: Route, things: Things) -> Iterator[tuple[str, frozenset[str]]]:
     if route.name == "approval_decide":
         (decision,) = (value for _, value in route.parameters)
         for kind, reference in things.proposals.items():
+            if kind not in DECISIONS:
+                continue
             right = DECISIONS[kind][decision].right
             yield f"/approvals/{reference}/{decision}", GRANTS[right] & GRANTS[Right.READ_APPROVALS]
         return
@@ -287,6 +342,7 @@ def tokens() -> dict[str, str]:
 def test_every_endpoint_lets_in_exactly_the_scope_it_names(things: Things) -> None:
     callers, wrong, http = tokens(), [], Client()
     Webhook.objects.update(client=ApiClient.objects.get(name="webhooks:write"))
+    Reservation.objects.update(client_id=ApiClient.objects.get(name="limits:reserve").id)
     for route in routes():
         if route.scopes is None:
             continue

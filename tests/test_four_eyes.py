@@ -21,6 +21,7 @@ from core.models import Proposal
 from middleoffice.access import routes
 from ops.permissions import ROLES
 from ops.views.approvals import DECISIONS
+from risk.services.terms import Terms
 from tests.support.factories import captured_ids, equity, world
 from tests.support.records import LATER, NOW, all_written, person
 
@@ -36,15 +37,26 @@ def maker(request: pytest.FixtureRequest, db: None) -> User:
     return made
 
 
+# What a proposal of every kind says as far as the screens show it.
+SETTING = {
+    **dict.fromkeys(Terms.__slots__), "code": "CPTY",
+    "active": True, "severity": "WARN", "parameters": {}, "scope": {},
+}  # fmt: skip
+CONTENT = {
+    "effects": {}, "findings": [], "told": {}, "version": 1, "code": "OFF_MARKET_PRICE", "valid_from": None,
+    "before": SETTING, "after": SETTING,
+}  # fmt: skip
+
+
 def proposed(kind: str, maker: User) -> int:
-    """Propose something of a kind for a trade. What it says is never looked at: its maker does not get so far."""
+    """Propose something of a kind for a trade. What it says is never carried out: its maker does not get so far."""
     world()
     (trade_id,) = captured_ids(equity())
     return four_eyes.propose(
         kind=kind,
         subject="trade",
         subject_id=trade_id,
-        content={"effects": {}, "findings": [], "told": {}, "version": 1},
+        content=CONTENT,
         user=maker,
         reason="because",
         now=NOW,

@@ -17,7 +17,7 @@ from core.clock import business_date, utc_now
 from core.http.problem import Fault, Problem
 from ops import utilisations
 from ops.permissions import ROLES, Right, may
-from ops.shell import Shown, actor, denied, needs, person, posted, show
+from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from risk import selectors as risk
 from risk.checks._composition import DIMENSIONS
 from risk.measures import MEASURES
@@ -59,11 +59,7 @@ def _show(request: HttpRequest, problem: Problem | None = None) -> HttpResponse:
 
 @needs(Right.READ_LIMITS)
 def member(request: HttpRequest) -> HttpResponse:
-    """Show the trades that one member of a limit counts; propose that it may use more for a while."""
-    if request.method == "POST":
-        if not may(request.user, Right.PROPOSE_LIMIT):
-            return denied(request, Right.PROPOSE_LIMIT)
-        return _propose_excess(request)
+    """Show the trades that one member of a limit counts."""
     return _show_member(request)
 
 
@@ -89,7 +85,10 @@ def _show_member(request: HttpRequest, problem: Problem | None = None) -> HttpRe
     return show(request, "ops/limit_member.html", context, screen="limit", now=now, status=status)
 
 
-def _propose_excess(request: HttpRequest) -> HttpResponse:
+@posted("limits")
+@needs(Right.PROPOSE_LIMIT)
+def excess(request: HttpRequest) -> HttpResponse:
+    """Propose that a member of a limit may use more for a while."""
     form = _Form(request.POST)
     try:
         amount, hours = form.decimal("amount"), form.whole("hours")
@@ -245,6 +244,9 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
         return _show(request, problem)
     messages.success(request, told)
     return HttpResponseRedirect(reverse("limits"), status=303)
+
+
+chooses("decision", {name: (right,) for name, (right, *_) in _DECISIONS.items()}, decide)
 
 
 class _Form:

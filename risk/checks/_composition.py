@@ -231,7 +231,7 @@ def _of_batch(check: Check, scope: Sequence[str]) -> str:
 # What a condition reads of a trade: parts of its terms and columns; whole documents say too much.
 _TERM = re.compile(r"b\.terms((?:->'\w+')*->>'\w+')")
 _COLUMN = re.compile(r"\bb\.(\w+)")
-_DOCUMENTS = {"terms", "fees"}
+_UNTOLD = {"terms", "fees", "block_id"}  # documents, and what is no part of the terms
 _MEMBERS_AT_ONCE = 40  # a function takes at most 100 arguments
 _COMPARED_PARTS = ("expected_amount", "actual_amount", "paid_amount", "minor_unit", "contra_minor_unit")
 
@@ -245,7 +245,7 @@ def compared(code: str) -> dict[str, str]:
     for path in _TERM.findall(read):
         found[".".join(["terms", *re.findall(r"\w+", path)])] = f"b.terms{path}"
     for column in _COLUMN.findall(read):
-        if column not in _DOCUMENTS:
+        if column not in _UNTOLD:
             found[column] = f"b.{column}"
     if "%(today)s" in read:
         found["today"] = "%(today)s::date"

@@ -136,9 +136,9 @@ def test_more_for_a_while_is_proposed_on_the_member_and_approved_by_the_limits_r
     checked(unit_trade(0))
     where = {"limit": "CPTY", "key": "BROKER-01"}
     wanted = {**where, "amount": "100", "hours": "2", "reason": "a large order"}
-    bent = sam.post("/limits/member", {**wanted, "amount": "101", "hours": "x"})
+    bent = sam.post("/limits/excess", {**wanted, "amount": "101", "hours": "x"})
     assert (bent.status_code, set(bent.context["problem"].by_field)) == (422, {"hours"})
-    assert sam.post("/limits/member", wanted).status_code == 303
+    assert sam.post("/limits/excess", wanted).status_code == 303
     assert decide(rita) == 303
     assert TemporaryExcess.objects.get().amount == 100
     check_everything()
@@ -197,7 +197,7 @@ def test_a_figure_that_was_wrong_is_work_until_somebody_explains_it(world: World
         ("/limits/terms", "get"),
         ("/limits/terms", "post"),
         ("/limits/stop", "post"),
-        ("/limits/member", "post"),
+        ("/limits/excess", "post"),
     ],
 )
 def test_who_reads_limits_neither_proposes_nor_stops(
