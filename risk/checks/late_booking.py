@@ -28,5 +28,7 @@ LATE_BOOKING = Check(
     fix="Ask the desk why the deal comes late, and look whether it hid a loss or a limit.",
     example="A deal done on Monday morning that is booked on Wednesday.",
     parameters={"hours": "24"},
+    meanings={"hours": "how many hours after it was done a deal may come, Saturdays and Sundays not counted"},
+    bounds={"hours": ("0", "8784")},
     overridable=True,
 )
