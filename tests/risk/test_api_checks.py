@@ -74,7 +74,7 @@ def test_a_proposal_is_202_waits_and_holds_once_a_person_has_approved_it(api: Ap
     found = api.get(PRICE).json()
     assert (found["version"], found["parameters"], found["pending_proposal"]) == (
         1,
-        {"tolerance": "0.05"},
+        SET,
         None,
     )
     assert found["versions"][0] == {
