@@ -24,13 +24,13 @@ from tests.support.factories import (
     codes_of,
     equity,
     limit,
+    release_set,
     unit_trade,
     world,
 )
 from tests.support.records import CLERK, LATER, NOW, TODAY, events_of, person, state_of
 from trades.lifecycle import State
 from trades.services.exceptions import NewException, open_exceptions
-from trades.services.release import release_queued
 
 pytestmark = pytest.mark.django_db
 RITA = Actor("user:rita")
@@ -45,16 +45,6 @@ def _approve(propose: Callable[..., int], **asked) -> None:
 
 def _set(code: str = PRICE, **draft) -> None:
     _approve(propose_parameters, code=code, draft=Draft(**draft))
-
-
-def _release(*, now=LATER) -> None:
-    """Do what the workers do until nothing waits, the checks last."""
-    for kind in release.KINDS:
-        while release.find_held(kind=kind, now=now):
-            pass
-    while release_queued(task=release.TASK, reason=release.REASON, now=now):
-        pass
-    check_everything(now=now + timedelta(seconds=1))
 
 
 def _is_free(trade_id: int) -> bool:
@@ -86,30 +76,30 @@ class TestACheckThatIsSetOtherwise:
     def test_lets_go_what_it_finds_no_longer_and_leaves_the_rest_alone(self, draft):
         _set(**draft)
         assert state_of(self.held)[0] == State.EXCEPTION
-        _release()
+        release_set(now=LATER)
         assert _is_free(self.held)
         assert events_of(self.other, "trade.rechecked") == []
 
     def test_holds_again_what_it_still_finds(self):
         (item,) = events_of(self.held, "exception.opened")
         _set(parameters={"tolerance": "0.2"})
-        _release()
+        release_set(now=LATER)
         assert codes_of(self.held) == [PRICE]
         assert events_of(self.held, "exception.opened") == [item]
 
     def test_lets_go_on_its_day_and_not_before(self):
         tomorrow = TODAY + timedelta(days=1)
         _set(parameters={"tolerance": "1"}, valid_from=tomorrow)
-        _release()
+        release_set(now=LATER)
         assert events_of(self.held, "trade.rechecked") == []
-        _release(now=day_begins(tomorrow))
+        release_set(now=day_begins(tomorrow))
         assert _is_free(self.held)
 
     def test_leaves_to_people_what_the_back_office_rejected(self):
         item = NewException(self.held, "REJECTION", ["SETTLEMENT_REJECTED"], "rejected")
         open_exceptions(items=[item], at=NOW, actor=CLERK)
         _set(parameters={"tolerance": "1"})
-        _release()
+        release_set(now=LATER)
         assert events_of(self.held, "trade.rechecked") == []
 
 
@@ -134,7 +124,7 @@ class TestALimit:
     )
     def test_that_is_raised_or_narrowed_lets_go_what_it_held(self, changes):
         self._change(**changes)
-        _release()
+        release_set(now=LATER)
         assert _is_free(self.held)
         assert events_of(self.first, "trade.rechecked") == []
 
@@ -147,14 +137,14 @@ class TestALimit:
 
     def test_that_is_another_leaves_it_alone(self):
         self._change("DESK", hard=Decimal(2_000_000))
-        _release()
+        release_set(now=LATER)
         assert events_of(self.held, "trade.rechecked") == []
 
     def test_asks_again_for_all_that_it_holds_when_a_temporary_excess_is_approved(self):
         more = captured_ids(*[unit_trade(n) for n in (2, 3)])
         check_everything()
         _approve(propose_temporary_excess, code="CPTY", key="BROKER-01", amount=Decimal(150), hours=2)
-        _release()
+        release_set(now=LATER)
         assert [codes_of(each) for each in (self.held, *more)] == [["LIMIT_BREACH"]] * 3
         # Each is looked at with all of them counted: they are promises made.
         assert [len(events_of(each, "trade.rechecked")) for each in (self.held, *more)] == [1] * 3
@@ -162,7 +152,7 @@ class TestALimit:
     def test_leaves_what_it_holds_of_one_member_alone_when_another_has_an_excess(self):
         other = checked(unit_trade(5, counterparty="CUST-01", quantity="12"))
         _approve(propose_temporary_excess, code="CPTY", key="CUST-01", amount=Decimal(150), hours=2)
-        _release()
+        release_set(now=LATER)
         assert events_of(self.held, "trade.rechecked") == []
         assert state_of(other)[0] == State.VALIDATED
 

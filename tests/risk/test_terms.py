@@ -15,8 +15,6 @@ from core.http.problem import Problem
 from core.models import Event, Proposal
 from risk.models import Limit
 from risk.services.limits import limits_in_force
-from risk.services.release import TASK as RELEASE
-from risk.services.release import find_held
 from risk.services.terms import Terms, propose_temporary_excess, propose_terms
 from risk.tasks import restate
 from tests.support.factories import (
@@ -25,13 +23,13 @@ from tests.support.factories import (
     checked,
     codes_of,
     limit,
+    release_set,
     unit_trade,
     used,
     world,
 )
 from tests.support.records import NOW, person, state_of
 from trades.lifecycle import State
-from trades.services.release import release_queued
 
 pytestmark = pytest.mark.django_db
 GOOD = Terms(
@@ -144,9 +142,7 @@ class TestATemporaryExcess:
     def test_lets_go_what_the_limit_held_and_runs_out_by_itself(self):
         assert codes_of(self.held) == ["LIMIT_BREACH"]
         approve(self.propose(), roles=("risk",))
-        assert find_held(kind="excesses", now=NOW) == 1
-        assert release_queued(task=RELEASE, now=NOW) == 1
-        check_everything()
+        release_set()
         assert state_of(self.held)[0] is State.VALIDATED
         assert codes_of(checked(unit_trade(2))) == ["LIMIT_BREACH"]
         end = NOW + timedelta(hours=2)
