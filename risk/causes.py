@@ -105,6 +105,8 @@ _OF_CHECKS = {
     "KYC_EXPIRED": _PARTY,
     "LEI_LAPSED": _PARTY,
     "OVER_CREDIT": replace(_PARTY, move=Move.RISK, subject="v.counterparty_ref"),
+    "FIRST_TRADE": Cause("", subject="f.actual"),
+    "REVERSING_PAIR": Cause("", subject="v.counterparty_ref"),
     "SELF_TRADE": Cause("", subject="f.actual", waits="ARRAY['books:' || v.book_ref]"),
     "GROUP_TRADE": replace(
         _PARTY, move=None, waits="ARRAY['parties:' || v.counterparty_ref, 'books:' || v.book_ref]"
