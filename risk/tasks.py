@@ -10,6 +10,7 @@ from core import work
 from core.audit import system
 from core.clock import utc_now
 from core.wake import wake_on_commit
+from risk.services import release
 from risk.services.back_test import TASK as BACK_TEST
 from risk.services.back_test import advance_back_tests, forget_named_trades
 from risk.services.check import BATCH, TASK, check_captured
@@ -19,6 +20,7 @@ from risk.services.reservations import EXPIRED_AT_ONCE, expire_reservations
 from risk.services.sizes import TASK as LEARN
 from risk.services.sizes import learn_sizes
 from risk.services.stops import enforce_stops
+from trades.services.release import release_queued
 
 BACK_TEST_SECONDS = 2  # others wait for the same worker
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
@@ -55,6 +57,30 @@ def recompute() -> int:
 def restate() -> bool:
     """Tell the figures again once a limit, or what places trades under it, has changed; tell whether one had."""
     return restate_limits(now=utc_now(), actor=system("recompute_limits"))
+
+
+def _finder(kind: release.Kind) -> None:
+    """Make the task that looks for what checks, limits or temporary excesses hold that were set otherwise."""
+
+    @shared_task(name=release.task_of(kind))
+    def find_held() -> int:
+        done = 0
+        while looked_at := release.find_held(kind=kind, now=utc_now()):
+            done += looked_at
+        return done
+
+
+for _kind in release.KINDS:
+    _finder(_kind)
+
+
+@shared_task(name=release.TASK)
+def release_held() -> int:
+    """Send what checks and limits may hold no longer to the checks again; return how many were looked at."""
+    done = 0
+    while looked_at := release_queued(task=release.TASK, reason=release.REASON, now=utc_now()):
+        done += looked_at
+    return done
 
 
 @shared_task(name="risk.expire_reservations")

@@ -83,9 +83,9 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
     if not may(request.user, chosen.right):
         return denied(request, chosen.right)
     try:
-        # Only the form of a kind that has an amount at stake asks for it.
-        asked = decision == "approve" and "amount" in request.POST
-        typed = {"typed": request.POST["amount"]} if asked else {}
+        # Only a kind that has an amount at stake takes it, whatever the form has sent.
+        asked = decision == "approve" and kind in four_eyes.kinds_with_stakes()
+        typed = {"typed": request.POST.get("amount", "")} if asked else {}
         chosen.service(
             proposal_id=proposal_id,
             user=person(request),

@@ -5,7 +5,7 @@ The batch's columns, for the checks' conditions: everything of trades_version, `
 `kyc_valid_to`, `lei_valid_to`, `onboarded_on`, `credit_limit`, `max_discount` of the counterparty; `book_code`,
 `book_active`, `desk`, `entity_id` of the book; `instrument_code` (of an unknown one, what the deal says), `issuer`,
 `instrument_active`, `market`, `multiplier`, `price_basis`, `instrument_currency`, `price_tolerance`,
-`liquidity_class` of the instrument; `minute`, in which the version was recorded (UTC); `close`, `close_date`,
+`liquidity_class` of the instrument; `minute` and `is_order`, see `arrival_sql`; `close`, `close_date`,
 `day_low`, `day_high`, the latest close on or before the trade date and its range (null when none is fresh);
 `trader_trades`, `trader_size`, `trader_spread` and the same of the `book_`, how many trades of the product the trader
 and the book had lately, and the mean of the natural logarithms of their sizes and their deviation above it (null when
@@ -34,6 +34,26 @@ from trades.products._legs import legs_sql, settling_columns, settling_sql
 CLOSE_MAX_AGE_DAYS = 10
 _CURRENCIES = "'{" + ",".join(currency_codes()) + "}'::text[]"
 
+
+def arrival_sql(block: str) -> str:
+    """Return SQL over versions `v` for `minute`, in which one was recorded (UTC), and `is_order`, whether it is an
+    order of its own. block: SQL for the block that it is a part of.
+
+    A part came when its block came, and all parts of one allocation are one order: the first of them counts.
+    """
+    came = f"SELECT recorded_at FROM trades_version WHERE trade_id = {block} AND version = 1"
+    earlier = (
+        "SELECT FROM trades_version o"
+        f" JOIN trades_state p ON p.block_id = {block} AND p.trade_id < v.trade_id"
+        " JOIN trades_version f ON f.trade_id = p.trade_id AND f.version = 1 AND f.recorded_at = o.recorded_at"
+        " WHERE o.trade_id = v.trade_id AND o.version = 1 OFFSET 0"  # else all of them would be hashed
+    )
+    return (
+        f"date_trunc('minute', CASE WHEN {block} IS NULL THEN v.recorded_at ELSE ({came}) END)"
+        f" AT TIME ZONE 'UTC' AS minute, {block} IS NULL OR NOT EXISTS ({earlier}) AS is_order"
+    )
+
+
 # OFFSET 0 makes each look-up a look-up by key, however wrong PostgreSQL's picture of the tables is after a load.
 _BATCH = """
 WITH batch AS MATERIALIZED (
@@ -45,7 +65,7 @@ WITH batch AS MATERIALIZED (
                p.kyc_valid_to, p.lei_valid_to, p.onboarded_on, p.credit_limit, p.max_discount,
                k.code AS book_code, k.active AS book_active, k.desk, k.entity_id,
                coalesce(i.code, v.instrument_ref) AS instrument_code, nullif(i.issuer, '') AS issuer,
-               date_trunc('minute', v.recorded_at) AT TIME ZONE 'UTC' AS minute,
+               {arrival},
                i.active AS instrument_active, i.market, i.multiplier, i.price_basis,
                i.currency AS instrument_currency, i.price_tolerance, i.liquidity_class,
                c.price AS close, c.date AS close_date, c.currency AS close_currency,
@@ -167,6 +187,7 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
     ]
     settling = ", ".join(settling_columns())
     batch = _BATCH.format(
+        arrival=arrival_sql("w.block_id"),
         close_age=CLOSE_MAX_AGE_DAYS,
         legs=legs_sql("batch"),
         settling=settling,

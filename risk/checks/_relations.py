@@ -4,7 +4,7 @@
 (or pair of currencies) that were executed within NEARBY_MINUTES of it: `other` names it, `apart` is the time between.
 `opposite` says that they undo each other; `same_size` that just as much is undone or repeated, `way_back` that an
 exchange is undone to the cent; `equal` that it is the very same deal; `quantity_off` and `price_off` are fractions.
-A deal without `executed_at` has no neighbours.
+A deal without `executed_at` has no neighbours; a part of a block none in its block or in the other parts.
 
 `changes`: the sides of legs that settle by an SSI that took another's place within CHANGED_DAYS, with the `day`. A
 party's first SSI is no change. Three things are: an SSI that begins to hold after another one of the same key; one that
@@ -59,7 +59,9 @@ nearby AS MATERIALIZED (
     ) o
     CROSS JOIN LATERAL (
         SELECT 1 FROM trades_state s
-        WHERE s.trade_id = o.trade_id AND s.version = o.version AND s.state <> {State.CANCELLED.value} OFFSET 0
+        WHERE s.trade_id = o.trade_id AND s.version = o.version AND s.state <> {State.CANCELLED.value}
+          AND (b.block_id IS NULL OR b.block_id NOT IN (o.trade_id, coalesce(s.block_id, 0)))
+        OFFSET 0
     ) live
     WHERE b.executed_at IS NOT NULL AND b.trader <> ''
       AND (b.instrument_id IS NOT NULL OR b.contra_currency IS NOT NULL)

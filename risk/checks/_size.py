@@ -10,6 +10,13 @@ _MEAN = f"CASE WHEN {_OWN} THEN b.trader_size WHEN b.book_trades >= {{trades}} T
 _SPREAD = f"greatest(CASE WHEN {_OWN} THEN b.trader_spread ELSE b.book_spread END, {{least_deviation}})"
 
 HISTORY = {"trades": "50", "least_deviation": "0.25"}  # the parameters that the fragments below use
+HISTORY_MEANINGS = {
+    "trades": "how many deals of the product a trader, else the book, must have had before any size is unusual",
+    "least_deviation": "the least deviation that is counted with: who always deals in one size may deal in others",
+}
+# A figure rests on the latest 2,000 deals: nobody ever has more.
+HISTORY_BOUNDS = {"trades": ("2", "2000"), "least_deviation": ("0.01", "10")}
+DEVIATIONS = ("0", "20")  # between which a number of deviations may be set
 WHOSE = f"CASE WHEN {_OWN} THEN 'trader ' || b.trader ELSE 'book ' || b.book_code END"
 
 

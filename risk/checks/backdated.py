@@ -17,5 +17,7 @@ BACKDATED = Check(
     fix="Ask the desk why; correct the trade date or the moment of execution.",
     example="A deal of today booked with the trade date of last month. One day is allowed: zones differ.",
     parameters={"days": "1"},
+    meanings={"days": "how many days before the day on which the deal was done its trade date may lie"},
+    bounds={"days": ("0", "36500")},
     overridable=True,
 )

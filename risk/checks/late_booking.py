@@ -2,10 +2,11 @@
 
 from risk.checks.base import Check
 
-# A later version was recorded later, but the deal came with its first.
+# A later version was recorded later, but the deal came with its first; a part of a block came with its block.
 _CAME = (
-    "(CASE WHEN b.version = 1 THEN b.recorded_at ELSE (SELECT f.recorded_at FROM trades_version f"
-    " WHERE f.trade_id = b.trade_id AND f.version = 1) END AT TIME ZONE 'UTC')"
+    "(CASE WHEN b.version = 1 AND b.block_id IS NULL THEN b.recorded_at ELSE (SELECT f.recorded_at"
+    " FROM trades_version f WHERE f.trade_id = coalesce(b.block_id, b.trade_id) AND f.version = 1)"
+    " END AT TIME ZONE 'UTC')"
 )
 _DONE = "(b.executed_at AT TIME ZONE 'UTC')"
 # Saturdays and Sundays after the day it was done, up to the day it came: 0001-01-01 was a Monday.
@@ -28,5 +29,7 @@ LATE_BOOKING = Check(
     fix="Ask the desk why the deal comes late, and look whether it hid a loss or a limit.",
     example="A deal done on Monday morning that is booked on Wednesday.",
     parameters={"hours": "24"},
+    meanings={"hours": "how many hours after it was done a deal may come, Saturdays and Sundays not counted"},
+    bounds={"hours": ("0", "8784")},
     overridable=True,
 )

@@ -13,5 +13,7 @@ OFF_PRICE_LIST = Check(
     fix="Nothing holds the order; correct the price where the discount was not agreed.",
     example="A mug of 4.25 that was sold at 4.10.",
     parameters={"tolerance": "0.005"},
+    meanings={"tolerance": "by which share of the list price an article's price may differ from it"},
+    bounds={"tolerance": ("0", "100")},
     overridable=True,
 )

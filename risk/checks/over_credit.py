@@ -37,6 +37,8 @@ OVER_CREDIT = Check(
     message="With this order the customer owes {actual} in base currency, and has credit for {expected}.",
     fix="Ask for a payment or a higher credit; or have a second person accept the order.",
     example="An order of 4,000 by a customer who owes 8,000 and has credit for 10,000.",
-    parameters={"orders": "1000"},  # the latest that are looked at
+    parameters={"orders": "1000"},
+    meanings={"orders": "how many of a customer's latest deals are looked at for what is owed"},
+    bounds={"orders": ("0", "100000")},
     overridable=True,
 )

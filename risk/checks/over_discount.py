@@ -13,5 +13,9 @@ OVER_DISCOUNT = Check(
     fix="Correct the price, or have a second person accept the discount.",
     example="A mug of 4.25 that was sold at 0.43.",
     parameters={"discount": "0.30"},
+    meanings={
+        "discount": "how far below its list price an article may be sold, as a share of it, where its customer has none"
+    },
+    bounds={"discount": ("0", "1")},
     overridable=True,
 )

@@ -23,5 +23,12 @@ PRICE_OUTSIDE_RANGE = Check(
     fix="Ask the trader; correct the price or the trade date, or have a second person accept it.",
     example="A share bought at 191.00 on a day on which it went from 186.10 to 188.94.",
     parameters={"high": "0.005", "medium": "0.01", "low": "0.03", "slack": "0.01"},
+    meanings={
+        "high": "how far beyond the day's range a price may be, as a share of it, of an instrument dealt in much",
+        "medium": "the same of one dealt in regularly",
+        "low": "the same of one dealt in seldom",
+        "slack": "the same of one without a liquidity class",
+    },
+    bounds=dict.fromkeys(("high", "medium", "low", "slack"), ("0", "1")),
     overridable=True,
 )

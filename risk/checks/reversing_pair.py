@@ -1,5 +1,6 @@
 """REVERSING_PAIR: the deal undoes one with the same party that was done shortly before."""
 
+from risk.checks._relations import NEARBY_MINUTES
 from risk.checks.base import Check
 
 REVERSING_PAIR = Check(
@@ -17,5 +18,9 @@ REVERSING_PAIR = Check(
     fix="Ask the desk for the purpose; where one corrects the other, cancel both and book the right one.",
     example="1,000 bought and, five minutes later, 1,000 sold by the same trader to the same party.",
     parameters={"minutes": "15"},
+    meanings={
+        "minutes": f"how far apart the two may have been done; no more than {NEARBY_MINUTES} are looked at"
+    },
+    bounds={"minutes": ("0", str(NEARBY_MINUTES))},
     overridable=True,
 )

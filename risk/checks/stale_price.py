@@ -24,4 +24,8 @@ STALE_PRICE = Check(
     fix="Load the prices of the instrument; then re-check.",
     example="A share whose prices stopped when its feed lost the identifier.",
     parameters={"days": "5"},
+    meanings={
+        "days": "how old the last price may be, in days before the trade date; older than 10 counts as none"
+    },
+    bounds={"days": ("0", "10")},
 )

@@ -1,6 +1,14 @@
 """UNUSUAL_SIZE: the trade is far larger than what its trader, or its book, deals in."""
 
-from risk.checks._size import HISTORY, WHOSE, deviations, usual_up_to
+from risk.checks._size import (
+    DEVIATIONS,
+    HISTORY,
+    HISTORY_BOUNDS,
+    HISTORY_MEANINGS,
+    WHOSE,
+    deviations,
+    usual_up_to,
+)
 from risk.checks.base import Check
 
 UNUSUAL_SIZE = Check(
@@ -16,5 +24,10 @@ UNUSUAL_SIZE = Check(
     fix="Ask the trader whether a zero slipped in; correct the quantity, or have a second person accept it.",
     example="A trader who deals in a few ten thousand buys shares for three million.",
     parameters={"deviations": "3.3", **HISTORY},
+    meanings={
+        "deviations": "how many deviations above the usual, of the logarithms of sizes, a size may lie",
+        **HISTORY_MEANINGS,
+    },
+    bounds={"deviations": DEVIATIONS, **HISTORY_BOUNDS},
     overridable=True,
 )

@@ -1,5 +1,6 @@
 """WASH_TRADE: the same trader bought and sold the same at the same price."""
 
+from risk.checks._relations import NEARBY_MINUTES, NEARBY_SIZE
 from risk.checks.base import Check
 
 WASH_TRADE = Check(
@@ -18,5 +19,10 @@ WASH_TRADE = Check(
     fix="Ask compliance whether the two deals had an economic purpose.",
     example="1,000 bought from one party at 187.25 and sold to another at 187.25 a minute later.",
     parameters={"minutes": "5", "quantity": "0.1"},
+    meanings={
+        "minutes": f"how far apart the two may have been done; no more than {NEARBY_MINUTES} are looked at",
+        "quantity": f"by which share their quantities may differ; no more than {NEARBY_SIZE} is looked at",
+    },
+    bounds={"minutes": ("0", str(NEARBY_MINUTES)), "quantity": ("0", NEARBY_SIZE)},
     overridable=True,
 )

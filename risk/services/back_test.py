@@ -3,7 +3,8 @@
 A back-test goes over the trades in the order of capture, a chunk a transaction, and keeps its figures and how far it
 has come in its own row. So it can be killed, cancelled and gone on with at any point, and nothing counts twice. Each
 trade is looked at as it stands now, on the business date on which that version was recorded, by the very statement
-of the checks, once as the check is set and once as it would be. Reference data are those of now.
+of the checks, once as the check is set and once as it would be. Reference data are those of now. Of an allocated
+block its parts are looked at: the checks never see the block again.
 """
 
 from __future__ import annotations
@@ -286,7 +287,7 @@ SELECT s.trade_id, s.version, v.recorded_at, f.recorded_at, v.base_amount,
                WHERE o.trade_id = s.trade_id AND o.severity = 'BLOCK' AND o.code <> %(code)s)
 FROM (
     SELECT trade_id, version FROM trades_state
-    WHERE trade_id > %(after)s AND trade_id <= %(until)s AND state <> %(cancelled)s
+    WHERE trade_id > %(after)s AND trade_id <= %(until)s AND state <> ALL(%(over)s)
     ORDER BY trade_id LIMIT %(limit)s
 ) s
 CROSS JOIN LATERAL (
@@ -306,7 +307,7 @@ def _chunk(found: BackTest) -> list[_Trade]:
             "code": found.code,
             "after": found.position_id,
             "until": found.until_id,
-            "cancelled": State.CANCELLED.value,
+            "over": [State.CANCELLED.value, State.ALLOCATED.value],
             "limit": CHUNK,
         },
     )

@@ -18,7 +18,7 @@ from core import sql
 from core.audit import Actor
 from core.clock import business_date
 from core.money import ZERO
-from risk.checks._composition import COLUMNS, Group
+from risk.checks._composition import COLUMNS, Group, arrival_sql
 from risk.services.decision import (
     NEVER,
     NOTHING,
@@ -205,7 +205,7 @@ _PLACED = """
            coalesce(nullif(p.party_group, ''), p.code) AS party_group,
            k.code AS book_code, k.desk, k.entity_id, coalesce(i.code, v.instrument_ref) AS instrument_code,
            nullif(i.issuer, '') AS issuer,
-           date_trunc('minute', v.recorded_at) AT TIME ZONE 'UTC' AS minute
+           {arrival}
     FROM {versions}
     LEFT JOIN refdata_party p ON p.id = v.counterparty_id
     LEFT JOIN refdata_book k ON k.id = v.book_id
@@ -217,7 +217,7 @@ def placed_sql(*, more: str, version: str) -> str:
     """Return SQL of one version of trades (`version` or `checked_version` of their state `s`) with all that limits
     are kept by; more: further columns. Its caller narrows it by a condition."""
     joined = f"trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.{version}"
-    return _PLACED.format(more=more, versions=joined)
+    return _PLACED.format(more=more, versions=joined, arrival=arrival_sql("s.block_id"))
 
 
 _EXPOSURES = """
@@ -226,7 +226,11 @@ FROM ({placed} WHERE s.trade_id = ANY(%s)) b ORDER BY b.trade_id
 """
 _OF_TERMS = f"""
 SELECT b.trade_id, false, {{columns}} FROM ({
-    _PLACED.format(more="", versions="json_populate_recordset(NULL::trades_version, %s) v")
+    _PLACED.format(
+        more="",
+        versions="json_populate_recordset(NULL::trades_version, %s) v",
+        arrival=arrival_sql("NULL::bigint"),
+    )
 }) b ORDER BY b.trade_id
 """
 

@@ -18,7 +18,7 @@ from django.db import DataError, transaction
 
 from core import four_eyes, sql
 from core.audit import Actor, encode, record
-from core.clock import business_date
+from core.clock import business_date, day_begins
 from core.http.problem import Fault, Problem, not_found
 from core.models import Proposal
 from core.money import format_number
@@ -27,6 +27,7 @@ from risk.checks import CHECKS
 from risk.checks._composition import bound_to, composed_statement
 from risk.checks._settings import SCOPE_DIMENSIONS, Setting, Severity, declared, is_fixed, shape_of
 from risk.checks.base import Check
+from risk.services.release import note_set
 from trades.products import PRODUCTS
 
 KIND = "check_parameters"
@@ -350,7 +351,7 @@ VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s)
 def apply_parameters(proposal: Proposal, actor: Actor, at: datetime) -> None:
     """Store the version of an approved proposal, from its day on: never from a day before the approval.
 
-    What was in force on a day that has passed stays what it was.
+    What was in force on a day that has passed stays what it was. What the check holds is checked again then.
     """
     content, today = proposal.content, business_date(at)
     code = content["code"]
@@ -376,6 +377,9 @@ def apply_parameters(proposal: Proposal, actor: Actor, at: datetime) -> None:
         at=at,
         reason=proposal.reason,
         data={"code": code, "valid_from": valid_from, "proposal_id": proposal.id, **setting_content(setting)},
+    )
+    note_set(
+        "checks", [proposal.subject_id], not_before=day_begins(valid_from) if valid_from > today else None
     )
 
 

@@ -24,7 +24,7 @@ SELECT array_agg(trade_id), max(trade_id) FROM (
 ) AS step
 """
 # The logarithms are a statistic, not money. The spread is that of the sizes above the mean alone: small fills, of which
-# there may be many, would else make room for what is too large.
+# there may be many, would else make room for what is too large. What was dealt is the block, not each of its parts.
 _LEARN = f"""
 WITH size AS MATERIALIZED (
     SELECT v.trader, k.code AS book, v.product, ln(v.base_amount::float8) AS ln
@@ -33,7 +33,7 @@ WITH size AS MATERIALIZED (
     JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
     LEFT JOIN refdata_book k ON k.id = v.book_id
     WHERE s.state NOT IN ({State.CAPTURED.value}, {State.EXCEPTION.value}, {State.CANCELLED.value})
-      AND v.base_amount > 0
+      AND s.block_id IS NULL AND v.base_amount > 0
 ), entry AS MATERIALIZED (
     SELECT 'TRADER' AS scope, trader AS key, product, ln FROM size WHERE trader <> ''
     UNION ALL SELECT 'BOOK', book, product, ln FROM size WHERE book IS NOT NULL

@@ -21,6 +21,7 @@ from risk.models import Stop
 from trades.lifecycle import State, move_trades
 from trades.services.guards import hold_back_anew
 from trades.services.recheck import recheck_trades
+from trades.services.release import held_because
 
 SUBJECT = "stop"
 KIND = "stop.lift"
@@ -134,7 +135,7 @@ def enforce_stops(*, now: datetime, actor: Actor) -> int:
     no seal takes it, and is held here.
     """
     with transaction.atomic():
-        if not sql.row(_OPEN) and not sql.row(f"{_HELD_BY_STOPS} LIMIT 1", [STOPPED.code]):
+        if not sql.row(_OPEN) and not _no_longer_stopped():
             return 0
         return _enforce(actor, now)
 
@@ -162,10 +163,6 @@ def stopped_among(relation: str) -> list[int]:
 
 
 _VALIDATED = f"(SELECT trade_id FROM trades_state WHERE state = {State.VALIDATED.value})"
-_HELD_BY_STOPS = """
-SELECT DISTINCT e.trade_id FROM trades_exception e
-WHERE e.kind = 'FINDING' AND e.closed_at IS NULL AND %s = ANY(e.codes) ORDER BY e.trade_id
-"""
 
 
 def _enforce(actor: Actor, now: datetime) -> int:
@@ -185,8 +182,8 @@ def _enforce(actor: Actor, now: datetime) -> int:
 
 
 def _no_longer_stopped() -> list[int]:
-    """Return the trades that a stop holds which is lifted, and no other stop."""
-    held = [trade_id for (trade_id,) in sql.rows(_HELD_BY_STOPS, [STOPPED.code])]
+    """Return the trades that a stop holds which is lifted, and no other stop, nor a question to people."""
+    held = held_because("%(code)s = ANY(e.codes)", code=STOPPED.code)
     if not held:
         return []
     still = set(stopped_among(f"(SELECT unnest('{sql.array_literal(held)}'::bigint[]) AS trade_id)"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,14 +23,12 @@ from core.wake import wake_on_commit
 from risk.checks._composition import DIMENSIONS
 from risk.measures import MEASURES
 from risk.models import Limit
-from risk.services.decision import BREACH
-from trades.services.recheck import recheck_trades
+from risk.services.release import note_set
 
 SUBJECT = "limit"
 TERMS, EXCESS = "limit.terms", "limit.excess"
 KINDS = (TERMS, EXCESS)
 RESTATE = "risk.restate_limits"
-RECHECKED_MAX = 1_000
 _HOURS_MAX = 24 * 31
 _MARK_END = Decimal("1e20")
 _TEXT_MAX = 200
@@ -149,7 +147,7 @@ def _pending_id(code: str) -> int:
 def apply_terms(proposal: Proposal, actor: Actor, at: datetime) -> None:
     """Store the terms that two people want; Problem 409 when the limit is no longer what it was.
 
-    Its figures are told again from the trades right after.
+    Its figures are told again from the trades right after, and what it held and may hold no longer is checked again.
     """
     before, after = proposal.content["before"], Terms.read(proposal.content["after"])
     limit = Limit.objects.select_for_update().filter(code=after.code).first()
@@ -171,6 +169,18 @@ def apply_terms(proposal: Proposal, actor: Actor, at: datetime) -> None:
         data={"before": before, "after": after.content()},
     )
     wake_on_commit(RESTATE)
+    if before is not None and _may_free(Terms.read(before), after):
+        note_set("limits", [limit.id])
+
+
+# Terms without a part in what a limit holds, or, the marks, in one direction only.
+_HOLDS_NOTHING = ("name", "warn", "hard", "approver_role", "excess_max", "excess_hours")
+
+
+def _may_free(before: Terms, after: Terms) -> bool:
+    """Tell whether a change of terms may free what the limit holds: a higher mark, or another scope or time."""
+    same = replace(after, **{name: getattr(before, name) for name in _HOLDS_NOTHING})
+    return after.hard > before.hard or same != before
 
 
 def _faults(terms: Terms, today: date) -> list[Fault]:
@@ -297,12 +307,7 @@ SELECT 1 FROM auth_user_groups m JOIN auth_group g ON g.id = m.group_id WHERE m.
 """
 _LIFT = """
 INSERT INTO risk_temporary_excess (limit_id, key, amount, valid_from, valid_until, proposal_id)
-VALUES (%s, %s, %s, %s, %s, %s)
-"""
-_HELD_BY = """
-SELECT DISTINCT f.trade_id FROM trades_exception e
-JOIN trades_finding f ON f.trade_id = e.trade_id AND f.closed_at IS NULL AND f.code = %s AND f.subject = %s
-WHERE e.kind = 'FINDING' AND e.closed_at IS NULL AND %s = ANY(e.codes) ORDER BY 1 LIMIT %s
+VALUES (%s, %s, %s, %s, %s, %s) RETURNING id
 """
 
 
@@ -319,7 +324,7 @@ def apply_temporary_excess(proposal: Proposal, actor: Actor, at: datetime) -> No
     if _excess_faults(limit, amount, hours):
         raise Problem(409, "limit-changed", "The limit allows no such excess any more.")
     until = at + timedelta(hours=hours)
-    sql.run(_LIFT, [limit.id, content["key"], amount, at, until, proposal.id])
+    ((lifted,),) = sql.rows(_LIFT, [limit.id, content["key"], amount, at, until, proposal.id])
     record(
         type="limit.excess_approved",
         subject=SUBJECT,
@@ -329,9 +334,4 @@ def apply_temporary_excess(proposal: Proposal, actor: Actor, at: datetime) -> No
         reason=proposal.reason,
         data={**content, "until": until},
     )
-    held = _held_by(f"{limit.code} {content['key']}")
-    recheck_trades(trade_ids=held, reason="a temporary excess was approved", actor=actor, now=at)
-
-
-def _held_by(subject: str) -> Sequence[int]:
-    return [each for (each,) in sql.rows(_HELD_BY, [BREACH, subject, BREACH, RECHECKED_MAX])]
+    note_set("excesses", [lifted])

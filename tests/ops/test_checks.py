@@ -79,6 +79,14 @@ def test_what_one_person_proposes_another_approves(sign_in: SignIn) -> None:
     assert "OFF_MARKET_PRICE" in text_of(checker.get("/approvals"))  # among what was decided last
 
 
+def test_an_amount_that_no_form_has_asked_for_is_left_alone(sign_in: SignIn) -> None:
+    maker, checker = sign_in("risk", name="ann"), sign_in("supervisor", name="bob")
+    maker.post(f"{PRICE}/propose", FORM)
+    sent = {"note": "", "amount": "10"}
+    assert checker.post(f"/approvals/{pending()}/approve", sent).status_code == 303
+    assert settings_in_force(on=TODAY)["OFF_MARKET_PRICE"].version == 1
+
+
 def test_nobody_approves_what_they_proposed(sign_in: SignIn) -> None:
     maker = sign_in("risk", name="ann")
     maker.post(f"{PRICE}/propose", FORM)

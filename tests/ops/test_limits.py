@@ -22,6 +22,7 @@ from tests.support.factories import (
     equity,
     limit,
     message_of,
+    release_set,
     states,
     trusted_client,
     unit_trade,
@@ -141,7 +142,7 @@ def test_more_for_a_while_is_proposed_on_the_member_and_approved_by_the_limits_r
     assert sam.post("/limits/excess", wanted).status_code == 303
     assert decide(rita) == 303
     assert TemporaryExcess.objects.get().amount == 100
-    check_everything()
+    release_set()
     assert states() == {"VALIDATED": 1}
     (shown,) = members(rita)["CPTY"]
     assert (shown["status"], shown["raised"], shown["headroom"]) == ("WITHIN", 100, 10)

@@ -31,6 +31,7 @@ from risk.tasks import back_test as back_test_task
 from tests.support.factories import captured_ids, check_everything, codes_of, equity, fx, states, world
 from tests.support.records import CLERK, LATER, NOW, all_written, person, race
 from trades.lifecycle import State, move_trades
+from trades.services.change import Change, change_trades
 from trades.services.recheck import recheck_trades
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +111,19 @@ class TestTheFigures:
         assert outcomes(run(draft=Draft(is_active=False))) == {off: (BLOCK, PASS)}
         assert outcomes(run(draft=Draft(scope={"product": ["BOND"]}))) == {off: (BLOCK, PASS)}
         assert outcomes(run(draft=Draft(scope={"product": ["EQUITY"]}))) == {}
+
+    def test_are_of_the_parts_of_an_allocated_block_and_not_of_the_block(self):
+        world()
+        (block,) = priced("200")
+        change = Change(
+            "ALLOCATE",
+            block,
+            "as agreed",
+            items=[{"quantity": "40", "book": "BOOK-1"}, {"quantity": "60", "book": "BOOK-1"}],
+        )
+        change_trades(changes=[change], actor=CLERK, at=NOW)
+        found = run()
+        assert (found.looked_at, found.held, found.held_amount) == (2, 2, size_of(block))
 
     def test_of_a_check_being_activated_are_all_that_it_would_find(self):
         world()

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from risk.models import SizeHistory, SizeMark
 from risk.services.sizes import MEMORY, learn_sizes
 from tests.support.factories import EURO_SHARE, captured_ids, check_everything, equity, told_of, world
+from tests.support.records import CLERK, LATER
+from trades.services.change import Change, change_trades
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +61,17 @@ def test_a_trade_that_is_held_is_never_learnt_from():
     _deals([999], book="NOWHERE")
     assert learn_sizes() == 3
     assert _known()[0] == 2
+
+
+def test_a_block_is_learnt_from_and_its_parts_are_not():
+    world()
+    (block,) = _deals([400], quantity="2")
+    items = [{"quantity": "1", "book": "BOOK-1"}] * 2
+    change_trades(changes=[Change("ALLOCATE", block, "as agreed", items=items)], actor=CLERK, at=LATER)
+    check_everything(now=LATER)
+    assert learn_sizes() == 3
+    trades, mean, _ = _known()
+    assert (trades, round(mean, 4)) == (1, Decimal("6.6846"))  # ln 800
 
 
 def test_learning_stops_before_a_trade_that_waits_for_its_checks_and_goes_on_after_them():

@@ -29,6 +29,7 @@ from tests.support.factories import (
     world,
 )
 from tests.support.records import LATER, NOW, person
+from trades.services.exceptions import NewException, open_exceptions
 
 RITA = Actor("user:rita", "req-stop-1")
 
@@ -118,6 +119,15 @@ class TestAStop:
         check_everything()
         assert (codes_of(trade_id), state(trade_id)) == ([], "VALIDATED")
         assert told("stop").count("stop.lifted") == 2
+
+    def test_that_is_lifted_leaves_to_people_what_the_back_office_rejected(self):
+        stop_id, trade_id = stop(), checked(unit_trade(0))
+        rejected = NewException(trade_id, "REJECTION", ["SETTLEMENT_REJECTED"], "rejected")
+        open_exceptions(items=[rejected], at=NOW, actor=RITA)
+        lift(stop_id)
+        check_everything()
+        assert (codes_of(trade_id), state(trade_id)) == (["STOPPED"], "EXCEPTION")
+        assert enforce_stops(now=LATER, actor=system("stops")) == 0
 
     def test_is_not_lifted_by_one_person(self):
         maker, stop_id = person("maker"), stop()

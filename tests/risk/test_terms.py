@@ -23,6 +23,7 @@ from tests.support.factories import (
     checked,
     codes_of,
     limit,
+    release_set,
     unit_trade,
     used,
     world,
@@ -141,7 +142,7 @@ class TestATemporaryExcess:
     def test_lets_go_what_the_limit_held_and_runs_out_by_itself(self):
         assert codes_of(self.held) == ["LIMIT_BREACH"]
         approve(self.propose(), roles=("risk",))
-        check_everything()
+        release_set()
         assert state_of(self.held)[0] is State.VALIDATED
         assert codes_of(checked(unit_trade(2))) == ["LIMIT_BREACH"]
         end = NOW + timedelta(hours=2)

@@ -28,12 +28,14 @@ from core.models import ApiClient
 from refdata.calendars import BusinessCalendar
 from refdata.models import Book, ClosePrice, FxRate, Instrument, Party, Ssi
 from risk.models import Limit
+from risk.services import release
 from risk.services.check import check_captured
 from tests.support.records import NOW, TODAY
 from trades.lifecycle import State, move_trades
 from trades.products._reading import read_message
 from trades.products.base import Message
 from trades.services.capture import Captured, capture_trades
+from trades.services.release import release_queued
 
 FRONT_OFFICE = Actor("client:front", "req-front-1")
 SINCE = date(2020, 1, 1)
@@ -319,6 +321,16 @@ def check_everything(*, now: datetime = NOW, limit: int = 5_000) -> int:
     while claimed := check_captured(now=now, limit=limit):
         total += claimed
     return total
+
+
+def release_set(*, now: datetime = NOW) -> None:
+    """Send what checks and limits hold that were set otherwise to the checks, and run these until nothing waits."""
+    for kind in release.KINDS:
+        while release.find_held(kind=kind, now=now):
+            pass
+    while release_queued(task=release.TASK, reason=release.REASON, now=now):
+        pass
+    check_everything(now=now + timedelta(seconds=1))
 
 
 def checked(document: dict[str, Any], *, now: datetime = NOW) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,16 @@ def test_the_clock_is_read_only_at_the_edges():
 
 
 # --- what a person reads
+
+
+@pytest.mark.parametrize("code", [code for code, check in CHECKS.items() if check.parameters])
+def test_every_number_of_a_check_says_what_it_means_and_how_far_it_may_be_set(code):
+    check = CHECKS[code]
+    assert set(check.meanings) == set(check.bounds) == set(check.parameters)
+    for name, value in check.parameters.items():
+        least, greatest = map(Decimal, check.bounds[name])
+        assert check.meanings[name]
+        assert least <= Decimal(value) <= greatest
 
 
 @pytest.mark.parametrize("code", sorted(PRODUCTS))

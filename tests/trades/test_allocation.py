@@ -553,6 +553,22 @@ class TestTheBlockAndItsParts:
         other = checked(equity("E-2", quantity="50"))
         assert codes_of(other) == ["POSSIBLE_DUPLICATE"]
 
+    def test_parts_of_nearly_one_size_are_not_near_duplicates(self, api: Api) -> None:
+        block = checked(equity("E-1", quantity="399", executed_at="2026-11-23T10:00:00Z"))
+        _post(api, block, [{"book": "BOOK-1", "quantity": each} for each in ("200", "199")])
+        check_everything()
+        assert [codes_of(each) for each in parts_of(block)] == [[], []]
+
+    @pytest.mark.django_db
+    def test_parts_came_with_their_block(self) -> None:
+        other_book()
+        block = checked(equity("E-1", executed_at="2026-11-23T10:00:00Z"))
+        later = NOW + timedelta(days=2)
+        change = Change("ALLOCATE", block, "as agreed", items=TWO)
+        change_trade(change=change, actor=CLERK, now=later)
+        check_everything(now=later)
+        assert [codes_of(each) for each in parts_of(block)] == [[], []]
+
 
 class TestADryRun:
     def test_says_what_would_come_of_it_and_stores_nothing(self, api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,9 @@ from django.db import connections, transaction
 from core import sql, work
 from core.audit import Actor
 from refdata.services import KINDS, load_rows
+from risk.causes import causes
 from risk.services.check import check_captured
+from risk.services.parameters import Draft, approve_parameters, propose_parameters
 from tests.support.factories import (
     APPLE,
     FULL_SSIS,
@@ -27,7 +30,7 @@ from tests.support.factories import (
     party,
     world,
 )
-from tests.support.records import CLERK, LATER, NOW, TODAY, all_written, events_of, race, state_of
+from tests.support.records import CLERK, LATER, NOW, TODAY, all_written, events_of, person, race, state_of
 from trades.lifecycle import WAKES, State
 from trades.models import ExceptionItem
 from trades.services import release
@@ -130,6 +133,146 @@ class TestWhatIsMissing:
         _load("fx-rates", currency="USD", date=TODAY.isoformat(), rate="0.92")
         _release()
         assert state_of(trade_id)[0] == State.VALIDATED
+
+
+_LONG_AGO = {"valid_from": "2020-01-01"}
+_OVER = {"valid_to": (TODAY - timedelta(days=1)).isoformat()}
+
+
+class TestWhatCompliesAgain:
+    """What was found of people, parties and lists ends with a change of just these rows."""
+
+    @pytest.fixture(autouse=True)
+    def _world(self, transactional_db) -> None:
+        world()
+
+    def _is_released_by(self, trade_id: int, cause: str, what: str, /, **row: Any) -> None:
+        assert _item(trade_id).causes == [cause]
+        _load(what, **row)
+        _release()
+        assert state_of(trade_id)[0] == State.VALIDATED
+
+    def test_a_mandate(self) -> None:
+        mandate = {"product": "*", "book": "*", "market": "*", **_LONG_AGO}
+        _load("mandates", trader="zoe", **mandate)
+        trade_id = checked(equity())
+        _load("mandates", trader="max", **mandate)
+        _release()
+        assert events_of(trade_id, "trade.rechecked") == []
+        self._is_released_by(trade_id, "OUTSIDE_MANDATE trader jdoe", "mandates", trader="jdoe", **mandate)
+
+    @pytest.mark.parametrize("product", ["FX_FORWARD", "*"])
+    def test_an_agreement(self, product: str) -> None:
+        agreement = {"reference": "ISDA-2002", **_LONG_AGO}
+        _load("agreements", party="CUST-01", product="EQUITY", **agreement)
+        trade_id = checked(equity())
+        given = "EQUITY" if product == "FX_FORWARD" else product
+        _load("agreements", party="BROKER-01", product="FX_FORWARD", **agreement)
+        _release()
+        assert events_of(trade_id, "trade.rechecked") == []
+        self._is_released_by(
+            trade_id,
+            "AGREEMENT_MISSING BROKER-01 EQUITY",
+            "agreements",
+            party="BROKER-01", product=given, **agreement,
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("subject", "key"),
+        [("PARTY", "BROKER-01"), ("PARTY", "529900T8BM49AURSDO55"), ("COUNTRY", "US"), ("INSTRUMENT", APPLE)],
+    )
+    def test_an_entry_of_a_restricted_list(self, subject: str, key: str) -> None:
+        entry = {"list": "EU", "subject": subject, "key": key, "measure": "RESTRICTED", **_LONG_AGO}
+        _load("watch-lists", **entry)
+        trade_id = checked(equity())
+        cause = f"RESTRICTED_LIST {subject.lower()} {key}"
+        self._is_released_by(trade_id, cause, "watch-lists", **entry, **_OVER)
+
+    def test_a_review_of_the_party(self) -> None:
+        _load("parties", code="BROKER-01", name="Broker", kyc_valid_to=_OVER["valid_to"])
+        trade_id = checked(equity())
+        self._is_released_by(
+            trade_id,
+            "KYC_EXPIRED BROKER-01",
+            "parties",
+            code="BROKER-01",
+            name="Broker",
+            kyc_valid_to="2030-01-01",
+        )
+
+    def test_a_credit_of_the_customer(self) -> None:
+        _load("parties", code="CUST-01", name="Cust", credit_limit="95")
+        trade_id = checked(goods())
+        self._is_released_by(
+            trade_id, "OVER_CREDIT CUST-01", "parties", code="CUST-01", name="Cust", credit_limit="96"
+        )
+
+    def test_a_discount_of_the_customer(self) -> None:
+        _price("SKU-1", "10")
+        trade_id = checked(goods())
+        self._is_released_by(
+            trade_id, "OVER_DISCOUNT lines SKU-1", "parties", code="CUST-01", name="Cust", max_discount="0.6"
+        )
+
+    def test_a_price_of_the_list(self) -> None:
+        _price("SKU-1", "10")
+        trade_id = checked(goods())
+        self._is_released_by(
+            trade_id,
+            "OVER_DISCOUNT lines SKU-1",
+            "close-prices",
+            instrument="SKU-1", date=TODAY.isoformat(), price="4.25", currency="EUR",
+        )  # fmt: skip
+
+    def test_a_book_that_is_dealt_in_again(self) -> None:
+        _load("books", code="BOOK-1", desk="DESK-1", entity="OURS", active=False)
+        trade_id = checked(equity())
+        self._is_released_by(
+            trade_id,
+            "INACTIVE_REFERENCE book BOOK-1",
+            "books",
+            code="BOOK-1",
+            desk="DESK-1",
+            entity="OURS",
+            active=True,
+        )
+
+    def test_the_range_of_the_day(self) -> None:
+        price = {"instrument": APPLE, "date": TODAY.isoformat(), "price": "187.00", "currency": "USD"}
+        _load("close-prices", **price, low="186", high="188")
+        trade_id = checked(equity(price="190"))
+        self._is_released_by(
+            trade_id, f"PRICE_OUTSIDE_RANGE {APPLE}", "close-prices", **price, low="186", high="190"
+        )
+
+    def test_an_account_that_was_changed_is_taken_back(self) -> None:
+        party("NEW-1", ssis=[("CASH", "*"), ("SECURITY", "*")])
+        maker, checker = person("maker"), person("checker")
+        asked = propose_parameters(
+            code="SSI_CHANGED",
+            draft=Draft(severity="BLOCK"),
+            reason="fraud",
+            user=maker,
+            actor=STEWARD,
+            now=NOW,
+        )
+        approve_parameters(proposal_id=asked, user=checker, note="", actor=CLERK, now=NOW)
+        new = _ssi("NEW-1", "CASH", "USD")
+        _load("ssis", **new)
+        trade_id = checked(equity(counterparty="NEW-1"))
+        self._is_released_by(trade_id, "SSI_CHANGED NEW-1 cash USD", "ssis", **new, **_OVER)
+
+
+def _price(sku: str, price: str) -> None:
+    _load("close-prices", instrument=sku, date=TODAY.isoformat(), price=price, currency="EUR")
+
+
+def test_waits_of_every_cause_are_of_kinds_that_are_looked_after() -> None:
+    """A name of a kind that nobody looks for would wait for ever."""
+    world()
+    for cause in causes():
+        named = set(re.findall(r"'([a-z-]+):", cause.waits))
+        assert named <= set(release.NAMES), cause.code
 
 
 def _order_of(sku: str) -> dict[str, Any]:

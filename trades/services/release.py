@@ -9,7 +9,7 @@ was. Everything may run twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -42,6 +42,11 @@ NAMES = {
     "close-prices": "SELECT 'close-prices:' || r.instrument_id FROM refdata_close_price r WHERE r.id = ANY(%s)",
     "fx-rates": "SELECT 'fx-rates:' || r.currency FROM refdata_fx_rate r WHERE r.id = ANY(%s)",
     "holidays": "SELECT 'holidays:' || r.date FROM refdata_holiday r WHERE r.id = ANY(%s)",
+    "mandates": "SELECT 'mandates:' || r.trader FROM refdata_mandate r WHERE r.id = ANY(%s)",
+    "watch-lists": "SELECT 'watch-lists:' || lower(r.subject) || ' ' || r.key FROM refdata_watch_entry r"
+    " WHERE r.id = ANY(%s)",
+    "agreements": "SELECT 'agreements:' || r.party_id || ' ' || r.product FROM refdata_agreement r"
+    " WHERE r.id = ANY(%s)",
 }
 
 
@@ -58,52 +63,66 @@ def note_changes(kind: str, row_ids: Sequence[int]) -> None:
 
 
 # A kind that people must answer keeps its trade where it is: sending it to the checks would answer for them.
-_WAITING = f"""
+_HELD = f"""
 SELECT DISTINCT e.trade_id FROM trades_exception e
 JOIN trades_state s ON s.trade_id = e.trade_id AND s.state = {State.EXCEPTION.value}
-WHERE e.closed_at IS NULL AND e.kind = ANY(%(free)s)
-  AND e.waits && ARRAY(SELECT DISTINCT n.name FROM ({{names}}) AS n(name) WHERE n.name IS NOT NULL)
+WHERE e.closed_at IS NULL AND e.kind = ANY(%(free)s) AND {{because}}
   AND NOT EXISTS (SELECT FROM trades_exception o
                   WHERE o.trade_id = e.trade_id AND o.closed_at IS NULL AND NOT o.kind = ANY(%(free)s))
 ORDER BY e.trade_id
 """
+_WAITING = "e.waits && ARRAY(SELECT DISTINCT n.name FROM ({names}) AS n(name) WHERE n.name IS NOT NULL)"
+
+
+def held_because(because: str, **parameters: object) -> list[int]:
+    """Return the held trades that may go to the checks again unasked, by a condition on their open items `e`."""
+    free = [code for code, each in kinds().items() if each.rechecks]
+    found = sql.rows(_HELD.format(because=because), {**parameters, "free": free})
+    return [trade_id for (trade_id,) in found]
 
 
 def find_held(*, kind: str, now: datetime) -> int:
     """Queue the held trades that wait for changed rows of a kind; return how many rows were looked at.
 
-    Zero means nothing waits. Checks that are under way may have read what was before the change and hold a
-    trade only now: they are waited for.
+    Zero means nothing waits.
+    """
+    names = NAMES[kind].replace("%s", "%(row_ids)s::bigint[]")
+
+    def waiting(row_ids: Sequence[int]) -> list[int]:
+        return held_because(_WAITING.format(names=names), row_ids=list(row_ids))
+
+    return queue_held(task=task_of(kind), held=waiting, to=TASK, now=now)
+
+
+def queue_held(*, task: str, held: Callable[[Sequence[int]], Sequence[int]], to: str, now: datetime) -> int:
+    """Queue for the task `to` what the changes queued for a task may free; return how many changes were looked at.
+
+    held: the trades that changes may free, by the changes' ids. Checks that are under way may have read what was
+    before the change and hold a trade only now: they are waited for.
     """
     with transaction.atomic():
-        claimed = work.claim(task_of(kind), limit=ROWS_AT_ONCE, now=now)
+        claimed = work.claim(task, limit=ROWS_AT_ONCE, now=now)
         if not claimed:
             return claimed.put_back
         if claimed.deadly:
             work.set_aside(claimed)
             return len(claimed.subject_ids)
         work.wait_for_claims(WAKES[State.CAPTURED])
-        found = [trade_id for (trade_id,) in sql.rows(*_waiting(kind, claimed.subject_ids))]
-        work.enqueue(TASK, found)
+        found = held(claimed.subject_ids)
+        work.enqueue(to, found)
         work.finish(claimed)
         if found:
-            wake_on_commit(TASK)
+            wake_on_commit(to)
     return len(claimed.subject_ids)
 
 
-def _waiting(kind: str, row_ids: Sequence[int]) -> tuple[str, dict[str, object]]:
-    statement = _WAITING.format(names=NAMES[kind].replace("%s", "%(row_ids)s::bigint[]"))
-    free = [code for code, each in kinds().items() if each.rechecks]
-    return statement, {"row_ids": list(row_ids), "free": free}
-
-
-def release_queued(*, now: datetime) -> int:
+def release_queued(*, now: datetime, task: str = TASK, reason: str = REASON) -> int:
     """Send queued trades that are still held to the checks again; return how many were looked at.
 
     A portion that fails is halved and tried again later, so that one bad trade fails alone.
     """
     with transaction.atomic():
-        claimed = work.claim(TASK, limit=TRADES_AT_ONCE, now=now)
+        claimed = work.claim(task, limit=TRADES_AT_ONCE, now=now)
         if not claimed:
             return claimed.put_back
         if claimed.deadly:
@@ -115,7 +134,7 @@ def release_queued(*, now: datetime) -> int:
         )
         try:
             with transaction.atomic():
-                recheck_trades(trade_ids=[each for (each,) in held], reason=REASON, actor=ACTOR, now=now)
+                recheck_trades(trade_ids=[each for (each,) in held], reason=reason, actor=ACTOR, now=now)
         except Exception:
             _log.exception("releasing %d trades failed", len(held))
             work.postpone(claimed, now=now)
