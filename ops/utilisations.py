@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from core import sql
@@ -10,6 +11,7 @@ from core.clock import business_date
 from core.models import Proposal
 from core.money import ZERO
 from risk import selectors as risk
+from risk.measures import MEASURES
 from risk.models import Limit
 from risk.services import stops, terms
 from risk.services.decision import Held, LimitTerms, Standing
@@ -136,25 +138,64 @@ def pending() -> list[dict[str, Any]]:
     rows = sql.records(_PENDING, [list(KINDS)])
     for row in rows:
         row["content"] = sql.json_value(row["content"])
-        row["changes"] = _changes(row["kind"], row["content"])
+        row["changes"] = _changes(row["content"]) if row["kind"] == terms.TERMS else []
+        row["title"] = _title(row["kind"], row["content"])
     return rows
 
 
-def _changes(kind: str, content: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return what a proposal would change: the name, how it is and how it would be."""
-    if kind != terms.TERMS:
-        return [(name, "", str(value)) for name, value in content.items()]
+def _title(kind: str, content: dict[str, Any]) -> str:
+    """Return what a proposal asks for, in one sentence."""
+    if kind == terms.TERMS:
+        return f"{'Change' if content['before'] else 'Make'} the limit {content['after']['code']}"
+    if kind == stops.KIND:
+        return f"Lift the stop of {content['kind'].lower()} {content['key']}"
+    return (
+        f"Let {content['key'] or 'all'} exceed {content['code']} by {_figure(content['amount'])}"
+        f" for {content['hours']} h"
+    )
+
+
+# How a proposal's terms are called; the form calls them so too.
+_CALLED = {
+    "code": "Code",
+    "name": "Name",
+    "measure": "Measure",
+    "dimensions": "Kept by",
+    "members": "Only for these members",
+    "warn": "Warning",
+    "hard": "Hard",
+    "currency": "Currency",
+    "floor": "Silent up to a total of",
+    "valid_from": "First day",
+    "valid_to": "Last day",
+    "approver_role": "Excess approved by",
+    "excess_max": "Excess at most",
+    "excess_hours": "Excess for at most, hours",
+}
+_FIGURES = {"warn", "hard", "floor", "excess_max"}
+
+
+def _changes(content: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return what a proposal would change of a limit's terms: the name, how it is and how it would be."""
     before, after = content["before"] or {}, content["after"]
     return [
-        (name, _said(before.get(name)), _said(after[name]))
-        for name in terms.Terms.__slots__
+        (called, _said(name, before.get(name)), _said(name, after[name]))
+        for name, called in _CALLED.items()
         if (before.get(name) or "") != (after[name] or "")
     ]
 
 
-def _said(value: Any) -> str:
+def _figure(text: str) -> str:
+    return f"{Decimal(text):,.2f}"
+
+
+def _said(name: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value)
+    if value is not None and name in _FIGURES:
+        return _figure(value)
+    if name == "measure" and value in MEASURES:
+        return MEASURES[value].title
     return "" if value is None else str(value)
 
 

@@ -101,6 +101,9 @@ def test_a_form_with_faults_comes_back_as_typed_with_each_of_them(sign_in: SignI
     text = text_of(answer)
     for told in ('value="lots"', 'value="SHIP"', "A decimal number as text", "One of BOND", "calm markets"):
         assert told in text
+    assert set(answer.context["problem"].by_field) == {"tolerance", "product"}
+    assert "<strong>Tolerance</strong>: A decimal number as text" in text
+    assert "<strong>Product</strong>: One of BOND" in text
     assert not Proposal.objects.exists()
 
 
