@@ -57,7 +57,7 @@ DESTINATIONS = (
 SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "today": (("n", "Take the next exception"),),
     "blotter": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
-    "trade": (("e", "Work its exception"), ("Esc", "Back to the blotter")),
+    "trade": (("e", "Work its exception"), ("j k", "Next, previous part"), ("Esc", "Back to the blotter")),
     "change": (("Esc", "Back to the trade"),),
     "allocate": (("Esc", "Back to the trade"),),
     "exceptions": (

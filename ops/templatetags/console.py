@@ -300,6 +300,8 @@ def cause_words(cause: str) -> str:
     code, _, subject = cause.partition(" ")
     told = words(code)
     told = told[:1].upper() + told[1:]
+    if subject.islower():  # the name of a field
+        subject = subject.replace("_", " ")
     return f"{told}: {subject}" if subject else told
 
 
