@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -145,13 +146,14 @@ def pending() -> list[dict[str, Any]]:
 
 def _title(kind: str, content: dict[str, Any]) -> str:
     """Return what a proposal asks for, in one sentence."""
+    told = defaultdict(str, content)
     if kind == terms.TERMS:
-        return f"{'Change' if content['before'] else 'Make'} the limit {content['after']['code']}"
+        code = (content.get("after") or {}).get("code", "")
+        return f"{'Change' if told['before'] else 'Make'} the limit {code}"
     if kind == stops.KIND:
-        return f"Lift the stop of {content['kind'].lower()} {content['key']}"
+        return f"Lift the stop of {told['kind'].lower()} {told['key']}"
     return (
-        f"Let {content['key'] or 'all'} exceed {content['code']} by {_figure(content['amount'])}"
-        f" for {content['hours']} h"
+        f"Let {told['key'] or 'all'} exceed {told['code']} by {_figure(told['amount'])} for {told['hours']} h"
     )
 
 
@@ -177,16 +179,16 @@ _FIGURES = {"warn", "hard", "floor", "excess_max"}
 
 def _changes(content: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return what a proposal would change of a limit's terms: the name, how it is and how it would be."""
-    before, after = content["before"] or {}, content["after"]
+    before, after = content.get("before") or {}, content.get("after") or {}
     return [
-        (called, _said(name, before.get(name)), _said(name, after[name]))
+        (called, _said(name, before.get(name)), _said(name, after.get(name)))
         for name, called in _CALLED.items()
-        if (before.get(name) or "") != (after[name] or "")
+        if (before.get(name) or "") != (after.get(name) or "")
     ]
 
 
 def _figure(text: str) -> str:
-    return f"{Decimal(text):,.2f}"
+    return f"{Decimal(text):,.2f}" if text else ""
 
 
 def _said(name: str, value: Any) -> str:

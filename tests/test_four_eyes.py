@@ -25,6 +25,9 @@ from tests.support.factories import captured_ids, equity, world
 from tests.support.records import LATER, NOW, all_written, person
 
 KINDS = sorted(four_eyes._KINDS)
+_SET = {"active": True, "severity": "WARN", "parameters": {}, "scope": {}}
+# What the screens show of a proposal about a check, which stands among the others.
+SETTING = {"code": "OFF_MARKET_PRICE", "before": _SET, "after": {**_SET, "active": False}}
 OWN = "Somebody else must decide on your proposal."
 APPS = ("core", "refdata", "trades", "risk", "settlement", "ledger", "feed", "ops", "middleoffice")
 
@@ -44,7 +47,7 @@ def proposed(kind: str, maker: User) -> int:
         kind=kind,
         subject="trade",
         subject_id=trade_id,
-        content={"effects": {}, "findings": [], "told": {}, "version": 1},
+        content={"effects": {}, "findings": [], "told": {}, "version": 1, **SETTING},
         user=maker,
         reason="because",
         now=NOW,

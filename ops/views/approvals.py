@@ -153,7 +153,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         "proposals_shown": selectors.PROPOSALS_SHOWN,
         "problem": Shown.of(problem) if problem else None,
         "default_days": DEFAULT_DAYS,
-        "failed": failed,
+        "failed": failed if any(each["id"] == failed for each in pending) else None,
         "typed": request.POST if problem else {},
     }
     status = problem.status if problem else 200

@@ -222,3 +222,16 @@ class TestABackTest:
         assert reader.post(f"{where}/cancel").status_code == 403
         assert reader.post(f"{PRICE}/back-test", FORM).status_code == 403
         assert sign_in("front-office reader").get(where).status_code == 403
+
+
+def test_a_decision_that_was_refused_says_so_where_it_was_taken(sign_in: SignIn) -> None:
+    maker, checker = sign_in("risk", name="maker"), sign_in("supervisor", name="checker")
+    maker.post(f"{PRICE}/propose", FORM)
+    answer = checker.post(f"/approvals/{pending()}/decline", {"note": ""})
+    page = text_of(answer)
+    assert answer.status_code == 422
+    assert (
+        page.index(f'id="{pending()}"')
+        < page.index("data-first-error")
+        < page.index("Note (needed to decline)")
+    )

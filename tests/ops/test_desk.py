@@ -57,10 +57,9 @@ class TestCauses:
 
 
 def test_what_would_be_done_to_none_cannot_be_done(held, desk) -> None:
-    _bulk(desk, action="claim", step="do", ids=_ref(held[0]))
-    again = _bulk(desk, action="claim", ids=_ref(held[0]))
-    assert "It would be done to 0" in _text(again)
-    assert 'value="do"' not in again.content.decode()
+    shown = _bulk(desk, action="wake", step="preview", ids=_ref(held[0]))
+    assert "It would be done to 0" in _text(shown)
+    assert 'value="do"' not in shown.content.decode()
 
 
 class TestNarrowing:
