@@ -273,7 +273,7 @@ def _decide(proposal: Proposal, state: str, user: AbstractBaseUser, note: str, n
 
 
 def _invalid(faults: Sequence[Fault]) -> Problem:
-    return Problem(422, "invalid", "This cannot be stored.", faults=faults)
+    return Problem(422, "invalid", "This cannot be done like this.", faults=faults)
 
 
 def _tell_one(type: str, proposal: Proposal, reason: str, actor: Actor, now: datetime) -> None:

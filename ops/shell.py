@@ -57,7 +57,7 @@ DESTINATIONS = (
 SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "today": (("n", "Take the next exception"),),
     "blotter": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
-    "trade": (("e", "Work its exception"), ("Esc", "Back to the blotter")),
+    "trade": (("e", "Work its exception"), ("j k", "Next, previous part"), ("Esc", "Back to the blotter")),
     "change": (("Esc", "Back to the trade"),),
     "allocate": (("Esc", "Back to the trade"),),
     "exceptions": (
@@ -86,7 +86,10 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "integrations": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "webhook": (("j k", "Next, previous row"), ("Esc", "Back to the integrations")),
     "audit": (("j k", "Next, previous row"), ("Enter", "Open the subject"), ("f", "Go to the filters")),
-    "approvals": (("j k", "Next, previous row"), ("Enter", "Open the exception")),
+    "limits": (("j k", "Next, previous row"), ("Enter", "Open the row")),
+    "limit": (("j k", "Next, previous row"), ("Enter", "Open the trade"), ("Esc", "Back to the limits")),
+    "limit_terms": (("Esc", "Back to the limits"),),
+    "approvals": (("j k", "Next, previous row"), ("Enter", "Open what it is about")),
 }
 _OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."
 
@@ -269,12 +272,18 @@ class Shown:
 
     @classmethod
     def of(cls, problem: Problem) -> Shown:
-        """Return the form's view of a problem; a fault's field is the last part of its pointer."""
+        """Return the form's view of a problem."""
         by_field: dict[str, str] = {}
         for fault in problem.faults:
-            field = fault.pointer.rpartition("/")[2].rpartition(":")[2]
+            field = _field(fault.pointer)
             by_field[field] = f"{by_field[field]} {fault.detail}" if field in by_field else fault.detail
         return cls(problem.title, problem.detail, list(problem.faults), by_field)
+
+
+def _field(pointer: str) -> str:
+    """Return the field of a form that a pointer names: its last part, or the list whose member that part counts."""
+    *around, last = pointer.rpartition(":")[2].split("/")
+    return around[-1] if last.isdigit() and around and around[-1] else last
 
 
 def next_url(request: HttpRequest, fallback: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from core import sql
@@ -10,6 +12,7 @@ from core.clock import business_date
 from core.models import Proposal
 from core.money import ZERO
 from risk import selectors as risk
+from risk.measures import MEASURES
 from risk.models import Limit
 from risk.services import stops, terms
 from risk.services.decision import Held, LimitTerms, Standing
@@ -136,25 +139,65 @@ def pending() -> list[dict[str, Any]]:
     rows = sql.records(_PENDING, [list(KINDS)])
     for row in rows:
         row["content"] = sql.json_value(row["content"])
-        row["changes"] = _changes(row["kind"], row["content"])
+        row["changes"] = _changes(row["content"]) if row["kind"] == terms.TERMS else []
+        row["title"] = _title(row["kind"], row["content"])
     return rows
 
 
-def _changes(kind: str, content: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return what a proposal would change: the name, how it is and how it would be."""
-    if kind != terms.TERMS:
-        return [(name, "", str(value)) for name, value in content.items()]
-    before, after = content["before"] or {}, content["after"]
+def _title(kind: str, content: dict[str, Any]) -> str:
+    """Return what a proposal asks for, in one sentence."""
+    told = defaultdict(str, content)
+    if kind == terms.TERMS:
+        code = (content.get("after") or {}).get("code", "")
+        return f"{'Change' if told['before'] else 'Make'} the limit {code}"
+    if kind == stops.KIND:
+        return f"Lift the stop of {told['kind'].lower()} {told['key']}"
+    return (
+        f"Let {told['key'] or 'all'} exceed {told['code']} by {_figure(told['amount'])} for {told['hours']} h"
+    )
+
+
+# How a proposal's terms are called; the form calls them so too.
+_CALLED = {
+    "code": "Code",
+    "name": "Name",
+    "measure": "Measure",
+    "dimensions": "Kept by",
+    "members": "Only for these members",
+    "warn": "Warning",
+    "hard": "Hard",
+    "currency": "Currency",
+    "floor": "Silent up to a total of",
+    "valid_from": "First day",
+    "valid_to": "Last day",
+    "approver_role": "Excess approved by",
+    "excess_max": "Excess at most",
+    "excess_hours": "Excess for at most, hours",
+}
+_FIGURES = {"warn", "hard", "floor", "excess_max"}
+
+
+def _changes(content: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return what a proposal would change of a limit's terms: the name, how it is and how it would be."""
+    before, after = content.get("before") or {}, content.get("after") or {}
     return [
-        (name, _said(before.get(name)), _said(after[name]))
-        for name in terms.Terms.__slots__
-        if (before.get(name) or "") != (after[name] or "")
+        (called, _said(name, before.get(name)), _said(name, after.get(name)))
+        for name, called in _CALLED.items()
+        if (before.get(name) or "") != (after.get(name) or "")
     ]
 
 
-def _said(value: Any) -> str:
+def _figure(text: str) -> str:
+    return f"{Decimal(text):,.2f}" if text else ""
+
+
+def _said(name: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value)
+    if value is not None and name in _FIGURES:
+        return _figure(value)
+    if name == "measure" and value in MEASURES:
+        return MEASURES[value].title
     return "" if value is None else str(value)
 
 

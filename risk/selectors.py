@@ -49,7 +49,8 @@ def stops_in_force() -> list[Stop]:
 
 
 _EXCESSES = """
-SELECT e.limit_id, e.key, e.amount, e.valid_until FROM risk_temporary_excess e
+SELECT e.limit_id, l.code, l.currency, e.key, e.amount, e.valid_until FROM risk_temporary_excess e
+JOIN risk_limit l ON l.id = e.limit_id
 WHERE e.valid_from <= %(at)s AND e.valid_until > %(at)s ORDER BY e.valid_until, e.id LIMIT %(limit)s
 """
 

@@ -75,6 +75,7 @@ _WORDS = {
     "RETRYING": ("clock", "amber", "retrying"),
     "DEAD": ("stop", "red", "dead"),
     "WAITING": ("clock", "grey", "waiting"),
+    "DONE": ("check-circle", "green", "done"),
     "RUNNING": ("clock", "blue", "running"),
     "CANCELLED": ("cancel", "grey", "cancelled"),
     "PASS": ("check", "green", "passes"),
@@ -284,11 +285,13 @@ def event_words(kind: str) -> str:
 def words(code: str) -> str:
     """Show a code as words: `FX_SPOT` is "FX spot"."""
     text = code.replace("_", " ").lower()
-    return " ".join(part.upper() if part in {"fx", "ssi", "lei", "isin"} else part for part in text.split())
+    return " ".join(
+        part.upper() if part in {"fx", "ssi", "lei", "isin", "kyc"} else part for part in text.split()
+    )
 
 
 # What a pointer leads through that says nothing to people.
-_AROUND = {"changes", "terms", "items", "lines", "milestones"}
+_AROUND = {"changes", "terms", "items", "lines", "milestones", "parameters", "scope"}
 
 
 @register.filter
@@ -297,6 +300,8 @@ def cause_words(cause: str) -> str:
     code, _, subject = cause.partition(" ")
     told = words(code)
     told = told[:1].upper() + told[1:]
+    if subject.islower():  # the name of a field
+        subject = subject.replace("_", " ")
     return f"{told}: {subject}" if subject else told
 
 
@@ -305,7 +310,8 @@ def field_words(pointer: str) -> str:
     """Show a pointer as words: `/changes/settlement_date` is "Settlement date", `/terms/sold/amount` "Sold amount"."""
     parts = pointer.rpartition(":")[2].split("/")
     of = [each for each in parts[1:-1] if each not in _AROUND and not each.isdigit()]
-    return " ".join([*of, parts[-1]]).replace("_", " ").replace(".", " ").capitalize()
+    named = of if of and parts[-1].isdigit() else [*of, parts[-1]]
+    return " ".join(named).replace("_", " ").replace(".", " ").capitalize()
 
 
 @register.filter

@@ -135,7 +135,7 @@ def _place(fault: Fault) -> tuple[int, str] | None:
     steps = fault.pointer.split("/")[1:]
     if len(steps) < 2 or steps[0] != "items" or not steps[1].isdecimal():
         return None
-    return int(steps[1]), steps[2] if len(steps) > 2 else "quantity"
+    return int(steps[1]), steps[2] if len(steps) > 2 else "counterparty"
 
 
 def _faulty(rows: Sequence[Row], faults: Sequence[Fault]) -> list[Row]:

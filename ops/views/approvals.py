@@ -14,7 +14,7 @@ from core import four_eyes, ids
 from core.clock import utc_now
 from core.http.problem import Problem
 from core.models import Proposal
-from ops import effects, selectors
+from ops import effects, selectors, utilisations
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
@@ -136,17 +136,24 @@ def _tell_of_checks(proposals: Sequence[dict[str, Any]]) -> None:
         proposal.update({"set": checks.compared(content), "back_tests": found})
 
 
+def _of_limits(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return what awaits a second person on the screen of limits, for those who may read it; it knows no past."""
+    readable = as_at(request) is None and may(request.user, Right.READ_LIMITS)
+    return utilisations.pending() if readable else []
+
+
 def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int | None = None) -> HttpResponse:
     as_of = where(request)
     pending = [_shown(each, request) for each in selectors.pending_proposals(as_of)]
     _tell_of_checks([each for each in pending if each["kind"] == CHECK])
     context = {
         "pending": pending,
+        "of_limits": _of_limits(request),
         "decided": selectors.decided_proposals(as_of),
         "proposals_shown": selectors.PROPOSALS_SHOWN,
         "problem": Shown.of(problem) if problem else None,
         "default_days": DEFAULT_DAYS,
-        "failed": failed,
+        "failed": failed if any(each["id"] == failed for each in pending) else None,
         "typed": request.POST if problem else {},
     }
     status = problem.status if problem else 200

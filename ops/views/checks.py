@@ -165,8 +165,12 @@ def _parameters(check: Check, newest: Setting, request: HttpRequest) -> list[dic
             "value": request.POST.get(_PARAMETER + name, newest.parameters[name]),
             "default": default,
             "meaning": check.meanings.get(name, ""),
-            "least": check.bounds.get(name, BOUNDS)[0],
-            "greatest": check.bounds.get(name, BOUNDS)[1],
+            "range": _range(*check.bounds.get(name, BOUNDS)),
         }
         for name, default in check.parameters.items()
     ]
+
+
+def _range(least: str, greatest: str) -> str:
+    """Return what a number may be, in words; the greatest of all bounds says nothing to people."""
+    return f"{least} or more" if greatest == BOUNDS[1] else f"{least} to {greatest}"

@@ -38,7 +38,9 @@ def limits(request: HttpRequest) -> HttpResponse:
     return _show(request)
 
 
-def _show(request: HttpRequest, problem: Problem | None = None) -> HttpResponse:
+def _show(
+    request: HttpRequest, problem: Problem | None = None, *, failed: dict[str, int] | None = None
+) -> HttpResponse:
     now = utc_now()
     pending = utilisations.pending()
     context = {
@@ -51,6 +53,7 @@ def _show(request: HttpRequest, problem: Problem | None = None) -> HttpResponse:
         "wrong": risk.wrong_figures(),
         "stop_kinds": Stop.Kind.choices,
         "problem": Shown.of(problem) if problem else None,
+        "failed": failed,
         "typed": request.POST if problem else {},
     }
     status = problem.status if problem else 200
@@ -194,7 +197,7 @@ def lift(request: HttpRequest, ref: str) -> HttpResponse:
             stop_id=stop_id, reason=reason, user=person(request), actor=actor(request), now=utc_now()
         )
     except Problem as problem:
-        return _show(request, problem)
+        return _show(request, problem, failed={"stop": stop_id})
     messages.success(request, f"The lifting is proposed. {_WAITS}")
     return HttpResponseRedirect(f"{reverse('limits')}#pending", status=303)
 
@@ -207,7 +210,7 @@ def explain(request: HttpRequest, figure_id: int) -> HttpResponse:
     try:
         close_wrong_figure(figure_id=figure_id, note=note, actor=actor(request), now=utc_now())
     except Problem as problem:
-        return _show(request, problem)
+        return _show(request, problem, failed={"figure": figure_id})
     messages.success(request, "Explained and closed.")
     return HttpResponseRedirect(reverse("limits"), status=303)
 
@@ -241,7 +244,7 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
             kind=kind,
         )
     except Problem as problem:
-        return _show(request, problem)
+        return _show(request, problem, failed={"proposal": proposal_id})
     messages.success(request, told)
     return HttpResponseRedirect(reverse("limits"), status=303)
 

@@ -109,6 +109,9 @@ def test_a_form_with_faults_comes_back_as_typed_with_each_of_them(sign_in: SignI
     text = text_of(answer)
     for told in ('value="lots"', 'value="SHIP"', "A decimal number as text", "One of BOND", "calm markets"):
         assert told in text
+    assert set(answer.context["problem"].by_field) == {"tolerance", "product"}
+    assert "<strong>Tolerance</strong>: A decimal number as text" in text
+    assert "<strong>Product</strong>: One of BOND" in text
     assert not Proposal.objects.exists()
 
 
@@ -227,3 +230,16 @@ class TestABackTest:
         assert reader.post(f"{where}/cancel").status_code == 403
         assert reader.post(f"{PRICE}/back-test", FORM).status_code == 403
         assert sign_in("front-office reader").get(where).status_code == 403
+
+
+def test_a_decision_that_was_refused_says_so_where_it_was_taken(sign_in: SignIn) -> None:
+    maker, checker = sign_in("risk", name="maker"), sign_in("supervisor", name="checker")
+    maker.post(f"{PRICE}/propose", FORM)
+    answer = checker.post(f"/approvals/{pending()}/decline", {"note": ""})
+    page = text_of(answer)
+    assert answer.status_code == 422
+    assert (
+        page.index(f'id="{pending()}"')
+        < page.index("data-first-error")
+        < page.index("Note (needed to decline)")
+    )

@@ -56,6 +56,12 @@ class TestCauses:
         assert "Nothing is held" in _text(desk.get("/exceptions/causes"))
 
 
+def test_what_would_be_done_to_none_cannot_be_done(held, desk) -> None:
+    shown = _bulk(desk, action="wake", step="preview", ids=_ref(held[0]))
+    assert "It would be done to 0" in _text(shown)
+    assert 'value="do"' not in shown.content.decode()
+
+
 class TestNarrowing:
     @pytest.mark.parametrize(
         ("query", "shown"),
@@ -154,3 +160,7 @@ class TestOneException:
         assert "The front office is asked" in text
         assert "Front office has the move:" in text
         assert Comment.objects.get().audience == "FRONT_OFFICE"
+        assert "read by the front office too" in text
+
+    def test_a_comment_among_ourselves_is_not_said_to_be_read_by_others(self, held, desk) -> None:
+        assert "read by the front office" not in self._do(desk, held[0], "comment", text="Which party?")

@@ -105,3 +105,29 @@ def test_a_state_is_icon_and_word_and_colour_together(state: State) -> None:
 def test_what_people_typed_is_escaped() -> None:
     assert "<b>" not in console.mark("<b>")
     assert "<b>" not in _rendered("{{ x|plain }}", x="<b>")
+
+
+@pytest.mark.parametrize(
+    ("pointer", "shown"),
+    [
+        ("/changes/settlement_date", "Settlement date"),
+        ("/terms/sold/amount", "Sold amount"),
+        ("/parameters/least_deviation", "Least deviation"),
+        ("/scope/product/0", "Product"),
+        ("/dimensions/1", "Dimensions"),
+    ],
+)
+def test_what_a_fault_points_to_is_called_as_in_the_form(pointer: str, shown: str) -> None:
+    assert console.field_words(pointer) == shown
+
+
+@pytest.mark.parametrize(
+    ("cause", "shown"),
+    [
+        ("NET_MISMATCH net_amount", "Net mismatch: net amount"),
+        ("KYC_EXPIRED", "KYC expired"),
+        ("LIMIT_BREACH TRADER-SIZE j_vermeer", "Limit breach: TRADER-SIZE j_vermeer"),
+    ],
+)
+def test_causes_are_told_in_words(cause: str, shown: str) -> None:
+    assert console.cause_words(cause) == shown

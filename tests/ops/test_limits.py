@@ -207,3 +207,71 @@ def test_who_reads_limits_neither_proposes_nor_stops(
     assert getattr(sign_in("operations"), method)(path, {"limit": "X"}).status_code == 403
     assert not Proposal.objects.exists()
     assert not Stop.objects.exists()
+
+
+def test_what_two_people_decide_about_limits_is_found_from_the_approvals(
+    world: World, rita: Client, sam: Client
+) -> None:
+    limit("CPTY", hard="10", excess_max=1000, excess_hours=4)
+    checked(unit_trade(0))
+    rita.post("/limits/terms", TERMS)
+    asked = {
+        "limit": "CPTY",
+        "key": "BROKER-01",
+        "amount": "1000",
+        "hours": "2",
+        "reason": "a block is coming",
+    }
+    rita.post("/limits/member", asked)
+    rita.post("/limits/stop", {"kind": "TRADER", "key": "ann", "reason": "left"})
+    rita.post(f"/limits/stops/{public_id('stp', Stop.objects.get().id)}/lift", {"reason": "came back"})
+    told = sam.get("/approvals")
+    titles = [each["title"] for each in told.context["of_limits"]]
+    assert titles == [
+        "Make the limit DESK",
+        "Let BROKER-01 exceed CPTY by 1,000.00 for 2 h",
+        "Lift the stop of trader ann",
+    ]
+    shown, screen = told.content.decode(), sam.get("/limits").content.decode()
+    assert "3 about limits and stops" in shown
+    assert "Nothing awaits approval" not in shown
+    for proposal in Proposal.objects.all():
+        reference = public_id("prp", proposal.id)
+        assert f'href="/limits#{reference}"' in shown
+        assert f'id="{reference}"' in screen
+    assert "<strong>1,000.50</strong>" in screen
+    assert "GROSS_EXPOSURE" not in screen
+
+
+def test_a_note_that_was_refused_stays_where_it_was_typed(world: World, rita: Client, sam: Client) -> None:
+    rita.post("/limits/terms", TERMS)
+    rita.post("/limits/stop", {"kind": "TRADER", "key": "ann", "reason": "left"})
+    reference = public_id("prp", Proposal.objects.get().id)
+    answer = sam.post(f"/limits/proposals/{reference}/decline", {"note": ""})
+    assert (answer.status_code, answer.context["failed"]) == (422, {"proposal": Proposal.objects.get().id})
+    lift = f"/limits/stops/{public_id('stp', Stop.objects.get().id)}/lift"
+    answer = rita.post(lift, {"reason": "x" * 1001})
+    assert (answer.status_code, answer.context["failed"]) == (422, {"stop": Stop.objects.get().id})
+    assert f'value="{"x" * 1001}" aria-invalid="true"' in answer.content.decode()
+
+
+def test_a_temporary_excess_says_until_when_and_a_limit_without_one_says_so(
+    world: World, rita: Client, sam: Client
+) -> None:
+    limit("CPTY", hard="10", excess_max=1000, excess_hours=4)
+    limit("FIRM", hard="10")
+    checked(unit_trade(0))
+    asked = {
+        "limit": "CPTY",
+        "key": "BROKER-01",
+        "amount": "1000",
+        "hours": "2",
+        "reason": "a block is coming",
+    }
+    rita.post("/limits/member", asked)
+    assert decide(sam) == 303
+    (excess,) = sam.get("/limits").context["excesses"]
+    assert (excess["code"], excess["key"], excess["currency"]) == ("CPTY", "BROKER-01", "")
+    assert "Temporary excesses" in sam.get("/limits").content.decode()
+    assert "nobody approve more" in rita.get("/limits/member?limit=FIRM&key=BROKER-01").content.decode()
+    assert "nobody approve more" not in rita.get("/limits/member?limit=CPTY&key=BROKER-01").content.decode()

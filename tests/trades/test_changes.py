@@ -371,7 +371,7 @@ class TestTwoPeople:
         assert _change(api, trade_id, {**body, "amount": amount}).status_code == 202
         (proposal_id,) = sql.row("SELECT id FROM core_proposal") or ()
         how = {"proposal_id": proposal_id, "user": person("checker"), "note": "", "now": LATER}
-        with pytest.raises(Problem, match="cannot be stored"):
+        with pytest.raises(Problem, match="cannot be done like this"):
             approve_change(**how, actor=Actor("user:checker"), typed="1")
         approve_change(**how, actor=Actor("user:checker"), typed=amount)
         assert state_of(trade_id) == (State.CAPTURED, 2)

@@ -162,7 +162,9 @@ def _value_faults(value: Any, declared: Any, pointer: str) -> list[Fault]:
     try:
         converted = msgspec.convert(value, declared)
     except msgspec.ValidationError as error:
-        return [Fault(pointer, f"{str(error).split(' - at')[0]}.", "type")]
+        told = str(error).split(" - at")[0]
+        plain = "A decimal number such as 1250.5" if told == "Invalid decimal string" else told
+        return [Fault(pointer, f"{plain}.", "type")]
     if isinstance(converted, Decimal) and (fault := decimal_fault(converted, _decimals(declared))):
         return [Fault(pointer, f"The number {fault}.", "scale")]
     if isinstance(converted, date) and (fault := date_fault(converted)):

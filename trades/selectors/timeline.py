@@ -161,7 +161,7 @@ def timeline(trade_id: int, *, exception_ids: list[int], as_of: AsOf | None = No
         )
     ]
     entries += [
-        Entry(each.written_at, each.author, "comment", None, each.text, "", None)
+        Entry(each.written_at, each.author, "comment", None, each.text, "", {"audience": each.audience})
         for each in _comments(exception_ids, as_of).order_by("-id")[:MAX_EVENTS]
     ]
     return sorted(entries, key=lambda each: each.at, reverse=True)
