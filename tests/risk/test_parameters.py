@@ -441,7 +441,6 @@ def test_each_of_several_findings_shows_what_its_own_rule_compared():
         },
         "FAR_LEG_MISMATCH": {
             "product": "FX_SWAP",
-            "block_id": None,
             "terms.far.rate": "1.0875",
             "terms.far.rate_basis": "BOUGHT_PER_SOLD",
             "terms.far.bought_amount": "1300000.00",
