@@ -90,6 +90,7 @@ def repair(page: Any, trade: str, base_url: str) -> None:
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("heading", name="Today").wait_for()
+    page.wait_for_load_state()  # the keys are the script's, which comes after what is seen
     page.keyboard.press("/")
     page.keyboard.type(trade)
     page.keyboard.press("Enter")

@@ -222,7 +222,7 @@ def test_what_two_people_decide_about_limits_is_found_from_the_approvals(
         "hours": "2",
         "reason": "a block is coming",
     }
-    rita.post("/limits/member", asked)
+    rita.post("/limits/excess", asked)
     rita.post("/limits/stop", {"kind": "TRADER", "key": "ann", "reason": "left"})
     rita.post(f"/limits/stops/{public_id('stp', Stop.objects.get().id)}/lift", {"reason": "came back"})
     told = sam.get("/approvals")
@@ -268,7 +268,7 @@ def test_a_temporary_excess_says_until_when_and_a_limit_without_one_says_so(
         "hours": "2",
         "reason": "a block is coming",
     }
-    rita.post("/limits/member", asked)
+    rita.post("/limits/excess", asked)
     assert decide(sam) == 303
     (excess,) = sam.get("/limits").context["excesses"]
     assert (excess["code"], excess["key"], excess["currency"]) == ("CPTY", "BROKER-01", "")
