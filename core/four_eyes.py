@@ -11,7 +11,7 @@ who meant ten thousand.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -63,12 +63,19 @@ def amount_text(amount: Decimal | None) -> str | None:
     return None if amount is None else format(round_money(amount, settings.BASE_CURRENCY), "f")
 
 
-def to_type(*, kind: str, amount: str | None) -> bool:
-    """Tell whether the amount of a proposal must be typed in. One that is not known counts as above every threshold."""
-    if kind not in _KINDS or not _KINDS[kind].stakes:
-        return False
-    found = sql.row("SELECT typed_from FROM core_approval_policy WHERE kind = %s", [kind])
-    return found is not None and (amount is None or Decimal(amount) >= found[0])
+def thresholds() -> dict[str, Decimal]:
+    """Return from which amount on, in base currency, it must be typed in, by kind of change."""
+    found = sql.rows("SELECT kind, typed_from FROM core_approval_policy ORDER BY kind")
+    return {kind: typed_from for kind, typed_from in found if kind in _KINDS and _KINDS[kind].stakes}
+
+
+def to_type(*, kind: str, amount: str | None, among: Mapping[str, Decimal] | None = None) -> bool:
+    """Tell whether the amount of a proposal must be typed in. One that is not known counts as above every threshold.
+
+    among: the thresholds, for whoever asks of many proposals and has read them once.
+    """
+    typed_from = (thresholds() if among is None else among).get(kind)
+    return typed_from is not None and (amount is None or Decimal(amount) >= typed_from)
 
 
 def _typed_faults(kind: str, content: Any, typed: str) -> list[Fault]:

@@ -12,7 +12,7 @@ Fresh work costs nothing more.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -211,6 +211,11 @@ def wait_for_claims(task: str) -> None:
         }
         raise _Free
     sql.run("SELECT 1 FROM core_work WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [sorted(known - free)])
+
+
+def until_none(step: Callable[[], int]) -> int:
+    """Take steps until one has done nothing; return the sum of what they have done."""
+    return sum(iter(step, 0))
 
 
 def waiting(task: str) -> bool:

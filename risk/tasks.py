@@ -64,10 +64,7 @@ def _finder(kind: release.Kind) -> None:
 
     @shared_task(name=release.task_of(kind))
     def find_held() -> int:
-        done = 0
-        while looked_at := release.find_held(kind=kind, now=utc_now()):
-            done += looked_at
-        return done
+        return work.until_none(lambda: release.find_held(kind=kind, now=utc_now()))
 
 
 for _kind in release.KINDS:
@@ -77,10 +74,7 @@ for _kind in release.KINDS:
 @shared_task(name=release.TASK)
 def release_held() -> int:
     """Send what checks and limits may hold no longer to the checks again; return how many were looked at."""
-    done = 0
-    while looked_at := release_queued(task=release.TASK, reason=release.REASON, now=utc_now()):
-        done += looked_at
-    return done
+    return work.until_none(lambda: release_queued(task=release.TASK, reason=release.REASON, now=utc_now()))
 
 
 @shared_task(name="risk.expire_reservations")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from core import work
 from core.audit import system
 from core.clock import utc_now
 from trades.services import release
@@ -15,10 +16,7 @@ from trades.services.kept import TASK
 @shared_task(name=TASK)
 def apply_early_changes() -> int:
     """Apply changes whose deals came at the same moment; return how many were looked at."""
-    done = 0
-    while looked_at := apply_queued(now=utc_now()):
-        done += looked_at
-    return done
+    return work.until_none(lambda: apply_queued(now=utc_now()))
 
 
 def _finder(kind: str) -> None:
@@ -26,10 +24,7 @@ def _finder(kind: str) -> None:
 
     @shared_task(name=release.task_of(kind))
     def find_held() -> int:
-        done = 0
-        while looked_at := release.find_held(kind=kind, now=utc_now()):
-            done += looked_at
-        return done
+        return work.until_none(lambda: release.find_held(kind=kind, now=utc_now()))
 
 
 for _kind in release.NAMES:
@@ -39,10 +34,7 @@ for _kind in release.NAMES:
 @shared_task(name=release.TASK)
 def release_held() -> int:
     """Send queued trades to the checks again until none waits; return how many were looked at."""
-    done = 0
-    while looked_at := release.release_queued(now=utc_now()):
-        done += looked_at
-    return done
+    return work.until_none(lambda: release.release_queued(now=utc_now()))
 
 
 @shared_task(name="trades.watch_exceptions")

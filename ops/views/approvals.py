@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -111,9 +112,11 @@ chooses(
 )
 
 
-def _shown(proposal: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
+def _shown(
+    proposal: dict[str, Any], request: HttpRequest, thresholds: Mapping[str, Decimal]
+) -> dict[str, Any]:
     """Return a proposal with what it would come to, and whether the person may decide on its kind."""
-    decisions = DECISIONS[proposal["kind"]]
+    decisions, amount = DECISIONS[proposal["kind"]], proposal["content"].get("amount")
     changes, present = proposal["kind"] == CHANGE, as_at(request) is None
     return {
         **proposal,
@@ -121,7 +124,7 @@ def _shown(proposal: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         "may_withdraw": present
         and proposal["maker_id"] == request.user.pk
         and may(request.user, decisions["withdraw"].right),
-        "to_type": four_eyes.to_type(kind=proposal["kind"], amount=proposal["content"].get("amount")),
+        "to_type": four_eyes.to_type(kind=proposal["kind"], amount=amount, among=thresholds),
         "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
     }
 
@@ -144,7 +147,8 @@ def _of_limits(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int | None = None) -> HttpResponse:
     as_of = where(request)
-    pending = [_shown(each, request) for each in selectors.pending_proposals(as_of)]
+    thresholds = four_eyes.thresholds()
+    pending = [_shown(each, request, thresholds) for each in selectors.pending_proposals(as_of)]
     _tell_of_checks([each for each in pending if each["kind"] == CHECK])
     context = {
         "pending": pending,

@@ -149,7 +149,7 @@ class Deals(RuleBasedStateMachine):
         told = [each.problem.code if each.problem is not None else each.outcome for each in answers]
         assert told == self.reference.change(changes)
 
-    # ADD HERE: a rule that allocates a block, and in the reference what its parts and the block then oblige to.
+    # No rule allocates: the reference does not know what a block and its parts oblige to.
 
     # The workers.
 
