@@ -37,12 +37,16 @@ class JsonBody:
             if name not in known
         ]
 
+    def _value(self, name: str, required: bool) -> Any:
+        value = self.given.get(name)
+        if value is None and required:
+            self.faults.append(Fault(f"/{name}", "This field is required.", "missing"))
+        return value
+
     def text(self, name: str, *, required: bool = False, max_length: int = 2_000) -> str | None:
         """Return a text without NUL, None when it is not given."""
-        value = self.given.get(name)
+        value = self._value(name, required)
         if value is None:
-            if required:
-                self.faults.append(Fault(f"/{name}", "This field is required.", "missing"))
             return None
         if not isinstance(value, str) or "\0" in value or not 0 < len(value) <= max_length:
             self.faults.append(Fault(f"/{name}", f"A text of 1 to {max_length} characters.", "type"))
@@ -88,10 +92,8 @@ class JsonBody:
 
     def decimal(self, name: str, *, required: bool = False) -> Decimal | None:
         """Return a decimal, which is a string or a whole number in JSON, None when it is not given."""
-        value = self.given.get(name)
+        value = self._value(name, required)
         if value is None:
-            if required:
-                self.faults.append(Fault(f"/{name}", "This field is required.", "missing"))
             return None
         if isinstance(value, int) and not isinstance(value, bool):
             return Decimal(value)
@@ -102,10 +104,8 @@ class JsonBody:
 
     def day(self, name: str, *, required: bool = False) -> date | None:
         """Return a date (ISO 8601), None when it is not given."""
-        value = self.given.get(name)
+        value = self._value(name, required)
         if value is None:
-            if required:
-                self.faults.append(Fault(f"/{name}", "This field is required.", "missing"))
             return None
         try:
             return date.fromisoformat(value)
