@@ -22,6 +22,7 @@ from tests.support.launch import (
     Launcher,
     answers,
     belonging_to,
+    kill,
     launched,
     nothing_left,
     query,
@@ -121,9 +122,8 @@ def test_a_killed_launcher_takes_the_servers_with_it(var):
 def test_killed_servers_are_started_again_with_their_data(var):
     with launched(var, *EMBEDDED):
         query(var, "CREATE TABLE kept AS SELECT 42 AS answer")
-        for pid, words in belonging_to(var).items():
-            if "bin/postgres" in words or "redis-server" in words:
-                os.kill(pid, signal.SIGKILL)
+        servers = ("bin/postgres", "redis-server")
+        kill(pid for pid, words in belonging_to(var).items() if any(server in words for server in servers))
         assert lifeline.wait_until(lambda: answers(var), seconds=15)
         assert query(var, "SELECT answer FROM kept") == [(42,)]
 
@@ -147,8 +147,7 @@ def test_everything_killed_at_once_starts_again(var):
     with launched(var, *EMBEDDED) as launcher:
         query(var, "CREATE TABLE kept AS SELECT 42 AS answer")
         launcher.process.send_signal(signal.SIGSTOP)
-        for pid in belonging_to(var):
-            os.kill(pid, signal.SIGKILL)
+        kill(belonging_to(var))
         launcher.process.wait(5)
     assert nothing_left(var)
     with launched(var, *EMBEDDED):

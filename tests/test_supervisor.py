@@ -12,7 +12,6 @@ import subprocess
 import sys
 import sysconfig
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -27,6 +26,7 @@ from tests.support.launch import (
     Launcher,
     answers,
     belonging_to,
+    kill,
     launched,
     nothing_left,
     query,
@@ -95,9 +95,7 @@ def test_whatever_is_killed_comes_back(var):
         for part in PARTS:
             before = processes_of(part, var)
             assert before, part
-            for pid in before:
-                with suppress(ProcessLookupError):  # a part's children may fall with it
-                    os.kill(pid, signal.SIGKILL)
+            kill(before)
 
             def back(part: str = part, before: frozenset[int] = frozenset(before)) -> bool:
                 again = processes_of(part, var)
@@ -125,8 +123,7 @@ def test_a_killed_server_of_web_or_work_leaves_no_orphans_even_unwatched(var):
             and ("granian" in words or "celery" in words)
         ]
         assert len(parents) == 3
-        for pid in parents:
-            os.kill(pid, signal.SIGKILL)
+        kill(parents)
         assert lifeline.wait_until(
             lambda: not any("granian" in w or "celery" in w for w in belonging_to(var).values()), seconds=5
         ), belonging_to(var)

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -115,6 +115,13 @@ def belonging_to(var: Path) -> dict[int, str]:
         if int(entry.name) != os.getpid() and any(mark in text for mark in marks):
             found[int(entry.name)] = words.replace(b"\0", b" ").decode(errors="replace").strip()
     return found
+
+
+def kill(pids: Iterable[int]) -> None:
+    """Kill processes at once; some may have ended by themselves, or fallen with another, since they were found."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def nothing_left(var: Path, *, seconds: float = 5) -> bool:
