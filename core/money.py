@@ -61,6 +61,12 @@ def minor_unit_sql(currency: str) -> str:
     return f"(CASE {whens} ELSE 0.01 END)"
 
 
+def round_money_sql(amount: str, currency: str) -> str:
+    """Return SQL that rounds an amount expression like `round_money` does, commercially."""
+    unit = minor_unit_sql(currency)
+    return f"round(({amount}) / {unit}) * {unit}"
+
+
 def format_amount(amount: Decimal | None, currency: str) -> str | None:
     """Return the amount as an API string with the currency's digits, or None for None.
 

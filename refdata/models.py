@@ -428,3 +428,78 @@ class Agreement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference} {self.product}"
+
+
+class FeeRule(models.Model):
+    """A rule by which a fee, tax or commission is charged; what it says stands in its versions."""
+
+    id = models.BigAutoField(primary_key=True)
+    code = models.TextField(unique=True)
+
+    class Meta:
+        db_table = "refdata_fee_rule"
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class FeeRuleVersion(models.Model):
+    """What a rule says of trades from a trade date on. Never changed; an approved proposal makes it (trigger).
+
+    In force on a trade date is the newest version whose day has come. `tiers`: rates by the gross amount from which
+    each holds, for the whole of it. `is_stated`: the front office states the charge with its deal.
+    """
+
+    class Basis(models.TextChoices):
+        BPS = "BPS", "basis points of the gross amount"
+        PER_UNIT = "PER_UNIT", "an amount for each unit"
+        FLAT = "FLAT", "an amount for the deal"
+
+    class Direction(models.TextChoices):
+        PAY = "PAY", "we pay it"
+        RECEIVE = "RECEIVE", "we receive it"
+
+    id = models.BigAutoField(primary_key=True)
+    rule = models.ForeignKey(FeeRule, on_delete=models.PROTECT, related_name="versions")
+    version = models.IntegerField()
+    valid_from = models.DateField()
+    is_active = models.BooleanField()
+    title = models.TextField()
+    type = models.TextField(help_text="as the front office calls it: COMMISSION, STAMP_DUTY …")
+    product = models.TextField(help_text="a product, or * for every one")
+    market = models.TextField(help_text="a MIC (ISO 10383), or * for every one")
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, null=True, related_name="+")
+    currency = models.TextField(help_text="ISO 4217, or * for every one")
+    side = models.TextField(help_text="BUY or SELL, seen from us, or * for both")
+    basis = models.TextField(choices=Basis.choices)
+    rate = models.DecimalField(max_digits=18, decimal_places=8)
+    tiers = models.JSONField(null=True)
+    minimum = models.DecimalField(max_digits=28, decimal_places=4, null=True)
+    maximum = models.DecimalField(max_digits=28, decimal_places=4, null=True)
+    is_stated = models.BooleanField()
+    direction = models.TextField(choices=Direction.choices)
+    proposal_id = models.BigIntegerField(unique=True)
+    approved_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "refdata_fee_rule_version"
+        constraints = [
+            models.UniqueConstraint(fields=["rule", "version"], name="refdata_fee_rule_version_once"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="refdata_fee_rule_version_from_one"),
+            models.CheckConstraint(
+                condition=Q(basis__in=["BPS", "PER_UNIT", "FLAT"], direction__in=["PAY", "RECEIVE"]),
+                name="refdata_fee_rule_version_words",
+            ),
+            # An amount is of a currency; a share of the deal is in the deal's.
+            models.CheckConstraint(
+                condition=~Q(currency="*") | Q(basis="BPS", minimum__isnull=True, maximum__isnull=True),
+                name="refdata_fee_rule_version_currency",
+            ),
+            models.CheckConstraint(
+                condition=Q(minimum__isnull=True) | Q(maximum__isnull=True) | Q(minimum__lte=F("maximum")),
+                name="refdata_fee_rule_version_range",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} version {self.version}"

@@ -134,12 +134,17 @@ def on_change(follower: Follower) -> None:
     _FOLLOWERS.append(follower)
 
 
+def note_changed(kind: str, row_ids: Sequence[int]) -> None:
+    """Tell who follows a kind of reference data of rows that are new or changed, in the caller's transaction."""
+    for follow in _FOLLOWERS if row_ids else ():
+        follow(kind, row_ids)
+
+
 def record_changes(
     *, kind: Kind, changes: Sequence[Changed], actor: Actor, at: datetime, reason: str = ""
 ) -> None:
     """Write one event per new or changed row, in at most two statements, and tell who follows them."""
-    for follow in _FOLLOWERS if changes else ():
-        follow(kind.code, [each.id for each in changes])
+    note_changed(kind.code, [each.id for each in changes])
     for event, told in (
         ("created", [each for each in changes if each.before is None]),
         ("changed", [each for each in changes if each.before is not None]),

@@ -116,6 +116,9 @@ _OF_CHECKS = {
         subject="f.subject || ' ' || f.actual",
         waits="ARRAY['books:' || v.book_ref, 'instruments:#' || v.instrument_id]",
     ),
+    "FEE_MISMATCH": Cause(
+        "", subject="f.subject || ' ' || f.actual", waits="ARRAY['fee-rules:' || f.subject]"
+    ),
     "NOT_BUSINESS_DAY": Cause("", subject="f.actual", waits="ARRAY['holidays:' || f.actual]"),
 }
 _OF_LIMITS = (

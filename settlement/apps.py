@@ -11,10 +11,13 @@ class SettlementConfig(AppConfig):
     def ready(self) -> None:
         """Have the channels wherever the tables are, also in a database that was just emptied, guard what the
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
-        held trade must be free, declare its kinds of work items, and tell what is known of a batch."""
+        held trade must be free, accrue what deals are charged, declare its kinds of work items, and tell what is
+        known of a batch."""
         from core.evidence import contribute, contribute_contents
         from settlement.evidence import SECTIONS, contents
         from settlement.selectors import cut_offs_of_trades
+        from settlement.services.accrue import FOLLOWER as CHARGES
+        from settlement.services.accrue import accrue_fees
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections
@@ -36,6 +39,9 @@ class SettlementConfig(AppConfig):
         on_deadlines(cut_offs_of_trades)
         on_arrival(State.CAPTURED, answer_rejections)
         on_supersession(FOLLOWER)
+        on_supersession(CHARGES)
+        for state in (State.VALIDATED, State.EXCEPTION, State.CANCELLED, State.ALLOCATED):
+            on_arrival(state, accrue_fees)
 
 
 def _have_channels(**_: Any) -> None:

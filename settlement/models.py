@@ -299,3 +299,31 @@ class Withholding(models.Model):
                 fields=["batch_id"], condition=Q(ended_at__isnull=True), name="settlement_withholding_open"
             )
         ]
+
+
+class FeeAccrual(models.Model):
+    """A charge of a deal as it is accrued, or the reversal of one. Never changed.
+
+    `amount` is signed: what we receive is above zero, what we pay below. A reversal repeats what it `reverses` with the
+    other sign. `version`: the trade's, when it was accrued. `rule_version_id`: what charges it; null for what the
+    front office states and no rule makes. A charge is open until it is reversed.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    trade_id = models.BigIntegerField()
+    version = models.IntegerField()
+    type = models.TextField()
+    currency = models.TextField()
+    amount = models.DecimalField(max_digits=28, decimal_places=4)
+    rule_version_id = models.BigIntegerField(null=True)
+    is_stated = models.BooleanField(help_text="the front office stated it with the deal")
+    reverses = models.BigIntegerField(null=True, unique=True)
+    accrued_at = models.DateTimeField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+
+    class Meta:
+        db_table = "settlement_fee_accrual"
+        indexes = [
+            models.Index(fields=["trade_id", "id"], name="settlement_accrual_trade"),
+            models.Index(fields=["xid", "id"], name="settlement_accrual_order"),
+        ]

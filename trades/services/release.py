@@ -47,6 +47,7 @@ NAMES = {
     " WHERE r.id = ANY(%s)",
     "agreements": "SELECT 'agreements:' || r.party_id || ' ' || r.product FROM refdata_agreement r"
     " WHERE r.id = ANY(%s)",
+    "fee-rules": "SELECT DISTINCT 'fee-rules:' || r.type FROM refdata_fee_rule_version r WHERE r.rule_id = ANY(%s)",
 }
 
 

@@ -1,0 +1,98 @@
+"""Accruals: what deals are charged, from their first check until they are called off.
+
+What the front office states counts as it states it; what it leaves out counts as the rules make it. A change of the
+deal, or of what is known of it, reverses the charges that hold no longer and accrues those that do. See docs/adr/0051.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from core import sql
+from core.audit import Actor
+from core.ids import TRADE, public_id
+from core.money import format_amount
+from trades.fees import expected_fees_sql, stated_fees_sql
+from trades.lifecycle import State
+from trades.products import PRODUCTS
+from trades.services.supersession import Follower
+
+# A trade that is cancelled, or whose parts stand in its place, is charged nothing.
+_NOTHING = f"{State.CANCELLED.value}, {State.ALLOCATED.value}"
+_ON_TOP = ", ".join(f"'{code}'" for code, product in PRODUCTS.items() if product.fees_on_top)
+# Whoever sells an order bills what comes on top of it; everything else that a deal states is ours to pay.
+_STATED_SIGN = f"CASE WHEN d.product IN ({_ON_TOP}) AND d.side = 'SELL' THEN 1 ELSE -1 END"
+WANTED = f"""
+current AS MATERIALIZED (
+    SELECT v.trade_id, v.version, v.product, v.side, v.currency, v.trade_date, v.counterparty_id, v.gross_amount,
+           v.quantity, v.fees, i.market
+    FROM trades_state s
+    JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+    LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+    WHERE s.trade_id = ANY(%(ids)s::bigint[]) AND s.state NOT IN ({_NOTHING})
+), wanted AS MATERIALIZED (
+    SELECT d.trade_id, d.version, w.type, w.currency, w.rule_version_id, w.is_stated,
+           w.amount * CASE w.direction WHEN 'RECEIVE' THEN 1 WHEN 'PAY' THEN -1 ELSE {_STATED_SIGN} END AS amount
+    FROM (
+        SELECT trade_id, type, currency, coalesce(s.amount, e.amount) AS amount, e.rule_version_id, e.direction,
+               s.amount IS NOT NULL AS is_stated
+        FROM ({expected_fees_sql("current")}) e
+        FULL JOIN ({stated_fees_sql("current")}) s USING (trade_id, type, currency)
+    ) w
+    JOIN current d ON d.trade_id = w.trade_id
+    WHERE w.amount <> 0
+), standing AS MATERIALIZED (
+    SELECT a.* FROM settlement_fee_accrual a
+    WHERE a.trade_id = ANY(%(ids)s::bigint[]) AND a.reverses IS NULL
+      AND NOT EXISTS (SELECT FROM settlement_fee_accrual r WHERE r.reverses = a.id)
+)
+"""
+_SAME = """
+a.trade_id = w.trade_id AND a.type = w.type AND a.currency = w.currency AND a.amount = w.amount
+AND a.is_stated = w.is_stated AND a.rule_version_id IS NOT DISTINCT FROM w.rule_version_id
+"""
+_ACCRUE = f"""
+WITH {WANTED}
+INSERT INTO settlement_fee_accrual
+    (trade_id, version, type, currency, amount, rule_version_id, is_stated, reverses, accrued_at)
+SELECT trade_id, version, type, currency, amount, rule_version_id, is_stated, reverses, %(at)s FROM (
+    SELECT a.trade_id, s.version, a.type, a.currency, -a.amount AS amount, a.rule_version_id, a.is_stated,
+           a.id AS reverses
+    FROM standing a JOIN trades_state s ON s.trade_id = a.trade_id
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE {_SAME})
+    UNION ALL
+    SELECT w.trade_id, w.version, w.type, w.currency, w.amount, w.rule_version_id, w.is_stated, NULL
+    FROM wanted w WHERE NOT EXISTS (SELECT FROM standing a WHERE {_SAME})
+) AS lines ORDER BY trade_id, reverses NULLS LAST, type, currency
+"""
+
+
+def accrue_fees(trade_ids: Sequence[int], at: datetime, _: Actor) -> None:
+    """Bring the open charges of trades to what their current versions are charged, in the caller's transaction.
+
+    The caller has locked the trades. Nothing is accrued or reversed twice.
+    """
+    sql.run(_ACCRUE, {"ids": list(trade_ids), "at": at})
+
+
+_STANDING = """
+SELECT a.trade_id, a.type, a.currency, sum(a.amount) FROM settlement_fee_accrual a
+WHERE a.trade_id = ANY(%s) GROUP BY a.trade_id, a.type, a.currency HAVING sum(a.amount) <> 0
+ORDER BY a.trade_id, a.type, a.currency
+"""
+
+
+def fees_of(trade_ids: Sequence[int], _: datetime) -> dict[str, Any]:
+    """Return what trades are charged now, by trade and type: above zero what we receive, below what we pay."""
+    return {
+        f"{public_id(TRADE, trade_id)} {type_} {currency}": {
+            "amount": format_amount(amount, currency),
+            "currency": currency,
+        }
+        for trade_id, type_, currency, amount in sql.rows(_STANDING, [list(trade_ids)])
+    }
+
+
+FOLLOWER = Follower(looks={"fees": fees_of})
