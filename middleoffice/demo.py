@@ -19,7 +19,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from core.audit import record, system
+from core.audit import Actor, record, system
 from core.clock import business_date
 from core.http.authentication import issue_client, revoke_client, token_hash
 from core.models import ApiClient
@@ -27,6 +27,7 @@ from core.people import record_facts, record_password, user_facts
 from middleoffice.demo_story import tell_story
 from ops import permissions
 from refdata.demo import load_demo_refdata
+from refdata.fee_rules import RuleTerms, approve_rule, newest_versions, pending_proposals, propose_rule
 from risk.models import Limit
 
 ACTOR = system("demo")
@@ -53,6 +54,37 @@ LIMITS = (
     ("CPTY-EXPOSURE", "Exposure to a counterparty", "GROSS_EXPOSURE", "counterparty", "4000000", "5000000"),
     ("BOOK-NOTIONAL", "Open notional of a book", "GROSS_NOTIONAL", "book", "12000000", "16000000"),
     ("TRADER-SIZE", "Size of one trade of a trader", "SINGLE_SIZE", "trader", "110000", "150000"),
+)
+
+# code, terms: charged beside the deals, whose own fees the front offices state
+FEE_RULES = (
+    (
+        "UK-STAMP",
+        RuleTerms(
+            title="Stamp duty on British shares",
+            type="STAMP_DUTY",
+            basis="BPS",
+            rate=Decimal(50),
+            direction="PAY",
+            is_stated=False,
+            product="EQUITY",
+            market="XLON",
+            side="BUY",
+        ),
+    ),
+    (
+        "CUSTODY-USD",
+        RuleTerms(
+            title="Custodian's charge for a movement",
+            type="CUSTODY",
+            basis="FLAT",
+            rate=Decimal("4.75"),
+            direction="PAY",
+            is_stated=False,
+            product="EQUITY",
+            currency="USD",
+        ),
+    ),
 )
 
 
@@ -101,6 +133,7 @@ def load_demo(*, url: str, path: Path, now: datetime, say: Say) -> None:
     users, clients = _ensure_users(known), _ensure_clients(known, now)
     Credentials(url, users, clients).write(path)
     _ensure_limits(today, now)
+    _ensure_fee_rules(now)
     tell_story(now=now, say=say)
 
 
@@ -189,3 +222,22 @@ def _ensure_limits(today: date, now: datetime) -> None:
                     at=now,
                     data={"before": None, "after": {"code": code, "warn": warn, "hard": hard}},
                 )
+
+
+def _ensure_fee_rules(now: datetime) -> None:
+    """Have every rule that nobody has proposed yet, as two people make it."""
+    known = {each.code for each in newest_versions(on=business_date(now))} | set(pending_proposals())
+    maker, checker = (User.objects.get(username=name) for name in ("olivia", "sam"))
+    for code, terms in FEE_RULES:
+        if code not in known:
+            with transaction.atomic():
+                proposal_id = propose_rule(
+                    code=code,
+                    terms=terms,
+                    valid_from=None,
+                    reason="as published",
+                    user=maker,
+                    actor=Actor("user:olivia"),
+                    now=now,
+                )
+                approve_rule(proposal_id=proposal_id, user=checker, note="", actor=Actor("user:sam"), now=now)

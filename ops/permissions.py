@@ -35,6 +35,9 @@ class Right(Enum):
     APPROVE_CHECK = "approve or decline how checks are set"
     PROPOSE_LIMIT = "propose limits, temporary excesses and the lifting of stops"
     APPROVE_LIMIT = "approve or decline limits, temporary excesses and the lifting of stops"
+    READ_FEES = "read fee rules and what is charged"
+    PROPOSE_FEE = "propose fee rules"
+    APPROVE_FEE = "approve or decline fee rules"
     STOP = "stop a party, trader, book, instrument or source"
     READ_INTEGRATIONS = "read API clients and webhooks"
     REPLAY = "tell webhooks again"
@@ -74,6 +77,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.APPROVE_CHECK: frozenset({SUPERVISOR, RISK}),
     Right.PROPOSE_LIMIT: frozenset({SUPERVISOR, RISK}),
     Right.APPROVE_LIMIT: frozenset({SUPERVISOR, RISK}),
+    Right.READ_FEES: _INSIDE,
+    Right.PROPOSE_FEE: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_FEE: frozenset({SUPERVISOR}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_INTEGRATIONS: _INSIDE,
     Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),

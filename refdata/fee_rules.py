@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -31,6 +32,7 @@ DIRECTIONS = tuple(FeeRuleVersion.Direction.values)
 SIDES = (ANY, "BUY", "SELL")
 TIERS_MAX = 20
 _CODE_MAX, _TEXT_MAX = 40, 200
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9._-]*")
 _RATE_END = Decimal("1e10")
 _AMOUNT_END = Decimal("1e18")
 _RATE_DECIMALS, _AMOUNT_DECIMALS = 8, 4
@@ -82,7 +84,8 @@ class RuleTerms:
             for name in ("rate", "minimum", "maximum")
         }
         tiers = tuple(Tier(Decimal(each["from"]), Decimal(each["rate"])) for each in content["tiers"])
-        return cls(**{**content, **numbers, "tiers": tiers})
+        said = {name: content[name] for name in cls.__slots__}
+        return cls(**{**said, **numbers, "tiers": tiers})
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,8 @@ def _faults(code: str, terms: RuleTerms, valid_from: date | None, today: date) -
         yield from text_faults(text, pointer=f"/{name}", most=most)
         if text != text.strip():
             yield Fault(f"/{name}", "There are spaces around this.")
+    if code and not _CODE.fullmatch(code):
+        yield Fault("/code", "Capital letters, digits, dots and dashes, such as UK-STAMP.")
     for name, choices in (("basis", BASES), ("direction", DIRECTIONS), ("side", SIDES)):
         if getattr(terms, name) not in choices:
             yield Fault(f"/{name}", f"One of {', '.join(choices)}.", "unknown")
@@ -200,7 +205,9 @@ def _number_faults(terms: RuleTerms) -> Iterator[Fault]:
             yield Fault(f"/{name}", f"{terms.currency} has {digits} decimal places.", "range")
     if terms.minimum is not None and terms.maximum is not None and terms.minimum > terms.maximum:
         yield Fault("/maximum", "This is less than the minimum.", "range")
-    needs_currency = terms.basis in ("PER_UNIT", "FLAT") or terms.minimum is not None or terms.maximum is not None
+    needs_currency = (
+        terms.basis in ("PER_UNIT", "FLAT") or terms.minimum is not None or terms.maximum is not None
+    )
     if terms.currency == ANY and needs_currency:
         yield Fault("/currency", "An amount is of one currency: name it.", "missing")
     starts = [tier.start for tier in terms.tiers]

@@ -28,6 +28,7 @@ from feed.models import Webhook
 from middleoffice.access import METHODS, Route, routes
 from ops.permissions import ADMINISTRATOR, GRANTS, ROLES, Right
 from ops.views.approvals import DECISIONS
+from refdata.fee_rules import KIND as FEE
 from risk.models import Reservation
 from risk.services.back_test import start_back_test
 from risk.services.excess import KIND as EXCESS
@@ -40,6 +41,7 @@ from tests.feed.support import webhook
 from tests.settlement.support import seal, validated
 from tests.support import factories, records
 from tests.support.api import Api
+from tests.support.fees import fee_rule, proposed_rule
 from tests.support.records import CLERK, NOW, person
 from trades.models import ChangePolicy
 from trades.services.change import Change
@@ -47,6 +49,7 @@ from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import change_trade
 
 PRICE = "OFF_MARKET_PRICE"
+RULE = "COMM"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 STRANGER, DISABLED, NO_ROLE, SUPERUSER = (
     "a stranger",
@@ -69,6 +72,7 @@ FORMS = {
     "exception_act:excess": 412,
     "exception_act:wake": 303,
     "exception_bulk": 303,
+    "fee_propose": 422,
     "check_propose": 409,  # nothing would change
     "back_test_of_proposal": 404,  # of no proposal
     "back_test_cancel": 303,
@@ -183,6 +187,8 @@ class Things:
             "refdata": "parties",
             "checks": PRICE,
             "back-tests": self.back_test,
+            "fees": RULE,
+            "fee-rules": RULE,
             "reservations": self.reservation,
             "stops": self.stop,
         }
@@ -215,6 +221,8 @@ def things(db: None) -> Things:
         now=NOW,
     )
     stop = make_stop(kind="TRADER", key="nobody", reason="because", actor=CLERK, now=NOW)
+    fee_rule(RULE, is_stated=False)
+    rule = proposed_rule(RULE, is_stated=False, rate="11")
     excess = propose_excess(trade_id=trade, codes=["OFF_MARKET_PRICE"], reason="because", **how)
     return Things(
         ids.public_id(ids.TRADE, trade),
@@ -228,6 +236,7 @@ def things(db: None) -> Things:
             EXCESS: ids.public_id(ids.PROPOSAL, excess),
             CHANGE: ids.public_id(ids.PROPOSAL, changed.proposal_id),
             TERMS: ids.public_id(ids.PROPOSAL, terms),
+            FEE: ids.public_id(ids.PROPOSAL, rule),
         },
     )
 

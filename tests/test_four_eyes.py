@@ -23,6 +23,7 @@ from ops.permissions import ROLES
 from ops.views.approvals import DECISIONS
 from risk.services.terms import Terms
 from tests.support.factories import captured_ids, equity, world
+from tests.support.fees import terms
 from tests.support.records import LATER, NOW, all_written, person
 
 KINDS = sorted(four_eyes._KINDS)
@@ -40,6 +41,7 @@ def maker(request: pytest.FixtureRequest, db: None) -> User:
 # What a proposal of every kind says as far as the screens show it.
 SETTING = {
     **dict.fromkeys(Terms.__slots__), "code": "CPTY",
+    **terms().content(),
     "active": True, "severity": "WARN", "parameters": {}, "scope": {},
 }  # fmt: skip
 CONTENT = {

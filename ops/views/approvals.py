@@ -19,7 +19,9 @@ from ops import effects, selectors, utilisations
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
-from ops.views import checks
+from ops.views import checks, fees
+from refdata.fee_rules import KIND as FEE
+from refdata.fee_rules import approve_rule, decline_rule, withdraw_rule
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
 from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
@@ -62,6 +64,11 @@ DECISIONS = {
         "withdraw": Decision(
             Right.PROPOSE_CHECK, withdraw_parameters, "Withdrawn; the check stays as it is."
         ),
+    },
+    FEE: {
+        "approve": Decision(Right.APPROVE_FEE, approve_rule, "Approved; the rule says so."),
+        "decline": Decision(Right.APPROVE_FEE, decline_rule, "Declined; the rule stays as it is."),
+        "withdraw": Decision(Right.PROPOSE_FEE, withdraw_rule, "Withdrawn; the rule stays as it is."),
     },
 }
 
@@ -150,6 +157,9 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
     thresholds = four_eyes.thresholds()
     pending = [_shown(each, request, thresholds) for each in selectors.pending_proposals(as_of)]
     _tell_of_checks([each for each in pending if each["kind"] == CHECK])
+    for each in pending:
+        if each["kind"] == FEE:
+            each["set"] = fees.compared(each["content"])
     context = {
         "pending": pending,
         "of_limits": _of_limits(request),

@@ -15,6 +15,7 @@ from core.http.problem import Problem
 from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
+from settlement.accruals import accruals_of
 from settlement.selectors import obligations_of
 from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
@@ -138,6 +139,7 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "exception_kinds": {code: each.title for code, each in kinds().items()},
         "findings": timeline.findings(trade_id, as_of),
         "legs": legs,
+        "charges": accruals_of(trade_id, as_of=as_of),
         "can_cancel_again": as_of is None
         and any(leg["cancellation_processing"] == "REJECTED" and leg["recalled_for_it"] for leg in legs),
         "versions": _versions(trade_id, found["version"]),

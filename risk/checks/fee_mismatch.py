@@ -8,7 +8,7 @@ FEE_MISMATCH = Check(
     code="FEE_MISMATCH",
     title="Fees do not agree with the rules",
     severity="BLOCK",
-    precedence=36,
+    precedence=39,
     rows=f"""
         SELECT e.trade_id, e.type AS subject, e.amount::text || ' ' || e.currency || ' (' || e.rule || ')' AS expected,
                coalesce(s.amount::text || ' ' || s.currency, 'nothing') AS actual

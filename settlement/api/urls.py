@@ -1,6 +1,7 @@
 from django.urls import path
 
 from settlement.api import views
+from settlement.api.fees import FeeAccruals
 
 _BATCH = "settlement-batches/<str:reference>"
 
@@ -13,4 +14,5 @@ urlpatterns = [
     path(f"{_BATCH}/statuses", views.Statuses.as_view(), name="api-batch-statuses"),
     path(f"{_BATCH}/acknowledgements", views.Acknowledgements.as_view(), name="api-batch-acknowledgements"),
     path("settlement-status-reports", views.StatusReports.as_view(), name="api-status-reports"),
+    path("fee-accruals", FeeAccruals.as_view(), name="api-fee-accruals"),
 ]
