@@ -7,105 +7,28 @@ answers as it would; the state machine compares the two after each step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-SHARE, EURO = "DE0007164600", "EUR"
-NETTING = {"BROKER-01": True, "CUST-01": False}  # by the parties there are
-AT_THE_BACK_OFFICE = ("INSTRUCTED", "HANDED_OFF", "ACKNOWLEDGED")
-LIVE = ("CAPTURED", "EXCEPTION", "VALIDATED", *AT_THE_BACK_OFFICE)
-FURTHER = ("PENDING", "FAILED", "PARTIAL", "SETTLED")  # what is further along wins
-
-# quantity, price: whole numbers; side; counterparty; settlement_date; trader.
-Terms = dict[str, Any]
-Leg = tuple[str, int, date, str]  # an asset, its quantity (receipts positive), when, with whom
-
-
-def legs_of(terms: Terms) -> tuple[Leg, Leg]:
-    """Return what a deal obliges to: the security and the cash."""
-    sign = 1 if terms["side"] == "BUY" else -1
-    when, whom = terms["settlement_date"], terms["counterparty"]
-    security = (SHARE, sign * terms["quantity"], when, whom)
-    return security, (EURO, -sign * amount(terms), when, whom)
-
-
-def amount(terms: Terms) -> int:
-    """Return what a deal is worth in euro."""
-    return int(terms["quantity"] * terms["price"])
-
-
-@dataclass
-class Message:
-    """A numbered change that was kept: APPLIED in its place, EARLY for its deal, or DROPPED when that came."""
-
-    kind: str
-    patch: Terms | None
-    standing: Literal["APPLIED", "EARLY", "DROPPED"] = "APPLIED"
-
-
-@dataclass
-class Change:
-    """What is asked: number None when it is changed here."""
-
-    ref: str
-    kind: Literal["AMEND", "CANCEL"]
-    patch: Terms | None = None
-    number: int | None = None
-    was_early: bool = False
-
-
-@dataclass
-class Place:
-    """Where one leg of a deal stands at the back office: in a line, or waiting to be netted anew."""
-
-    line: int | None
-    version: int
-    leg: Leg
-
-
-@dataclass
-class Deal:
-    """One deal as it is known. places: by the number of the leg. checked: the terms that count against limits."""
-
-    trade_id: int
-    terms: Terms
-    own: int | None
-    state: str = "CAPTURED"
-    version: int = 1
-    count: int | None = None
-    checked: Terms | None = None
-    checked_version: int | None = None
-    places: dict[int, Place] = field(default_factory=dict)
-
-
-@dataclass
-class Line:
-    """An instruction. legs: the deals and leg numbers behind it. cancels: the line that it cancels."""
-
-    asset: str
-    quantity: int
-    date: date
-    counterparty: str
-    legs: list[tuple[str, int]]
-    batch: int = 0
-    cancels: int | None = None
-    processing: str = "SEALED"
-    settlement: str = "PENDING"
-    recalled: bool = False
-    cancellation: int | None = None
-
-    @property
-    def dead(self) -> bool:
-        return self.recalled or self.processing == "REJECTED"
-
-
-@dataclass
-class Batch:
-    """A sealed batch: whether it was claimed once, and whether the claim is open now."""
-
-    claimed: bool = False
-    open: bool = False
+from tests.machine.records import (
+    AT_THE_BACK_OFFICE,
+    FURTHER,
+    LIVE,
+    NETTING,
+    OBLIGING_NO_MORE,
+    SHARED,
+    Batch,
+    Change,
+    Deal,
+    Item,
+    Leg,
+    Line,
+    Message,
+    Place,
+    Terms,
+    amount,
+    legs_of,
+)
 
 
 class Reference:
@@ -132,12 +55,18 @@ class Reference:
         present = [place for place, each in enumerate(changes) if each.ref in self.deals]
         answers: dict[int, str] = {}
         rest = list(present)
-        while rest:  # one change of a deal at a time
-            round_: dict[str, int] = {}
+        while rest:  # one change of a deal at a time, and none of a part beside one of its block
+            round_: list[int] = []
+            seen: set[str] = set()
             for place in rest:
-                round_.setdefault(changes[place].ref, place)
-            self._round([(place, changes[place]) for place in sorted(round_.values())], answers)
-            rest = [place for place in rest if place not in round_.values()]
+                ref = changes[place].ref
+                block = self.deals[ref].block
+                parts = {each for each in seen if self.deals[each].block == ref}
+                if ref not in seen and block not in seen and not parts:
+                    round_.append(place)
+                seen.add(ref)
+            self._round([(place, changes[place]) for place in round_], answers)
+            rest = [place for place in rest if place not in round_]
         for place, each in enumerate(changes):
             if place not in answers:
                 answers[place] = self._keep_early(each)
@@ -161,21 +90,40 @@ class Reference:
             if answer != "CHANGED":
                 continue
             after = self._patched(change)
-            if change.kind == "AMEND" and change.number is None and after == self.deals[change.ref].terms:
-                answers[place] = "nothing-changed"
+            if change.kind == "AMEND" and (refusal := self._not_amended(change, after)):
+                answers[place] = refusal
             else:
                 ready.append((change, after))
+        amended = [change.ref for change, _ in ready if change.kind == "AMEND"]
+        cancelled = [change.ref for change, _ in ready if change.kind == "CANCEL"]
+        leaving = [part for ref in cancelled for part in self.standing_parts(ref)]
         for change, after in ready:
             self._store(change, after)
-        for kind in ("AMEND", "CANCEL"):
-            group = [change.ref for change, _ in ready if change.kind == kind]
-            group = [ref for ref in group if self.deals[ref].state != "CANCELLED"]
-            for ref in group:
-                if kind == "CANCEL":
-                    self.deals[ref].state = "CANCELLED"
-                elif self.deals[ref].state != "CAPTURED":
-                    self._to_captured(ref)
-            self._recall(group)
+        self._leave(leaving)
+        for ref in (live := [each for each in amended if self.deals[each].state != "CANCELLED"]):
+            if self.deals[ref].state != "CAPTURED":
+                self._to_captured(ref)
+        self._recall(live)
+        self._call_off([*cancelled, *leaving])
+
+    def _not_amended(self, change: Change, after: Terms) -> str:
+        """Return the code by which an amendment is refused for what it would change, if it is."""
+        deal = self.deals[change.ref]
+        if change.number is None and after == deal.terms:
+            return "nothing-changed"
+        apart = deal.block is not None and any(after[name] != deal.terms[name] for name in SHARED)
+        return "part-of-block" if apart else ""
+
+    def _leave(self, parts: Iterable[str]) -> None:
+        """Give the parts that go with their block, or in whose place others come, their last version."""
+        for part in parts:
+            self.deals[part].version += 1
+
+    def _call_off(self, refs: Iterable[str]) -> None:
+        going = [ref for ref in refs if self.deals[ref].state != "CANCELLED"]
+        for ref in going:
+            self.deals[ref].state = "CANCELLED"
+        self._recall(going)
 
     def _judge(self, change: Change) -> str:
         deal, kept = self.deals[change.ref], self.messages.get(change.ref, {})
@@ -193,12 +141,21 @@ class Reference:
             cancels = [n for n, said in kept.items() if (said.kind, said.standing) == ("CANCEL", "APPLIED")]
             if change.number is None or not cancels or change.number > min(cancels):
                 return "cancelled"
+        return "settled" if self._settled(deal) else self._judge_family(change, deal)
+
+    def _settled(self, deal: Deal) -> bool:
         lines = [self.lines[each.line] for each in deal.places.values() if each.line is not None]
-        if deal.state == "SETTLED" or any(
-            not line.dead and line.settlement in {"SETTLED", "PARTIAL"} for line in lines
-        ):
-            return "settled"
-        return "CHANGED"
+        begun = (not line.dead and line.settlement in {"SETTLED", "PARTIAL"} for line in lines)
+        return deal.state == "SETTLED" or any(begun)
+
+    def _judge_family(self, change: Change, deal: Deal) -> str:
+        """Judge what cannot be done to a block or to a part of one."""
+        if change.kind == "AMEND":
+            return "allocated" if deal.state == "ALLOCATED" else "CHANGED"
+        if deal.block is not None:
+            return "part-of-block"
+        settled = any(self._settled(self.deals[part]) for part in self.standing_parts(change.ref))
+        return "settled" if settled else "CHANGED"
 
     def _patched(self, change: Change) -> Terms:
         """Return the terms with a change in its place: what was said under higher numbers stays on top."""
@@ -216,6 +173,50 @@ class Reference:
             deal.count = max(change.number, deal.count or change.number)
             self.messages.setdefault(change.ref, {})[change.number] = Message(change.kind, change.patch)
 
+    def standing_parts(self, ref: str) -> list[str]:
+        """Return the parts of a block that are not cancelled."""
+        return [part for part in self.deals[ref].parts if self.deals[part].state != "CANCELLED"]
+
+    def allocate(self, ref: str, items: Sequence[Item], patch: Terms | None) -> str:
+        """Return CHANGED or the code of the refusal; the parts that are made have no trade ids yet."""
+        block = self.deals[ref]
+        given = [each.ref for each in items if each.ref is not None]
+        if len({*given}) < len(given):
+            return "invalid"
+        answer = self._judge(Change(ref, "ALLOCATE"))
+        if answer != "CHANGED":
+            return answer
+        after = {**block.terms, **(patch or {})}
+        if patch and after == block.terms:
+            return "nothing-changed"
+        names = [each.ref or f"{ref}/{n}" for n, each in enumerate(items, start=len(block.parts) + 1)]
+        if (
+            any(name in self.deals for name in names)
+            or sum(each.quantity for each in items) != after["quantity"]
+        ):
+            return "invalid"
+        leaving = self.standing_parts(ref)
+        counted = any(self.deals[each].checked is not None for each in leaving or [ref])
+        self._leave(leaving)
+        self._call_off(leaving)
+        block.terms, block.version = after, block.version + bool(patch)
+        block.state, block.checked = "ALLOCATED", None
+        self._recall([ref])
+        for name, item in zip(names, items, strict=True):
+            self._join(ref, name, item, counted)
+        return "CHANGED"
+
+    def _join(self, ref: str, name: str, item: Item, counted: bool) -> None:
+        """Capture a part, which counts at once for what it takes the place of."""
+        terms = {**self.deals[ref].terms, "quantity": item.quantity}
+        terms |= {} if item.counterparty is None else {"counterparty": item.counterparty}
+        self.capture(name, 0, terms, None)
+        part = self.deals[name]
+        part.block = ref
+        if counted:
+            part.checked, part.checked_version = dict(terms), 1
+        self.deals[ref].parts.append(name)
+
     def _to_captured(self, ref: str) -> None:
         self.deals[ref].state = "CAPTURED"
         self.to_check.add(ref)
@@ -225,7 +226,7 @@ class Reference:
         touched: set[int] = set()
         for ref in refs:
             deal = self.deals[ref]
-            legs = () if deal.state == "CANCELLED" else legs_of(deal.terms)
+            legs = () if deal.state in OBLIGING_NO_MORE else legs_of(deal.terms)
             for number, place in deal.places.items():
                 stays = bool(legs) and legs[number - 1] == place.leg
                 if place.line is not None and not self.lines[place.line].dead and not stays:
@@ -234,16 +235,17 @@ class Reference:
             self.lines[line_id].recalled = True
             for ref, number in self.lines[line_id].legs:
                 other = self.deals[ref]
-                if ref not in refs and other.state != "CANCELLED":
+                if ref not in refs and other.state not in OBLIGING_NO_MORE:
                     other.places[number] = Place(None, other.version, other.places[number].leg)
 
     # What operations and the workers do.
 
     def _apply(self, early: Iterable[tuple[str, int]]) -> None:
-        """Apply kept changes whose deals have come, in the order of their numbers."""
-        for ref, number in sorted(early):
+        """Apply kept changes whose deals have come, deal by deal, in the order of their numbers."""
+        come = [(ref, number) for ref, number in early if ref in self.deals]
+        for ref, number in sorted(come, key=lambda each: (self.deals[each[0]].trade_id, each[1])):
             message = self.messages[ref][number]
-            if ref not in self.deals or message.standing != "EARLY":
+            if message.standing != "EARLY":
                 continue
             kind: Literal["AMEND", "CANCEL"] = "CANCEL" if message.kind == "CANCEL" else "AMEND"
             answers: dict[int, str] = {}
@@ -295,6 +297,10 @@ class Reference:
         economic = any(deal.terms[name] != value for name, value in patch.items() if name != "trader")
         if economic and self._at_the_back_office(deal):
             return "live-instructions"
+        if deal.block is not None and any(
+            deal.terms[name] != patch.get(name, deal.terms[name]) for name in SHARED
+        ):
+            return "part-of-block"
         deal.terms, deal.version = {**deal.terms, **patch}, deal.version + 1
         self._to_captured(ref)
         return "CHANGED"
@@ -304,6 +310,8 @@ class Reference:
         deal = self.deals[ref]
         if deal.state != "EXCEPTION":
             return "not-held"
+        if deal.block is not None:
+            return "part-of-block"
         if self._at_the_back_office(deal):
             return "live-instructions"
         deal.state = "CANCELLED"

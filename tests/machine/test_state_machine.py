@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from copy import deepcopy
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -27,18 +26,18 @@ from core import sql
 from core.audit import Actor, system
 from core.http.problem import Problem
 from refdata.models import Book, Party
-from risk.services.recompute import recompute_limits
 from settlement.models import CHANNELS
 from settlement.services.acknowledge import Answer, Control, acknowledge_instructions
 from settlement.services.advance import advance_queued
 from settlement.services.claim import claim_batch
 from settlement.services.report import Report, report_status
 from settlement.services.seal import seal_batches
-from tests.machine.reference import NETTING, SHARE, Change, Line, Reference, legs_of
+from tests.machine.comparison import Comparison, hashes_of
+from tests.machine.records import NETTING, SHARE, Change, Item, Line, Terms
+from tests.machine.reference import Reference
 from tests.settlement.support import client
-from tests.support.factories import capture, check_everything, equity, limit, used, world
+from tests.support.factories import capture, check_everything, equity, limit, world
 from tests.support.records import CLERK, NOW
-from trades.lifecycle import State
 from trades.services.bulk_change import Named, change_deals
 from trades.services.capture import Outcome
 from trades.services.change import Change as Asked
@@ -46,6 +45,7 @@ from trades.services.early import apply_queued
 from trades.services.recheck import recheck_trades
 from trades.services.reject import reject_trade
 from trades.services.repair import repair_trade
+from trades.services.single_change import Answered, change_trade
 
 D = Decimal
 SOURCE = "FO-EQ"
@@ -69,7 +69,16 @@ _PATCHES = st.fixed_dictionaries({}, optional=_FIELDS).filter(bool)
 # A merge patch, or None: the deal is called off.
 _ASKED = st.one_of(*[_PATCHES] * 9, st.none())
 _SAID = st.sampled_from(["ACCEPTED"] * 6 + ["REJECTED"])
-_CHANGES = st.tuples(_DEALS, st.one_of(st.none(), _NUMBERS, _NUMBERS), _ASKED)
+_HOW = st.tuples(st.one_of(st.none(), _NUMBERS, _NUMBERS), _ASKED)
+# The references that parts are given; a part may take one that a deal would have come under.
+_GIVEN = st.sampled_from([None] * 12 + ["P-1", "P-2", *REFS[-2:]])
+_WITH = st.sampled_from([None, *NETTING, *NETTING, "NOBODY"])
+
+
+def _divisions(quantity: int) -> list[tuple[int, ...]]:
+    """Return every way to divide a whole quantity into whole parts, in their order."""
+    rest = [(first, *others) for first in range(1, quantity) for others in _divisions(quantity - first)]
+    return [(quantity,), *rest]
 
 
 def _sent(patch: dict[str, Any]) -> dict[str, str]:
@@ -84,8 +93,8 @@ def _document(ref: str, terms: dict[str, Any], number: int | None) -> dict[str, 
     return equity(ref, **{name: value for name, value in stated.items() if value is not None})
 
 
-class Deals(RuleBasedStateMachine):
-    """Deals of one front office, from capture to settlement. Each example is taken back."""
+class Deals(Comparison, RuleBasedStateMachine):
+    """Deals of one front office, from capture to settlement, whole or in parts. Each example is taken back."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,19 +124,36 @@ class Deals(RuleBasedStateMachine):
 
     @rule(ref=_DEALS, terms=_TERMS, number=_FIRST)
     def capture(self, ref: str, terms: dict[str, Any], number: int | None) -> None:
-        known = ref in self.first
+        known = ref in self.reference.deals
         if not known:
             self.first[ref] = (terms, number)
-        (captured,) = capture(_document(ref, *self.first[ref]), at=self.tick())
-        assert captured.outcome is (Outcome.EXISTING if known else Outcome.CREATED)
+        (captured,) = capture(_document(ref, *self.first.get(ref, (terms, number))), at=self.tick())
+        if ref in self.first:
+            assert captured.outcome is (Outcome.EXISTING if known else Outcome.CREATED)
+        else:  # a part has this reference
+            assert captured.outcome is not Outcome.CREATED
         if not known:
             self.reference.capture(ref, captured.trade_id, *self.first[ref])
 
-    @rule(given=st.lists(_CHANGES, min_size=1, max_size=3), otherwise=st.sampled_from([False] * 9 + [True]))
-    def change(self, given: list[tuple[str, int | None, dict[str, Any] | None]], otherwise: bool) -> None:
+    def _names(self) -> list[str]:
+        """Return what a front office may talk of: deals, parts that there are, and the next that there may be."""
+        deals = self.reference.deals
+        parts = [ref for ref, deal in deals.items() if deal.block and deal.state != "CANCELLED"]
+        coming = [f"{ref}/{len(deal.parts) + 1}" for ref, deal in deals.items() if deal.parts]
+        return [*REFS, *parts, *coming]
+
+    @rule(
+        given=st.lists(_HOW, min_size=1, max_size=3),
+        otherwise=st.sampled_from([False] * 9 + [True]),
+        data=st.data(),
+    )
+    def change(
+        self, given: list[tuple[int | None, dict[str, Any] | None]], otherwise: bool, data: st.DataObject
+    ) -> None:
         """Amend and cancel by the bulk service: early, late, repeated, and under a number used before."""
         changes = []
-        for ref, number, patch in given:
+        for number, patch in given:
+            ref = data.draw(st.sampled_from(self._names()))
             drawn = ("CANCEL", None) if patch is None else ("AMEND", patch)
             kind, content = drawn
             if number is not None and not otherwise:
@@ -149,7 +175,42 @@ class Deals(RuleBasedStateMachine):
         told = [each.problem.code if each.problem is not None else each.outcome for each in answers]
         assert told == self.reference.change(changes)
 
-    # No rule allocates: the reference does not know what a block and its parts oblige to.
+    @precondition(lambda self: self._captured())
+    @rule(
+        data=st.data(),
+        patch=st.one_of(st.none(), st.none(), _PATCHES),
+        dry_run=st.sampled_from([False] * 5 + [True]),
+    )
+    def allocate(self, data: st.DataObject, patch: Terms | None, dry_run: bool) -> None:
+        """Divide a deal into parts, or into others than before; `patch` changes its terms with that."""
+        ref = data.draw(st.sampled_from(self._captured()))
+        self._allocate(ref, self._items(ref, patch, data), patch, dry_run)
+
+    def _items(self, ref: str, patch: Terms | None, data: st.DataObject) -> list[Item]:
+        quantity = {**self.reference.deals[ref].terms, **(patch or {})}["quantity"]
+        quantity = data.draw(st.sampled_from([quantity] * 15 + [quantity + 1]))
+        return [
+            Item(each, data.draw(_WITH), data.draw(_GIVEN))
+            for each in data.draw(st.sampled_from(_divisions(quantity)))
+        ]
+
+    def _allocate(self, ref: str, items: list[Item], patch: Terms | None, dry_run: bool) -> None:
+        made: list[Answered] = []
+        asked = Asked(
+            "ALLOCATE",
+            self.reference.deals[ref].trade_id,
+            "as the client asks",
+            None if patch is None else _sent(patch),
+            items=[_asked_of(each, ref) for each in items],
+        )
+        answer = _refusal(
+            lambda: made.append(change_trade(change=asked, actor=CLERK, now=self.tick(), dry_run=dry_run))
+        )
+        reference = deepcopy(self.reference) if dry_run else self.reference
+        assert answer == reference.allocate(ref, items, patch)
+        for trade_id, name in made[0].changed.parts.items() if made else ():
+            assert reference.deals[name].block == ref
+            reference.deals[name].trade_id = trade_id
 
     # The workers.
 
@@ -173,7 +234,10 @@ class Deals(RuleBasedStateMachine):
     # Operations.
 
     def _captured(self) -> list[str]:
-        return list(self.reference.deals)
+        """Return the deals that there are, those that something may still become of first, and more often."""
+        deals = self.reference.deals
+        open_ = [ref for ref, deal in deals.items() if deal.state not in {"CANCELLED", "SETTLED"}]
+        return [*open_, *open_, *deals]
 
     @precondition(_captured)
     @rule(data=st.data())
@@ -221,7 +285,7 @@ class Deals(RuleBasedStateMachine):
         sealed = self._lines(batches)
         assert sorted(map(_told, sealed.values())) == sorted(map(_told, expected))
         self.reference.seal(on, sealed)
-        self.hashes.update(_hashes(batches))
+        self.hashes.update(hashes_of(batches))
 
     def _lines(self, batches: list[int]) -> dict[int, Line]:
         """Return the lines of batches as the reference knows lines."""
@@ -328,104 +392,16 @@ class Deals(RuleBasedStateMachine):
                 self._report(line_id, "SETTLED")
         self.advance()
 
-    # What holds after every step.
 
-    @invariant()
-    def both_stand_at_the_same_place(self) -> None:
-        self.every_deal_stands_where_the_reference_says()
-        self.limits_use_what_the_live_deals_add_up_to()
-        self.every_line_stands_where_the_reference_says()
-        self.every_standing_line_is_the_sum_of_the_legs_behind_it()
-        self.a_settled_deal_has_every_leg_settled()
-        self.a_batch_counts_its_lines()
-        self.a_sealed_batch_never_changes()
-
-    def every_deal_stands_where_the_reference_says(self) -> None:
-        rows = sql.records(
-            "SELECT v.trade_id, s.state, v.version, v.source_version, v.quantity, v.price, v.side, v.counterparty_ref,"
-            " v.settlement_date, v.trader FROM trades_state s"
-            " JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version"
-        )
-        found = {
-            row["trade_id"]: (
-                State(row["state"]).name,
-                row["version"],
-                row["source_version"],
-                {
-                    "quantity": int(row["quantity"]),
-                    "price": int(row["price"]),
-                    "side": row["side"],
-                    "counterparty": row["counterparty_ref"],
-                    "settlement_date": row["settlement_date"],
-                    "trader": row["trader"],
-                },
-            )
-            for row in rows
-        }
-        assert found == {
-            deal.trade_id: (deal.state, deal.version, deal.count, deal.terms)
-            for deal in self.reference.deals.values()
-        }
-
-    def limits_use_what_the_live_deals_add_up_to(self) -> None:
-        assert {key: int(figure) for key, figure in used().items() if figure} == {
-            key: figure for key, figure in self.reference.used().items() if figure
-        }
-        assert recompute_limits(now=self.now, actor=CLERK, correct=False) == []
-
-    def every_line_stands_where_the_reference_says(self) -> None:
-        found = {
-            line_id: rest
-            for line_id, *rest in sql.rows(
-                "SELECT s.instruction_id, s.processing, s.settlement, r.instruction_id IS NOT NULL, r.cancellation_id"
-                " FROM settlement_instruction_state s"
-                " LEFT JOIN settlement_recall r ON r.instruction_id = s.instruction_id"
-            )
-        }
-        assert found == {
-            line_id: [line.processing, line.settlement, line.recalled, line.cancellation]
-            for line_id, line in self.reference.lines.items()
-        }
-
-    def every_standing_line_is_the_sum_of_the_legs_behind_it(self) -> None:
-        """The net of the legs by what their deals say now, each leg in one standing line at most."""
-        owed: dict[int, int] = {}
-        for deal in self.reference.deals.values():
-            for number, place in deal.places.items():
-                if place.line is None or self.reference.lines[place.line].dead:
-                    continue
-                if deal.state in {"INSTRUCTED", "HANDED_OFF", "ACKNOWLEDGED", "SETTLED"}:
-                    assert place.leg == legs_of(deal.terms)[number - 1]
-                owed[place.line] = owed.get(place.line, 0) + place.leg[1]
-        assert owed == {
-            line_id: int(net)
-            for line_id, net in sql.rows(
-                "SELECT i.id, i.quantity * CASE i.direction WHEN 'RECEIVE' THEN 1 WHEN 'DELIVER' THEN -1 ELSE 0 END"
-                " FROM settlement_instruction i JOIN settlement_instruction_state s ON s.instruction_id = i.id"
-                " WHERE s.processing <> 'REJECTED' AND i.cancels IS NULL"
-                " AND NOT EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id)"
-            )
-        }
-
-    def a_settled_deal_has_every_leg_settled(self) -> None:
-        for deal in self.reference.deals.values():
-            if deal.state == "SETTLED":
-                lines = [self.reference.lines[each.line or 0] for each in deal.places.values()]
-                assert [(line.dead, line.settlement) for line in lines] == [(False, "SETTLED")] * 2
-
-    def a_batch_counts_its_lines(self) -> None:
-        assert not sql.rows(
-            "SELECT b.batch_id FROM settlement_batch_state b JOIN settlement_instruction_state s USING (batch_id)"
-            " GROUP BY b.batch_id HAVING b.accepted <> count(*) FILTER (WHERE s.processing = 'ACCEPTED')"
-            " OR b.rejected <> count(*) FILTER (WHERE s.processing = 'REJECTED')"
-            " OR b.settled <> count(*) FILTER (WHERE s.settlement = 'SETTLED'"
-            "                                  OR s.settlement = 'CANCELLED' AND s.processing = 'ACCEPTED')"
-        )
-
-    def a_sealed_batch_never_changes(self) -> None:
-        assert _hashes(list(self.hashes)) == self.hashes
-        stored = dict(sql.rows("SELECT id, sha256 FROM settlement_batch"))
-        assert stored == self.hashes
+def _asked_of(item: Item, ref: str) -> dict[str, str]:
+    """Return what is asked of a part as it is sent: in the block's own book."""
+    sent = {
+        "quantity": str(item.quantity),
+        "book": ref,
+        "counterparty": item.counterparty,
+        "source_ref": item.ref,
+    }
+    return {name: value for name, value in sent.items() if value is not None}
 
 
 def _refusal(act: Callable[[], Any]) -> str:
@@ -440,18 +416,6 @@ def _told(line: Line) -> tuple[Any, ...]:
     return (
         line.asset, line.date, line.counterparty, line.quantity, line.cancels or 0, sorted(line.legs),
     )  # fmt: skip
-
-
-def _hashes(batches: list[int]) -> dict[int, str]:
-    """Return the SHA-256 of the bytes that batches have now."""
-    return {
-        batch_id: hashlib.sha256(b"".join(map(bytes, pages))).hexdigest()
-        for batch_id, pages in sql.rows(
-            "SELECT batch_id, array_agg(content ORDER BY number) FROM settlement_batch_page"
-            " WHERE batch_id = ANY(%s) GROUP BY batch_id",
-            [batches],
-        )
-    }
 
 
 def _run(examples: int, **more: Any) -> None:

@@ -146,7 +146,7 @@ def change_trades(
     """Make changes in the caller's transaction and return one result each, in their order.
 
     Nothing is raised for a change that is refused: its result has the Problem. `approved`: two people agree
-    already. Several changes of one trade are made one after the other.
+    already. Several changes of one trade are made one after the other, and so are those of a block and its parts.
     """
     results: dict[int, Changed] = {}
     for round_ in _rounds(changes):
@@ -155,17 +155,33 @@ def change_trades(
 
 
 def _rounds(changes: Sequence[Change]) -> Iterator[dict[int, Change]]:
-    """Yield changes by their place, each trade at most once in a round, in the order of the changes."""
+    """Yield changes by their place, in their order: in a round each trade at most once, and no part beside its block,
+    whose change may take it along."""
+    blocks = _blocks_of(changes)
     rest = dict(enumerate(changes))
     while rest:
-        seen: set[int] = set()
+        seen: set[int] = set()  # the trades of changes that are made in this round, or put off
+        seen_parts_of: set[int | None] = set()
         now: dict[int, Change] = {}
         for place, change in rest.items():
-            if change.trade_id not in seen:
-                seen.add(change.trade_id)
+            trade_id, block_id = change.trade_id, blocks.get(change.trade_id)
+            if not {trade_id, block_id} & seen and trade_id not in seen_parts_of:
                 now[place] = change
+            seen.add(trade_id)
+            seen_parts_of.add(block_id)
         yield now
         rest = {place: change for place, change in rest.items() if place not in now}
+
+
+_BLOCKS = "SELECT trade_id, block_id FROM trades_state WHERE trade_id = ANY(%s) AND block_id IS NOT NULL"
+
+
+def _blocks_of(changes: Sequence[Change]) -> dict[int, int]:
+    """Return the blocks of the trades that are parts, where changes of blocks and of parts can meet: an amendment
+    alone takes no other trade along."""
+    if len(changes) < 2 or all(change.kind == "AMEND" for change in changes):
+        return {}
+    return dict(sql.rows(_BLOCKS, [sorted({change.trade_id for change in changes})]))
 
 
 def _change_once(
