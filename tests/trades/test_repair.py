@@ -38,8 +38,9 @@ from trades.products._reading import read_message
 from trades.products.base import COLUMNS
 from trades.services import guards, repair
 from trades.services.capture import capture_trades, context_of, enrich
+from trades.services.difference import differing_columns
 from trades.services.repair import REPAIRABLE, repair_fields, repair_trade
-from trades.services.versions import current_versions, differing_columns, restate
+from trades.services.versions import current_versions, restate
 
 D = Decimal
 

@@ -25,13 +25,13 @@ from trades.products._reading import Unreadable, read_message
 from trades.products.base import Message, Terms
 from trades.services.allocation import refuse_apart
 from trades.services.capture import context_of, enrich
+from trades.services.difference import differing_columns
 from trades.services.guards import why_fixed
 from trades.services.versions import (
     STATED_AMOUNTS,
     Revision,
     add_versions,
     current_versions,
-    differing_columns,
     lock_held,
     restate,
     state_amounts,

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
-
-import msgspec
 
 from core import sql
 from core.audit import Actor, encode
@@ -22,7 +20,6 @@ from trades.services.capture import VERSION_COLUMNS, version_row
 
 STATED_AMOUNTS = ("gross_amount", "net_amount")
 _JSON = ("fees", "terms")
-_stored = itemgetter(*COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +131,6 @@ def state_amounts(message: Message, row: Mapping[str, Any], *, except_for: Seque
     for name in STATED_AMOUNTS:
         if hasattr(message, name) and name not in except_for:
             setattr(message, name, row[name])
-
-
-def differing_columns(row: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
-    """Return the columns in which terms differ from a stored version, with the values of the terms."""
-    changed = {}
-    for name, value, stored in zip(COLUMNS, msgspec.structs.astuple(terms), _stored(row), strict=True):
-        if value != stored and (name not in _JSON or sql.json_value(encode(value)) != stored):
-            changed[name] = value
-    return changed
 
 
 def trade_etag(version: int, changed_at: datetime) -> str:
