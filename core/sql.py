@@ -6,7 +6,9 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import count
 from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 import msgspec
 from django.db import connection
@@ -35,7 +37,7 @@ def _element(value: Any) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _bound(parameters: Parameters) -> Parameters:
+def _bound(parameters: Parameters) -> Any:
     if isinstance(parameters, dict):
         return {
             name: array_literal(value) if isinstance(value, list) else value
@@ -65,6 +67,42 @@ def records(statement: str, parameters: Parameters = ()) -> list[dict[str, Any]]
         cursor.execute(statement, _bound(parameters))
         names = [column.name for column in cursor.description]
         return [dict(zip(names, each, strict=True)) for each in cursor.fetchall()]
+
+
+PREPARED_MAX = 4  # statements that a connection keeps planned: each holds some megabytes
+_prepared: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()  # names by statement, by connection
+_names = count(1)
+# A plan that looks at no parameter is made once and kept for long, so it must not rest on a table's being small today.
+_KEEP = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; "
+_AS_BEFORE = "SET LOCAL plan_cache_mode TO DEFAULT; SET LOCAL enable_seqscan TO DEFAULT"
+
+
+def planned_rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Run a statement that PostgreSQL plans once for each connection, in a transaction; return all of its rows.
+
+    For a statement that is asked for a few rows again and again, and costs more to plan than to run. Each of its
+    parameters must be cast to a type wherever it stands, as a prepared statement has nothing to infer one from.
+    """
+    bound = _bound(parameters)
+    with connection.cursor() as cursor:
+        name = _prepare(cursor, statement, tuple(parameters))
+        cursor.execute(f"{_KEEP}EXECUTE {name} ({', '.join(['%s'] * len(parameters))})", [*bound.values()])
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.execute(_AS_BEFORE)
+        return found
+
+
+def _prepare(cursor: Any, statement: str, parameters: Sequence[str]) -> str:
+    """Return the name under which this connection has a statement prepared; the oldest of too many is let go."""
+    names = _prepared.setdefault(connection.connection, {})
+    if statement not in names:
+        if len(names) == PREPARED_MAX:
+            cursor.execute(f"DEALLOCATE {names.pop(next(iter(names)))}")
+        name = f"planned_{next(_names)}"
+        places = {parameter: f"${place}" for place, parameter in enumerate(parameters, start=1)}
+        cursor.execute(f"PREPARE {name} AS {statement % places}")
+        names[statement] = name
+    return names[statement]
 
 
 def run(statement: str, parameters: Parameters = ()) -> int:

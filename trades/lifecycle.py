@@ -126,7 +126,7 @@ def transition(source: State, target: State) -> Transition:
 _MOVE = """
 WITH moved AS (
     UPDATE trades_state s
-    SET state = %(target)s, changed_at = %(at)s, changed_xid = pg_current_xact_id()::text::bigint,
+    SET state = %(target)s, changed_at = %(at)s, changed_xid = (SELECT pg_current_xact_id()::text::bigint),
         version = s.version + %(later)s,
         checked_version = CASE WHEN %(checked)s THEN s.version
                                WHEN %(unchecked)s THEN coalesce(s.checked_version, 0)
@@ -138,7 +138,7 @@ WITH moved AS (
 ), logged AS (
     INSERT INTO core_event
         (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
-    SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, 'trade', trade_id, version,
+    SELECT %(at)s, (SELECT pg_current_xact_id()::text::bigint), %(event)s, 'trade', trade_id, version,
            %(actor)s, %(request_id)s, %(reason)s, %(data)s::jsonb
     FROM moved ORDER BY trade_id
 )

@@ -9,16 +9,19 @@ The batch's columns, for the checks' conditions: everything of trades_version, `
 `day_low`, `day_high`, the latest close on or before the trade date and its range (null when none is fresh);
 `trader_trades`, `trader_size`, `trader_spread` and the same of the `book_`, how many trades of the product the trader
 and the book had lately, and the mean of the natural logarithms of their sizes and their deviation above it (null when
-there were none).
+there were none); `expected_amount`, `actual_amount` and `paid_amount` as the product declares them; `minor_unit` and
+`contra_minor_unit` of the two currencies; `size_log`, the natural logarithm of the base amount above zero.
 
-Beside it stand `legs`, every obligation of the batch (see trades/products/_legs.py); `coverage`, how many SSIs each
-side of a leg has; and, from _relations.py, `nearby`, `changes`, `entries` and `order_lines`.
+Beside it stand `alike`, the few combinations of what the settlement of the batch rests on; `apart`, its trades with
+legs that fall due on dates of their own; `legs`, every obligation of the batch (see trades/products/_legs.py);
+`coverage`, how many SSIs each side of a leg has; and, from _relations.py, `nearby`, `changes`, `entries` and
+`order_lines`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache, lru_cache
 from typing import Any
@@ -54,11 +57,14 @@ def arrival_sql(block: str) -> str:
     )
 
 
-# OFFSET 0 makes each look-up a look-up by key, however wrong PostgreSQL's picture of the tables is after a load.
+# OFFSET 0 makes each look-up a look-up by key, however wrong PostgreSQL's picture of the tables is after a load. The
+# one after `computed` lets that be computed once for a trade, not once for each check that reads it.
 _BATCH = """
 WITH batch AS MATERIALIZED (
     SELECT b.*, {mask} AS broken
     FROM (
+      SELECT b.*, {computed}
+      FROM (
         SELECT v.*, w.checked_version, w.block_id,
                p.code AS party_code, p.restricted, p.country AS party_country, p.lei AS party_lei,
                coalesce(nullif(p.party_group, ''), p.code) AS party_group,
@@ -68,8 +74,7 @@ WITH batch AS MATERIALIZED (
                {arrival},
                i.active AS instrument_active, i.market, i.multiplier, i.price_basis,
                i.currency AS instrument_currency, i.price_tolerance, i.liquidity_class,
-               c.price AS close, c.date AS close_date, c.currency AS close_currency,
-               c.low AS day_low, c.high AS day_high,
+               i.close, i.close_date, i.close_currency, i.day_low, i.day_high,
                ht.trades AS trader_trades, ht.mean AS trader_size, ht.spread AS trader_spread,
                hb.trades AS book_trades, hb.mean AS book_size, hb.spread AS book_spread
         FROM unnest(%(ids)s::bigint[], %(versions)s::int[], %(befores)s::int[], %(blocks)s::bigint[])
@@ -79,13 +84,18 @@ WITH batch AS MATERIALIZED (
         ) v
         LEFT JOIN LATERAL (SELECT * FROM refdata_party p WHERE p.id = v.counterparty_id OFFSET 0) p ON true
         LEFT JOIN LATERAL (SELECT * FROM refdata_book k WHERE k.id = v.book_id OFFSET 0) k ON true
-        LEFT JOIN LATERAL (SELECT * FROM refdata_instrument i WHERE i.id = v.instrument_id OFFSET 0) i ON true
         LEFT JOIN LATERAL (
-            SELECT price, date, currency, low, high FROM refdata_close_price c
-            WHERE c.instrument_id = v.instrument_id
-              AND c.date BETWEEN v.trade_date - {close_age} AND v.trade_date
-            ORDER BY c.date DESC LIMIT 1
-        ) c ON true
+            SELECT i.*, c.price AS close, c.date AS close_date, c.currency AS close_currency,
+                   c.low AS day_low, c.high AS day_high
+            FROM refdata_instrument i
+            LEFT JOIN LATERAL (
+                SELECT price, date, currency, low, high FROM refdata_close_price c
+                WHERE c.instrument_id = v.instrument_id
+                  AND c.date BETWEEN v.trade_date - {close_age} AND v.trade_date
+                ORDER BY c.date DESC LIMIT 1
+            ) c ON true
+            WHERE i.id = v.instrument_id OFFSET 0
+        ) i ON true
         LEFT JOIN LATERAL (
             SELECT trades, mean, spread FROM risk_size_history h
             WHERE h.scope = 'TRADER' AND h.key = v.trader AND h.product = v.product OFFSET 0
@@ -94,13 +104,19 @@ WITH batch AS MATERIALIZED (
             SELECT trades, mean, spread FROM risk_size_history h
             WHERE h.scope = 'BOOK' AND h.key = k.code AND h.product = v.product OFFSET 0
         ) hb ON true
+      ) b
+      OFFSET 0
     ) b
+), alike AS MATERIALIZED (
+    SELECT DISTINCT counterparty_id, entity_id, product, {settling} FROM batch
+), apart AS MATERIALIZED (
+    SELECT * FROM batch b WHERE {due_apart}
 ), legs AS MATERIALIZED (
     {legs}
 ), sides AS MATERIALIZED (
-    SELECT DISTINCT counterparty_id AS party_id, product, {settling} FROM batch WHERE counterparty_id IS NOT NULL
+    SELECT counterparty_id AS party_id, product, {settling} FROM alike WHERE counterparty_id IS NOT NULL
     UNION
-    SELECT DISTINCT entity_id, product, {settling} FROM batch WHERE entity_id IS NOT NULL
+    SELECT entity_id, product, {settling} FROM alike WHERE entity_id IS NOT NULL
 ), coverage AS MATERIALIZED (
     SELECT n.*, s.found
     FROM (SELECT DISTINCT * FROM ({needed}) each WHERE ssi_key IS NOT NULL) n
@@ -170,11 +186,6 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
     scopes = dict.fromkeys(CHECKS, ()) if shape is None else dict(shape)
     active = [CHECKS[code] for code in scopes]
     flagged = [check for check in active if check.condition]
-    mask = " | ".join(
-        f"(CASE WHEN {_within(check, scopes[check.code], _sql(check, check.condition))}"
-        f" THEN {1 << bit}::bigint ELSE 0 END)"
-        for bit, check in enumerate(flagged)
-    )
     findings = [
         f"SELECT b.trade_id, '{check.code}', {_sql(check, check.subject)}, ({_sql(check, check.expected)})::text,"
         f" ({_sql(check, check.actual)})::text FROM failing b WHERE b.broken & {1 << bit}::bigint <> 0"
@@ -191,8 +202,10 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
         close_age=CLOSE_MAX_AGE_DAYS,
         legs=legs_sql("batch"),
         settling=settling,
-        needed=settling_sql("sides", "batch"),
-        mask=mask or "0",
+        needed=settling_sql("sides", "apart"),
+        due_apart=product_parts()["due_apart"],
+        computed=", ".join(f"{value} AS {name}" for name, value in _computed().items()),
+        mask=_mask_sql(flagged, scopes),
     )
     return _STATEMENT.format(
         batch=batch,
@@ -203,12 +216,38 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
     )
 
 
+def _mask_sql(flagged: Sequence[Check], scopes: Mapping[str, Sequence[str]]) -> str:
+    """Return SQL over `b` that sets a bit for each condition that a trade breaks.
+
+    Those of some products only are behind one comparison: a share is not asked for each rule of a swap.
+    """
+    flags: dict[tuple[str, ...], list[str]] = {}
+    for bit, check in enumerate(flagged):
+        broken = _within(check, scopes[check.code], _sql(check, check.condition))
+        flags.setdefault(check.products, []).append(
+            f"(CASE WHEN {broken} THEN {1 << bit}::bigint ELSE 0 END)"
+        )
+    return (
+        " | ".join(
+            f"(CASE WHEN {_of_products(products)} THEN {' | '.join(each)} ELSE 0 END)"
+            if products
+            else " | ".join(each)
+            for products, each in flags.items()
+        )
+        or "0"
+    )
+
+
+def _of_products(codes: Iterable[str]) -> str:
+    return "b.product IN ({})".format(", ".join(f"'{code}'" for code in codes))
+
+
 def _uses(groups: tuple[Group, ...]) -> Iterator[str]:
     """Yield SQL that sums the uses of all groups of one size in one pass over the batch."""
     for size, signed in dict.fromkeys((size, signed) for _, size, signed in groups):
         numbered = [(number, places) for number, (places, each, _) in enumerate(groups) if each == size]
         columns = sorted({COLUMNS[dimension] for _, places in numbered for dimension in places})
-        masks = {number: _mask(columns, places) for number, places in numbered}
+        masks = {number: _grouping(columns, places) for number, places in numbered}
         arrays = {
             number: f"ARRAY[{', '.join(f'b.{COLUMNS[dimension]}::text' for dimension in places)}]"
             for number, places in numbered
@@ -225,7 +264,7 @@ def _uses(groups: tuple[Group, ...]) -> Iterator[str]:
         )
 
 
-def _mask(columns: Sequence[str], places: Sequence[str]) -> int:
+def _grouping(columns: Sequence[str], places: Sequence[str]) -> int:
     """Return what GROUPING says where just these places are grouped: a bit for each column that is not."""
     grouped = {COLUMNS[dimension] for dimension in places}
     return int("".join("0" if column in grouped else "1" for column in columns), 2)
@@ -252,9 +291,8 @@ def _of_batch(check: Check, scope: Sequence[str]) -> str:
 # What a condition reads of a trade: parts of its terms and columns; whole documents say too much.
 _TERM = re.compile(r"b\.terms((?:->'\w+')*->>'\w+')")
 _COLUMN = re.compile(r"\bb\.(\w+)")
-_UNTOLD = {"terms", "fees", "block_id"}  # documents, and what is no part of the terms
+_UNTOLD = {"terms", "fees", "block_id", "size_log"}  # documents, and what is no part of the terms
 _MEMBERS_AT_ONCE = 40  # a function takes at most 100 arguments
-_COMPARED_PARTS = ("expected_amount", "actual_amount", "paid_amount", "minor_unit", "contra_minor_unit")
 
 
 @cache
@@ -262,7 +300,9 @@ def compared(code: str) -> dict[str, str]:
     """Return what the condition of a check compares: SQL over `b`, by name."""
     check = CHECKS[code]
     read = check.condition
-    found = {part: _sql(check, f"{{{part}}}") for part in _COMPARED_PARTS if f"{{{part}}}" in read}
+    found = {part: f"b.{part}" for part in _computed() if f"{{{part}}}" in read}
+    if check.products:
+        found["product"] = "b.product"
     for path in _TERM.findall(read):
         found[".".join(["terms", *re.findall(r"\w+", path)])] = f"b.terms{path}"
     for column in _COLUMN.findall(read):
@@ -326,29 +366,37 @@ def _declared() -> dict[str, str]:
 
 
 @cache
-def product_parts() -> dict[str, str]:
-    """Return SQL over `b` for what the products declare, by the name that checks use for it."""
+def _computed() -> dict[str, str]:
+    """Return SQL over `b` for what is computed once for each trade, by name of column."""
     paid = {code: each.paid_amount for code, each in PRODUCTS.items() if each.paid_amount != "b.gross_amount"}
     whens = " ".join(f"WHEN '{code}' THEN {amount}" for code, amount in paid.items())
-    on_top = ", ".join(f"'{code}'" for code, each in PRODUCTS.items() if each.fees_on_top)
-    apart = ", ".join(
-        f"'{code}'" for code, each in PRODUCTS.items() if any("." in leg.date for leg in each.legs)
-    )
     return {
-        "expected_amount": amount_case("expected_amount"),
-        "actual_amount": amount_case("actual_amount"),
+        "expected_amount": _amount_case("expected_amount"),
+        "actual_amount": _amount_case("actual_amount"),
         "paid_amount": f"(CASE b.product {whens} ELSE b.gross_amount END)",
-        "fees_on_top": f"b.product IN ({on_top})",
-        "due_apart": f"b.product IN ({apart})",
         "minor_unit": minor_unit_sql("b.currency"),
-        "currencies": _CURRENCIES,
+        "contra_minor_unit": minor_unit_sql("b.contra_currency"),
+        "size_log": "(CASE WHEN b.base_amount > 0 THEN ln(b.base_amount::float8) END)",
     }
 
 
-def amount_case(part: str) -> str:
+def _amount_case(part: str) -> str:
     """Return SQL over `b` for a part of every product's amount declaration (`expected_amount` …)."""
     whens = " ".join(f"WHEN '{code}' THEN {getattr(product, part)}" for code, product in PRODUCTS.items())
     return f"(CASE b.product {whens} END)"
+
+
+@cache
+def product_parts() -> dict[str, str]:
+    """Return SQL over `b` for what the products declare, by the name that checks use for it."""
+    on_top = [code for code, each in PRODUCTS.items() if each.fees_on_top]
+    apart = [code for code, each in PRODUCTS.items() if any("." in leg.date for leg in each.legs)]
+    return {
+        **{name: f"b.{name}" for name in _computed()},
+        "fees_on_top": _of_products(on_top),
+        "due_apart": _of_products(apart),
+        "currencies": _CURRENCIES,
+    }
 
 
 def _parameter(check: Check, name: str) -> str:
@@ -365,5 +413,4 @@ def _sql(check: Check, fragment: str) -> str:
         fragment = fragment.replace(f"{{{name}}}", f"%({_parameter(check, name)})s::numeric")
     for part, declared in product_parts().items():
         fragment = fragment.replace(f"{{{part}}}", declared)
-    fragment = fragment.replace("{minor_unit}", minor_unit_sql("b.currency"))
-    return fragment.replace("{contra_minor_unit}", minor_unit_sql("b.contra_currency"))
+    return fragment

@@ -22,7 +22,9 @@ WHOSE = f"CASE WHEN {_OWN} THEN 'trader ' || b.trader ELSE 'book ' || b.book_cod
 
 def deviations(amount: str) -> str:
     """Return SQL of how many deviations an amount in base currency lies from the usual; null: none is known."""
-    return f"(CASE WHEN {amount} > 0 THEN (ln(({amount})::float8) - ({_MEAN})::float8) / ({_SPREAD})::float8 END)"
+    log = "b.size_log" if amount == "b.base_amount" else f"ln(({amount})::float8)"
+    known = f"({_MEAN}) IS NOT NULL AND {amount} > 0"  # asked first: a logarithm costs more
+    return f"(CASE WHEN {known} THEN ({log} - ({_MEAN})::float8) / ({_SPREAD})::float8 END)"
 
 
 def usual_up_to(number: str) -> str:

@@ -15,7 +15,7 @@ BAD_IDENTIFIER = Check(
             ('instrument', 'ISIN', b.instrument_ref, b.instrument_id, '^[A-Z]{2}[A-Z0-9]{9}[0-9]$'),
             ('counterparty', 'LEI', b.counterparty_ref, b.counterparty_id, '^[A-Z0-9]{18}[0-9]{2}$')
         ) AS x(subject, scheme, reference, resolved, pattern)
-        WHERE (b.instrument_id IS NULL OR b.counterparty_id IS NULL)
+        WHERE (b.instrument_id IS NULL AND b.instrument_ref IS NOT NULL OR b.counterparty_id IS NULL)
           AND x.resolved IS NULL AND x.reference ~ x.pattern
     """,
     message="{actual} is not {expected}: its check digit is wrong.",

@@ -13,6 +13,7 @@ class Check:
 
     condition: SQL over a row `b` of the batch (see risk/checks/_composition.py for its columns), true when
         the rule is broken. Null counts as not broken.
+    products: the products whose terms the condition is about; none: it is asked of every trade.
     rows: instead of a condition, SQL that gives trade_id, subject, expected, actual for what is broken, over
         the relations that risk/checks/_composition.py names; for rules that look beyond one row.
     subject, expected, actual: SQL over `b`, as text, for the finding of a broken condition.
@@ -35,6 +36,7 @@ class Check:
     fix: str
     example: str
     condition: str = ""
+    products: tuple[str, ...] = ()
     rows: str = ""
     subject: str = "''"
     expected: str = "''"

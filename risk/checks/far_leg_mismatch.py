@@ -16,8 +16,9 @@ FAR_LEG_MISMATCH = Check(
     title="Far leg does not agree",
     severity="BLOCK",
     precedence=35,
+    products=("FX_SWAP",),
     condition=(
-        f"b.product = 'FX_SWAP' AND abs({_EXPECTED} - {_SOLD}) > (1 + abs({_SOLD}) * {{fx_tolerance}})"
+        f"abs({_EXPECTED} - {_SOLD}) > (1 + abs({_SOLD}) * {{fx_tolerance}})"
         " * CASE WHEN b.block_id IS NULL THEN 1 ELSE 3 END"  # a part's amounts are rounded to make the block's
     ),
     subject="'terms.far'",

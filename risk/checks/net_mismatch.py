@@ -2,9 +2,14 @@
 
 from risk.checks.base import Check
 
+# One fee, as most deals have that have any, is read where it stands.
 _FEES = (
-    "coalesce((SELECT sum((fee->>'amount')::numeric) FROM jsonb_array_elements(b.fees) AS fee"
-    " WHERE fee->>'currency' = b.currency), 0)"
+    "CASE WHEN b.fees IS NULL THEN 0"
+    " WHEN jsonb_array_length(b.fees) = 1"
+    " THEN CASE WHEN b.fees->0->>'currency' = b.currency"
+    " THEN coalesce((b.fees->0->>'amount')::numeric, 0) ELSE 0 END"
+    " ELSE coalesce((SELECT sum((fee->>'amount')::numeric) FROM jsonb_array_elements(b.fees) AS fee"
+    " WHERE fee->>'currency' = b.currency), 0) END"
 )
 # A seller of securities pays the fees out of the proceeds; a buyer of anything pays them on top.
 _NET = f"({{paid_amount}} + CASE WHEN b.side = 'SELL' AND NOT {{fees_on_top}} THEN -1 ELSE 1 END * {_FEES})"

@@ -12,7 +12,7 @@ NOT_BUSINESS_DAY = Check(
                b.settlement_date AS actual
         FROM (
             SELECT d.* FROM (
-                SELECT DISTINCT settlement_date, currency, contra_currency, market FROM batch
+                SELECT DISTINCT settlement_date, currency, contra_currency, market FROM alike
             ) d
             WHERE extract(isodow FROM d.settlement_date) > 5 OR EXISTS (
                 SELECT 1 FROM refdata_holiday h WHERE h.date = d.settlement_date
@@ -23,8 +23,8 @@ NOT_BUSINESS_DAY = Check(
             AND b.market IS NOT DISTINCT FROM closed.market
         UNION ALL
         SELECT DISTINCT l.trade_id, 'settlement_date', 'a business day', l.value_date
-        FROM batch b JOIN legs l USING (trade_id)
-        WHERE {due_apart} AND l.value_date <> b.settlement_date
+        FROM apart b JOIN legs l USING (trade_id)
+        WHERE l.value_date <> b.settlement_date
           AND (extract(isodow FROM l.value_date) > 5 OR EXISTS (
             SELECT 1 FROM refdata_holiday h WHERE h.date = l.value_date
             AND h.calendar IN (b.currency, b.contra_currency, b.market, 'FIRM')))

@@ -50,6 +50,7 @@ from trades.services.findings import NewFinding, add_findings, clear_findings
 _log = logging.getLogger(__name__)
 TASK = WAKES[State.CAPTURED]
 BATCH = 10_000
+PLANNED_ONCE = 200  # trades of a claim up to which the statement costs more to plan than to run
 ACTOR = system("checks")
 PUT_OFF = timedelta(seconds=1)
 CHECK_FAILED = "CHECK_FAILED"
@@ -192,8 +193,9 @@ def _run_checks(trade_ids: Sequence[int], at: datetime) -> _Batch:
     settings = settings_in_force(on=today)
     bound = bound_to(rows, today=today, settings=settings.values())
     statement = composed_statement(groups, shape_of(settings.values()))
+    ask = sql.planned_rows if len(rows) <= PLANNED_ONCE else sql.rows
     found = []
-    for *finding, values, group, place, total, greatest, down in sql.rows(statement, bound):
+    for *finding, values, group, place, total, greatest, down in ask(statement, bound):
         trade_id, code = finding[:2]
         if code is not None:
             found.append(tuple(finding))

@@ -76,3 +76,40 @@ def test_records_are_named_by_their_columns():
 @pytest.mark.parametrize("value", [None, {"a": [1, "1.50"]}, ["x"], "text"])
 def test_json_comes_back_as_python(value):
     assert sql.json_value(sql.row("SELECT %s::jsonb", [msgspec.json.encode(value).decode()])[0]) == value
+
+
+class TestAStatementThatIsPlannedOnce:
+    TWICE = "SELECT n * 2, %(word)s::text || '%%' FROM unnest(%(numbers)s::int[]) AS n ORDER BY n"
+
+    def test_answers_each_time_for_its_own_parameters(self):
+        assert sql.planned_rows(self.TWICE, {"word": "a'%", "numbers": [2, 1]}) == [(2, "a'%%"), (4, "a'%%")]
+        assert sql.planned_rows(self.TWICE, {"word": None, "numbers": [5]}) == [(10, None)]
+        assert _prepared(self.TWICE) == 1
+
+    def test_is_let_go_when_newer_ones_take_its_place(self):
+        statements = [f"SELECT {n} + %(more)s::int" for n in range(sql.PREPARED_MAX + 1)]
+        for _ in range(2):
+            assert [sql.planned_rows(each, {"more": 1}) for each in statements] == [
+                [(n + 1,)] for n in range(len(statements))
+            ]
+        assert sum(map(_prepared, statements)) == sql.PREPARED_MAX
+
+    def test_leaves_the_transaction_as_it_was(self):
+        settings = ("plan_cache_mode", "enable_seqscan")
+        before = [sql.row(f"SHOW {each}") for each in settings]
+        sql.planned_rows(self.TWICE, {"word": "", "numbers": []})
+        assert [sql.row(f"SHOW {each}") for each in settings] == before == [("auto",), ("on",)]
+
+    def test_that_fails_leaves_the_transaction_as_it_was_and_can_be_asked_again(self):
+        parameters = {"word": "", "numbers": [2**31 - 1]}
+        with pytest.raises(DataError), transaction.atomic():
+            sql.planned_rows(self.TWICE, parameters)
+        assert sql.row("SHOW enable_seqscan") == ("on",)
+        assert sql.planned_rows(self.TWICE, {"word": "", "numbers": [1]}) == [(2, "%")]
+
+
+def _prepared(statement: str) -> int:
+    """Return how often this connection has a statement prepared."""
+    text = statement.replace("%%", "%").partition("%(")[0]
+    found = sql.row("SELECT count(*) FROM pg_prepared_statements WHERE position(%s IN statement) > 0", [text])
+    return int(found[0]) if found else 0

@@ -30,6 +30,16 @@ def test_a_net_amount_without_the_fees_is_found(side, expected):
     assert told == _finding(expected, "18725.0000")
 
 
+@pytest.mark.parametrize(
+    ("fee", "expected"), [(FEES[0], "18730.0000"), (FEES[2], "18725.0000"), (None, "18725.0000")]
+)
+def test_a_single_fee_counts_where_it_is_of_the_currency_of_the_deal(fee, expected):
+    world()
+    fees = [fee] if fee else []
+    assert told_of(equity(fees=fees, net_amount=expected[:-2])) == {}
+    assert told_of(equity(fees=fees, net_amount="9.00")) == _finding(expected, "9.0000")
+
+
 def test_a_net_amount_other_than_gross_needs_fees():
     world()
     assert told_of(equity(net_amount="18725.01")) == _finding("18725.0000", "18725.0100")

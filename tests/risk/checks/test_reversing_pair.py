@@ -43,6 +43,8 @@ def test_it_names_the_deal_that_is_undone():
         ({"executed_at": "2026-11-23T09:45:00Z"}, True), ({"executed_at": None}, False),
         ({"quantity": "101"}, False), ({"trader": "zoe"}, False), ({"counterparty": "CUST-01"}, False),
         ({"side": "BUY", "price": "188.90"}, False), ({"instrument": "DE0007164600"}, False),
+        ({"price": "188.65"}, True), ({"price": "188.67"}, False), ({"price": "185.86"}, True),
+        ({"price": "185.84"}, False),
     ],
     ids=str,
 )  # fmt: skip
