@@ -1,0 +1,55 @@
+"""The pages of roles and scopes, and of what each address asks."""
+
+from __future__ import annotations
+
+from core.http.authentication import OF_EVERY_SOURCE, SCOPES
+from middleoffice.access import routes
+from middleoffice.documentation.markdown import page, sentence, table
+from ops.permissions import GRANTS, ROLES
+
+
+def roles() -> str:
+    """Return the page of people's rights and clients' scopes."""
+    rights = [
+        [sentence(right.value), *("yes" if role in GRANTS[right] else "" for role in ROLES)]
+        for right in GRANTS
+    ]
+    scopes = [[f"`{name}`", meaning] for name, meaning in SCOPES.items()]
+    return page(
+        "Roles and scopes",
+        "ops/permissions.py and core/http/authentication.py",
+        "## Roles of people",
+        "A role is a group of the same name. A superuser is an administrator here and nothing more.",
+        table(["right", *ROLES], rights),
+        "The maker of a proposal never decides on it, whatever the role.",
+        "## Scopes of API clients",
+        table(["scope", "what a client may do with it"], scopes),
+        "A client may be bound to sources; then it posts and reads trades of these sources only, and cannot use "
+        + " and ".join(f"`{scope}`" for scope in SCOPES if scope in OF_EVERY_SOURCE)
+        + ", which are about trades of every source.",
+    )
+
+
+def permissions() -> str:
+    """Return the page of what each address asks."""
+    rows = []
+    for route in routes():
+        where = f"`/{route.path}`"
+        if route.admin:
+            continue
+        if route.scopes is not None:
+            rows += [[f"`{method}`", where, f"`{scope}`"] for method, scope in route.scopes.items()]
+        else:
+            who = sentence(route.open_to) or " or ".join(f"“{right.value}”" for right in route.rights)
+            rows.append(["`POST`" if route.form_of else "", where, who])
+    return page(
+        "Permissions",
+        "the views behind every address",
+        "What every address asks of whoever calls it: a scope of an API client, a right of a person, or nothing."
+        " Which roles have a right stands in [roles and scopes](roles-and-scopes.md). Where no method is named, it"
+        " is asked for all of them. An address that asks for nothing must say so: one that does not is a fault"
+        " that the tests find, by trying each address with each method as everybody.",
+        table(["method", "address", "asks for"], rows),
+        "Addresses under `/admin/` ask for a staff account and Django's permission of the table, or a superuser."
+        " A method that an address does not have is answered 405.",
+    )
