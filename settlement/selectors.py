@@ -154,6 +154,24 @@ def lines(batch_id: int, *, after: int, limit: int) -> list[bytes]:
     return found
 
 
+_TERMS = """
+SELECT i.id, min(v.trade_date), max(v.trade_date), bool_and(v.product = 'BOND')
+FROM settlement_instruction i
+CROSS JOIN LATERAL (SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade_id)) AS behind
+JOIN settlement_obligation o ON o.trade_id = behind.trade_id AND o.instruction_id = i.id
+JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
+WHERE i.id = ANY(%s)
+GROUP BY i.id
+"""
+
+
+def terms_behind(instruction_ids: Sequence[int]) -> dict[int, tuple[date, date, bool]]:
+    """Return of instructions the first and last trade date of the legs netted in them, and whether all of these are
+    of bonds. A cancellation has no legs of its own, and is not in it."""
+    found = sql.rows(_TERMS, [list(instruction_ids)])
+    return {instruction_id: (first, last, bonds) for instruction_id, first, last, bonds in found}
+
+
 # What the back office had said of an instruction: by its state, or by the reports that were known and had come then.
 # Once it is cancelled nothing of it settles any more, and nothing is cancelled that has settled.
 SAID_NOW = "SELECT * FROM settlement_instruction_state WHERE instruction_id = i.id"

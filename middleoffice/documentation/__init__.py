@@ -13,12 +13,14 @@ from typing import Any
 from middleoffice.documentation.access import permissions, roles
 from middleoffice.documentation.api import operations
 from middleoffice.documentation.checks import all_checks, one_check
+from middleoffice.documentation.formats import all_formats, one_format
 from middleoffice.documentation.installation import commands, environment
 from middleoffice.documentation.markdown import fenced
 from middleoffice.documentation.places import DOCS, MADE_FOLDERS, ROOT, SCHEMA
 from middleoffice.documentation.products import all_products, one_product
 from middleoffice.documentation.records import lifecycle, measures, reference_data
 from risk.checks import CHECKS
+from settlement.formats import FORMATS
 from trades.lifecycle import diagram
 from trades.products import PRODUCTS
 
@@ -32,6 +34,7 @@ def pages() -> dict[str, str]:
     made = {
         "reference/checks/README.md": all_checks(),
         "reference/products/README.md": all_products(),
+        "reference/formats/README.md": all_formats(),
         "reference/lifecycle.md": lifecycle(),
         "reference/measures.md": measures(),
         "reference/reference-data.md": reference_data(),
@@ -44,6 +47,7 @@ def pages() -> dict[str, str]:
     made.update(
         {f"reference/products/{code.lower()}.md": one_product(each) for code, each in PRODUCTS.items()}
     )
+    made.update({f"reference/formats/{code}.md": one_format(each) for code, each in FORMATS.items()})
     return made
 
 

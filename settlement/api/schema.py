@@ -9,6 +9,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from core.http.moments import IN_QUERY as AXES
 from core.ids import BATCH, CLAIM, INSTRUCTION, TRADE, public_id
+from settlement.api.formats import JSON, LINES
+from settlement.formats import FORMATS
 from settlement.models import CHANNELS
 from settlement.selectors import BATCH_STATUSES
 from settlement.services.acknowledge import MAX_ITEMS
@@ -193,19 +195,33 @@ read_instructions = extend_schema(
     operation_id="read_settlement_instructions",
     tags=["settlement"],
     description=(
-        "Pages of JSON, by line. With `Accept: application/x-ndjson` the batch's canonical bytes, the same at"
-        " each pull: their SHA-256 is the ETag, and `Range: bytes=` goes on with a pull that was cut."
+        "Pages of JSON, by line. With `format=` or its media type in `Accept` the whole batch in that format, as a"
+        " stream, the same bytes at each pull. Of `ndjson` their SHA-256 is the ETag, and `Range: bytes=` goes on"
+        " with a pull that was cut. A format that cannot carry every line names them (422), unless `lines=carried`."
     ),
-    parameters=[_REFERENCE, *AXES, _CURSOR, _LIMIT],
+    parameters=[
+        _REFERENCE,
+        OpenApiParameter("format", str, enum=(JSON, *FORMATS), description="instead of Accept"),
+        OpenApiParameter(
+            "lines", str, enum=LINES, description="`carried`: only those that the format can carry"
+        ),
+        *AXES,
+        _CURSOR,
+        _LIMIT,
+    ],
     examples=[_example("One line", {"items": [_LINE_EXAMPLE], "next": None})],
     responses={
         (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, "items and next"),
-        (200, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.STR, "the canonical lines"),
+        **{
+            (200, each.media_type): OpenApiResponse(OpenApiTypes.STR, f"{each.title}: {each.standard}")
+            for each in FORMATS.values()
+        },
         (206, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.STR, "a range of the bytes"),
         400: _PROBLEM,
         404: _PROBLEM,
         409: OpenApiResponse(OpenApiTypes.OBJECT, "withheld: it has trades that are stopped"),
         416: _PROBLEM,
+        422: OpenApiResponse(OpenApiTypes.OBJECT, "the format cannot carry these lines"),
     },
 )
 read_statuses = extend_schema(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar
 
 import msgspec
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.http import parse_etags
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -21,19 +19,18 @@ from core.http.authentication import Client
 from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
 from core.http.moments import as_of, as_of_list, next_key
-from core.http.problem import Fault, Problem, not_found, render, unreadable
+from core.http.problem import Fault, Problem, not_found, unreadable
 from core.http.views import RawParser, client_of, json_response
 from core.ids import BATCH, INSTRUCTION, database_id, public_id
 from settlement.api import schema
 from settlement.api.documents import batch_document, claim_document, status_document
-from settlement.api.ranges import Unsatisfiable, byte_range
+from settlement.api.formats import RENDERERS, Negotiation, format_of, stream
 from settlement.api.reading import read_acknowledgement, read_lease, read_reports
 from settlement.evidence import evidence_of_batch
 from settlement.models import CHANNELS
 from settlement.selectors import (
     BATCH_STATUSES,
     claims_of,
-    content,
     instructions_of,
     lines,
     list_batches,
@@ -41,15 +38,6 @@ from settlement.selectors import (
 )
 from settlement.services import acknowledge, report
 from settlement.services.claim import claim_batch, release_batch, require_free
-
-NDJSON = "application/x-ndjson"
-
-
-class NdjsonRenderer(JSONRenderer):
-    """Lets a client ask for the canonical lines; the view itself streams them."""
-
-    media_type = NDJSON
-    format = "ndjson"
 
 
 class Batches(APIView):
@@ -134,22 +122,19 @@ class Claims(APIView):
 
 
 class Instructions(APIView):
-    """The instructions of a batch: as pages of JSON, or its canonical bytes as one stream."""
+    """The instructions of a batch: as pages of JSON, or the whole of it as one stream in one of the formats."""
 
     scopes: ClassVar = {"GET": "settlement:read"}
-    renderer_classes = (JSONRenderer, NdjsonRenderer)
+    renderer_classes = RENDERERS
+    content_negotiation_class = Negotiation
 
     @schema.read_instructions
     def get(self, request: Request, reference: str) -> HttpResponseBase:
         where, after = _from(request)
         batch = _batch(reference, where)
         require_free(batch_id=batch["id"])
-        as_lines = getattr(request, "accepted_renderer", None)
-        response = (
-            _stream(request, batch)
-            if as_lines and as_lines.media_type == NDJSON
-            else _lines(request, batch, where, after)
-        )
+        format = format_of(request)
+        response = stream(request, batch, format) if format else _lines(request, batch, where, after)
         response["Vary"] = "Accept"
         return response
 
@@ -281,37 +266,6 @@ def _lines(request: Request, batch: dict[str, Any], where: AsOf | None, after: i
     more = encode_cursor(_key(where, last)) if last < batch["instruction_count"] else None
     body = b'{"items":[' + b",".join(found) + b'],"next":' + msgspec.json.encode(more) + b"}"
     return HttpResponse(body, content_type="application/json")
-
-
-def _stream(request: Request, batch: dict[str, Any]) -> HttpResponseBase:
-    """Return the batch's canonical bytes, or the range of them that was asked for, as they are stored."""
-    etag, size = f'"{batch["sha256"]}"', batch["byte_count"]
-    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-transform"}
-    known = parse_etags(request.headers.get("If-None-Match", ""))
-    if "*" in known or etag in known or f"W/{etag}" in known:
-        return HttpResponse(status=304, headers=headers)
-    wanted = None
-    if request.headers.get("If-Range", etag) == etag:
-        try:
-            wanted = byte_range(request.headers.get("Range", ""), size)
-        except Unsatisfiable:
-            problem = Problem(
-                416,
-                "range-not-satisfiable",
-                f"The batch has {size} bytes.",
-                headers={**headers, "Content-Range": f"bytes */{size}"},
-            )
-            return render(problem)
-    start, stop = wanted or (0, size)
-    headers["Content-Length"] = str(stop - start)
-    if wanted is not None:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-    body: Iterator[bytes] = (
-        iter(()) if request.method == "HEAD" else content(batch["id"], start=start, stop=stop)
-    )
-    return StreamingHttpResponse(
-        body, status=200 if wanted is None else 206, content_type=NDJSON, headers=headers
-    )
 
 
 def _batch_id(reference: str) -> int:

@@ -30,6 +30,8 @@ They count in the control totals, under the direction and quantity of what they 
 
 from __future__ import annotations
 
+from settlement.formats.base import Format
+
 PAGE_LINES = 1_000
 
 # Over a net `s`: `place` stands for counterparty code, entity code, asset and direction, in that order.
@@ -78,3 +80,39 @@ LINE = """
        ) || E']}\n'
    ELSE E',"kind":"NEW","cancels":null,"replaces":[]}\n' END
 """
+
+CANONICAL = Format(
+    code="ndjson",
+    title="Canonical lines",
+    standard="NDJSON: a JSON object on each line, in UTF-8, each ended by a line feed",
+    media_type="application/x-ndjson",
+    extension="ndjson",
+    description=(
+        "The batch as it was sealed. These are the stored bytes: `sha256` of the batch is their hash, and a pull that"
+        " was cut goes on with `Range`. The same lines come as pages of JSON with `format=json`, or by default."
+    ),
+    fields=(
+        ("`instruction`", "public id of the instruction"),
+        ("`line`", "from 1, without gaps"),
+        ("`batch`, `channel`, `value_date`", "the batch, its channel and when it settles"),
+        ("`counterparty`, `entity`", "the other side and our own legal entity: `code`, `name`, `lei`, `bic`"),
+        ("`asset_kind`, `asset`", "CASH and a currency, SECURITY and an ISIN, GOODS and an SKU"),
+        ("`direction`", "DELIVER or RECEIVE, seen from us; NIL where the gross legs cancel out"),
+        (
+            "`quantity`",
+            "a decimal string: an amount with its currency's minor units, else without trailing zeros",
+        ),
+        (
+            "`our_ssi`, `their_ssi`",
+            "`account`, `agent_bic`, `place_of_settlement`, `delivery_address`; what does not apply is empty",
+        ),
+        ("`legs`", "how many gross legs are netted in it"),
+        ("`trade`", "`id`, `source`, `source_ref` of the trade of which it is one leg; null when netted"),
+        (
+            "`kind`, `cancels`",
+            "NEW; or CANCEL and the instruction of an earlier batch that must not be done any more",
+        ),
+        ("`replaces`", "cancelled instructions of which it has legs"),
+    ),
+    lines=None,
+)

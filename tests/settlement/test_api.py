@@ -286,7 +286,7 @@ def test_pages_of_json_hold_the_same_lines(long_batch, office):
 
 
 def test_a_format_that_is_not_offered_is_refused(sealed, office):
-    answer = office.get(path(batch_of("CASH"), "instructions"), Accept="text/csv")
+    answer = office.get(path(batch_of("CASH"), "instructions"), Accept="text/html")
     assert (answer.status_code, answer.json()["code"]) == (406, "not-acceptable")
 
 
