@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.conf import settings
-
 from core import sql
 from core.seals import json_text
+from core.signing import public_key, sign
 
 FORMAT = 1
-
-
-def public_key() -> str:
-    """Return the public half of the key that signs, in base64: what auditors keep."""
-    return _base64(_private_key().public_key().public_bytes_raw())
 
 
 def attest(*, day: date) -> dict[str, Any] | None:
@@ -44,13 +36,4 @@ def attest(*, day: date) -> dict[str, Any] | None:
         "total_count": total_count,
         "sealed_at": sealed_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     }
-    signature = _private_key().sign(json_text(statement).encode())
-    return {"statement": statement, "signature": _base64(signature), "public_key": public_key()}
-
-
-def _private_key() -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(settings.AUDIT_SIGNING_KEY)
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+    return {"statement": statement, "signature": sign(json_text(statement)).value, "public_key": public_key()}

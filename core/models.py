@@ -78,6 +78,19 @@ class AuditSeal(models.Model):
         db_table = "core_audit_seal"
 
 
+class SigningKey(models.Model):
+    """The public half of a key that has signed: manifests of batches and attestations name it. Append-only."""
+
+    id = models.BigAutoField(primary_key=True)
+    key_id = models.TextField(unique=True, help_text="16 hex digits of the SHA-256 of the public key")
+    algorithm = models.TextField()
+    public_key = models.TextField(help_text="base64")
+    first_used_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "core_signing_key"
+
+
 class Work(models.Model):
     """Subjects that wait for a task: written in the transaction that makes the need, claimed with SKIP LOCKED."""
 

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.db import transaction
 from django.db.models.signals import post_migrate
 
 
@@ -9,7 +10,7 @@ class SettlementConfig(AppConfig):
     verbose_name = "Settlement"
 
     def ready(self) -> None:
-        """Have the channels wherever the tables are, also in a database that was just emptied, guard what the
+        """Have channels and manifests wherever the tables are, also in a database that was just emptied, guard what the
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
         held trade must be free, accrue what deals are charged, declare its kinds of work items, and tell what is
         known of a batch."""
@@ -46,7 +47,15 @@ class SettlementConfig(AppConfig):
 
 def _have_channels(**_: Any) -> None:
     from core import sql
+    from core.clock import utc_now
+    from settlement.models import CHANNELS
     from settlement.services.channels import ensure_channels
+    from settlement.services.manifest import write_manifests
+    from settlement.services.seal import wait_for_seals
 
     if sql.row("SELECT to_regclass('settlement_channel')") != (None,):  # not when migrated back to nothing
         ensure_channels()
+    if sql.row("SELECT to_regclass('settlement_batch_manifest')") != (None,):
+        with transaction.atomic():  # batches may have been sealed before there were manifests
+            wait_for_seals()
+            write_manifests(channels=CHANNELS, now=utc_now())

@@ -56,6 +56,14 @@ SECTIONS = (
         " WHERE b.id = ANY(%s) ORDER BY b.id",
     ),
     Section(
+        "manifests",
+        "Signed manifests",
+        "batch",
+        "SELECT m.batch_id AS batch, m.statement, m.hash, m.key_id, m.signature, k.public_key"
+        " FROM settlement_batch_manifest m JOIN core_signing_key k ON k.key_id = m.key_id"
+        " WHERE m.batch_id = ANY(%s) ORDER BY m.batch_id",
+    ),
+    Section(
         "claims",
         "Claims",
         "batch",

@@ -64,6 +64,27 @@ class Batch(models.Model):
         ]
 
 
+class BatchManifest(models.Model):
+    """What was sealed as a batch, signed, with the hash of the manifest before it in its channel. Append-only.
+
+    `statement` is the text that is hashed and signed: JSON, keys sorted, no spaces. `hash` is its SHA-256.
+    """
+
+    batch_id = models.BigIntegerField(primary_key=True)
+    channel = models.TextField()
+    sequence = models.BigIntegerField()
+    statement = models.TextField()
+    hash = models.TextField()
+    key_id = models.TextField()
+    signature = models.TextField(help_text="base64")
+
+    class Meta:
+        db_table = "settlement_batch_manifest"
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "sequence"], name="settlement_manifest_sequence")
+        ]
+
+
 class BatchPage(models.Model):
     """A run of the batch's canonical bytes: up to 1,000 NDJSON lines."""
 

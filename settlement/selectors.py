@@ -11,7 +11,7 @@ from core import sql
 from core.as_of import HAPPENED, AsOf
 from refdata.calendars import FIRM, BusinessCalendar, calendars_for
 from settlement.cut_off import HORIZON, cut_off, last_value_date_past
-from settlement.models import CHANNEL_OF, Batch, Channel
+from settlement.models import CHANNEL_OF, Batch, BatchManifest, Channel
 from trades.lifecycle import State
 from trades.products import PRODUCTS
 
@@ -27,8 +27,9 @@ CASE WHEN s.claimed_at IS NULL THEN 'SEALED'
 _BATCHES = f"""
 SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
        b.trade_count, b.control_totals, b.byte_count, b.sha256, s.accepted, s.rejected, s.settled, s.claimed_at,
-       {STATUS_SQL} AS status
+       {STATUS_SQL} AS status, m.statement, m.hash AS manifest_hash, m.key_id, m.signature
 FROM settlement_batch b
+LEFT JOIN settlement_batch_manifest m ON m.batch_id = b.id
 """
 SEALED_THEN = f"core_known(b.xid, b.sealed_at, {HAPPENED})"
 _NOW = f"{_BATCHES} JOIN settlement_batch_state s ON s.batch_id = b.id WHERE true"
@@ -93,6 +94,11 @@ def read_batch(batch_id: int, *, as_of: AsOf | None = None) -> dict[str, Any] | 
     statement, parameters = _select(as_of)
     found = sql.records(f"{statement} AND b.id = %(batch_id)s", {**parameters, "batch_id": batch_id})
     return found[0] if found else None
+
+
+def manifest_of(batch_id: int) -> BatchManifest | None:
+    """Return the manifest of a batch, or None."""
+    return BatchManifest.objects.filter(batch_id=batch_id).first()
 
 
 def claims_of(batch_id: int, *, limit: int = 100) -> list[dict[str, Any]]:

@@ -151,6 +151,7 @@ ADMIN_PAGES = {
 OPEN = {
     "api/v1/openapi.json": (200, 405),
     "api/docs": (200, 405),
+    "api/v1/keys": (200, 405),
     "healthz": (200, 200),
     "readyz": (503, 503),  # no worker runs here
     "admin/login/": (200, 200),

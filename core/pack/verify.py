@@ -1,18 +1,26 @@
 """Verify this evidence pack, offline, with Python's standard library alone:  python -I verify.py
 
 Every file against the manifest, every seal against its hash and the one before, every sealed row against its seal, and
-the bytes of every batch against the event that sealed it. Give what you know from elsewhere (an attestation, another
-pack) to tie the chain to it:  python -I verify.py 17=<hash of seal 17>
+the bytes of every batch against the event that sealed it and its own manifest, whose signature is checked if the
+library `cryptography` is there. Give what you know from elsewhere (an attestation, another pack) to tie the chain to
+it:  python -I verify.py 17=<hash of seal 17>
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import pathlib
 import sys
 from collections.abc import Iterator
 from typing import Any
+
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:  # then signatures are not checked, and the script says so
+    Ed25519PublicKey = None  # type: ignore[assignment,misc]
 
 HERE = pathlib.Path(__file__).resolve().parent
 HEADER = (
@@ -98,18 +106,46 @@ def check_rows(name: str, seals: dict[int, dict[str, Any]]) -> tuple[int, int]:
     return sealed, waiting
 
 
-def check_contents() -> int:
-    """Compare the bytes of batches with the hash that their sealing wrote into the log."""
+def check_contents() -> set[str]:
+    """Compare the bytes of batches with the hash that their sealing wrote into the log; return their hashes."""
     told = {}
     for each in lines("events.jsonl"):
         if each["row"]["type"] == "batch.sealed":
             told[each["row"]["subject_id"]] = json.loads(each["row"]["data"])["sha256"]
-    count = 0
+    found = set()
     for path in sorted(HERE.glob("content/*.ndjson")):
-        if sha256(path.read_bytes()) != told.get(path.stem):
+        digest = sha256(path.read_bytes())
+        if digest != told.get(path.stem):
             raise Unverified(f"content/{path.name} is not what was sealed as the batch")
+        found.add(digest)
+    return found
+
+
+def check_manifests(contents: set[str]) -> int:
+    """Compare the manifests of batches with their hashes, their signatures, and the hashes of the bytes there are."""
+    count = 0
+    for each in lines("manifests.jsonl"):
+        text = each["statement"].encode()
+        if sha256(text) != each["hash"]:
+            raise Unverified(f"the manifest of {each['batch']} was changed")
+        if not signed(text, each["signature"], each["public_key"]):
+            raise Unverified(f"the manifest of {each['batch']} is not signed with its key")
+        if json.loads(text)["sha256"] not in contents:
+            raise Unverified(f"the manifest of {each['batch']} is of other bytes")
         count += 1
     return count
+
+
+def signed(text: bytes, signature: str, public_key: str) -> bool:
+    """Tell whether a signature is a key's; also true where the library that could tell is not installed."""
+    if Ed25519PublicKey is None:
+        return True
+    try:
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
+        key.verify(base64.b64decode(signature), text)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def check_known(seals: dict[int, dict[str, Any]], known: list[str]) -> None:
@@ -127,10 +163,15 @@ def main(known: list[str]) -> str:
     check_known(seals, known)
     events, records = (check_rows(name, seals) for name in ("events.jsonl", "records.jsonl"))
     contents = check_contents()
+    manifests = check_manifests(contents)
     sealed, waiting = events[0] + records[0], events[1] + records[1]
     told = [
-        f"{files} files, {len(seals)} seals, {sealed} sealed rows and {contents} batches are as they were.",
+        f"{files} files, {len(seals)} seals, {sealed} sealed rows and {len(contents)} batches are as they were.",
     ]
+    if manifests:
+        told.append(f"{manifests} signed manifests say the same of them.")
+    if manifests and Ed25519PublicKey is None:
+        told.append("Their signatures were not checked: that needs the library cryptography.")
     if waiting:
         told.append(f"{waiting} rows were not sealed yet when the pack was made.")
     if seals:

@@ -18,7 +18,7 @@ from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.models import CHANNELS, Channel
-from settlement.selectors import instructions_of, withheld_since
+from settlement.selectors import instructions_of, manifest_of, withheld_since
 from settlement.services.seal import seal_batches
 
 TABS = (
@@ -142,6 +142,7 @@ def batch(request: HttpRequest, ref: str) -> HttpResponse:
         "batch": found,
         "reference": ids.public_id(ids.BATCH, found.id),
         "totals": _totals(found.control_totals),
+        "manifest": manifest_of(found.id),
         "claims": selectors.claims(found.id, as_of),
         "withheld_at": withheld_since(found.id, at=now),
         "instructions": [(row, legs[row["id"]]) for row in rows],

@@ -35,7 +35,18 @@ def batch_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "sha256": row["sha256"],
         "progress": {name: row[name] for name in ("accepted", "rejected", "settled")},
         "first_claimed_at": row["claimed_at"],
+        "manifest": manifest_document(row),
         "links": batch_links(reference),
+    }
+
+
+def manifest_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a batch's manifest as JSON-ready data: what is signed, its hash, and the signature."""
+    return {
+        "statement": json_value(row["statement"]),
+        "hash": row["manifest_hash"],
+        "key_id": row["key_id"],
+        "signature": row["signature"],
     }
 
 

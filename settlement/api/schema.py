@@ -42,6 +42,28 @@ _BATCH_EXAMPLE: dict[str, Any] = {
     "sha256": "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
     "progress": {"accepted": 0, "rejected": 0, "settled": 0},
     "first_claimed_at": None,
+    "manifest": {
+        "statement": {
+            "format": 1,
+            "batch": _BATCH_ID,
+            "channel": "CASH",
+            "sequence": 17,
+            "value_date": "2026-11-25",
+            "sealed_at": "2026-11-24T18:00:04.000000Z",
+            "instruction_count": 2,
+            "trade_count": 9,
+            "control_totals": {
+                "EUR": {"DELIVER": {"count": 1, "sum": "1250.00"}},
+                "USD": {"RECEIVE": {"count": 1, "sum": "18726.95"}},
+            },
+            "byte_count": 1322,
+            "sha256": "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
+            "previous": "7d865e959b2466918c9863afca942d0fb89d7c9ac0c99bafc3749504ded97730",
+        },
+        "hash": "bf07a7fbb825fc0aae7bf4a1177b2b31fcf8a3feeaf7092761e18c859ee52a9c",
+        "key_id": "9c1185a5c5e9fc54",
+        "signature": "4vRnE1p1yVJmJrj9dF1qk2Hkq0kqyEwX3v8o7mB1nJb3w1oZl0mYH0eDq3m5nqf1oVQ4r1m2m7sTzYpQJwYyDg==",
+    },
     "links": {"self": f"/api/v1/settlement-batches/{_BATCH_ID}"},
 }
 _CLAIM_EXAMPLE = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import runpy
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,9 @@ class TestAPackOfABatch:
         assert {each["trade_id"] for each in lines_of(pack, "versions.jsonl")} == set(sealed)
         status, said = verify(pack)
         assert (status, " and 1 batches are as they were" in said) == (0, True)
+        (manifest,) = lines_of(pack, "manifests.jsonl")
+        assert json.loads(manifest["statement"])["batch"] == manifest["batch"] == row["batch"]
+        assert "1 signed manifests say the same of them." in said
 
     def test_is_tied_to_what_somebody_knows_from_elsewhere(self, pack: Path) -> None:
         attested = attest(day=TODAY)
@@ -163,6 +167,32 @@ def test_a_row_that_was_changed_with_its_manifest_is_still_found(pack: Path, nam
     status, said = verify(pack)
     assert (status, said.startswith("NOT VERIFIED: ")) == (1, True)
     assert "is not what" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("statement", "{}", "was changed"),
+        ("hash", "0" * 64, "was changed"),
+        ("signature", "AAAA", "is not signed with its key"),
+    ],
+)
+def test_a_manifest_of_a_batch_that_was_changed_is_found(
+    pack: Path, name: str, value: str, what: str
+) -> None:
+    script = runpy.run_path(str(pack / "verify.py"))
+    assert script["check_manifests"](script["check_contents"]()) == 1
+    (row,) = lines_of(pack, "manifests.jsonl")
+    row[name] = value
+    (pack / "manifests.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(script["Unverified"], match=what):
+        script["check_manifests"](script["check_contents"]())
+
+
+def test_a_manifest_of_other_bytes_is_found(pack: Path) -> None:
+    script = runpy.run_path(str(pack / "verify.py"))
+    with pytest.raises(script["Unverified"], match="is of other bytes"):
+        script["check_manifests"](set())
 
 
 def test_a_file_more_or_less_is_found(pack: Path) -> None:
