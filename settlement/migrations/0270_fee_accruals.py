@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('settlement', '0160_withholdings'),
+        ("settlement", "0250_manifests"),
     ]
 
     operations = [
