@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from celery import shared_task
@@ -12,6 +13,9 @@ from core.clock import utc_now
 from core.wake import wake_on_commit
 from settlement.services.advance import TASK, advance_queued
 from settlement.services.seal_due import seal_due as seal_what_is_due
+from settlement.services.tie_out import tie_out_fees as tie_out
+
+_log = logging.getLogger(__name__)
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -35,3 +39,12 @@ def advance() -> int:
 def seal_due() -> int:
     """Seal what is due and past its cut-off; return the number of batches."""
     return len(seal_what_is_due(now=utc_now(), actor=system("cut-off")))
+
+
+@shared_task(name="settlement.tie_out_fees")
+def tie_out_fees() -> int:
+    """Tie the accrued charges out against the deals, and accrue anew what does not; return the number of breaks."""
+    breaks = tie_out(correct=True, now=utc_now(), actor=system("tie-out"))
+    for each in breaks:
+        _log.warning("tie-out: %s", each)
+    return len(breaks)
