@@ -188,15 +188,18 @@ def _release(limits: Sequence[LimitTerms], trade_ids: Sequence[int]) -> None:
     release(exposures_of(trade_ids, limits, version="checked_version"), limits)
 
 
-def count_in_place(leaving: Sequence[int], joining: Sequence[int], at: datetime) -> None:
+def count_in_place(
+    leaving: Sequence[int], joining: Sequence[int], at: datetime, *, freed: Mapping[Member, Held]
+) -> None:
     """Count trades that take the place of others, as far as these counted, in the caller's transaction.
 
-    The figures of both are locked at once; the others are released as they move.
+    freed: what reservations held for the others, given back in the same turn. The figures of both are locked at
+    once; the others are released as they move.
     """
     limits = limits_kept(at=at)
     going, coming = (exposures_of(ids, limits, version="checked_version") for ids in (leaving, joining))
-    figures = lock_figures(members_of(limits, [*going, *coming]))
-    move_figures(figures.rows, decide(limits, coming, {}).deltas)
+    figures = lock_figures({*members_of(limits, [*going, *coming]), *freed})
+    move_figures(figures.rows, decide(limits, coming, {}).deltas, freed=freed)
 
 
 # What the dimensions and sizes of limits are read from, of versions `v`.

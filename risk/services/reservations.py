@@ -303,6 +303,15 @@ def draw_reservations(*, trade_ids: Sequence[int], at: datetime) -> Drawn:
     return drawn
 
 
+def is_room_held(trade_ids: Sequence[int]) -> bool:
+    """Tell whether a reservation that any of the trades names still holds room; it does so, locked, to the end of the
+    caller's transaction."""
+    if not sql.rows(_ANY, [min(trade_ids), max(trade_ids)]):
+        return False
+    sql.run(_LOCK_DRAWN, [list(trade_ids)])
+    return any(is_held for _, _, is_held, _ in sql.rows(_DRAWING, {"ids": list(trade_ids)}))
+
+
 _USES = """
 SELECT reservation_id, limit_id, key, up, down FROM risk_reserved_use WHERE reservation_id = ANY(%s) ORDER BY id
 """

@@ -14,6 +14,7 @@ from core.money import format_amount, format_number
 from risk.services.check import check_now
 from risk.services.decision import LimitTerms, decide
 from risk.services.limits import count_in_place, exposures_of, limits_in_force
+from risk.services.reservations import draw_reservations, is_room_held, total_of
 from trades.lifecycle import LIVE_STATES
 from trades.services.supersession import Follower
 
@@ -43,4 +44,12 @@ def _figure(size: Decimal, limit: LimitTerms) -> dict[str, str | None]:
     return {"used": format_amount(size, settings.BASE_CURRENCY), "currency": settings.BASE_CURRENCY}
 
 
-FOLLOWER = Follower(succeed=count_in_place, looks={"limits": uses_of}, foresee=check_now)
+def take_places(leaving: Sequence[int], joining: Sequence[int], at: datetime) -> None:
+    """Count trades that take the place of others, and draw for them what is still reserved for these."""
+    drawn = draw_reservations(trade_ids=leaving, at=at)
+    count_in_place(leaving, joining, at, freed=total_of(drawn.frees.values()))
+
+
+FOLLOWER = Follower(
+    holds_room=is_room_held, succeed=take_places, looks={"limits": uses_of}, foresee=check_now
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from core.http.authentication import SCOPES, Client
 from core.http.problem import Problem
 from core.ids import public_id
 from core.models import Event
+from risk.services.recompute import recompute_limits
 from risk.services.reservations import (
     GRACE,
     Granted,
@@ -35,6 +37,8 @@ from tests.support.factories import (
 )
 from tests.support.records import NOW, state_of
 from trades.lifecycle import State
+from trades.services.change import Change
+from trades.services.single_change import change_trade
 
 pytestmark = pytest.mark.django_db
 DESK = system("tests")
@@ -137,6 +141,63 @@ def test_a_second_look_at_the_trade_that_drew_it_finds_nothing_amiss():
     check_everything()
     assert codes_of(trade_id) == []
     assert used() == {"BROKER-01": 100}
+
+
+def _allocate(block: int, *, n: int = 1, **how: Any) -> list[int]:
+    """Divide a trade of 4 into parts of 2 for each of two counterparties; return them."""
+    items = [{"counterparty": party, "quantity": "2"} for party in ("BROKER-01", "CUST-01")]
+    change = Change("ALLOCATE", block, "as the client asks", items=items, **how)
+    answered = change_trade(change=change, actor=DESK, now=NOW + timedelta(seconds=n))
+    return list(answered.changed.parts)
+
+
+class TestAnAllocationBeforeTheFirstCheck:
+    """The parts draw what their block named, in the turn in which they take its place."""
+
+    def test_draws_for_the_parts_what_the_block_named(self):
+        limit(hard="400")
+        granted = held(0, quantity="4")
+        (block,) = captured_ids(naming(granted, quantity="4", price="100"))
+        parts = _allocate(block)
+        assert (ended(), reserved()) == ([("DRAWN", block)], {})
+        assert used() == {"BROKER-01": 200, "CUST-01": 200}
+        check_everything()
+        assert [codes_of(each) for each in parts] == [[], []]
+        assert recompute_limits(now=NOW, actor=DESK, correct=False) == []
+
+    def test_draws_nothing_once_it_is_given_back(self):
+        limit(hard="1000")
+        granted = held(0, quantity="4")
+        (block,) = captured_ids(naming(granted, quantity="4", price="100"))
+        release_reservation(reservation_id=granted.id, client=trusted_client(), actor=DESK, now=NOW)
+        parts = _allocate(block)
+        assert (ended(), any(used().values())) == ([("RELEASED", None)], False)
+        check_everything()
+        assert [codes_of(each) for each in parts] == [[], []]
+        assert used() == {"BROKER-01": 200, "CUST-01": 200}
+
+    def test_draws_it_once_when_it_is_allocated_again(self):
+        limit(hard="1000")
+        granted = held(0, quantity="4")
+        (block,) = captured_ids(naming(granted, quantity="4", price="100"))
+        _allocate(block)
+        _allocate(block, n=2)
+        assert (ended(), used()) == ([("DRAWN", block)], {"BROKER-01": 200, "CUST-01": 200})
+        assert recompute_limits(now=NOW, actor=DESK, correct=False) == []
+
+
+@pytest.mark.parametrize("kind", ["AMEND", "ALLOCATE"])
+def test_no_amendment_names_a_reservation(kind):
+    limit(hard="1000")
+    trade_id = checked(unit_trade(0, quantity="4"))
+    named = {"quantity": "5", "reservation": public_id("rsv", held(1).id)}
+    items = [{"book": "BOOK-1", "quantity": "5"}] if kind == "ALLOCATE" else None
+    change = Change(kind, trade_id, "as agreed", changes=named, items=items)
+    with pytest.raises(Problem) as refused:
+        change_trade(change=change, actor=DESK, now=NOW)
+    assert refused.value.status == 422
+    assert [(each.pointer, each.code) for each in refused.value.faults] == [("/changes/reservation", "fixed")]
+    assert (state_of(trade_id), ended()) == ((State.VALIDATED, 1), [("HELD", None)])
 
 
 def test_time_gives_it_back_after_a_minute_of_grace():

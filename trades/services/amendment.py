@@ -18,6 +18,8 @@ from trades.services.versions import STATED_AMOUNTS, current_versions, state_amo
 
 # What makes a deal the deal it is; its version has a place of its own beside the changes.
 FIXED = ("source", "source_ref", "product", "source_version")
+# What a message says of its first check only, and no version keeps.
+ONCE = ("reservation",)
 _POINTER = "/changes"
 FIELD_PREFIX = "set."  # of the names of a form's fields
 # The amounts that follow from fields which operations do not repair one by one.
@@ -97,10 +99,15 @@ def amended(
         for patch in patches
         for name in FIXED
         if name in patch and patch[name] != row[name]
+    ] + [
+        Fault(f"{_POINTER}/{name}", "A deal says this when it comes, and no amendment does.", "fixed")
+        for patch in patches
+        for name in ONCE
+        if patch.get(name) is not None
     ]
     kept, moved = set(STATED_AMOUNTS), False
     for patch in patches:
-        following = {name: value for name, value in patch.items() if name not in FIXED}
+        following = {name: value for name, value in patch.items() if name not in {*FIXED, *ONCE}}
         after = merge(document, following)
         follows = _follow(document, after, following)
         moved = moved or bool(follows)

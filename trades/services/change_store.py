@@ -14,7 +14,7 @@ from trades.services.change_request import Change, Ready
 from trades.services.exceptions import close_exceptions
 from trades.services.findings import MOOT, clear_findings
 from trades.services.kept import Standing, early_changes, look_again, mark_applied
-from trades.services.supersession import Cause, follow, succeed
+from trades.services.supersession import Cause, follow, is_room_held, succeed
 from trades.services.versions import NextVersion, copy_versions, repeat_versions
 
 AMEND_EVENT = "trade.amended"
@@ -68,16 +68,19 @@ def store(ready: Sequence[Ready], actor: Actor, at: datetime) -> None:
 
 
 def _join(each: Ready, actor: Actor, at: datetime) -> None:
-    """Capture the parts of a block, which count for what they take the place of."""
+    """Capture the parts of a block, which count for what they take the place of: what counted already, or what had
+    room held for it until its check."""
     leaving = each.leaving or [each.row]
+    leaving_ids = [row["trade_id"] for row in leaving]
+    counted = any(row["checked_version"] for row in leaving) or is_room_held(trade_ids=leaving_ids)
     each.joined = capture_parts(
         block_id=each.change.trade_id,
         parts=each.division,
-        counted=any(row["checked_version"] for row in leaving),
+        counted=counted,
         actor=actor,
         at=at,
     )
-    succeed(leaving=[row["trade_id"] for row in leaving], joining=each.joined, at=at)
+    succeed(leaving=leaving_ids, joining=each.joined, at=at)
 
 
 def _leaving(ready: Sequence[Ready]) -> list[Ready]:

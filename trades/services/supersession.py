@@ -21,6 +21,9 @@ Cause = Literal["AMEND", "CANCEL", "ALLOCATE"]
 Refuse = Callable[[Sequence[int]], Mapping[int, str]]
 # Given trades whose new version is stored, and where they have moved: does the app's part of the change.
 Act = Callable[[Sequence[int], Cause, datetime, Actor], None]
+# Given trades that others will take the place of: whether anything is held for them that no check has drawn yet. It
+# stays so to the end of the transaction.
+HoldsRoom = Callable[[Sequence[int]], bool]
 # Given trades that others take the place of, and these others, stored: has what counted of the first count of the
 # others from now on. The first have not moved yet.
 Succeed = Callable[[Sequence[int], Sequence[int], datetime], None]
@@ -36,6 +39,7 @@ class Follower:
 
     refuse: Refuse | None = None
     act: Act | None = None
+    holds_room: HoldsRoom | None = None
     succeed: Succeed | None = None
     looks: Mapping[str, Look] | None = None
     foresee: Foresee | None = None
@@ -63,6 +67,11 @@ def follow(*, trade_ids: Sequence[int], cause: Cause, at: datetime, actor: Actor
     for follower in _FOLLOWERS if trade_ids else ():
         if follower.act is not None:
             follower.act(trade_ids, cause, at, actor)
+
+
+def is_room_held(*, trade_ids: Sequence[int]) -> bool:
+    """Tell whether any app holds anything for trades that no check has drawn yet, to the end of the transaction."""
+    return any(each.holds_room(trade_ids) for each in _FOLLOWERS if each.holds_room is not None)
 
 
 def succeed(*, leaving: Sequence[int], joining: Sequence[int], at: datetime) -> None:
