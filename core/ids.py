@@ -10,7 +10,16 @@ from __future__ import annotations
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CHECK_MODULUS = 29
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
-_VALUES = {digit: value for value, digit in enumerate(_DIGITS)} | {"I": 1, "L": 1, "O": 0}
+
+
+class _Digits(dict[int, int | str]):
+    """The digits as `int(text, 32)` reads them; whatever else is none."""
+
+    def __missing__(self, _: int) -> str:
+        return "!"
+
+
+_READ = _Digits(str.maketrans(_DIGITS + "ILO", "0123456789abcdefghijklmnopqrstuv" + "110"))
 
 TRADE = "trd"
 BATCH = "bat"
@@ -42,12 +51,10 @@ def database_id(prefix: str, text: str) -> int | None:
     head, _, body = text.partition("_")
     if head.lower() != prefix or not 2 <= len(body) <= 14:
         return None
-    number = 0
-    for digit in body[:-1].upper():
-        value = _VALUES.get(digit)
-        if value is None:
-            return None
-        number = number * 32 + value
+    try:
+        number = int(body[:-1].upper().translate(_READ), 32)
+    except ValueError:
+        return None
     if number <= 0 or number >= 1 << 63 or _DIGITS[number % _CHECK_MODULUS] != body[-1].upper():
         return None
     return number

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from core import sql
@@ -20,6 +20,7 @@ from tests.support.factories import captured_ids, check_everything, checked, equ
 from tests.support.records import LATER, NOW, all_written, events_of, race, state_of, version_of
 from trades.lifecycle import State
 from trades.products.base import COLUMNS
+from trades.services import change
 from trades.services.early import apply_queued
 
 D = Decimal
@@ -100,6 +101,31 @@ class TestManyChanges:
             counts.append(len(asked))
             writes.append(sum("UPDATE trades_state " in each["sql"] for each in asked))
         assert (counts[0], writes) == (counts[1], [1, 1])
+
+    @pytest.mark.parametrize("kind", ["amendments", "cancellations"])
+    def test_are_the_same_in_many_runs_as_in_one(
+        self, api: Api, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        trade_ids = captured_ids(*(equity(f"E-{n}", quantity=str(n + 1)) for n in range(7)))
+        check_everything()
+        named: list[Any] = [{"id": _ref(each)} for each in [*trade_ids, trade_ids[0]]]
+        if kind == "amendments":
+            named = [{**each, "changes": {"trader": "x", "quantity": "5"}} for each in named]
+            named[2]["changes"], named[5]["changes"] = {"quantity": "x"}, {"quantity": "6"}
+        ends = []
+        for run in (1_000, 2):
+            monkeypatch.setattr(change, "RUN", run)
+            with transaction.atomic():
+                told = _bulk(api, kind, named).json()
+                ends.append((
+                    [(each["status"], each.get("version")) for each in told["items"]],
+                    [(state_of(each), version_of(each, state_of(each)[1])["quantity"]) for each in trade_ids],
+                    [[(*told[:2], *told[4:]) for told in events_of(each)] for each in trade_ids],
+                ))  # fmt: skip
+                transaction.set_rollback(True)
+        assert ends[0] == ends[1]
+        amended = [(200, 2), (200, 2), (422, None), (200, 2), (200, 2), (422, None), (200, 2), (422, None)]
+        assert ends[0][0] == (amended if kind == "amendments" else [(200, 2)] * 7 + [(409, None)])
 
     def test_are_of_the_clients_own_sources(self, api: Api) -> None:
         trade_id = checked(equity("E-1"))

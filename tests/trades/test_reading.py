@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.audit import encode
 from tests.support.factories import equity, fx, goods
 from trades.products import PRODUCTS
-from trades.products._reading import Unreadable, read_message
+from trades.products._reading import Unreadable, read_document, read_message
 from trades.products.base import Message
 
 
@@ -389,3 +389,41 @@ def test_any_valid_message_reads_back_as_it_was_sent(document):
         elif name not in {"terms", "fees"}:
             assert told[name] == value, name
     assert read_message(msgspec.json.encode(message)) == message
+
+
+_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.decimals(allow_nan=False, allow_infinity=False, places=3),
+    st.sampled_from(
+        ["", "12.5", "2026-11-24", "2026-11-24T10:00:00Z", "JPY", "SELL", "a\nb", "a\x7fb", "\\", '"']
+    ),
+    st.text(max_size=70).filter(lambda text: text.isprintable()),
+    st.just([{"type": "TAX", "amount": "1", "currency": "USD"}]),
+    st.just([{"type": "T\tX", "amount": Decimal("1.00001"), "currency": "usd"}]),
+    st.just({}),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_a_document_that_was_changed_is_read_as_the_bytes_that_say_it(data: st.DataObject) -> None:
+    """What a message says already may stand in it as decimals, dates and moments."""
+    example = PRODUCTS[data.draw(st.sampled_from(list(PRODUCTS)))].example
+    message = read(example)
+    known = {
+        name: value if isinstance(value := getattr(message, name, None), (Decimal, date)) else example[name]
+        for name in example
+    }
+    names = sorted({*example, "net_amount", "fees", "colour"} - {"product"})
+    patch = data.draw(st.dictionaries(st.sampled_from(names), _VALUES, max_size=3))
+    document = {**known, **patch}
+    try:
+        expected: Any = read(document)
+    except Unreadable as error:
+        with pytest.raises(Unreadable) as caught:
+            read_document(document, given=patch)
+        assert caught.value.faults == error.faults
+    else:
+        assert read_document(document, given=patch) == expected

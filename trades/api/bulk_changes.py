@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 from django.db import transaction
 from django.http import HttpResponse
+from msgspec.structs import replace
 from rest_framework.request import Request
 from rest_framework.views import APIView
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import types
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -47,6 +48,20 @@ def read_message(raw: bytes | msgspec.Raw) -> Message:
     if (b"\\" in data or b"\x7f" in data) and (faults := control_faults(msgspec.json.decode(data), "")):
         raise Unreadable(faults)
     return message
+
+
+def read_document(document: dict[str, Any], *, given: Any) -> Message:
+    """Return the typed message that an object says, of which all but `given` was read from a message before.
+
+    It may have decimals, dates and moments as they are; what is no message is read once more, as `read_message` does,
+    which names every fault.
+    """
+    product = PRODUCTS.get(document["product"])
+    data = msgspec.json.encode(given)
+    if product is not None and b"\\" not in data and b"\x7f" not in data:
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(document, product.message)
+    return read_message(msgspec.json.encode(document))
 
 
 def faults_of(data: bytes) -> list[Fault]:

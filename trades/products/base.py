@@ -329,6 +329,11 @@ class Context:
         self.asked = asked
         self._dates: dict[tuple[date, int, tuple[str, ...]], date] = {}
 
+    @classmethod
+    def empty(cls) -> Context:
+        """Return a context that knows nothing yet."""
+        return cls(References(), Asked.of([]))
+
     def add(self, references: References, asked: Asked) -> None:
         """Take in what was looked up besides."""
         self._references.update(references)

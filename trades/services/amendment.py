@@ -10,7 +10,7 @@ from core.audit import encode
 from core.http.problem import Fault, not_found
 from core.sql import json_value
 from trades.products import PRODUCTS
-from trades.products._reading import MAX_DEPTH, Unreadable, depth_of, read_message
+from trades.products._reading import MAX_DEPTH, Unreadable, depth_of, read_document
 from trades.products.base import Context, Message, Terms
 from trades.services.capture import enrich
 from trades.services.repair import REPAIRABLE, repair_fields
@@ -20,6 +20,7 @@ from trades.services.versions import STATED_AMOUNTS, current_versions, state_amo
 FIXED = ("source", "source_ref", "product", "source_version")
 # What a message says of its first check only, and no version keeps.
 ONCE = ("reservation",)
+_SET_APART = frozenset((*FIXED, *ONCE))
 _POINTER = "/changes"
 FIELD_PREFIX = "set."  # of the names of a form's fields
 # The amounts that follow from fields which operations do not repair one by one.
@@ -84,6 +85,20 @@ def merge(document: Any, patch: Any) -> Any:
     return merged
 
 
+def _set_apart_faults(patch: Mapping[str, Any], row: Mapping[str, Any]) -> list[Fault]:
+    """Return what is wrong with the fields of a patch that no amendment changes."""
+    fixed = [
+        Fault(f"{_POINTER}/{name}", "This cannot be amended.", "fixed")
+        for name in FIXED
+        if name in patch and patch[name] != row[name]
+    ]
+    return fixed + [
+        Fault(f"{_POINTER}/{name}", "A deal says this when it comes, and no amendment does.", "fixed")
+        for name in ONCE
+        if patch.get(name) is not None
+    ]
+
+
 def amended(
     row: Mapping[str, Any], patches: Sequence[Mapping[str, Any]], source_version: int | None
 ) -> tuple[Message, bool]:
@@ -93,36 +108,31 @@ def amended(
     Amounts that follow from a changed field are derived anew, unless the same patch states them; null has one
     derived. Unreadable with every fault, pointing into the changes.
     """
-    document = {**PRODUCTS[row["product"]].restate(row), "source_version": source_version}
-    faults = [
-        Fault(f"{_POINTER}/{name}", "This cannot be amended.", "fixed")
-        for patch in patches
-        for name in FIXED
-        if name in patch and patch[name] != row[name]
-    ] + [
-        Fault(f"{_POINTER}/{name}", "A deal says this when it comes, and no amendment does.", "fixed")
-        for patch in patches
-        for name in ONCE
-        if patch.get(name) is not None
-    ]
-    kept, moved = set(STATED_AMOUNTS), False
+    document = PRODUCTS[row["product"]].restate(row)
+    document["source_version"] = source_version
+    faults: list[Fault] = []
+    kept: tuple[str, ...] = STATED_AMOUNTS
+    moved = False
     for patch in patches:
-        following = {name: value for name, value in patch.items() if name not in {*FIXED, *ONCE}}
+        following = patch
+        if not _SET_APART.isdisjoint(patch):
+            following = {name: value for name, value in patch.items() if name not in _SET_APART}
+            faults += _set_apart_faults(patch, row)
         after = merge(document, following)
-        follows = _follow(document, after, following)
-        moved = moved or bool(follows)
-        kept -= {*follows, *following}
-        for name in follows - set(following):
-            after.pop(name, None)
+        if follows := _follow(document, after, following):
+            moved = True
+            for name in follows - set(following):
+                after.pop(name, None)
+        kept = tuple(name for name in kept if name not in follows and name not in following)
         document = after
     try:
-        message = read_message(encode(document).encode())
+        message = read_document(document, given=patches)
     except Unreadable as error:
         moved_faults = [Fault(f"{_POINTER}{each.pointer}", each.detail, each.code) for each in error.faults]
         raise Unreadable(faults + moved_faults) from None
     if faults:
         raise Unreadable(faults)
-    state_amounts(message, row, except_for=[name for name in STATED_AMOUNTS if name not in kept])
+    state_amounts(message, row, kept)
     return message, moved
 
 

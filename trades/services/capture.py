@@ -309,13 +309,14 @@ WITH v AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS trade_id), {_FOLLOWERS} S
 """
 
 
-def copy_first_versions(cursor: Any, rows: bytes, trade_ids: Sequence[int], followers: list[Any]) -> None:
+def copy_first_versions(rows: bytes, trade_ids: Sequence[int], followers: list[Any]) -> None:
     """Store first versions by COPY, with what follows from each: its state and its event.
 
-    rows: as `sql.csv_rows` makes them of `version_row`s; cursor: any of the connection's, also a raw one.
+    rows: as `sql.csv_rows` makes them of `version_row`s.
     """
-    cursor.copy_expert(_COPY, io.BytesIO(rows), len(rows))
-    cursor.execute(_AFTER_COPY, [sql.array_literal(trade_ids), *followers])
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        cursor.copy_expert(_COPY, io.BytesIO(rows), len(rows))
+        cursor.execute(_AFTER_COPY, [sql.array_literal(trade_ids), *followers])
 
 
 def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: datetime) -> bool:
@@ -324,8 +325,7 @@ def _copy(new: list[tuple[int, Message]], context: Context, actor: Actor, at: da
 
     def copy() -> bool:
         rows = [version_row(trade_id, enrich(message, context), at) for trade_id, message in new]
-        with connection.cursor() as cursor, connection.wrap_database_errors:
-            copy_first_versions(cursor, sql.csv_rows(rows), ids, follower_parameters(actor, at))
+        copy_first_versions(sql.csv_rows(rows), ids, follower_parameters(actor, at))
         enqueue(WAKES[State.CAPTURED], ids)
         return True
 

@@ -7,19 +7,21 @@ whichever order they come: each is kept once, and applied at its place in that o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from core import sql
 from core.audit import Actor, encode
+from core.beside import Beside
 from core.http.problem import Fault, Problem, not_found
 from trades.lifecycle import State, lock_trades
 from trades.products._reading import Unreadable
-from trades.products.base import COLUMNS, Context, Message, Terms
+from trades.products.base import COLUMNS, Asked, Context, Message, Terms
 from trades.services.allocation import (
     Part,
     divided,
@@ -30,9 +32,9 @@ from trades.services.allocation import (
     refuse_apart,
 )
 from trades.services.amendment import amended, amended_terms
-from trades.services.capture import context_of
+from trades.services.capture import look_up
 from trades.services.change_request import Change, Changed, Outcome, Ready
-from trades.services.change_store import store
+from trades.services.change_store import finish, store_versions
 from trades.services.difference import differing_columns, told
 from trades.services.kept import Kept, Standing, messages_of
 from trades.services.policy import Policies
@@ -44,6 +46,7 @@ from trades.services.versions import (
 __all__ = ["NEEDS_APPROVAL", "Change", "Changed", "Outcome", "change_trades", "needs_approval"]
 
 NEEDS_APPROVAL = "needs-approval"
+RUN = 1_000  # changes in one run
 
 
 def change_trades(
@@ -93,45 +96,85 @@ def _blocks_of(changes: Sequence[Change]) -> dict[int, int]:
 def _change_once(
     changes: Mapping[int, Change], actor: Actor, at: datetime, approved: bool
 ) -> dict[int, Changed]:
-    rows, parts = _lock_current(list(changes.values()))
-    said = _said(changes.values(), rows)
-    fixed = refusals([*rows, *(part["trade_id"] for each in parts.values() for part in each)])
+    """Make changes of different trades, by their place. While a run of them is stored, the next is looked at."""
+    parts = _lock(changes.values())
     policies = None if approved else Policies.in_force()
     results: dict[int, Changed] = {}
     ready: list[Ready] = []
+    going: list[Ready] = []
+    context = Context.empty()
+    with Beside() as beside:
+        for run in _runs(changes):
+            beside.wait()
+            known = _Known.of(run.values(), parts)
+            if going:
+                beside.start(partial(store_versions, going, actor, at))
+            able = _prepare_all(run, known, policies, results)
+            asked = Asked.of([each.message for each in able if each.message is not None])
+            missing = asked.beyond(context.asked)
+            if missing or any(each.change.kind == "ALLOCATE" for each in able):
+                beside.wait()
+            if missing:
+                context.add(look_up(missing, at=at), missing)
+            going = _enrich(able, context, at, results)
+            ready += going
+    store_versions(going, actor, at)
+    finish(ready, actor, at)
+    results.update((each.place, _made(each)) for each in ready)
+    return results
+
+
+def _runs(changes: Mapping[int, Change]) -> Iterator[dict[int, Change]]:
+    """Yield changes by their place in runs: each is small enough to stay at hand while it is worked on."""
+    places = list(changes)
+    for first in range(0, len(places), RUN):
+        yield {place: changes[place] for place in places[first : first + RUN]}
+
+
+def _prepare_all(
+    changes: Mapping[int, Change], known: _Known, policies: Policies | None, results: dict[int, Changed]
+) -> list[Ready]:
+    """Return the changes that can be made; what cannot, or need not, has its result."""
+    able = []
     for place, change in changes.items():
-        row = rows.get(change.trade_id)
+        row = known.rows.get(change.trade_id)
         try:
-            heard = said.get(change.trade_id, _Said())
-            found = _prepare(place, change, row, heard, fixed, parts.get(change.trade_id, ()))
+            found = _prepare(place, change, row, known)
             if (
                 isinstance(found, Ready)
                 and policies
-                and policies.need_two(change.kind, rows[change.trade_id], found.leaving)
+                and policies.need_two(change.kind, found.row, found.leaving)
             ):
                 raise _needs_approval()
         except Problem as problem:
-            results[place] = Changed(
-                Outcome.REFUSED, change.trade_id, row["version"] if row else 0, problem=problem
-            )
+            results[place] = _refused(change, row, problem)
             continue
         if isinstance(found, Ready):
-            ready.append(found)
+            able.append(found)
         else:
             results[place] = found
-    ready = _enrich(ready, at, results)
-    store(ready, actor, at)
-    for each in ready:
-        results[each.place] = Changed(
-            Outcome.CHANGED,
-            each.change.trade_id,
-            each.next_version,
-            each.told,
-            parts={
-                trade_id: terms.source_ref for trade_id, terms in zip(each.joined, each.division, strict=True)
-            },
-        )
-    return results
+    return able
+
+
+def _refused(change: Change, row: Mapping[str, Any] | None, problem: Problem) -> Changed:
+    return Changed(Outcome.REFUSED, change.trade_id, row["version"] if row else 0, problem=problem)
+
+
+def _made(each: Ready) -> Changed:
+    parts = {trade_id: terms.source_ref for trade_id, terms in zip(each.joined, each.division, strict=True)}
+    return Changed(Outcome.CHANGED, each.change.trade_id, each.next_version, each.told, parts=parts)
+
+
+def _lock(changes: Collection[Change]) -> dict[int, list[dict[str, Any]]]:
+    """Lock the trades of changes; return the parts that go with a block, by block."""
+    blocks = sorted({change.trade_id for change in changes if change.kind != "AMEND"})
+    before = {each for parts in part_ids(blocks).values() for each in parts}
+    lock_trades(sorted({*(change.trade_id for change in changes), *before}))
+    # Whoever allocated a block meanwhile had its lock: the parts made then are the newest trades.
+    found = part_ids(blocks)
+    if newer := {each for parts in found.values() for each in parts} - before:
+        lock_trades(sorted(newer))
+    return parts_of(list(found)) if found else {}
 
 
 # A cancellation repeats the terms where they are; only what is amended is read whole.
@@ -141,26 +184,6 @@ SELECT v.trade_id, v.version, v.recorded_at, s.state, s.changed_at, s.checked_ve
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.trade_id = ANY(%s)
 """
-
-
-def _lock_current(
-    changes: Sequence[Change],
-) -> tuple[dict[int, dict[str, Any]], dict[int, list[dict[str, Any]]]]:
-    """Lock the trades of changes; return the current versions of those that exist, with their states, and, by block,
-    those of the parts that go with a block."""
-    trade_ids = sorted({change.trade_id for change in changes})
-    blocks = sorted({change.trade_id for change in changes if change.kind != "AMEND"})
-    before = {each for parts in part_ids(blocks).values() for each in parts}
-    lock_trades(sorted({*trade_ids, *before}))
-    rows = _current(trade_ids, whole=any(change.kind != "CANCEL" for change in changes))
-    allocated = [each for each in blocks if each in rows and rows[each]["state"] == State.ALLOCATED]
-    if not allocated:
-        return rows, {}
-    # Whoever allocated a block meanwhile had its lock: the parts made then are the newest trades.
-    found = part_ids(allocated)
-    if newer := {each for parts in found.values() for each in parts} - before:
-        lock_trades(sorted(newer))
-    return rows, parts_of(list(found))
 
 
 def _current(trade_ids: Sequence[int], *, whole: bool) -> dict[int, dict[str, Any]]:
@@ -192,10 +215,11 @@ class _Said:
         return [each for each in self.kept if each.kind == kind and each.standing is Standing.APPLIED]
 
 
+_NOTHING_SAID = _Said()
 _FIRST = "SELECT trade_id, source_version FROM trades_version WHERE trade_id = ANY(%s) AND version = 1"
 
 
-def _said(changes: Iterable[Change], rows: Mapping[int, Mapping[str, Any]]) -> dict[int, _Said]:
+def _said(changes: Collection[Change], rows: Mapping[int, Mapping[str, Any]]) -> dict[int, _Said]:
     """Return what was said of the trades that are changed under a count of versions."""
     deals = {
         change.trade_id: (row["source"], row["source_ref"])
@@ -209,18 +233,34 @@ def _said(changes: Iterable[Change], rows: Mapping[int, Mapping[str, Any]]) -> d
     return {trade_id: _Said(own[trade_id], kept.get(deal, ())) for trade_id, deal in deals.items()}
 
 
-def _prepare(
-    place: int,
-    change: Change,
-    row: Mapping[str, Any] | None,
-    said: _Said,
-    fixed: Mapping[int, str],
-    parts: Sequence[Mapping[str, Any]],
-) -> Ready | Changed:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What changes are judged by, by trade.
+
+    rows: the current versions of those that exist, with their states; said: what the front office said of them;
+    fixed: why those that cannot be changed are fixed; parts: those that go with a block.
+    """
+
+    rows: Mapping[int, dict[str, Any]]
+    said: Mapping[int, _Said]
+    fixed: Mapping[int, str]
+    parts: Mapping[int, Sequence[Mapping[str, Any]]]
+
+    @classmethod
+    def of(cls, changes: Collection[Change], parts: Mapping[int, Sequence[Mapping[str, Any]]]) -> _Known:
+        """Read what is known of the trades of changes, which are locked, and of their parts."""
+        trade_ids = sorted(change.trade_id for change in changes)
+        rows = _current(trade_ids, whole=any(change.kind != "CANCEL" for change in changes))
+        going_along = (part["trade_id"] for each in trade_ids for part in parts.get(each, ()))
+        return cls(rows, _said(changes, rows), refusals([*rows, *going_along]), parts)
+
+
+def _prepare(place: int, change: Change, row: Mapping[str, Any] | None, known: _Known) -> Ready | Changed:
     """Return the version that a change makes, or the result when it makes none; Problem when it is refused."""
     if row is None:
         raise not_found("trade")
     _match(change, row)
+    said, parts = known.said.get(change.trade_id, _NOTHING_SAID), known.parts.get(change.trade_id, ())
     if change.source_version is not None and (done := _done_before(change, row, said)) is not None:
         return done
     state, sent = row["state"], change.source_version
@@ -233,9 +273,9 @@ def _prepare(
             )
     if state == State.SETTLED:
         raise Problem(409, "settled", "The trade is settled.", detail="What is settled can only be reversed.")
-    if change.trade_id in fixed:
-        raise Problem(409, "settled", "The trade is settled in part.", detail=fixed[change.trade_id])
-    refuse(change.kind, row, parts, fixed)
+    if change.trade_id in known.fixed:
+        raise Problem(409, "settled", "The trade is settled in part.", detail=known.fixed[change.trade_id])
+    refuse(change.kind, row, parts, known.fixed)
     current = row["source_version"]
     count = current if sent is None else max(sent, current or sent)
     found = Ready(place, change, row, count, None if sent is None else said.under(sent), leaving=parts)
@@ -321,21 +361,19 @@ def _needs_approval() -> Problem:
     )
 
 
-def _enrich(ready: Sequence[Ready], at: datetime, results: dict[int, Changed]) -> list[Ready]:
+def _enrich(
+    able: Sequence[Ready], context: Context, at: datetime, results: dict[int, Changed]
+) -> list[Ready]:
     """Enrich what is amended, and the parts that are asked for; what cannot be, is a refusal."""
-    messages = [each.message for each in ready if each.message is not None]
-    context = context_of(messages, at=at) if messages else None
     going = []
-    for each in ready:
+    for each in able:
         try:
-            if each.message is not None and context is not None:
+            if each.message is not None:
                 _enrich_one(each, context)
             if each.change.kind == "ALLOCATE":
                 each.division = divided(_block(each), each.asked, at)
         except Problem as problem:
-            results[each.place] = Changed(
-                Outcome.REFUSED, each.change.trade_id, each.row["version"], problem=problem
-            )
+            results[each.place] = _refused(each.change, each.row, problem)
         else:
             going.append(each)
     return going

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from msgspec import Struct
+
 from core.http.problem import Problem
 from trades.products.base import Message, Terms
 from trades.services.allocation import Part
@@ -15,8 +17,7 @@ from trades.services.kept import Kept
 from trades.services.supersession import Cause
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True, gc=False):
     """What is asked of one trade.
 
     changes: a JSON merge patch of its message (AMEND; ALLOCATE, where the terms change with it); items: what is asked

@@ -29,37 +29,45 @@ _FROM: Mapping[Cause, Sequence[State]] = {
 }
 
 
-def store(ready: Sequence[Ready], actor: Actor, at: datetime) -> None:
-    """Store the versions that changes make, and all that follows from them, in the caller's transaction.
-
-    The caller has locked the trades.
+def store_versions(ready: Sequence[Ready], actor: Actor, at: datetime) -> None:
+    """Store the versions that amendments and cancellations make, in the caller's transaction, and tell the log of
+    amendments. An allocation's are stored when it is finished. The caller has locked the trades.
     """
+    _store_versions([each for each in ready if each.change.kind != "ALLOCATE"], actor, at)
+
+
+def _store_versions(ready: Sequence[Ready], actor: Actor, at: datetime) -> None:
+    restated = [each for each in ready if each.terms is not None]
+    cancellations = [each for each in (*ready, *_leaving(ready)) if each.change.kind == "CANCEL"]
+    copy_versions(versions=[_version(each, at) for each in restated], cause="AMEND", at=at)
+    repeat_versions(versions=[_version(each, at) for each in cancellations], cause="CANCEL", at=at)
+    _tell(restated, actor, at)
+    _point([each for each in (*restated, *cancellations) if not _moves(each)], at)
+
+
+def finish(ready: Sequence[Ready], actor: Actor, at: datetime) -> None:
+    """Do all that follows from changes whose versions are stored: allocations make their parts, trades move, what
+    waits for the old versions is void."""
     if not ready:
         return
     allocations = [each for each in ready if each.change.kind == "ALLOCATE"]
     for each in allocations:
         _join(each, actor, at)
+    _store_versions(allocations, actor, at)
     _keep_messages([each for each in ready if each.kept is None], actor, at)
     mark_applied([each.kept.id for each in ready if each.kept is not None])
     going = [*ready, *_leaving(ready)]
-    cancellations = [each for each in going if each.change.kind == "CANCEL"]
-    restated = [each for each in ready if each.terms is not None]
-    copy_versions(versions=[_version(each, at) for each in restated], cause="AMEND", at=at)
-    repeat_versions(versions=[_version(each, at) for each in cancellations], cause="CANCEL", at=at)
-    _tell(restated, actor, at)
-    _point([each for each in (*restated, *cancellations) if not _moves(each)], at)
     _void_proposals(going, actor, at)
     _close_refusals(
         [each for each in ready if each.kept and each.kept.standing is Standing.REFUSED], actor, at
     )
-    amendments = [each for each in ready if each.change.kind == "AMEND"]
-    groups: tuple[tuple[Cause, list[Ready], State], ...] = (
-        ("AMEND", amendments, State.CAPTURED),
-        ("CANCEL", cancellations, State.CANCELLED),
-        ("ALLOCATE", allocations, State.ALLOCATED),
+    groups: tuple[tuple[Cause, State], ...] = (
+        ("AMEND", State.CAPTURED),
+        ("CANCEL", State.CANCELLED),
+        ("ALLOCATE", State.ALLOCATED),
     )
-    for cause, group, target in groups:
-        live = [each for each in group if each.row["state"] != State.CANCELLED]
+    for cause, target in groups:
+        live = [each for each in going if each.change.kind == cause and each.row["state"] != State.CANCELLED]
         _move([each for each in live if _moves(each)], target, actor, at)
         if cause != "AMEND":
             _close(live, _CLOSING[cause], actor, at)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from operator import itemgetter
+from itertools import compress
+from operator import itemgetter, ne
 from typing import Any
 
 import msgspec
@@ -23,11 +24,12 @@ _stored = itemgetter(*COLUMNS)
 
 def differing_columns(row: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
     """Return the columns in which terms differ from a stored version, with the values of the terms."""
-    changed = {}
-    for name, value, stored in zip(COLUMNS, msgspec.structs.astuple(terms), _stored(row), strict=True):
-        if value != stored and (name not in _JSON or sql.json_value(encode(value)) != stored):
-            changed[name] = value
-    return changed
+    given, stored = msgspec.structs.astuple(terms), _stored(row)
+    return {
+        name: value
+        for name, value in compress(zip(COLUMNS, given, strict=True), map(ne, given, stored))
+        if name not in _JSON or sql.json_value(encode(value)) != row[name]
+    }
 
 
 # Amounts of money, with the column that has their currency.

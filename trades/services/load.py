@@ -7,16 +7,15 @@ the optimistic road: when any of the deals turns out to be known already, everyt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Any
+from functools import partial
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 
 from core import sql
 from core.audit import Actor
+from core.beside import Beside
 from core.wake import wake_on_commit
 from core.work import enqueue
 from trades.lifecycle import WAKES, State
@@ -77,79 +76,34 @@ def _load(
             "SELECT array_agg(nextval('trades_trade_id')) FROM generate_series(1, %s)", [expected]
         )
         seen: set[tuple[str, str]] = set()
-        context: Context | None = None
-        ready: tuple[bytes, list[int]] | None = None
-        with _Writer(follower_parameters(actor, at)) as writer:
+        context = Context.empty()
+        store: Callable[[], None] | None = None
+        followers = follower_parameters(actor, at)
+        with Beside() as beside:
             for run in runs:
                 first = len(messages)
                 messages += run
                 seen.update([(message.source, message.source_ref) for message in run])
                 if len(seen) < len(messages):
                     raise _KnownDeal
-                asked = Asked.of(run)
+                missing = Asked.of(run).beyond(context.asked)
                 # One connection serves one statement at a time: what this run needs is looked up between the
                 # storing of the last but one and that of the last, which goes on beside all that follows.
-                writer.wait()
-                context = _context_for(asked, context, at)
-                if ready:
-                    writer.write(*ready)
+                beside.wait()
+                if missing:
+                    context.add(look_up(missing, at=at), missing)
+                if store is not None:
+                    beside.start(store)
                 run_ids = ids[first : len(messages)]
                 rows = [
                     version_row(trade_id, enrich(message, context), at)
                     for trade_id, message in zip(run_ids, run, strict=True)
                 ]
-                ready = sql.csv_rows(rows), run_ids
-            if ready:
-                writer.write(*ready)
+                store = partial(copy_first_versions, sql.csv_rows(rows), run_ids, followers)
+            if store is not None:
+                beside.start(store)
         captured = ids[: len(messages)]
         note_drawdowns(zip(captured, messages, strict=True))
         enqueue(WAKES[State.CAPTURED], captured)
         wake_on_commit(WAKES[State.CAPTURED])
     return [Captured(Outcome.CREATED, trade_id) for trade_id in captured]
-
-
-def _context_for(asked: Asked, context: Context | None, at: datetime) -> Context:
-    """Return a context that covers what is asked for: the one there is, with what it lacks."""
-    if context is None:
-        return Context(look_up(asked, at=at), asked)
-    if missing := asked.beyond(context.asked):
-        context.add(look_up(missing, at=at), missing)
-    return context
-
-
-class _Writer:
-    """Stores runs of rows in a thread of its own, in order, one at a time, on the caller's connection."""
-
-    def __init__(self, followers: list[Any]) -> None:
-        self._followers = followers
-        self._raw: Any = connection.connection
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
-        self._busy: Future[None] | None = None
-
-    def write(self, rows: bytes, trade_ids: Sequence[int]) -> None:
-        """Hand a run over as soon as the one before is stored; raises what that one met."""
-        self.wait()
-        self._busy = self._thread.submit(self._store, rows, trade_ids)
-
-    def wait(self) -> None:
-        """Wait until the run under way is stored; raises what it met, as Django's database errors."""
-        if self._busy is not None:
-            with connection.wrap_database_errors:
-                self._busy.result()
-            self._busy = None
-
-    def _store(self, rows: bytes, trade_ids: Sequence[int]) -> None:
-        with self._raw.cursor() as cursor:
-            copy_first_versions(cursor, rows, trade_ids, self._followers)
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self.wait()
-        finally:
-            self._thread.shutdown(wait=True)

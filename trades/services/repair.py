@@ -244,7 +244,7 @@ def _corrected(
         faults += [_as_sent(fault, places) for fault in error.faults]
     if faults or after is None:
         raise Problem(422, "invalid", "The trade cannot be corrected like this.", faults=faults)
-    state_amounts(after, row, except_for=list(changes))
+    state_amounts(after, row, [name for name in STATED_AMOUNTS if name not in changes])
     changed = {name: path for name, path in places.items() if _at(before, path) != _at(after, path)}
     if not changed:
         raise Problem(422, "nothing-changed", "Nothing would change.")

@@ -123,13 +123,13 @@ def restate(row: Mapping[str, Any]) -> Message:
     return message
 
 
-def state_amounts(message: Message, row: Mapping[str, Any], *, except_for: Sequence[str] = ()) -> None:
-    """Let a message state the amounts of a stored version, so that enrichment does not derive them anew.
+def state_amounts(message: Message, row: Mapping[str, Any], names: Sequence[str] = STATED_AMOUNTS) -> None:
+    """Let a message state amounts of a stored version, so that enrichment does not derive them anew.
 
     They are set past the message's own reading, which allows fewer digits than a product of two numbers has.
     """
-    for name in STATED_AMOUNTS:
-        if hasattr(message, name) and name not in except_for:
+    for name in names:
+        if hasattr(message, name):
             setattr(message, name, row[name])
 
 
