@@ -72,8 +72,8 @@ def status_messages() -> str:
         "Status messages",
         "settlement/api/messages/",
         "`POST /api/v1/settlement-status-reports` takes what became of instructions as JSON, or as XML: one of these"
-        " messages of ISO 20022 in any version, or several in one element around them. An instruction is named by the id"
-        " it was sent under. Each status and each reason is an item of the answer. Reasons are kept as they come.",
+        " messages of ISO 20022 in any version, or several in one element around them. An instruction is named by the"
+        " id it was sent under. Each status and each reason is an item of the answer. Reasons are kept as they come.",
         f"At most {MAX_ITEMS:,} statuses and reasons, {MAX_DEPTH} elements deep, in UTF-8, without a document type. A"
         " message with a fault is refused whole, and every fault is named by where it stands.",
         "## Axes",
