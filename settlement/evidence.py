@@ -29,7 +29,8 @@ SECTIONS = (
         "Instructions, as they were sent",
         "trade",
         "SELECT o.trade_id AS trade, i.id, i.batch_id, i.line, s.processing, s.processing_reason, s.settlement,"
-        " s.settlement_reason, s.settled_quantity, s.changed_at,"
+        " s.settlement_reason, s.settled_quantity, s.matching, s.matching_reason, s.cancellation,"
+        " s.cancellation_reason, s.changed_at,"
         " split_part(convert_from(p.content, 'UTF8'), E'\\n', i.line - p.first_line + 1) AS sent"
         f" {_INSTRUCTIONS_OF_TRADES} JOIN settlement_instruction i ON i.id = o.instruction_id"
         " JOIN settlement_instruction_state s ON s.instruction_id = i.id"

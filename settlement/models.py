@@ -233,9 +233,12 @@ class Obligation(models.Model):
 
 
 class InstructionState(models.Model):
-    """What the back office said of an instruction: its answer to the hand-off, and how it settles.
+    """What the back office said of an instruction: its answer to the hand-off, how it settles, whether it matched
+    and whether it was cancelled.
 
-    `settlement_reason` keeps every reason of a fail, sorted: it is empty unless a fail was reported.
+    `settlement_reason` keeps every reason of a fail, sorted: it is empty unless a fail was reported. The reasons of
+    matching and cancellation are kept in the same way. `matching` and `cancellation` are empty until something is
+    said of them; services/standing.py has the values and their order.
     """
 
     class Processing(models.TextChoices):
@@ -257,6 +260,10 @@ class InstructionState(models.Model):
     settlement = models.TextField(default=Settlement.PENDING)
     settlement_reason = models.TextField(default="")
     settled_quantity = models.DecimalField(max_digits=28, decimal_places=10, default=0)
+    matching = models.TextField(default="", db_default="")
+    matching_reason = models.TextField(default="", db_default="")
+    cancellation = models.TextField(default="", db_default="")
+    cancellation_reason = models.TextField(default="", db_default="")
     changed_at = models.DateTimeField()
 
     class Meta:
@@ -288,12 +295,13 @@ class BatchClaim(models.Model):
 class StatusReport(models.Model):
     """What a report said of one instruction, as it came. Never changed.
 
-    CANCELLED is said of an instruction by the acceptance of the one that cancels it.
+    CANCELLED is said of an instruction by the acceptance of the one that cancels it. The other kinds are the answers
+    to the hand-off and those of services/standing.py.
     """
 
     id = models.BigAutoField(primary_key=True)
     instruction_id = models.BigIntegerField()
-    kind = models.TextField(help_text="ACCEPTED, REJECTED, SETTLED, PARTIAL, FAILED or CANCELLED")
+    kind = models.TextField(help_text="ACCEPTED, REJECTED, CANCELLED, or what a report says")
     reason = models.TextField(default="")
     quantity = models.DecimalField(max_digits=28, decimal_places=10, null=True)
     reported_by = models.TextField()

@@ -178,6 +178,12 @@ def terms_behind(instruction_ids: Sequence[int]) -> dict[int, tuple[date, date, 
     return {instruction_id: (first, last, bonds) for instruction_id, first, last, bonds in found}
 
 
+def _reasons(condition: str) -> str:
+    """Return SQL for all reasons of the reports that meet a condition, sorted."""
+    return f"""coalesce(string_agg(DISTINCT reason COLLATE "C", ', ' ORDER BY reason COLLATE "C") FILTER (
+               WHERE reason <> '' AND {condition}), '')"""
+
+
 # What the back office had said of an instruction: by its state, or by the reports that were known and had come then.
 # Once it is cancelled nothing of it settles any more, and nothing is cancelled that has settled.
 SAID_NOW = "SELECT * FROM settlement_instruction_state WHERE instruction_id = i.id"
@@ -187,15 +193,22 @@ SELECT coalesce(r.processing, 'SEALED') AS processing, r.processing_reason,
             WHEN r.settled OR (r.processing = 'ACCEPTED' AND (i.direction = 'NIL' OR i.cancels IS NOT NULL))
             THEN 'SETTLED'
             WHEN r.partial THEN 'PARTIAL' WHEN r.failed THEN 'FAILED' ELSE 'PENDING' END AS settlement,
-       r.settlement_reason, CASE WHEN r.settled THEN i.quantity ELSE r.quantity END AS settled_quantity
+       r.settlement_reason, CASE WHEN r.settled THEN i.quantity ELSE r.quantity END AS settled_quantity,
+       CASE WHEN r.matched THEN 'MATCHED' WHEN r.unmatched THEN 'UNMATCHED' ELSE '' END AS matching, r.matching_reason,
+       coalesce((ARRAY['REQUESTED', 'PENDING', 'DENIED', 'COMPLETED'])[r.cancellation], '') AS cancellation,
+       r.cancellation_reason
 FROM (
     SELECT max(kind) FILTER (WHERE kind IN ('ACCEPTED', 'REJECTED')) AS processing,
            coalesce(max(reason) FILTER (WHERE kind = 'REJECTED'), '') AS processing_reason,
            bool_or(kind = 'SETTLED') AS settled, bool_or(kind = 'PARTIAL') AS partial,
            bool_or(kind = 'FAILED') AS failed, bool_or(kind = 'CANCELLED') AS cancelled,
            coalesce(max(quantity), 0) AS quantity,
-           coalesce(string_agg(DISTINCT reason COLLATE "C", ', ' ORDER BY reason COLLATE "C") FILTER (
-               WHERE reason <> '' AND kind NOT IN ('ACCEPTED', 'REJECTED')), '') AS settlement_reason
+           bool_or(kind = 'MATCHED') AS matched, bool_or(kind = 'UNMATCHED') AS unmatched,
+           max(CASE kind WHEN 'CANCELLATION_REQUESTED' THEN 1 WHEN 'CANCELLATION_PENDING' THEN 2
+                         WHEN 'CANCELLATION_DENIED' THEN 3 WHEN 'CANCELLATION_COMPLETED' THEN 4 END) AS cancellation,
+           {_reasons("kind IN ('FAILED', 'PARTIAL')")} AS settlement_reason,
+           {_reasons("kind IN ('MATCHED', 'UNMATCHED')")} AS matching_reason,
+           {_reasons("kind LIKE 'CANCELLATION_%%'")} AS cancellation_reason
     FROM settlement_status_report
     WHERE instruction_id = i.id AND core_known(xid, reported_at, {HAPPENED})
 ) r
@@ -220,7 +233,8 @@ _INSTRUCTIONS = """
 SELECT i.id, i.batch_id, i.line, i.channel, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date, i.gross_count,
        i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,
        p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
-       s.settled_quantity, i.cancels, i.replaces, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id
+       s.settled_quantity, s.matching, s.matching_reason, s.cancellation, s.cancellation_reason,
+       i.cancels, i.replaces, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id
 FROM settlement_instruction i
 CROSS JOIN LATERAL ({said}) s
 LEFT JOIN LATERAL ({recalled}) r ON true
@@ -272,7 +286,8 @@ _OBLIGATIONS = """
 SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
        o.instruction_id, i.line, i.channel, i.direction AS instruction_direction, i.quantity AS instruction_quantity,
        i.gross_count, i.batch_id, b.sequence, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
-       s.settled_quantity, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces,
+       s.settled_quantity, s.matching, s.matching_reason, s.cancellation, s.cancellation_reason,
+       r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces,
        c.processing AS cancellation_processing, %(trade_id)s = ANY(r.cause_ids) AS recalled_for_it
 FROM settlement_obligation o
 LEFT JOIN settlement_instruction i ON i.id = o.instruction_id

@@ -13,7 +13,7 @@ from typing import Any
 from middleoffice.documentation.access import permissions, roles
 from middleoffice.documentation.api import operations
 from middleoffice.documentation.checks import all_checks, one_check
-from middleoffice.documentation.formats import all_formats, one_format
+from middleoffice.documentation.formats import all_formats, one_format, status_messages
 from middleoffice.documentation.installation import commands, environment
 from middleoffice.documentation.markdown import fenced
 from middleoffice.documentation.places import DOCS, MADE_FOLDERS, ROOT, SCHEMA
@@ -35,6 +35,7 @@ def pages() -> dict[str, str]:
         "reference/checks/README.md": all_checks(),
         "reference/products/README.md": all_products(),
         "reference/formats/README.md": all_formats(),
+        "reference/status-messages.md": status_messages(),
         "reference/lifecycle.md": lifecycle(),
         "reference/measures.md": measures(),
         "reference/reference-data.md": reference_data(),

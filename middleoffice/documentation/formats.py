@@ -1,10 +1,14 @@
-"""A page of all formats of a batch and a page of each."""
+"""A page of all formats of a batch, a page of each, and one of the messages that come back."""
 
 from __future__ import annotations
 
 from middleoffice.documentation.markdown import page, sentence, table
+from settlement.api.messages import MESSAGES
+from settlement.api.xml import MAX_DEPTH
 from settlement.formats import FORMATS
 from settlement.formats.base import Format
+from settlement.services.report import MAX_ITEMS
+from settlement.services.standing import CANCELLATION, MATCHING, SETTLEMENT
 
 
 def all_formats() -> str:
@@ -55,3 +59,40 @@ def one_format(format: Format) -> str:
         table(["code", "why"], refusals) if refusals else "It carries every line.",
         "[All formats](README.md)",
     )
+
+
+def status_messages() -> str:
+    """Return the page of the messages in which a back office may report."""
+    ways = [
+        ["settlement", _way(SETTLEMENT)],
+        ["matching", _way(MATCHING)],
+        ["cancellation", _way(CANCELLATION)],
+    ]
+    return page(
+        "Status messages",
+        "settlement/api/messages/",
+        "`POST /api/v1/settlement-status-reports` takes what became of instructions as JSON, or as XML: one of these"
+        " messages of ISO 20022 in any version, or several in one element around them. An instruction is named by the"
+        " id it was sent under. Each status and each reason is an item of the answer. Reasons are kept as they come.",
+        f"At most {MAX_ITEMS:,} statuses and reasons, {MAX_DEPTH} elements deep, in UTF-8, without a document type. A"
+        " message with a fault is refused whole, and every fault is named by where it stands.",
+        "## Axes",
+        "An instruction stands on each axis by itself, and only goes forward: what is further along wins, whichever was"
+        " told last. So messages may come in any order and again. Whether it was accepted stands beside these, by the"
+        " acknowledgement of its batch.",
+        table(["axis", "from left to right"], ways),
+        "PENDING of the settlement is kept and moves nothing. FAILED opens an exception on the trades behind the"
+        " instruction, and so does a completed cancellation that nobody asked for; SETTLED closes it.",
+        *(
+            text
+            for message in MESSAGES.values()
+            for text in (
+                f"## {message.title} ({message.code})",
+                table(["in the message", "means"], message.statuses),
+            )
+        ),
+    )
+
+
+def _way(values: tuple[str, ...]) -> str:
+    return ", ".join(each or "nothing said" for each in values)

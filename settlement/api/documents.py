@@ -9,6 +9,7 @@ from typing import Any
 from core.ids import BATCH, CLAIM, INSTRUCTION, public_id
 from core.money import format_amount, format_number
 from core.sql import json_value
+from settlement.services.standing import Standing
 
 
 def batch_links(reference: str) -> dict[str, str]:
@@ -63,10 +64,24 @@ def status_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "quantity": shown["quantity"],
         "processing": row["processing"],
         "processing_reason": row["processing_reason"],
+        "matching": row["matching"] or None,
+        "matching_reasons": _reasons(row["matching_reason"]),
         "settlement": row["settlement"],
-        "settlement_reasons": [each for each in row["settlement_reason"].split(", ") if each],
+        "settlement_reasons": _reasons(row["settlement_reason"]),
         "settled_quantity": shown["settled_quantity"],
+        "cancellation": row["cancellation"] or None,
+        "cancellation_reasons": _reasons(row["cancellation_reason"]),
     }
+
+
+def standing_document(standing: Standing) -> dict[str, str]:
+    """Return where an instruction stands after a report: of matching and cancellation only what was said."""
+    said = {"matching": standing.matching, "cancellation": standing.cancellation}
+    return {"settlement": standing.settlement, **{axis: value for axis, value in said.items() if value}}
+
+
+def _reasons(text: str) -> list[str]:
+    return [each for each in text.split(", ") if each]
 
 
 def claim_document(row: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:

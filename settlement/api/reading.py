@@ -12,7 +12,7 @@ import msgspec
 from core.http.problem import Fault, Problem, unreadable
 from core.ids import INSTRUCTION, database_id
 from settlement.services.acknowledge import MAX_ITEMS, Answer, Control
-from settlement.services.report import PRECEDENCE, Kind, Report
+from settlement.services.standing import KINDS, Kind, Report
 
 MAX_BYTES = 8 * 1024 * 1024  # 10,000 items of any sensible width
 DEFAULT_LEASE_SECONDS = 300
@@ -23,7 +23,6 @@ _QUANTITY = re.compile(QUANTITY)
 _TOTAL = re.compile(r"[0-9]{1,28}(\.[0-9]{1,10})?")  # a sum may be wider than any quantity in it
 _DIRECTIONS = ("DELIVER", "RECEIVE", "NIL")
 _ANSWERS = ("ACCEPTED", "REJECTED")
-_KINDS = PRECEDENCE[1:]
 MAX_ASSETS = MAX_ITEMS
 MAX_ASSET_LENGTH = 64
 
@@ -143,7 +142,7 @@ def _report(item: Any, pointer: str, faults: _Faults) -> Report | None:
     faults.known_keys(item, pointer, ("instruction", "status", "reason", "quantity"))
     before = len(faults.found)
     instruction_id = _instruction(item, pointer, faults)
-    kind = _one_of(item, pointer, "status", _KINDS, faults)
+    kind = _one_of(item, pointer, "status", KINDS, faults)
     reason = _reason(item, pointer, faults, needed=kind == "FAILED", allowed=kind != "SETTLED")
     quantity = None
     if kind == "PARTIAL":

@@ -10,11 +10,13 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from core.http.moments import IN_QUERY as AXES
 from core.ids import BATCH, CLAIM, INSTRUCTION, TRADE, public_id
 from settlement.api.formats import JSON, LINES
+from settlement.api.messages import MESSAGES
 from settlement.formats import FORMATS
 from settlement.models import CHANNELS
 from settlement.selectors import BATCH_STATUSES
 from settlement.services.acknowledge import MAX_ITEMS
 from settlement.services.claim import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
+from settlement.services.standing import KINDS
 
 _PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
 _KEY = OpenApiParameter(
@@ -100,16 +102,20 @@ _STATUS_EXAMPLE = {
     "quantity": "1250.00",
     "processing": "ACCEPTED",
     "processing_reason": "",
+    "matching": "MATCHED",
+    "matching_reasons": [],
     "settlement": "PARTIAL",
     "settlement_reasons": ["LACK"],
     "settled_quantity": "1000.00",
+    "cancellation": None,
+    "cancellation_reasons": [],
 }
 
 
 def _example(name: str, value: Any, *, response: bool = True, status: str = "200") -> OpenApiExample:
     if response:
         return OpenApiExample(name, value=value, response_only=True, status_codes=[status])
-    return OpenApiExample(name, value=value, request_only=True)
+    return OpenApiExample(name, value=value, request_only=True, media_type="application/json")
 
 
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
@@ -332,7 +338,7 @@ acknowledge = extend_schema(
 _REPORT_SCHEMA = _object(
     {
         "instruction": _REFERENCE_SCHEMA,
-        "status": {"type": "string", "enum": ["SETTLED", "PARTIAL", "FAILED"]},
+        "status": {"type": "string", "enum": list(KINDS)},
         "reason": {**_REASON_SCHEMA, "description": "required when FAILED"},
         "quantity": {**_DECIMAL_SCHEMA, "description": "settled so far; required when PARTIAL"},
     },
@@ -341,9 +347,17 @@ _REPORT_SCHEMA = _object(
 report_status = extend_schema(
     operation_id="report_settlement_status",
     tags=["settlement"],
-    description="In any order and as often as wanted: SETTLED goes before PARTIAL, PARTIAL before FAILED.",
+    description=(
+        "In any order and as often as wanted: SETTLED goes before PARTIAL, PARTIAL before FAILED, MATCHED before"
+        " UNMATCHED, and of cancellations COMPLETED before DENIED, PENDING and REQUESTED. PENDING moves nothing."
+        f" As XML also {', '.join(MESSAGES)} of ISO 20022, one message or several in one element around them: each"
+        " status and reason is an item of the answer."
+    ),
     parameters=[_KEY],
-    request={"application/json": _object({"items": _items(_REPORT_SCHEMA)}, ["items"])},
+    request={
+        "application/json": _object({"items": _items(_REPORT_SCHEMA)}, ["items"]),
+        "application/xml": {"type": "string", "format": "binary"},
+    },
     examples=[
         _example(
             "One settled, one in part, one failed",

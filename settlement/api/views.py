@@ -23,9 +23,10 @@ from core.http.problem import Fault, Problem, not_found, unreadable
 from core.http.views import RawParser, client_of, json_response
 from core.ids import BATCH, INSTRUCTION, database_id, public_id
 from settlement.api import schema
-from settlement.api.documents import batch_document, claim_document, status_document
+from settlement.api.documents import batch_document, claim_document, standing_document, status_document
 from settlement.api.formats import RENDERERS, Negotiation, format_of, stream
 from settlement.api.reading import read_acknowledgement, read_lease, read_reports
+from settlement.api.xml import is_xml, read_messages
 from settlement.evidence import evidence_of_batch
 from settlement.models import CHANNELS
 from settlement.selectors import (
@@ -182,7 +183,7 @@ class StatusReports(APIView):
     @schema.report_status
     def post(self, request: Request) -> HttpResponse:
         client, now, body = client_of(request), utc_now(), request.body
-        reports = read_reports(body)
+        reports = read_messages(body) if is_xml(request.content_type or "") else read_reports(body)
         return answer_once(
             request, client=client, now=now, body=body, act=lambda: _report(reports, client, now)
         )
@@ -225,7 +226,7 @@ def _acknowledge(
 def _report(reports: Sequence[report.Report], client: Client, now: datetime) -> Answer:
     results = report.report_status(reports=reports, actor=client.actor(), now=now)
     items = [
-        {**_result(at, each), **({"settlement": each.settlement} if each.settlement else {})}
+        {**_result(at, each), **(standing_document(each.standing) if each.standing else {})}
         for at, each in enumerate(results)
     ]
     return _multi_status(items)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from django.db import transaction
 
@@ -15,34 +14,12 @@ from core.audit import Actor
 from core.ids import INSTRUCTION, public_id
 from core.wake import wake_on_commit
 from settlement.services.advance import TASK, trades_behind
+from settlement.services.standing import SETTLEMENT, Report, Standing, settle
 from trades.lifecycle import lock_trades
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 
 MAX_ITEMS = 10_000
 CODE = "SETTLEMENT_FAILED"
-Kind = Literal["SETTLED", "PARTIAL", "FAILED"]
-
-# What is further along wins over what is less far, whichever was told last.
-PRECEDENCE = ("PENDING", "FAILED", "PARTIAL", "SETTLED")
-
-
-@dataclass(frozen=True)
-class Report:
-    """What is told of one instruction. PARTIAL has the quantity settled so far, FAILED a reason code."""
-
-    instruction_id: int
-    kind: Kind
-    reason: str = ""
-    quantity: Decimal | None = None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How an instruction settles. `reasons`: every reason of a fail that was told, also before it settled."""
-
-    settlement: str
-    reasons: frozenset[str]
-    settled_quantity: Decimal
 
 
 @dataclass(frozen=True)
@@ -52,25 +29,17 @@ class Result:
     instruction_id: int
     status: int
     detail: str = ""
-    settlement: str = ""
+    standing: Standing | None = None
 
-
-def settle(standing: Standing, report: Report, *, whole: Decimal) -> Standing:
-    """Return how an instruction over a `whole` quantity stands after a report.
-
-    The further of the two settlements, all reasons, the larger quantity: so neither the order of reports nor
-    a repetition changes where it ends. SETTLED is final.
-    """
-    quantity = {"SETTLED": whole, "PARTIAL": report.quantity, "FAILED": None}[report.kind]
-    return Standing(
-        max(standing.settlement, report.kind, key=PRECEDENCE.index),
-        standing.reasons | ({report.reason} if report.reason else frozenset()),
-        standing.settled_quantity if quantity is None else max(standing.settled_quantity, quantity),
-    )
+    @property
+    def settlement(self) -> str:
+        """How the instruction settles after the item, or nothing where it was not taken."""
+        return self.standing.settlement if self.standing else ""
 
 
 _STANDING = """
-SELECT s.instruction_id, s.batch_id, s.processing, s.settlement, s.settlement_reason, s.settled_quantity, i.quantity,
+SELECT s.instruction_id, s.batch_id, s.processing, s.settlement, s.settlement_reason, s.settled_quantity, s.matching,
+       s.matching_reason, s.cancellation, s.cancellation_reason, i.quantity,
        i.cancels, EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id) AS recalled
 FROM settlement_instruction_state s JOIN settlement_instruction i ON i.id = s.instruction_id
 WHERE s.instruction_id = ANY(%s) ORDER BY s.instruction_id FOR UPDATE OF s
@@ -80,8 +49,9 @@ WHERE s.instruction_id = ANY(%s) ORDER BY s.instruction_id FOR UPDATE OF s
 def report_status(*, reports: Sequence[Report], actor: Actor, now: datetime) -> list[Result]:
     """Take what is told of instructions; one result each, in their order.
 
-    A fail opens an exception on every trade behind the instruction, its settlement closes it. An instruction
-    may be reported on before it is acknowledged, but not once it was rejected. At most MAX_ITEMS.
+    A fail, and a cancellation that nobody asked for, opens an exception on every trade behind the instruction; its
+    settlement closes it. An instruction may be reported on before it is acknowledged, but not once it was rejected.
+    At most MAX_ITEMS.
     """
     with transaction.atomic():
         ids = sorted({report.instruction_id for report in reports})
@@ -94,7 +64,7 @@ def report_status(*, reports: Sequence[Report], actor: Actor, now: datetime) -> 
             row = rows.get(report.instruction_id)
             status, detail = _judge(report, row)
             if row is not None and status == 200:
-                taken.append(report)
+                taken.append(report.resolved(whole=row["quantity"]))
                 after[report.instruction_id] = settle(
                     after[report.instruction_id], report, whole=row["quantity"]
                 )
@@ -104,7 +74,7 @@ def report_status(*, reports: Sequence[Report], actor: Actor, now: datetime) -> 
         if changed:
             _apply(changed, before, rows, actor, now)
     return [
-        Result(each.instruction_id, each.status, each.detail, after[each.instruction_id].settlement)
+        Result(each.instruction_id, each.status, each.detail, after[each.instruction_id])
         if each.status == 200
         else each
         for each in results
@@ -112,8 +82,23 @@ def report_status(*, reports: Sequence[Report], actor: Actor, now: datetime) -> 
 
 
 def _standing(row: Mapping[str, Any]) -> Standing:
-    reasons = frozenset(row["settlement_reason"].split(", ")) - {""}
-    return Standing(row["settlement"], reasons, row["settled_quantity"])
+    return Standing(
+        row["settlement"],
+        _reasons(row["settlement_reason"]),
+        row["settled_quantity"],
+        row["matching"],
+        _reasons(row["matching_reason"]),
+        row["cancellation"],
+        _reasons(row["cancellation_reason"]),
+    )
+
+
+def _reasons(text: str) -> frozenset[str]:
+    return frozenset(text.split(", ")) - {""}
+
+
+def _text(reasons: frozenset[str]) -> str:
+    return ", ".join(sorted(reasons))
 
 
 def _judge(report: Report, row: Mapping[str, Any] | None) -> tuple[int, str]:
@@ -121,11 +106,12 @@ def _judge(report: Report, row: Mapping[str, Any] | None) -> tuple[int, str]:
         return 404, "There is no such instruction."
     if row["processing"] == "REJECTED":
         return 409, "It was rejected: nothing can settle."
-    if row["settlement"] == "CANCELLED":
+    said = report.resolved(whole=row["quantity"])
+    if row["settlement"] == "CANCELLED" and said.kind in SETTLEMENT:
         return 409, "It was cancelled: nothing can settle."
     if row["cancels"] is not None:
         return 409, "It is a cancellation: it is accepted or rejected, and nothing settles."
-    if report.kind == "PARTIAL" and not 0 < (report.quantity or 0) < row["quantity"]:
+    if said.kind == "PARTIAL" and not 0 < (report.quantity or 0) < row["quantity"]:
         return 422, "A partial quantity is more than nothing and less than the whole."
     return 200, ""
 
@@ -160,9 +146,13 @@ def _keep(taken: Sequence[Report], actor: Actor, now: datetime) -> None:
 
 _STORE = """
 UPDATE settlement_instruction_state s
-SET settlement = g.settlement, settlement_reason = g.reason, settled_quantity = g.quantity, changed_at = %(now)s
-FROM unnest(%(ids)s::bigint[], %(settlements)s::text[], %(reasons)s::text[], %(quantities)s::numeric[])
-     AS g(id, settlement, reason, quantity)
+SET settlement = g.settlement, settlement_reason = g.reason, settled_quantity = g.quantity, matching = g.matching,
+    matching_reason = g.matching_reason, cancellation = g.cancellation, cancellation_reason = g.cancellation_reason,
+    changed_at = %(now)s
+FROM unnest(%(ids)s::bigint[], %(settlements)s::text[], %(reasons)s::text[], %(quantities)s::numeric[],
+            %(matchings)s::text[], %(matching_reasons)s::text[], %(cancellations)s::text[],
+            %(cancellation_reasons)s::text[])
+     AS g(id, settlement, reason, quantity, matching, matching_reason, cancellation, cancellation_reason)
 WHERE s.instruction_id = g.id
 """
 # The batches' rows are locked in their order before any is touched.
@@ -177,6 +167,24 @@ WHERE b.batch_id = n.batch_id
 """
 
 
+def _store(changed: Mapping[int, Standing], now: datetime) -> None:
+    standings = list(changed.values())
+    sql.run(
+        _STORE,
+        {
+            "now": now,
+            "ids": list(changed),
+            "settlements": [each.settlement for each in standings],
+            "reasons": [_text(each.reasons) for each in standings],
+            "quantities": [each.settled_quantity for each in standings],
+            "matchings": [each.matching for each in standings],
+            "matching_reasons": [_text(each.matching_reasons) for each in standings],
+            "cancellations": [each.cancellation for each in standings],
+            "cancellation_reasons": [_text(each.cancellation_reasons) for each in standings],
+        },
+    )
+
+
 def _apply(
     changed: Mapping[int, Standing],
     before: Mapping[int, Standing],
@@ -185,16 +193,7 @@ def _apply(
     now: datetime,
 ) -> None:
     """Store where instructions stand now, and let trades and exceptions follow."""
-    sql.run(
-        _STORE,
-        {
-            "now": now,
-            "ids": list(changed),
-            "settlements": [each.settlement for each in changed.values()],
-            "reasons": [", ".join(sorted(each.reasons)) for each in changed.values()],
-            "quantities": [each.settled_quantity for each in changed.values()],
-        },
-    )
+    _store(changed, now)
     settled = [
         each
         for each, standing in changed.items()
@@ -208,10 +207,10 @@ def _apply(
         each
         for each, standing in changed.items()
         if standing.settlement != "SETTLED"
-        and standing.reasons > before[each].reasons
+        and (standing.reasons > before[each].reasons or standing.failing > before[each].failing)
         and not rows[each]["recalled"]
     ]
-    recovered = [each for each in settled if changed[each].reasons]
+    recovered = [each for each in settled if changed[each].failing]
     lock_trades(trades_behind([*failed, *recovered]))
     _open_fails({each: changed[each] for each in failed}, actor, now)
     close_fails(recovered, resolution="settled", actor=actor, now=now)
@@ -232,10 +231,17 @@ def _open_fails(failed: Mapping[int, Standing], actor: Actor, now: datetime) -> 
         return
     items = []
     for trade_id, instruction_id, base_amount in sql.rows(_BEHIND, [list(failed)]):
-        reasons = ", ".join(sorted(failed[instruction_id].reasons))
-        summary = f"Settlement of {public_id(INSTRUCTION, instruction_id)} failed: {reasons}"
+        summary = _summary(instruction_id, failed[instruction_id])
         items.append(NewException(trade_id, "FAIL", [CODE], summary, base_amount))
     open_exceptions(items=items, at=now, actor=actor)
+
+
+def _summary(instruction_id: int, standing: Standing) -> str:
+    reference = public_id(INSTRUCTION, instruction_id)
+    if standing.reasons:
+        return f"Settlement of {reference} failed: {_text(standing.reasons)}"
+    why = _text(standing.cancellation_reasons)
+    return f"The back office cancelled {reference}" + (f": {why}" if why else "")
 
 
 # A trade stays in the queue while another of its instructions has failed and not settled since.
@@ -245,7 +251,7 @@ WHERE NOT EXISTS (
     SELECT 1 FROM settlement_obligation o
     JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
     WHERE o.trade_id = t.trade_id AND s.processing <> 'REJECTED' AND s.settlement <> 'SETTLED'
-      AND s.settlement_reason <> ''
+      AND (s.settlement_reason <> '' OR s.cancellation = 'COMPLETED')
       AND NOT EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = s.instruction_id)
 )
 """

@@ -406,7 +406,7 @@ def test_every_fault_of_a_report_is_named(office):
         {"instruction": ref(5), "status": "PARTIAL", "quantity": "1e5"},
         {"instruction": ref(5), "status": "FAILED"},
         {"instruction": ref(5), "status": "SETTLED", "quantity": "5", "reason": "LACK"},
-        {"status": "PENDING"},
+        {"status": "UNKNOWN"},
     )
     assert pointers(answer) == [
         "/items/0/quantity",

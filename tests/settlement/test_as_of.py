@@ -22,6 +22,7 @@ from settlement.services.cancellation import cancel_again
 from settlement.services.claim import claim_batch
 from settlement.services.report import Report, report_status
 from settlement.services.seal import seal_batches
+from settlement.services.standing import KINDS
 from tests.settlement.support import (
     VALUE_DATE,
     BackOffice,
@@ -38,7 +39,10 @@ from trades.services.single_change import change_trade
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("later_that_day")]
 REPORTER = Actor("client:back-office")
-SAID = ("id", "processing", "processing_reason", "settlement", "settlement_reason", "settled_quantity")
+SAID = (
+    "id", "processing", "processing_reason", "settlement", "settlement_reason", "settled_quantity", "matching",
+    "matching_reason", "cancellation", "cancellation_reason",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -283,7 +287,7 @@ class TestACancellation:
 
 
 reports = st.tuples(
-    st.integers(0, 5), st.sampled_from(["SETTLED", "PARTIAL", "FAILED"]), st.sampled_from(["", "LACK", "SAFE"]),
+    st.integers(0, 5), st.sampled_from(["SETTLED", "PARTIAL", "FAILED", *KINDS]), st.sampled_from(["", "LACK", "SAFE"]),
     st.integers(1, 9),
 )  # fmt: skip
 
@@ -335,7 +339,7 @@ class TestTheHistory:
                         Report(
                             ids[place % len(ids)],
                             kind,
-                            (reason or "LACK") if kind == "FAILED" else "",
+                            {"FAILED": reason or "LACK", "PARTIAL": "", "SETTLED": ""}.get(kind, reason),
                             Decimal(part) if kind == "PARTIAL" else None,
                         )
                         for place, kind, reason, part in step

@@ -14,6 +14,7 @@ from django.conf import settings
 from refdata.services import KINDS
 from risk.checks import CHECKS
 from risk.measures import MEASURES
+from settlement.api.messages import MESSAGES
 from settlement.formats import FORMATS
 from trades.lifecycle import TRANSITIONS, WAKES, diagram
 from trades.products import PRODUCTS
@@ -28,6 +29,7 @@ PARTS = {
     "risk/measures": "tests/risk/measures",
     "refdata/kinds": "tests/refdata/kinds",
     "settlement/formats": "tests/settlement/formats",
+    "settlement/api/messages": "tests/settlement/messages",
 }
 
 
@@ -63,6 +65,7 @@ def test_every_twin_tests_something(folder):
         (MEASURES, "risk/measures"),
         (KINDS, "refdata/kinds"),
         (FORMATS, "settlement/formats"),
+        (MESSAGES, "settlement/api/messages"),
     ],
     ids=PARTS,
 )
