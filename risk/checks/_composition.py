@@ -11,8 +11,8 @@ The batch's columns, for the checks' conditions: everything of trades_version, `
 and the book had lately, and the mean of the natural logarithms of their sizes and their deviation above it (null when
 there were none).
 
-Beside it stand `legs`, every obligation of the batch (see trades/products/_legs.py); `coverage`, how many SSIs each
-side of a leg has; and, from _relations.py, `nearby`, `changes`, `entries` and `order_lines`.
+Beside it stand `legs`, every obligation of the batch (see trades/products/_legs.py); `coverage`, the SSI that is
+chosen for each side of a leg (null: none); and, from _relations.py, `nearby`, `changes`, `entries` and `order_lines`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from core.money import currency_codes, minor_unit_sql
+from refdata.ssi_choice import NARROWED, chosen_sql
 from risk.checks import CHECKS
 from risk.checks._relations import RELATIONS
 from risk.checks._settings import Setting, Shape
@@ -97,20 +98,20 @@ WITH batch AS MATERIALIZED (
     ) b
 ), legs AS MATERIALIZED (
     {legs}
+), narrowing AS MATERIALIZED (
+    SELECT DISTINCT party_id FROM ({narrowed}) AS n
 ), sides AS MATERIALIZED (
-    SELECT DISTINCT counterparty_id AS party_id, product, {settling} FROM batch WHERE counterparty_id IS NOT NULL
-    UNION
-    SELECT DISTINCT entity_id, product, {settling} FROM batch WHERE entity_id IS NOT NULL
+    SELECT DISTINCT party_id, product, {settling}, CASE WHEN narrowed THEN book_code END AS book, narrowed
+    FROM (
+        SELECT b.counterparty_id AS party_id, b.product, {settling}, b.book_code, w.party_id IS NOT NULL AS narrowed
+        FROM batch b LEFT JOIN narrowing w ON w.party_id = b.counterparty_id WHERE b.counterparty_id IS NOT NULL
+        UNION ALL
+        SELECT b.entity_id, b.product, {settling}, b.book_code, w.party_id IS NOT NULL
+        FROM batch b LEFT JOIN narrowing w ON w.party_id = b.entity_id WHERE b.entity_id IS NOT NULL
+    ) AS each
 ), coverage AS MATERIALIZED (
-    SELECT n.*, s.found
+    SELECT n.*, {chosen} AS ssi_id
     FROM (SELECT DISTINCT * FROM ({needed}) each WHERE ssi_key IS NOT NULL) n
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN count(*) FILTER (WHERE s.key = n.ssi_key) > 0
-                    THEN count(*) FILTER (WHERE s.key = n.ssi_key) ELSE count(*) END AS found
-        FROM refdata_ssi s
-        WHERE s.party_id = n.party_id AND s.kind = n.asset_kind AND s.key IN (n.ssi_key, '*')
-          AND s.valid_from <= n.value_date AND (s.valid_to IS NULL OR s.valid_to >= n.value_date)
-    ) s
 )"""
 
 _STATEMENT = """{batch}{relations}, failing AS MATERIALIZED (
@@ -191,7 +192,9 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
         close_age=CLOSE_MAX_AGE_DAYS,
         legs=legs_sql("batch"),
         settling=settling,
+        narrowed=NARROWED,
         needed=settling_sql("sides", "batch"),
+        chosen=chosen_sql("n"),
         mask=mask or "0",
     )
     return _STATEMENT.format(
