@@ -230,7 +230,9 @@ class Book(models.Model):
 class Ssi(models.Model):
     """A standing settlement instruction: where a party wants cash, securities or goods delivered.
 
-    `key` is the currency for cash, the market (MIC) or `*` for securities, `*` for goods.
+    `key` is the currency for cash, the market (MIC) or `*` for securities, `*` for goods. `product`, `currency`,
+    `market` and `book` narrow it to trades of these; the most specific one is chosen (refdata/ssi_choice.py). Two that
+    name the same never hold on the same day: an exclusion constraint of the database.
     """
 
     class Kind(models.TextChoices):
@@ -242,6 +244,18 @@ class Ssi(models.Model):
     party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="ssis")
     kind = models.TextField(choices=Kind.choices)
     key = models.TextField(default="*")
+    product = models.TextField(default="*", db_default="*", help_text="a product, or * for every one")
+    currency = models.TextField(
+        default="*",
+        db_default="*",
+        help_text="of securities and goods: the trade's currency, or * for every one",
+    )
+    market = models.TextField(
+        default="*",
+        db_default="*",
+        help_text="of cash: the MIC of the instrument's market, or * for every one",
+    )
+    book = models.TextField(default="*", db_default="*", help_text="the code of a book, or * for every one")
     account = models.TextField(blank=True, help_text="IBAN or account of cash, safekeeping account")
     agent_bic = models.TextField(blank=True, help_text="BIC of the agent or custodian")
     place_of_settlement = models.TextField(blank=True, help_text="BIC of the securities depository")
@@ -252,13 +266,27 @@ class Ssi(models.Model):
     class Meta:
         db_table = "refdata_ssi"
         verbose_name = "SSI"
-        indexes = [models.Index(fields=["party", "kind", "key"], name="refdata_ssi_lookup")]
+        indexes = [
+            models.Index(fields=["party", "kind", "key"], name="refdata_ssi_lookup"),
+            models.Index(
+                fields=["party"],
+                condition=~Q(product="*", currency="*", market="*", book="*"),
+                name="refdata_ssi_narrowed",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
                 name="refdata_ssi_range",
             ),
-            models.UniqueConstraint(fields=["party", "kind", "key", "valid_from"], name="refdata_ssi_once"),
+            models.CheckConstraint(
+                condition=~Q(product="") & ~Q(currency="") & ~Q(market="") & ~Q(book=""),
+                name="refdata_ssi_named",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="CASH", currency="*") | (~Q(kind="CASH") & Q(market="*")),
+                name="refdata_ssi_narrowed_by",
+            ),
         ]
 
     def __str__(self) -> str:

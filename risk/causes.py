@@ -71,7 +71,6 @@ _OF_CHECKS = {
     "INCOMPLETE_INSTRUMENT": _INSTRUMENT,
     "INSTRUMENT_EXPIRED": _INSTRUMENT,
     "SSI_MISSING": _SSI,
-    "SSI_AMBIGUOUS": _SSI,
     "NO_FX_RATE": Cause(
         "",
         move=Move.REFERENCE_DATA,

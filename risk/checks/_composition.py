@@ -14,8 +14,8 @@ there were none); `expected_amount`, `actual_amount` and `paid_amount` as the pr
 
 Beside it stand `alike`, the few combinations of what the settlement of the batch rests on; `apart`, its trades with
 legs that fall due on dates of their own; `legs`, every obligation of the batch (see trades/products/_legs.py);
-`coverage`, how many SSIs each side of a leg has; and, from _relations.py, `nearby`, `changes`, `entries` and
-`order_lines`.
+`coverage`, the SSI that is chosen for each side of a leg (null: none); and, from _relations.py, `nearby`, `changes`,
+`entries` and `order_lines`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from core.money import currency_codes, minor_unit_sql
+from refdata.ssi_choice import NARROWED, chosen_sql
 from risk.checks import CHECKS
 from risk.checks._relations import RELATIONS
 from risk.checks._settings import Setting, Shape
@@ -108,25 +109,25 @@ WITH batch AS MATERIALIZED (
       OFFSET 0
     ) b
 ), alike AS MATERIALIZED (
-    SELECT DISTINCT counterparty_id, entity_id, product, {settling} FROM batch
+    SELECT DISTINCT counterparty_id, entity_id, book_code, product, {settling} FROM batch
 ), apart AS MATERIALIZED (
     SELECT * FROM batch b WHERE {due_apart}
 ), legs AS MATERIALIZED (
     {legs}
+), narrowing AS MATERIALIZED (
+    SELECT DISTINCT party_id FROM ({narrowed}) AS n
 ), sides AS MATERIALIZED (
-    SELECT counterparty_id AS party_id, product, {settling} FROM alike WHERE counterparty_id IS NOT NULL
-    UNION
-    SELECT entity_id, product, {settling} FROM alike WHERE entity_id IS NOT NULL
+    SELECT DISTINCT party_id, product, {settling}, CASE WHEN narrowed THEN book_code END AS book, narrowed
+    FROM (
+        SELECT b.counterparty_id AS party_id, b.product, {settling}, b.book_code, w.party_id IS NOT NULL AS narrowed
+        FROM alike b LEFT JOIN narrowing w ON w.party_id = b.counterparty_id WHERE b.counterparty_id IS NOT NULL
+        UNION ALL
+        SELECT b.entity_id, b.product, {settling}, b.book_code, w.party_id IS NOT NULL
+        FROM alike b LEFT JOIN narrowing w ON w.party_id = b.entity_id WHERE b.entity_id IS NOT NULL
+    ) AS each
 ), coverage AS MATERIALIZED (
-    SELECT n.*, s.found
+    SELECT n.*, {chosen} AS ssi_id
     FROM (SELECT DISTINCT * FROM ({needed}) each WHERE ssi_key IS NOT NULL) n
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN count(*) FILTER (WHERE s.key = n.ssi_key) > 0
-                    THEN count(*) FILTER (WHERE s.key = n.ssi_key) ELSE count(*) END AS found
-        FROM refdata_ssi s
-        WHERE s.party_id = n.party_id AND s.kind = n.asset_kind AND s.key IN (n.ssi_key, '*')
-          AND s.valid_from <= n.value_date AND (s.valid_to IS NULL OR s.valid_to >= n.value_date)
-    ) s
 )"""
 
 _STATEMENT = """{batch}{relations}, failing AS MATERIALIZED (
@@ -206,6 +207,8 @@ def composed_statement(groups: tuple[Group, ...], shape: Shape | None = None) ->
         due_apart=product_parts()["due_apart"],
         computed=", ".join(f"{value} AS {name}" for name, value in _computed().items()),
         mask=_mask_sql(flagged, scopes),
+        narrowed=NARROWED,
+        chosen=chosen_sql("n"),
     )
     return _STATEMENT.format(
         batch=batch,

@@ -7,8 +7,8 @@ exchange is undone to the cent; `equal` that it is the very same deal; `quantity
 A deal without `executed_at` has no neighbours; a part of a block none in its block or in the other parts.
 
 `changes`: the sides of legs that settle by an SSI that took another's place within CHANGED_DAYS, with the `day`. A
-party's first SSI is no change. Three things are: an SSI that begins to hold after another one of the same key; one that
-is loaded beside another that covers the same; and one whose account, agent, place or address was edited. What was
+party's first SSI is no change. Three things are: an SSI that begins to hold after another one that fits as much; one
+that is loaded beside another that fits as much; and one whose account, agent, place or address was edited. What was
 loaded and edited stands in the log.
 
 `entries`: the entries of watch lists in force that name a party, instrument or country of the batch.
@@ -16,6 +16,7 @@ loaded and edited stands in the log.
 `order_lines`: the lines of orders we sell, beside the list price of their article, where there is one.
 """
 
+from refdata.ssi_choice import PRECEDENCE
 from trades.lifecycle import State
 
 NEARBY_MINUTES = 15
@@ -103,29 +104,27 @@ order_lines AS MATERIALIZED (
     WHERE b.side = 'SELL' AND jsonb_typeof(b.terms->'lines') = 'array' AND listed.currency = b.currency
 )"""
 
+# Another SSI that fits, or fitted, whatever this one fits.
+_IN_ITS_PLACE = "o.party_id = s.party_id AND o.kind = s.kind AND " + " AND ".join(
+    f"o.{name} IN (s.{name}, '*')" for name in PRECEDENCE
+)
 _SINCE = f"%(today)s::date - {CHANGED_DAYS}"
 _CHANGES = f"""
 changes AS MATERIALIZED (
-    SELECT c.party_id, c.asset_kind, c.ssi_key, c.value_date, taken.day
-    FROM (SELECT DISTINCT party_id, asset_kind, ssi_key, value_date FROM coverage WHERE found > 0) c
-    CROSS JOIN LATERAL (
-        SELECT s.id, s.key, s.valid_from FROM refdata_ssi s
-        WHERE s.party_id = c.party_id AND s.kind = c.asset_kind AND s.key IN (c.ssi_key, '*')
-          AND s.valid_from <= c.value_date AND (s.valid_to IS NULL OR s.valid_to >= c.value_date) OFFSET 0
-    ) s
+    SELECT c.*, taken.day
+    FROM (SELECT * FROM coverage WHERE ssi_id IS NOT NULL) c
+    CROSS JOIN LATERAL (SELECT * FROM refdata_ssi s WHERE s.id = c.ssi_id OFFSET 0) s
     CROSS JOIN LATERAL (
         SELECT s.valid_from AS day
         WHERE s.valid_from > {_SINCE} AND EXISTS (
-            SELECT 1 FROM refdata_ssi o WHERE o.party_id = c.party_id AND o.kind = c.asset_kind AND o.key = s.key
-              AND o.valid_from < s.valid_from)
+            SELECT 1 FROM refdata_ssi o WHERE {_IN_ITS_PLACE} AND o.valid_from < s.valid_from)
         UNION ALL
         SELECT (e.recorded_at AT TIME ZONE 'UTC')::date FROM core_event e
         WHERE e.subject_id = s.id AND e.subject = 'ssi' AND e.recorded_at >= {_SINCE} AND (
             e.type = 'ssi.changed'
                 AND e.data->'before' ?| '{{account,agent_bic,place_of_settlement,delivery_address}}'::text[]
             OR e.type = 'ssi.created' AND EXISTS (
-                SELECT 1 FROM refdata_ssi o WHERE o.party_id = c.party_id AND o.kind = c.asset_kind
-                  AND o.key IN (s.key, '*') AND o.id < s.id))
+                SELECT 1 FROM refdata_ssi o WHERE {_IN_ITS_PLACE} AND o.id < s.id))
     ) taken
 )"""
 

@@ -1,19 +1,24 @@
 """The legs of the batch whose settlement instructions need a look, on our side or on theirs."""
 
+from refdata.ssi_choice import NARROWINGS
 
-def ssi_rows(wrong: str) -> str:
-    """Return the rows of a check over legs whose count of matching SSIs is `wrong`, e.g. `= 0`.
+# Legs with the trades they are of, beside what they need: `*` where the party's SSIs do not depend on it.
+_SAME_TRADE = " AND ".join(
+    f"c.{name} IN (coalesce(b.{'book_code' if name == 'book' else name}, ''), '*')" for name in NARROWINGS
+)
+_LEGS = f"""JOIN legs l USING (asset_kind, ssi_key, value_date)
+        JOIN batch b ON b.trade_id = l.trade_id AND c.party_id IN (b.counterparty_id, b.entity_id)
+             AND {_SAME_TRADE}"""
 
-    An SSI for the exact currency or market goes before one for `*`; that is how `coverage` counts.
-    """
+
+def missing_ssi_rows() -> str:
+    """Return the rows of a check over legs without a settlement instruction."""
     return f"""
         SELECT DISTINCT l.trade_id, p.code AS subject, '1' AS expected,
                lower(l.asset_kind) || ' ' || l.ssi_key AS actual
-        FROM (SELECT * FROM coverage WHERE found {wrong}) c
-        JOIN legs l USING (asset_kind, ssi_key, value_date)
+        FROM (SELECT * FROM coverage WHERE ssi_id IS NULL) c
+        {_LEGS}
         JOIN refdata_party p ON p.id = c.party_id
-        LEFT JOIN refdata_book k ON k.id = l.book_id
-        WHERE c.party_id IN (l.counterparty_id, k.entity_id)
     """
 
 
@@ -27,9 +32,7 @@ def changed_ssi_rows(kinds: str) -> str:
         SELECT l.trade_id, p.code AS subject, 'unchanged since ' || ({since}) AS expected,
                lower(l.asset_kind) || ' ' || l.ssi_key || ' on ' || max(c.day) AS actual
         FROM (SELECT * FROM changes WHERE {kinds} AND day >= {since}) c
-        JOIN legs l USING (asset_kind, ssi_key, value_date)
+        {_LEGS}
         JOIN refdata_party p ON p.id = c.party_id
-        LEFT JOIN refdata_book k ON k.id = l.book_id
-        WHERE c.party_id IN (l.counterparty_id, k.entity_id)
         GROUP BY l.trade_id, p.code, l.asset_kind, l.ssi_key
     """

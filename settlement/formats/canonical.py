@@ -22,7 +22,7 @@ The keys of a line, always all of them and always in this order:
                   particulars. Null where kind is NEW
     replaces      public ids of cancelled instructions of which this one has legs; an empty array for most
 
-Lines stand in the order of counterparty code, entity code, asset, direction, quantity, then source, reference and
+Lines stand in the order of counterparty code, entity code, asset, direction, quantity, SSIs, then source, reference and
 leg of a single trade: the same content makes the same lines in whichever order the trades came. Only the public
 ids differ, since they number what was sealed. Cancellations stand behind them, in the order of what they cancel.
 They count in the control totals, under the direction and quantity of what they cancel.
@@ -35,7 +35,9 @@ from settlement.formats.base import Format
 PAGE_LINES = 1_000
 
 # Over a net `s`: `place` stands for counterparty code, entity code, asset and direction, in that order.
-ORDER = 's.place, s.quantity, s.source COLLATE "C", s.source_ref COLLATE "C", s.leg'
+ORDER = (
+    's.place, s.quantity, s.our_ssi_id, s.their_ssi_id, s.source COLLATE "C", s.source_ref COLLATE "C", s.leg'
+)
 
 
 def _object(alias: str, columns: tuple[str, ...]) -> str:

@@ -1,7 +1,8 @@
 """The statements of a seal, in their order. They work on temporary tables of one transaction.
 
-`seal_trade` are the trades taken, `seal_leg` their legs, `seal_group` what is netted together, `seal_net` the
-instructions to be, `seal_recall` the instructions to be cancelled. Legs are inserted once, with the instruction
+`seal_trade` are the trades taken, `seal_leg` their legs, `seal_lane` the SSIs of legs whose parties have narrowed ones,
+`seal_group` what is netted together, `seal_net` the instructions to be, `seal_recall` the instructions to be cancelled.
+Legs are inserted once, with the instruction
 that they are netted in.
 """
 
@@ -12,12 +13,13 @@ from functools import cache
 from iso4217 import Currency
 
 from core.money import minor_units
+from refdata.ssi_choice import NARROWINGS, chosen_sql
 from settlement.formats import canonical
 from trades.lifecycle import State
 from trades.products import PRODUCTS
 from trades.products._legs import legs_sql
 
-TABLES = ("seal_trade", "seal_earlier", "seal_leg", "seal_group", "seal_recall", "seal_net")
+TABLES = ("seal_trade", "seal_earlier", "seal_leg", "seal_lane", "seal_group", "seal_recall", "seal_net")
 NOW, LATER, ELSEWHERE = 0, 1, 2  # a leg is due and sealed now, falls due later, or goes another channel's way
 
 # Temporary tables have no statistics: sorted merges of them are what the planner gets wrong.
@@ -80,7 +82,7 @@ def legs_of_trades_sql() -> str:
         SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction,
                {_payable("l")} AS quantity,
                l.value_date, l.counterparty_id, k.entity_id, l.ssi_key,
-               {_solo("l")} AS solo,
+               {_solo("l")} AS solo, 0::bigint AS lane,
                CASE WHEN l.value_date > %(value_date)s THEN {LATER}
                     WHEN l.asset_kind = ANY(%(kinds)s) THEN {NOW} ELSE {ELSEWHERE} END AS part,
                1::smallint AS attempt, false AS waited
@@ -185,47 +187,56 @@ INSERT INTO seal_leg
 SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, {_payable("d")}, d.value_date,
        d.counterparty_id, k.entity_id,
        CASE d.asset_kind WHEN 'CASH' THEN d.asset WHEN 'GOODS' THEN '*' ELSE coalesce(i.market, '') END,
-       {_solo("d")}, {NOW}, d.attempt, true
+       {_solo("d")}, 0, {NOW}, d.attempt, true
 FROM due d
 LEFT JOIN refdata_book k ON k.id = d.book_id
 LEFT JOIN refdata_party p ON p.id = d.counterparty_id
 LEFT JOIN refdata_instrument i ON i.code = d.asset
 """
 
-# One group for each net; a leg that is not netted is a group without any grouping. The SSI pair follows from a
-# group's columns (an asset has one market), so netting by them is netting by the pair.
-GROUP = f"""
-CREATE TEMPORARY TABLE seal_group ON COMMIT DROP AS
-WITH grouped AS MATERIALIZED (
-    SELECT 0::bigint AS solo, counterparty_id, entity_id, asset, value_date, asset_kind, max(ssi_key) AS ssi_key,
-           count(*) AS gross_count, array_agg(trade_id) AS trade_ids, min(leg) AS leg,
-           sum(CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END) AS net
-    FROM seal_leg WHERE part = {NOW} AND solo = 0
-    GROUP BY counterparty_id, entity_id, asset, value_date, asset_kind
-    UNION ALL
-    SELECT solo, counterparty_id, entity_id, asset, value_date, asset_kind, ssi_key, 1, ARRAY[trade_id], leg,
-           CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END
-    FROM seal_leg WHERE part = {NOW} AND solo <> 0
-), needed AS MATERIALIZED (
-    SELECT DISTINCT counterparty_id AS party_id, asset_kind, ssi_key, value_date FROM grouped
-    UNION
-    SELECT DISTINCT entity_id, asset_kind, ssi_key, value_date FROM grouped
-), ssi AS MATERIALIZED (
-    SELECT n.*, (
-        SELECT s.id FROM refdata_ssi s
-        WHERE s.party_id = n.party_id AND s.kind = n.asset_kind AND s.key IN (n.ssi_key, '*')
-          AND s.valid_from <= n.value_date AND (s.valid_to IS NULL OR s.valid_to >= n.value_date)
-        ORDER BY s.key = n.ssi_key DESC, s.id LIMIT 1
-    ) AS ssi_id
-    FROM needed n
-)
-SELECT g.*, ours.ssi_id AS our_ssi_id, theirs.ssi_id AS their_ssi_id
-FROM grouped g
-LEFT JOIN ssi ours ON ours.party_id = g.entity_id AND ours.asset_kind = g.asset_kind
-                  AND ours.ssi_key = g.ssi_key AND ours.value_date = g.value_date
-LEFT JOIN ssi theirs ON theirs.party_id = g.counterparty_id AND theirs.asset_kind = g.asset_kind
-                    AND theirs.ssi_key = g.ssi_key AND theirs.value_date = g.value_date
-"""
+
+@cache
+def group_sql(*, with_lanes: bool) -> str:
+    """Make one group for each net; a leg that is not netted is a group without any grouping.
+
+    The SSI pair follows from a group's columns (an asset has one market), or else from its lane, so netting by them is
+    netting by the pair.
+    """
+    laned = "SELECT DISTINCT lane, our_ssi_id, their_ssi_id FROM seal_lane"
+    nothing = (
+        "SELECT NULL::bigint AS lane, NULL::bigint AS our_ssi_id, NULL::bigint AS their_ssi_id WHERE false"
+    )
+    any_trade = ", ".join(f"'*' AS {name}" for name in NARROWINGS)
+    return f"""
+        CREATE TEMPORARY TABLE seal_group ON COMMIT DROP AS
+        WITH grouped AS MATERIALIZED (
+            SELECT 0::bigint AS solo, lane, counterparty_id, entity_id, asset, value_date, asset_kind,
+                   max(ssi_key) AS ssi_key, count(*) AS gross_count, array_agg(trade_id) AS trade_ids, min(leg) AS leg,
+                   sum(CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END) AS net
+            FROM seal_leg WHERE part = {NOW} AND solo = 0
+            GROUP BY counterparty_id, entity_id, asset, value_date, asset_kind, lane
+            UNION ALL
+            SELECT solo, lane, counterparty_id, entity_id, asset, value_date, asset_kind, ssi_key, 1,
+                   ARRAY[trade_id], leg, CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END
+            FROM seal_leg WHERE part = {NOW} AND solo <> 0
+        ), needed AS MATERIALIZED (
+            SELECT counterparty_id AS party_id, asset_kind, ssi_key, value_date FROM grouped WHERE lane = 0
+            UNION
+            SELECT entity_id, asset_kind, ssi_key, value_date FROM grouped WHERE lane = 0
+        ), ssi AS MATERIALIZED (
+            SELECT n.*, {chosen_sql("n")} AS ssi_id FROM (SELECT *, {any_trade} FROM needed) AS n
+        ), lane AS MATERIALIZED ({laned if with_lanes else nothing})
+        SELECT g.*, coalesce(lane.our_ssi_id, ours.ssi_id) AS our_ssi_id,
+               coalesce(lane.their_ssi_id, theirs.ssi_id) AS their_ssi_id
+        FROM grouped g
+        LEFT JOIN lane ON lane.lane = g.lane
+        LEFT JOIN ssi ours ON g.lane = 0 AND ours.party_id = g.entity_id AND ours.asset_kind = g.asset_kind
+                          AND ours.ssi_key = g.ssi_key AND ours.value_date = g.value_date
+        LEFT JOIN ssi theirs ON g.lane = 0 AND theirs.party_id = g.counterparty_id
+                            AND theirs.asset_kind = g.asset_kind
+                            AND theirs.ssi_key = g.ssi_key AND theirs.value_date = g.value_date
+    """
+
 
 # So that the planner knows how many groups the few batches have: it would hash the many and scan the few.
 COUNT_GROUPS = "ANALYZE pg_temp.seal_group (asset_kind, value_date, gross_count)"
@@ -234,13 +245,13 @@ UNRESOLVED = f"""
 SELECT DISTINCT l.trade_id
 FROM (SELECT * FROM seal_group WHERE our_ssi_id IS NULL OR their_ssi_id IS NULL) g
 JOIN seal_leg l ON l.asset = g.asset AND l.asset_kind = g.asset_kind AND l.value_date = g.value_date
-    AND l.solo = g.solo AND l.counterparty_id IS NOT DISTINCT FROM g.counterparty_id
+    AND l.solo = g.solo AND l.lane = g.lane AND l.counterparty_id IS NOT DISTINCT FROM g.counterparty_id
     AND l.entity_id IS NOT DISTINCT FROM g.entity_id
 WHERE l.part = {NOW}
 """
 _SAME_GROUP = """
-l.solo = g.solo AND l.counterparty_id = g.counterparty_id AND l.entity_id = g.entity_id AND l.asset = g.asset
-AND l.value_date = g.value_date AND l.asset_kind = g.asset_kind
+l.solo = g.solo AND l.lane = g.lane AND l.counterparty_id = g.counterparty_id AND l.entity_id = g.entity_id
+AND l.asset = g.asset AND l.value_date = g.value_date AND l.asset_kind = g.asset_kind
 """
 
 # What was recalled is cancelled with the next batch of its channel, whatever its day; what the back office has
@@ -316,8 +327,9 @@ def nets_sql() -> str:
             SELECT s.*, row_number() OVER (PARTITION BY s.batch_id ORDER BY {canonical.ORDER})::int AS line
             FROM signed s
         )
-        SELECT p.batch_id, p.line, p.first_id + p.line - 1 AS instruction_id, p.channel, p.solo, p.counterparty_id,
-               p.entity_id, p.asset_kind, p.asset, p.value_date, p.our_ssi_id, p.their_ssi_id, p.quantity,
+        SELECT p.batch_id, p.line, p.first_id + p.line - 1 AS instruction_id, p.channel, p.solo, p.lane,
+               p.counterparty_id, p.entity_id, p.asset_kind, p.asset, p.value_date, p.our_ssi_id, p.their_ssi_id,
+               p.quantity,
                CASE p.sign WHEN 1 THEN 'RECEIVE' WHEN -1 THEN 'DELIVER' ELSE 'NIL' END AS direction,
                CASE p.asset_kind WHEN 'CASH' THEN p.quantity ELSE trim_scale(p.quantity) END::text AS quantity_text,
                p.gross_count, p.trade_ids, p.source, p.source_ref, NULL::bigint AS cancels, NULL::bigint[] AS replaces
@@ -345,7 +357,7 @@ def cancellations_sql() -> str:
                              ELSE trim_scale(p.quantity) END AS payable
             FROM placed p
         )
-        SELECT w.in_batch, w.place, w.first_id + w.place - 1, w.channel, -w.id, w.counterparty_id, w.entity_id,
+        SELECT w.in_batch, w.place, w.first_id + w.place - 1, w.channel, -w.id, 0, w.counterparty_id, w.entity_id,
                w.asset_kind, w.asset, w.value_date, w.our_ssi_id, w.their_ssi_id, w.payable, w.direction,
                w.payable::text, w.gross_count, w.trade_ids, v.source, v.source_ref, w.id, NULL
         FROM written w

@@ -16,7 +16,7 @@ from core.audit import Actor, encode, record
 from core.wake import wake_on_commit
 from settlement.models import CHANNEL_OF
 from settlement.selectors import content
-from settlement.services import _sealing
+from settlement.services import _lanes, _sealing
 from settlement.services.advance import TASK as ADVANCE
 from settlement.services.manifest import write_manifests
 from trades.lifecycle import State, move_trades
@@ -189,14 +189,23 @@ def _expand(wanted: _Wanted) -> _Found:
     waited = sql.run(_sealing.WAITING_LEGS, wanted.parameters()) > 0
     if waited and (stopped := held_back("(SELECT DISTINCT trade_id FROM seal_leg WHERE waited)")):
         sql.run("DELETE FROM seal_leg WHERE waited AND trade_id = ANY(%s)", [stopped])
+    _choose_lanes()
     _group()
     recalled = sql.run(_sealing.RECALLED, wanted.parameters()) > 0
     return _Found(again, waited, recalled)
 
 
+def _choose_lanes() -> None:
+    """Choose the SSIs of legs for which the asset and the day alone do not."""
+    if sql.row(_lanes.ANY_NARROWED) == (True,):
+        sql.run(_lanes.LANES, {"part": _sealing.NOW})
+        sql.run(_lanes.TAKE_LANES)
+
+
 def _group() -> None:
+    with_lanes = sql.row("SELECT to_regclass('pg_temp.seal_lane') IS NOT NULL") == (True,)
     with _without("enable_sort"):  # hashing the legs into groups is twice as quick as sorting them
-        sql.run(_sealing.GROUP)
+        sql.run(_sealing.group_sql(with_lanes=with_lanes))
     sql.run(_sealing.COUNT_GROUPS)
 
 

@@ -195,6 +195,7 @@ class TestRefusing:
                 "party": Party.objects.get(code="CP").id,
                 "kind": "CASH",
                 "key": "EUR",
+                **dict.fromkeys(("product", "currency", "market", "book"), "*"),
                 "valid_from": "2026-01-01",
             },
         )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core import sql
 from refdata.models import Book, Party
 from tests.settlement.support import bytes_of, seal, validated
-from tests.support.factories import equity, fx, goods, instrument, party, world
+from tests.support.factories import equity, fx, goods, instrument, party, ssi, world
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +73,14 @@ def parties() -> None:
     for code in _PARTIES:
         party(code, netting=code != "GROSS-C")
     assert made.book.code == "BOOK-1"
+    bank = Party.objects.get(code="NET-B")
+    for kind, key, narrowed in (
+        ("CASH", "USD", {"product": "EQUITY"}),
+        ("CASH", "USD", {"book": "BOOK-2"}),
+        ("SECURITY", "*", {"currency": "USD", "book": "BOOK-1"}),
+        ("GOODS", "*", {"product": "GOODS", "book": "BOOK-2"}),
+    ):
+        ssi(bank, kind, key, **narrowed, account=f"{kind} {narrowed}")
 
 
 _GROSS = """
@@ -87,6 +95,20 @@ _NET = """
 SELECT asset_kind, asset, value_date, counterparty_id, entity_id,
        sum(CASE direction WHEN 'RECEIVE' THEN quantity WHEN 'DELIVER' THEN -quantity ELSE 0 END), sum(gross_count)
 FROM settlement_instruction GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+"""
+# Which account a leg belongs to, told apart from the seal: the rows that fit, and what is named in their order.
+_ACCOUNTS = """
+SELECT o.trade_id, o.leg, i.their_ssi_id, (
+    SELECT s.id FROM refdata_ssi s
+    WHERE s.party_id = v.counterparty_id AND s.kind = o.asset_kind
+      AND s.product IN ('*', v.product) AND s.currency IN ('*', v.currency) AND s.book IN ('*', k.code)
+      AND s.key IN ('*', CASE o.asset_kind WHEN 'CASH' THEN o.asset ELSE 'XNAS' END)
+    ORDER BY concat(s.key = '*', s.book = '*', s.product = '*', s.currency = '*') LIMIT 1
+)
+FROM settlement_obligation o
+JOIN settlement_instruction i ON i.id = o.instruction_id
+JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
+JOIN refdata_book k ON k.id = v.book_id
 """
 _EXPECTED = """
 SELECT count(*) FROM trades_version v,
@@ -105,6 +127,7 @@ def test_the_nets_are_the_sum_of_the_gross_legs_by_asset_account_and_date(partie
         assert gross == net
         assert sum(row[-1] for row in gross) == sql.rows(_EXPECTED)[0][0]
         assert all(row[-1] >= 1 for row in net)
+        assert [row for row in sql.rows(_ACCOUNTS) if row[2] != row[3]] == []
         transaction.set_rollback(True)
 
 

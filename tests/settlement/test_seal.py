@@ -9,7 +9,7 @@ import pytest
 
 from core import sql
 from core.ids import BATCH, INSTRUCTION, public_id
-from refdata.models import Instrument, InstrumentIdentifier, Party, Ssi
+from refdata.models import Book, Instrument, InstrumentIdentifier, Party, Ssi
 from settlement.models import CHANNELS
 from settlement.services import _sealing
 from settlement.services import seal as seal_module
@@ -173,16 +173,49 @@ def test_a_security_nets_with_itself_however_the_front_office_called_it():
     assert (line["asset"], line["quantity"], line["legs"]) == (APPLE, "200", 2)
 
 
-def test_the_exact_key_of_an_ssi_goes_before_the_star_and_the_oldest_of_two_wins():
+def test_the_exact_key_of_an_ssi_goes_before_the_star():
     made = world()
-    exact = ssi(made.broker, "SECURITY", "XNAS")
-    ssi(made.broker, "SECURITY", "XNAS", account="younger", valid_from="2026-01-01")
+    exact = ssi(made.broker, "SECURITY", "XNAS", account="for this market")
     validated(equity())
     seal()
 
     (line,) = lines_of(batch_of("SECURITIES"))
     assert line["their_ssi"]["account"] == exact.account
     assert line["our_ssi"]["account"] == "OURS-SECURITY-*"
+
+
+def test_legs_that_settle_by_different_accounts_are_not_netted_together():
+    made = world()
+    ssi(made.broker, "CASH", "USD", product="EQUITY", account="for shares")
+    validated(equity(net_amount="100.00"), equity(net_amount="50.00"), fx())
+    seal()
+
+    dollars = [line for line in lines_of(batch_of("CASH")) if line["asset"] == "USD"]
+    assert sorted((line["their_ssi"]["account"], line["legs"]) for line in dollars) == [
+        ("BROKER-01-CASH-USD", 1),
+        ("for shares", 2),
+    ]
+
+
+def test_our_own_account_for_a_book_is_used_for_its_trades_alone():
+    made = world()
+    Book.objects.create(code="BOOK-2", desk="DESK-2", entity=made.ours)
+    ssi(made.ours, "CASH", "USD", book="BOOK-2", account="of book 2")
+    validated(equity(), equity(book="BOOK-2"))
+    seal()
+
+    lines = lines_of(batch_of("CASH"))
+    assert [line["our_ssi"]["account"] for line in lines] == ["OURS-CASH-USD", "of book 2"]
+    assert [line["legs"] for line in lines_of(batch_of("SECURITIES"))] == [2]
+
+
+def test_a_trade_that_no_narrowed_ssi_fits_goes_back_to_the_checks():
+    made = world()
+    Ssi.objects.filter(party=made.broker, kind="CASH", key="USD").update(product="FX_SPOT")
+    bare, good = validated(equity(), fx())
+    seal()
+
+    assert (state(bare), state(good)) == ("CAPTURED", "INSTRUCTED")
 
 
 def test_an_ssi_that_does_not_hold_on_the_value_date_is_not_used():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from refdata.ssi_choice import NARROWINGS
 from trades.products import PRODUCTS
 from trades.products.base import LINES, Leg, Product
 
@@ -74,11 +75,13 @@ def _lines(leg: Leg) -> str:
 
 @cache
 def settling_sql(places: str, batch: str) -> str:
-    """Return SQL for what SSIs the legs of trades need.
+    """Return SQL for what SSIs the legs of trades need, as refdata/ssi_choice.py takes it.
 
-    Relation `places` has `party_id`, `product` and the columns of `settling_columns()`: any number of trades
-    that are alike in them need the same. Legs with a date of their own are read from `batch`, which has the
-    columns of trades_version and `entity_id`. The query's rows: party_id, asset_kind, ssi_key, value_date.
+    Relation `places` has `party_id`, `product`, `book`, `narrowed` and the columns of `settling_columns()`: any number
+    of trades that are alike in them need the same. Legs with a date of their own are read from `batch`, which has the
+    columns of trades_version, `entity_id` and `book_code`. Relation `narrowing` has the parties whose SSIs may depend
+    on more than the asset. The query's rows: party_id, asset_kind, ssi_key, value_date, product, currency, market,
+    book; the last four are `*` where the party's SSIs do not depend on them.
     """
     parts = {
         _settling_alike(product, leg, places) if "." not in leg.date else _settling_apart(product, leg, batch)
@@ -90,7 +93,8 @@ def settling_sql(places: str, batch: str) -> str:
 
 def _settling_alike(product: Product, leg: Leg, places: str) -> str:
     return (
-        f"SELECT b.party_id, '{leg.kind}' AS asset_kind, {_ssi_key(leg)} AS ssi_key, b.{leg.date} AS value_date"
+        f"SELECT b.party_id, '{leg.kind}' AS asset_kind, {_ssi_key(leg)} AS ssi_key, b.{leg.date} AS value_date,"
+        f" {_narrowed_by('b.narrowed', 'b.book')}"
         f" FROM {places} b WHERE b.product = '{product.code}'"
     )
 
@@ -98,10 +102,20 @@ def _settling_alike(product: Product, leg: Leg, places: str) -> str:
 def _settling_apart(product: Product, leg: Leg, batch: str) -> str:
     return (
         f"SELECT side.party_id, '{leg.kind}' AS asset_kind, {_ssi_key(leg)} AS ssi_key,"
-        f" {_value(leg.date, 'date')} AS value_date"
+        f" {_value(leg.date, 'date')} AS value_date, {_narrowed_by('w.party_id IS NOT NULL', 'b.book_code')}"
         f" FROM {batch} b{_lines(leg)}"
         " CROSS JOIN LATERAL (VALUES (b.counterparty_id), (b.entity_id)) AS side(party_id)"
+        " LEFT JOIN narrowing w ON w.party_id = side.party_id"
         f" WHERE b.product = '{product.code}' AND side.party_id IS NOT NULL"
+    )
+
+
+def _narrowed_by(narrowed: str, book: str) -> str:
+    """Return SQL for what the choice of an SSI may depend on besides the asset."""
+    return ", ".join(
+        f"CASE WHEN {narrowed} THEN coalesce({value}, '') ELSE '*' END AS {name}"
+        for name in NARROWINGS
+        for value in (book if name == "book" else f"b.{name}",)
     )
 
 
@@ -111,7 +125,7 @@ def settling_columns() -> tuple[str, ...]:
     legs = [leg for product in PRODUCTS.values() for leg in product.legs]
     assets = {leg.asset for leg in legs if leg.kind == "CASH"}
     dates = {leg.date for leg in legs if "." not in leg.date}
-    return tuple(sorted({"market", *assets, *dates}))
+    return tuple(sorted({"market", "currency", *assets, *dates}))
 
 
 def _ssi_key(leg: Leg) -> str:

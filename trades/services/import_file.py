@@ -153,7 +153,7 @@ _KNOWN = {
         "SELECT code FROM refdata_instrument WHERE code = ANY(%(codes)s)"
         " UNION SELECT value FROM refdata_instrument_identifier WHERE value = ANY(%(codes)s)"
     ),
-    # Any instruction for the same purpose counts: a second one would make the choice ambiguous.
+    # Any instruction for the same purpose counts: what is implied by a file never takes its place.
     "ssis": (
         "SELECT p.code || ' ' || s.kind || ' ' || s.key FROM refdata_ssi s JOIN refdata_party p"
         " ON p.id = s.party_id WHERE p.code || ' ' || s.kind || ' ' || s.key = ANY(%s)"

@@ -74,3 +74,15 @@ def test_an_address_of_goods_is_another_check_s_matter():
     of.customer.ssis.filter(kind="GOODS").update(valid_to=date(2026, 11, 19))
     ssi(of.customer, "GOODS", "*", valid_from=date(2026, 11, 20), delivery_address="Elsewhere")
     assert set(told_of(goods())) == {"NEW_DELIVERY_ADDRESS"}
+
+
+def test_an_account_for_one_book_that_takes_the_place_of_the_broad_one_is_found():
+    of = world()
+    ssi(of.broker, "CASH", "USD", valid_from=date(2026, 11, 20), book="BOOK-1")
+    assert told_of(equity()) == _finding("2026-11-20")
+
+
+def test_a_new_account_for_another_book_changes_nothing():
+    of = world()
+    ssi(of.broker, "CASH", "USD", valid_from=date(2026, 11, 20), book="BOOK-2")
+    assert told_of(equity()) == {}

@@ -77,3 +77,29 @@ def test_an_unknown_party_or_book_is_not_asked_for_instructions():
     world()
     assert _missing(equity(counterparty="NOBODY")) == []
     assert _missing(equity(book="NOWHERE", counterparty="BROKER-01")) == []
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "fits"),
+    [
+        ({"product": "EQUITY"}, True),
+        ({"book": "BOOK-1", "product": "EQUITY", "market": "XNAS"}, True),
+        ({"product": "BOND"}, False),
+        ({"book": "BOOK-2"}, False),
+        ({"market": "XLON"}, False),
+    ],
+)
+def test_an_account_that_is_narrowed_counts_for_the_trades_it_is_narrowed_to(narrowed, fits):
+    world()
+    new = party("NEW", ssis=[("SECURITY", "*")])
+    ssi(new, "CASH", "USD", **narrowed)
+    told = {} if fits else {"SSI_MISSING": _finding("NEW", "cash USD")}
+    assert told_of(equity(counterparty="NEW")) == told
+
+
+def test_of_two_trades_of_a_batch_only_the_one_that_no_account_fits_is_found():
+    world()
+    new = party("NEW", ssis=[("CASH", "EUR"), ("SECURITY", "*")])
+    ssi(new, "CASH", "USD", product="EQUITY")
+    assert told_of(equity(counterparty="NEW")) == {}
+    assert told_of(fx(counterparty="NEW")) == {"SSI_MISSING": _finding("NEW", "cash USD")}
