@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from core.models import TransactionId
 
@@ -116,6 +116,13 @@ class BatchState(models.Model):
 
     class Meta:
         db_table = "settlement_batch_state"
+        indexes = [
+            models.Index(
+                fields=["batch_id"],
+                condition=Q(instruction_count__gt=F("accepted") + F("rejected")),
+                name="settlement_state_open",
+            )
+        ]
 
 
 class BatchProgress(models.Model):

@@ -110,6 +110,15 @@ def claims_of(batch_id: int, *, limit: int = 100) -> list[dict[str, Any]]:
     )
 
 
+def open_claims_of(client_id: int, *, now: datetime, limit: int = 1_000) -> list[dict[str, Any]]:
+    """Return what a client holds now, by batch."""
+    return sql.records(
+        "SELECT id, batch_id, client_id, client_name, claimed_at, expires_at, ended_at FROM settlement_batch_claim"
+        " WHERE client_id = %s AND ended_at IS NULL AND expires_at > %s ORDER BY batch_id LIMIT %s",
+        [client_id, now, limit],
+    )
+
+
 # As text in UTF-8, because the driver would read bytes as hexadecimal digits, twice as many.
 _PAGES = """
 SELECT convert_from(content, 'UTF8') FROM settlement_batch_page

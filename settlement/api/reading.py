@@ -11,6 +11,7 @@ import msgspec
 
 from core.http.problem import Fault, Problem, unreadable
 from core.ids import INSTRUCTION, database_id
+from settlement.models import CHANNELS
 from settlement.services.acknowledge import MAX_ITEMS, Answer, Control
 from settlement.services.report import PRECEDENCE, Kind, Report
 
@@ -58,11 +59,28 @@ def read_lease(body: bytes) -> int:
         return DEFAULT_LEASE_SECONDS
     document, faults = _document(body), _Faults()
     faults.known_keys(document, "", ("lease_seconds",))
-    seconds = document.get("lease_seconds", DEFAULT_LEASE_SECONDS)
-    if not isinstance(seconds, int) or isinstance(seconds, bool):
-        faults.add("/lease_seconds", "A whole number of seconds.", "type")
+    seconds = _lease(document, faults)
     faults.raise_if_any()
-    return int(seconds)
+    return seconds
+
+
+def read_next_claim(body: bytes) -> tuple[str, int]:
+    """Return the channel and the seconds of a claim of the next batch; Problem 400 with every fault."""
+    document, faults = _document(body), _Faults()
+    faults.known_keys(document, "", ("channel", "lease_seconds"))
+    seconds = _lease(document, faults)
+    if faults.required(document, "", "channel") and document["channel"] not in CHANNELS:
+        faults.add("/channel", f"One of {', '.join(CHANNELS)}.")
+    faults.raise_if_any()
+    return str(document["channel"]), seconds
+
+
+def _lease(document: Mapping[str, Any], faults: _Faults) -> int:
+    seconds = document.get("lease_seconds", DEFAULT_LEASE_SECONDS)
+    if isinstance(seconds, int) and not isinstance(seconds, bool):
+        return seconds
+    faults.add("/lease_seconds", "A whole number of seconds.", "type")
+    return DEFAULT_LEASE_SECONDS
 
 
 def read_acknowledgement(body: bytes) -> tuple[list[Answer], Control]:
