@@ -29,6 +29,7 @@ class Right(Enum):
     APPROVE_CHANGE = "approve or decline a change of a trade"
     READ_BATCHES = "read batches"
     SEAL = "seal batches"
+    RECALL = "recall sealed batches"
     READ_LIMITS = "read limits"
     READ_CHECKS = "read checks and back-tests"
     PROPOSE_CHECK = "propose how checks are set, and start back-tests"
@@ -68,6 +69,7 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.APPROVE_CHANGE: frozenset({SUPERVISOR}),
     Right.READ_BATCHES: _INSIDE,
     Right.SEAL: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.RECALL: frozenset({OPERATIONS, SUPERVISOR}),
     Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},
     Right.READ_CHECKS: _INSIDE,
     Right.PROPOSE_CHECK: frozenset({SUPERVISOR, RISK}),

@@ -107,7 +107,7 @@ SELECT count(*), min(b.sealed_at) FROM (
     SELECT b.id, b.sealed_at FROM settlement_batch b ORDER BY b.id DESC LIMIT 2000
 ) AS b
 JOIN settlement_batch_state s ON s.batch_id = b.id
-WHERE b.sealed_at < %(before)s AND s.claimed_at IS NULL
+WHERE b.sealed_at < %(before)s AND s.claimed_at IS NULL AND s.recalled_at IS NULL
 """
 
 
@@ -163,6 +163,7 @@ GROUP BY s.state, v.product, v.settlement_date
 _UNCLAIMED_THEN = f"""
 SELECT count(*), min(b.sealed_at) FROM settlement_batch b {settlement.THEN}
   AND b.id > %(highest)s - 2000 AND b.sealed_at < %(before)s AND s.claimed_at IS NULL
+  AND s.recalled_at IS NULL
 """
 
 
@@ -251,9 +252,10 @@ BATCH_VIEWS = ("all", "unclaimed", "claimed", "rejected")
 BATCH_PAGE = 50
 _BATCHES = """
 SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
-       b.trade_count, b.sha256, b.accepted, b.rejected, b.settled, b.claimed_at, c.client_name, c.expires_at
+       b.trade_count, b.sha256, b.accepted, b.rejected, b.settled, b.claimed_at, b.recalled_at,
+       c.client_name, c.expires_at
 FROM (
-    SELECT b.*, s.accepted, s.rejected, s.settled, s.claimed_at FROM settlement_batch b {states}
+    SELECT b.*, s.accepted, s.rejected, s.settled, s.claimed_at, s.recalled_at FROM settlement_batch b {states}
       AND (%(channel)s = '' OR b.channel_id = %(channel)s)
       AND (%(value_date)s::date IS NULL OR b.value_date = %(value_date)s::date) {condition}
     ORDER BY b.id DESC LIMIT %(limit)s OFFSET %(offset)s
@@ -267,7 +269,7 @@ _HELD_NOW = "c.ended_at IS NULL AND c.expires_at > %(now)s"
 _HELD_THEN = "c.claimed_at <= %(now)s AND least(c.ended_at, c.expires_at) > %(now)s"
 _BATCH_CONDITIONS = {
     "all": "",
-    "unclaimed": "AND s.claimed_at IS NULL",
+    "unclaimed": "AND s.claimed_at IS NULL AND s.recalled_at IS NULL",
     "claimed": "AND EXISTS (SELECT 1 FROM settlement_batch_claim c WHERE c.batch_id = b.id AND {held})",
     "rejected": "AND s.rejected > 0",
 }
@@ -305,6 +307,8 @@ def batches(
 
 
 def _batch_status(row: dict[str, Any]) -> str:
+    if row["recalled_at"]:
+        return "RECALLED"
     if row["rejected"]:
         return "REJECTED"
     if row["settled"] >= row["instruction_count"]:

@@ -112,6 +112,7 @@ class BatchState(models.Model):
     rejected = models.IntegerField(default=0)
     settled = models.IntegerField(default=0)
     claimed_at = models.DateTimeField(null=True, help_text="when it was first claimed")
+    recalled_at = models.DateTimeField(null=True, help_text="when operations recalled it")
     changed_at = models.DateTimeField(null=True, help_text="when the counts last changed")
 
     class Meta:
@@ -119,7 +120,7 @@ class BatchState(models.Model):
         indexes = [
             models.Index(
                 fields=["batch_id"],
-                condition=Q(instruction_count__gt=F("accepted") + F("rejected")),
+                condition=Q(instruction_count__gt=F("accepted") + F("rejected"), recalled_at__isnull=True),
                 name="settlement_state_open",
             )
         ]
@@ -136,6 +137,7 @@ class BatchProgress(models.Model):
     rejected = models.IntegerField()
     settled = models.IntegerField()
     claimed_at = models.DateTimeField(null=True)
+    recalled_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "settlement_batch_progress"
@@ -195,6 +197,9 @@ class Recall(models.Model):
     recalled_at = models.DateTimeField()
     recalled_by = models.TextField()
     cancellation_id = models.BigIntegerField(null=True)
+    with_batch = models.BooleanField(
+        default=False, db_default=False, help_text="its batch was recalled: nothing is to be cancelled"
+    )
     xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
 
     class Meta:
@@ -202,10 +207,37 @@ class Recall(models.Model):
         indexes = [
             models.Index(
                 fields=["instruction_id"],
-                condition=Q(cancellation_id__isnull=True),
+                condition=Q(cancellation_id__isnull=True, with_batch=False),
                 name="settlement_recall_pending",
             ),
             models.Index(fields=["cancellation_id"], name="settlement_recall_cancel"),
+        ]
+
+
+class BatchRecall(models.Model):
+    """Operations want a batch back: at once while nobody has claimed it, else when whoever claimed it last consents.
+
+    state: REQUESTED, RECALLED or REFUSED; a batch that was refused may be asked for again.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    batch_id = models.BigIntegerField()
+    state = models.TextField(help_text="REQUESTED, RECALLED or REFUSED")
+    reason = models.TextField()
+    requested_by = models.TextField()
+    requested_at = models.DateTimeField()
+    client_id = models.BigIntegerField(null=True, help_text="whose consent it needs")
+    answered_by = models.TextField(default="")
+    answered_at = models.DateTimeField(null=True)
+    answer_reason = models.TextField(default="")
+
+    class Meta:
+        db_table = "settlement_batch_recall"
+        indexes = [models.Index(fields=["batch_id", "id"], name="settlement_brecall_batch")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch_id"], condition=~Q(state="REFUSED"), name="settlement_brecall_one"
+            )
         ]
 
 

@@ -15,9 +15,10 @@ from settlement.models import CHANNEL_OF, Batch, BatchManifest, Channel
 from trades.lifecycle import State
 from trades.products import PRODUCTS
 
-BATCH_STATUSES = ("SEALED", "CLAIMED", "ACKNOWLEDGED", "SETTLED")
+BATCH_STATUSES = ("RECALLED", "SEALED", "CLAIMED", "ACKNOWLEDGED", "SETTLED")
 STATUS_SQL = """
-CASE WHEN s.claimed_at IS NULL THEN 'SEALED'
+CASE WHEN s.recalled_at IS NOT NULL THEN 'RECALLED'
+     WHEN s.claimed_at IS NULL THEN 'SEALED'
      WHEN s.accepted + s.rejected < s.instruction_count THEN 'CLAIMED'
      WHEN s.accepted > 0 AND s.settled >= s.accepted THEN 'SETTLED'
      ELSE 'ACKNOWLEDGED' END
@@ -27,7 +28,7 @@ CASE WHEN s.claimed_at IS NULL THEN 'SEALED'
 _BATCHES = f"""
 SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
        b.trade_count, b.control_totals, b.byte_count, b.sha256, s.accepted, s.rejected, s.settled, s.claimed_at,
-       {STATUS_SQL} AS status, m.statement, m.hash AS manifest_hash, m.key_id, m.signature
+       s.recalled_at, {STATUS_SQL} AS status, m.statement, m.hash AS manifest_hash, m.key_id, m.signature
 FROM settlement_batch b
 LEFT JOIN settlement_batch_manifest m ON m.batch_id = b.id
 """
@@ -41,7 +42,7 @@ LEFT JOIN LATERAL (
 ) p ON true
 CROSS JOIN LATERAL (
     SELECT b.instruction_count, coalesce(p.accepted, 0) AS accepted, coalesce(p.rejected, 0) AS rejected,
-           coalesce(p.settled, 0) AS settled, p.claimed_at
+           coalesce(p.settled, 0) AS settled, p.claimed_at, p.recalled_at
 ) s
 WHERE b.id <= %(highest)s AND {SEALED_THEN}
 """
@@ -116,6 +117,21 @@ def open_claims_of(client_id: int, *, now: datetime, limit: int = 1_000) -> list
         "SELECT id, batch_id, client_id, client_name, claimed_at, expires_at, ended_at FROM settlement_batch_claim"
         " WHERE client_id = %s AND ended_at IS NULL AND expires_at > %s ORDER BY batch_id LIMIT %s",
         [client_id, now, limit],
+    )
+
+
+def recalls_of_batch(batch_id: int) -> list[dict[str, Any]]:
+    """Return what operations asked of a batch, the latest first, with the consumer's answer."""
+    return sql.records(
+        "SELECT * FROM settlement_batch_recall WHERE batch_id = %s ORDER BY id DESC", [batch_id]
+    )
+
+
+def recalls_asked_of(client_id: int, *, limit: int = 1_000) -> list[dict[str, Any]]:
+    """Return the requests to recall a batch that wait for a client's answer, the oldest first."""
+    return sql.records(
+        "SELECT * FROM settlement_batch_recall WHERE client_id = %s AND state = 'REQUESTED' ORDER BY id LIMIT %s",
+        [client_id, limit],
     )
 
 
@@ -194,7 +210,7 @@ FROM (
 # Whether a change of a trade had made an instruction wrong, and the instruction of a later batch that cancels it.
 RECALLED_NOW = "SELECT * FROM settlement_recall WHERE instruction_id = i.id"
 RECALLED_THEN = f"""
-SELECT w.instruction_id, w.cause_ids, (
+SELECT w.instruction_id, w.cause_ids, w.with_batch, (
     SELECT max(n.id) FROM settlement_instruction n JOIN settlement_batch b ON b.id = n.batch_id
     WHERE n.cancels = w.instruction_id AND {SEALED_THEN}
 ) AS cancellation_id
@@ -264,7 +280,8 @@ SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.directi
        o.instruction_id, i.line, i.channel, i.direction AS instruction_direction, i.quantity AS instruction_quantity,
        i.gross_count, i.batch_id, b.sequence, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
        s.settled_quantity, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces,
-       c.processing AS cancellation_processing, %(trade_id)s = ANY(r.cause_ids) AS recalled_for_it
+       c.processing AS cancellation_processing, %(trade_id)s = ANY(r.cause_ids) AS recalled_for_it,
+       r.with_batch
 FROM settlement_obligation o
 LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
 LEFT JOIN LATERAL ({said}) s ON true
@@ -364,7 +381,7 @@ WHERE o.instruction_id IS NULL AND o.value_date <= %(value_date)s
   AND s.state NOT IN ({State.CANCELLED.value}, {State.ALLOCATED.value})
 UNION ALL
 SELECT 1 FROM settlement_recall r JOIN settlement_instruction_state s ON s.instruction_id = r.instruction_id
-WHERE r.cancellation_id IS NULL AND s.processing <> 'REJECTED'
+WHERE r.cancellation_id IS NULL AND NOT r.with_batch AND s.processing <> 'REJECTED'
 LIMIT 1
 """
 

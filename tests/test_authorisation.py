@@ -179,6 +179,8 @@ class Things:
             "exceptions": self.exception,
             "batches": self.batch,
             "settlement-batches": self.batch,
+            "settlement-recalls": ids.public_id(ids.RECALL, 1),
+            "settlement-claims": ids.public_id(ids.CLAIM, 1),
             "integrations": self.webhook,
             "webhooks": self.webhook,
             "refdata": "parties",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from core import ids
@@ -18,7 +17,6 @@ from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.models import CHANNELS, Channel
-from settlement.selectors import instructions_of, manifest_of, withheld_since
 from settlement.services.seal import seal_batches
 
 TABS = (
@@ -28,7 +26,6 @@ TABS = (
     ("rejected", "With rejections"),
 )
 _MAX_PAGE = 200
-_INSTRUCTIONS_SHOWN = 100
 
 
 @needs(Right.READ_BATCHES)
@@ -118,46 +115,3 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-@needs(Right.READ_BATCHES)
-def batch(request: HttpRequest, ref: str) -> HttpResponse:
-    """Show one batch with its instructions and the gross legs behind each."""
-    now, as_of = clock(request), where(request)
-    number = ids.database_id(ids.BATCH, ref)
-    found = None if number is None else selectors.batch(number, as_of)
-    if found is None:
-        raise Http404
-    after = request.GET.get("after", "0")
-    rows = instructions_of(
-        found.id,
-        after_line=int(after[:9]) if after.isdecimal() else 0,
-        limit=_INSTRUCTIONS_SHOWN + 1,
-        as_of=as_of,
-    )
-    more = len(rows) > _INSTRUCTIONS_SHOWN
-    del rows[_INSTRUCTIONS_SHOWN:]
-    legs = selectors.gross_legs([row["id"] for row in rows])
-    context = {
-        "batch": found,
-        "reference": ids.public_id(ids.BATCH, found.id),
-        "totals": _totals(found.control_totals),
-        "manifest": manifest_of(found.id),
-        "claims": selectors.claims(found.id, as_of),
-        "withheld_at": withheld_since(found.id, at=now),
-        "instructions": [(row, legs[row["id"]]) for row in rows],
-        "more": more,
-        "last_line": rows[-1]["line"] if rows else 0,
-        "first_page": after == "0",
-        "legs_shown": selectors.LEGS_SHOWN,
-    }
-    return show(request, "ops/batch.html", context, screen="batch", now=now)
-
-
-def _totals(control_totals: dict[str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the control totals as rows: asset, direction, count, sum."""
-    return [
-        {"asset": asset, "direction": direction, "count": each["count"], "sum": Decimal(each["sum"])}
-        for asset, directions in sorted(control_totals.items())
-        for direction, each in sorted(directions.items())
-    ]

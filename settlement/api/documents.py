@@ -35,6 +35,7 @@ def batch_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "sha256": row["sha256"],
         "progress": {name: row[name] for name in ("accepted", "rejected", "settled")},
         "first_claimed_at": row["claimed_at"],
+        "recalled_at": row["recalled_at"],
         "manifest": manifest_document(row),
         "links": batch_links(reference),
     }

@@ -25,6 +25,7 @@ _TOTAL = re.compile(r"[0-9]{1,28}(\.[0-9]{1,10})?")  # a sum may be wider than a
 _DIRECTIONS = ("DELIVER", "RECEIVE", "NIL")
 _ANSWERS = ("ACCEPTED", "REJECTED")
 _KINDS = PRECEDENCE[1:]
+RECALL_ANSWERS = ("CONSENT", "REFUSE")
 MAX_ASSETS = MAX_ITEMS
 MAX_ASSET_LENGTH = 64
 
@@ -73,6 +74,18 @@ def read_next_claim(body: bytes) -> tuple[str, int]:
         faults.add("/channel", f"One of {', '.join(CHANNELS)}.")
     faults.raise_if_any()
     return str(document["channel"]), seconds
+
+
+def read_recall_answer(body: bytes) -> tuple[bool, str]:
+    """Return whether a consumer consents to a recall, and its reason; Problem 400 with every fault."""
+    document, faults = _document(body), _Faults()
+    faults.known_keys(document, "", ("answer", "reason"))
+    if faults.required(document, "", "answer") and document["answer"] not in RECALL_ANSWERS:
+        faults.add("/answer", f"One of {', '.join(RECALL_ANSWERS)}.")
+    if not isinstance(document.get("reason", ""), str):
+        faults.add("/reason", "A text.", "type")
+    faults.raise_if_any()
+    return document["answer"] == RECALL_ANSWERS[0], document.get("reason", "")
 
 
 def _lease(document: Mapping[str, Any], faults: _Faults) -> int:

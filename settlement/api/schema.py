@@ -39,6 +39,7 @@ _BATCH_EXAMPLE: dict[str, Any] = {
     "sha256": "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
     "progress": {"accepted": 0, "rejected": 0, "settled": 0},
     "first_claimed_at": None,
+    "recalled_at": None,
     "manifest": {
         "statement": {
             "format": 1,

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from settlement.api import claims, views
+from settlement.api import claims, recalls, views
 
 _BATCH = "settlement-batches/<str:reference>"
 
@@ -17,6 +17,12 @@ urlpatterns = [
         "settlement-claims/<str:reference>/extensions",
         claims.Extensions.as_view(),
         name="api-claim-extensions",
+    ),
+    path("settlement-recalls", recalls.Recalls.as_view(), name="api-recalls"),
+    path(
+        "settlement-recalls/<str:reference>/answers",
+        recalls.RecallAnswers.as_view(),
+        name="api-recall-answers",
     ),
     path("settlement-status-reports", views.StatusReports.as_view(), name="api-status-reports"),
 ]

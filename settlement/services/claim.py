@@ -47,6 +47,7 @@ _WITHHELD = """
 SELECT 1 FROM settlement_withholding w JOIN settlement_batch_state s ON s.batch_id = w.batch_id
 WHERE w.batch_id = %s AND w.ended_at IS NULL AND s.claimed_at IS NULL
 """
+_RECALLED = "SELECT 1 FROM settlement_batch_state WHERE batch_id = %s AND recalled_at IS NOT NULL"
 _FIRST = """
 UPDATE settlement_batch_state SET claimed_at = %(now)s, changed_at = %(now)s
 WHERE batch_id = %(batch_id)s AND claimed_at IS NULL
@@ -57,12 +58,14 @@ def claim_batch(*, batch_id: int, client: Client, lease_seconds: int, actor: Act
     """Give a client the lease of a batch, or extend the one it has to `lease_seconds` from now.
 
     Of many at once exactly one gets it. With the first claim ever the trades behind the batch move on.
-    Problem 404 for an unknown batch, 409 with Retry-After while another client holds it, 409 while it is withheld
-    and nobody has ever had it, 422 for a lease not between MIN_LEASE_SECONDS and MAX_LEASE_SECONDS.
+    Problem 404 for an unknown batch, 409 with Retry-After while another client holds it, 409 once it is
+    recalled, and while it is withheld and nobody has ever had it, 422 for a lease not between MIN_LEASE_SECONDS and
+    MAX_LEASE_SECONDS.
     """
     expires_at = _end_of(lease_seconds, now)
     with transaction.atomic():
         hold_batch(batch_id)
+        _require_not_recalled(batch_id)
         found = sql.row(_OPEN, [batch_id])
         if found and found[4] > now:
             if found[1] != client.id:
@@ -84,7 +87,7 @@ def claim_batch(*, batch_id: int, client: Client, lease_seconds: int, actor: Act
 # Whose answers are complete is done with; what somebody holds, or works on at this moment, is passed over.
 _NEXT = """
 SELECT b.id FROM settlement_batch_state s JOIN settlement_batch b ON b.id = s.batch_id
-WHERE s.instruction_count > s.accepted + s.rejected AND b.channel_id = %(channel)s
+WHERE s.instruction_count > s.accepted + s.rejected AND s.recalled_at IS NULL AND b.channel_id = %(channel)s
   AND NOT EXISTS (
       SELECT FROM settlement_batch_claim c
       WHERE c.batch_id = s.batch_id AND c.ended_at IS NULL AND c.expires_at > %(now)s)
@@ -105,7 +108,7 @@ def claim_next(*, channel: str, client: Client, lease_seconds: int, actor: Actor
         # Who claimed it after the statement looked, and has ended by now, is seen once the batch is locked: look again.
         while (found := sql.row(_NEXT, {"channel": channel, "now": now})) is not None:
             held = sql.row(_OPEN, [found[0]])
-            if held is None or held[4] <= now:
+            if (held is None or held[4] <= now) and sql.row(_RECALLED, [found[0]]) is None:
                 return claim_batch(
                     batch_id=found[0], client=client, lease_seconds=lease_seconds, actor=actor, now=now
                 )
@@ -160,10 +163,16 @@ def release_batch(*, batch_id: int, client: Client, actor: Actor, now: datetime)
 
 
 def require_free(*, batch_id: int) -> None:
-    """Raise Problem 409 while a batch is withheld: it has trades that must not leave."""
+    """Raise Problem 409 while a batch is withheld, since it has trades that must not leave, and once it is recalled."""
+    _require_not_recalled(batch_id)
     if sql.row(_WITHHELD, [batch_id]):
         why = "It has trades that are stopped. It can be claimed once the stop is lifted."
         raise Problem(409, "batch-withheld", "The batch is withheld.", detail=why)
+
+
+def _require_not_recalled(batch_id: int) -> None:
+    if sql.row(_RECALLED, [batch_id]):
+        raise Problem(409, "batch-recalled", "The batch was recalled: nothing in it must be done.")
 
 
 def hold_batch(batch_id: int) -> None:
