@@ -52,6 +52,7 @@ urlpatterns = [
     path("batches", batches.batches, name="batches"),
     path("batches/seal", batches.seal, name="batch_seal"),
     path("batches/<str:ref>", batch.batch, name="batch"),
+    path("batches/<str:ref>/release", batch.ask_release, name="batch_release"),
     path("batches/<str:ref>/recall", batch.recall, name="batch_recall"),
     path("trades/<str:ref>/evidence", audit.trade_evidence, name="trade_evidence"),
     path("batches/<str:ref>/evidence", audit.batch_evidence, name="batch_evidence"),

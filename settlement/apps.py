@@ -14,8 +14,10 @@ class SettlementConfig(AppConfig):
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
         held trade must be free, declare its kinds of work items, and tell what is known of a batch."""
         from core.evidence import contribute, contribute_contents
+        from core.four_eyes import on_approval
         from settlement.evidence import SECTIONS, contents
         from settlement.selectors import cut_offs_of_trades
+        from settlement.services import release
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections
@@ -27,6 +29,7 @@ class SettlementConfig(AppConfig):
         from trades.services.supersession import on_supersession
         from trades.work_items import register_causes, register_kinds
 
+        on_approval(release.KIND, release.apply_release, lock=release.lock_batch)
         register_kinds(KINDS)
         register_causes(CAUSES)
         contribute(*SECTIONS)

@@ -29,8 +29,19 @@ class Channel(models.Model):
         default=0, help_text="business days before the value date on which its cut-off falls"
     )
 
+    release_from = models.DecimalField(
+        max_digits=28,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="in base currency: batches from this amount on wait until two people release them; empty: none",
+    )
+
     class Meta:
         db_table = "settlement_channel"
+        constraints = [
+            models.CheckConstraint(condition=Q(release_from__gte=0), name="settlement_channel_release_from")
+        ]
 
     def __str__(self) -> str:
         return self.code
@@ -113,6 +124,7 @@ class BatchState(models.Model):
     settled = models.IntegerField(default=0)
     claimed_at = models.DateTimeField(null=True, help_text="when it was first claimed")
     recalled_at = models.DateTimeField(null=True, help_text="when operations recalled it")
+    released_at = models.DateTimeField(null=True, help_text="by two people")
     changed_at = models.DateTimeField(null=True, help_text="when the counts last changed")
 
     class Meta:
@@ -138,6 +150,7 @@ class BatchProgress(models.Model):
     settled = models.IntegerField()
     claimed_at = models.DateTimeField(null=True)
     recalled_at = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "settlement_batch_progress"
@@ -212,6 +225,18 @@ class Recall(models.Model):
             ),
             models.Index(fields=["cancellation_id"], name="settlement_recall_cancel"),
         ]
+
+
+class Release(models.Model):
+    """A batch that leaves only when two people let it go: when they did stands in its BatchState."""
+
+    batch_id = models.BigIntegerField(primary_key=True)
+    amount = models.DecimalField(
+        max_digits=32, decimal_places=4, null=True, help_text="in base currency; empty where it is not known"
+    )
+
+    class Meta:
+        db_table = "settlement_release"
 
 
 class BatchRecall(models.Model):

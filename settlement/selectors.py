@@ -28,9 +28,11 @@ CASE WHEN s.recalled_at IS NOT NULL THEN 'RECALLED'
 _BATCHES = f"""
 SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
        b.trade_count, b.control_totals, b.byte_count, b.sha256, s.accepted, s.rejected, s.settled, s.claimed_at,
-       s.recalled_at, {STATUS_SQL} AS status, m.statement, m.hash AS manifest_hash, m.key_id, m.signature
+       s.recalled_at, rel.batch_id IS NOT NULL AS to_release, rel.amount AS release_amount, s.released_at,
+       {STATUS_SQL} AS status, m.statement, m.hash AS manifest_hash, m.key_id, m.signature
 FROM settlement_batch b
 LEFT JOIN settlement_batch_manifest m ON m.batch_id = b.id
+LEFT JOIN settlement_release rel ON rel.batch_id = b.id
 """
 SEALED_THEN = f"core_known(b.xid, b.sealed_at, {HAPPENED})"
 _NOW = f"{_BATCHES} JOIN settlement_batch_state s ON s.batch_id = b.id WHERE true"
@@ -42,7 +44,7 @@ LEFT JOIN LATERAL (
 ) p ON true
 CROSS JOIN LATERAL (
     SELECT b.instruction_count, coalesce(p.accepted, 0) AS accepted, coalesce(p.rejected, 0) AS rejected,
-           coalesce(p.settled, 0) AS settled, p.claimed_at, p.recalled_at
+           coalesce(p.settled, 0) AS settled, p.claimed_at, p.recalled_at, p.released_at
 ) s
 WHERE b.id <= %(highest)s AND {SEALED_THEN}
 """

@@ -39,6 +39,7 @@ _TRADE = {
 _WORDS = {
     "SEALED": ("lock", "blue", "sealed"),
     "CLAIMED": ("user", "blue", "claimed"),
+    "UNRELEASED": ("two-people", "violet", "awaits release"),
     "RECALLED": ("back", "grey", "recalled"),
     "REQUESTED": ("clock", "amber", "asked for"),
     "REFUSED": ("stop", "amber", "refused"),

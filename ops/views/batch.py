@@ -15,7 +15,7 @@ from core.http.problem import Problem
 from ops import selectors
 from ops.as_of import clock, where
 from ops.permissions import Right, may
-from ops.shell import Shown, actor, needs, posted, show
+from ops.shell import Shown, actor, needs, person, posted, show
 from settlement.models import Batch
 from settlement.selectors import (
     instructions_of,
@@ -25,6 +25,7 @@ from settlement.selectors import (
     withheld_since,
 )
 from settlement.services.recall_batch import RECALLED, REFUSED, recall_batch
+from settlement.services.release import propose_release
 
 _INSTRUCTIONS_SHOWN = 100
 
@@ -49,13 +50,39 @@ def recall(request: HttpRequest, ref: str) -> HttpResponse:
     except Problem as problem:
         if problem.status == 404:
             raise Http404 from None
-        return _show(request, ref, problem=problem)
+        return _show(request, ref, problem=problem, failed="recall")
     told = "Recalled; its legs wait to be sealed anew." if state == RECALLED else "Asked for it back."
     messages.success(request, told)
     return HttpResponseRedirect(reverse("batch", args=[ref]), status=303)
 
 
-def _show(request: HttpRequest, ref: str, *, problem: Problem | None = None) -> HttpResponse:
+@posted("batch")
+@needs(Right.PROPOSE_RELEASE)
+def ask_release(request: HttpRequest, ref: str) -> HttpResponse:
+    """Ask a second person to release a batch."""
+    number = ids.database_id(ids.BATCH, ref)
+    if number is None:
+        raise Http404
+    try:
+        propose_release(
+            batch_id=number,
+            count=request.POST.get("count", ""),
+            reason=request.POST.get("reason", ""),
+            user=person(request),
+            actor=actor(request),
+            now=utc_now(),
+        )
+    except Problem as problem:
+        if problem.status == 404:
+            raise Http404 from None
+        return _show(request, ref, problem=problem, failed="release")
+    messages.success(request, "Asked for; somebody else releases it on the screen of approvals.")
+    return HttpResponseRedirect(reverse("batch", args=[ref]), status=303)
+
+
+def _show(
+    request: HttpRequest, ref: str, *, problem: Problem | None = None, failed: str = ""
+) -> HttpResponse:
     now, as_of = clock(request), where(request)
     number = ids.database_id(ids.BATCH, ref)
     found = None if number is None else selectors.batch(number, as_of)
@@ -84,20 +111,31 @@ def _show(request: HttpRequest, ref: str, *, problem: Problem | None = None) -> 
         "first_page": after == "0",
         "legs_shown": selectors.LEGS_SHOWN,
         "problem": Shown.of(problem) if problem else None,
+        "failed": failed,
         "typed": request.POST if problem else {},
-        **_recalls(request, found),
+        **_standing(request, found),
     }
     status = problem.status if problem else 200
     return show(request, "ops/batch.html", context, screen="batch", now=now, status=status)
 
 
-def _recalls(request: HttpRequest, found: Batch) -> dict[str, Any]:
-    """Return what is known of the batch's recall, and whether the person may ask for one: only in the present."""
+def _standing(request: HttpRequest, found: Batch) -> dict[str, Any]:
+    """Return whether the batch is released and recalled, and what the person may ask for: only in the present."""
     as_of = where(request)
-    row = read_batch(found.id, as_of=as_of)
+    row = read_batch(found.id, as_of=as_of) or {}
     asked = recalls_of_batch(found.id) if as_of is None else []
+    waits = row.get("to_release") and row["released_at"] is None and row["recalled_at"] is None
+    pending = selectors.pending_release_of(found.id) if waits and as_of is None else None
     return {
-        "recalled_at": row["recalled_at"] if row else None,
+        "waits_for_release": waits,
+        "release_amount": row.get("release_amount"),
+        "released_at": row.get("released_at"),
+        "asked_release": pending,
+        "may_ask_release": waits
+        and as_of is None
+        and pending is None
+        and may(request.user, Right.PROPOSE_RELEASE),
+        "recalled_at": row.get("recalled_at"),
         "recalls": asked,
         "may_recall": as_of is None
         and may(request.user, Right.RECALL)

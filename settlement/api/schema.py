@@ -40,6 +40,7 @@ _BATCH_EXAMPLE: dict[str, Any] = {
     "progress": {"accepted": 0, "rejected": 0, "settled": 0},
     "first_claimed_at": None,
     "recalled_at": None,
+    "release": {"amount": "25000000.00", "released_at": "2026-11-24T18:03:10Z"},
     "manifest": {
         "statement": {
             "format": 1,

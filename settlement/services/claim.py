@@ -47,6 +47,10 @@ _WITHHELD = """
 SELECT 1 FROM settlement_withholding w JOIN settlement_batch_state s ON s.batch_id = w.batch_id
 WHERE w.batch_id = %s AND w.ended_at IS NULL AND s.claimed_at IS NULL
 """
+_UNRELEASED = """
+SELECT 1 FROM settlement_release r JOIN settlement_batch_state s ON s.batch_id = r.batch_id
+WHERE r.batch_id = %s AND s.released_at IS NULL
+"""
 _RECALLED = "SELECT 1 FROM settlement_batch_state WHERE batch_id = %s AND recalled_at IS NOT NULL"
 _FIRST = """
 UPDATE settlement_batch_state SET claimed_at = %(now)s, changed_at = %(now)s
@@ -91,6 +95,8 @@ WHERE s.instruction_count > s.accepted + s.rejected AND s.recalled_at IS NULL AN
   AND NOT EXISTS (
       SELECT FROM settlement_batch_claim c
       WHERE c.batch_id = s.batch_id AND c.ended_at IS NULL AND c.expires_at > %(now)s)
+  AND (s.released_at IS NOT NULL OR NOT EXISTS (
+      SELECT FROM settlement_release r WHERE r.batch_id = s.batch_id))
   AND (s.claimed_at IS NOT NULL OR NOT EXISTS (
       SELECT FROM settlement_withholding w WHERE w.batch_id = s.batch_id AND w.ended_at IS NULL))
 ORDER BY s.batch_id LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED
@@ -163,8 +169,12 @@ def release_batch(*, batch_id: int, client: Client, actor: Actor, now: datetime)
 
 
 def require_free(*, batch_id: int) -> None:
-    """Raise Problem 409 while a batch is withheld, since it has trades that must not leave, and once it is recalled."""
+    """Raise Problem 409 while a batch is withheld, since it has trades that must not leave, before it is released, and
+    once it is recalled."""
     _require_not_recalled(batch_id)
+    if sql.row(_UNRELEASED, [batch_id]):
+        why = "Its amount asks for two people, who have not let it go yet."
+        raise Problem(409, "batch-not-released", "The batch is not released.", detail=why)
     if sql.row(_WITHHELD, [batch_id]):
         why = "It has trades that are stopped. It can be claimed once the stop is lifted."
         raise Problem(409, "batch-withheld", "The batch is withheld.", detail=why)

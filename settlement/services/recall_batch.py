@@ -18,6 +18,7 @@ from core.text import text_faults
 from settlement.services.advance import trades_behind
 from settlement.services.claim import hold_batch
 from settlement.services.recall import net_anew
+from settlement.services.release import void_release
 from settlement.services.report import close_fails
 from settlement.services.seal import BATCH
 from trades.lifecycle import lock_trades
@@ -169,3 +170,4 @@ def _recall(batch_id: int, actor: Actor, at: datetime) -> None:
     net_anew(fresh, at=at, actor=actor)
     close_fails(ids, resolution="recalled", actor=actor, now=at)
     sql.run(_END, {"batch_id": batch_id, "at": at})
+    void_release(batch_id=batch_id, actor=actor, now=at)
