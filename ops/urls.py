@@ -51,6 +51,7 @@ urlpatterns = [
     path("approvals/<str:ref>/<slug:decision>", approvals.decide, name="approval_decide"),
     path("batches", batches.batches, name="batches"),
     path("batches/seal", batches.seal, name="batch_seal"),
+    path("batches/breaks/<int:break_id>", batches.explain, name="break_explain"),
     path("batches/<str:ref>", batch.batch, name="batch"),
     path("batches/<str:ref>/release", batch.ask_release, name="batch_release"),
     path("batches/<str:ref>/recall", batch.recall, name="batch_recall"),

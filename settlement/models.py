@@ -266,6 +266,60 @@ class BatchRecall(models.Model):
         ]
 
 
+class Attestation(models.Model):
+    """What a day was, channel by channel: the text that is signed, and its signature. Append-only."""
+
+    day = models.DateField(primary_key=True)
+    statement = models.TextField()
+    key_id = models.TextField()
+    signature = models.TextField(help_text="base64")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "settlement_attestation"
+
+
+class AttestedCount(models.Model):
+    """A back office's own counts of a day, as it posted them. Append-only."""
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    client_id = models.BigIntegerField()
+    client_name = models.TextField()
+    counts = models.JSONField()
+    posted_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "settlement_attested_count"
+
+
+class AttestationBreak(models.Model):
+    """A measure of a channel on which the two sides differ of a day, until they agree or a person closes it."""
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    client_id = models.BigIntegerField()
+    client_name = models.TextField()
+    channel = models.TextField()
+    measure = models.TextField()
+    ours = models.BigIntegerField()
+    theirs = models.BigIntegerField()
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.TextField(default="")
+    resolution = models.TextField(default="")
+
+    class Meta:
+        db_table = "settlement_attestation_break"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "client_id", "channel", "measure"],
+                condition=Q(closed_at__isnull=True),
+                name="settlement_attestation_break_open",
+            )
+        ]
+
+
 class Obligation(models.Model):
     """One leg of a trade: what is owed, by whom and when. Never changed except that a later date's leg gets
     its instruction when its own day comes.

@@ -122,6 +122,24 @@ def open_claims_of(client_id: int, *, now: datetime, limit: int = 1_000) -> list
     )
 
 
+def read_attestation(day: date) -> dict[str, Any] | None:
+    """Return the attestation of a day that was made, or None."""
+    found = sql.records(
+        "SELECT statement, key_id, signature FROM settlement_attestation WHERE day = %s", [day]
+    )
+    return found[0] if found else None
+
+
+def open_breaks(*, limit: int = 100) -> list[dict[str, Any]]:
+    """Return where a back office's counts of a day differ from ours, the oldest first."""
+    return sql.records(
+        "SELECT id, day, client_name, channel, measure, ours, theirs, theirs - ours AS difference, opened_at"
+        " FROM settlement_attestation_break"
+        " WHERE closed_at IS NULL ORDER BY day, id LIMIT %s",
+        [limit],
+    )
+
+
 def recalls_of_batch(batch_id: int) -> list[dict[str, Any]]:
     """Return what operations asked of a batch, the latest first, with the consumer's answer."""
     return sql.records(

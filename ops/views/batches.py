@@ -14,9 +14,11 @@ from core.clock import utc_now
 from core.http.problem import Fault, Problem
 from ops import selectors
 from ops.as_of import clock, where
-from ops.permissions import Right
+from ops.permissions import Right, may
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.models import CHANNELS, Channel
+from settlement.selectors import open_breaks
+from settlement.services.attest import close_break
 from settlement.services.seal import seal_batches
 
 TABS = (
@@ -59,6 +61,20 @@ def seal(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("batches"), status=303)
 
 
+@posted("batches")
+@needs(Right.WORK_EXCEPTIONS)
+def explain(request: HttpRequest, break_id: int) -> HttpResponse:
+    """Close a break between a day's counts and the back office's, with what a person has found."""
+    try:
+        close_break(
+            break_id=break_id, reason=request.POST.get("reason", ""), actor=actor(request), now=utc_now()
+        )
+    except Problem as problem:
+        return _show(request, problem=problem, failed=break_id)
+    messages.success(request, "Closed.")
+    return HttpResponseRedirect(reverse("batches"), status=303)
+
+
 def _wanted(request: HttpRequest) -> tuple[date, list[str]]:
     """Return the value date and channels of the form; Problem 422 with all that is wrong with them."""
     on, channels = _date(request.POST.get("value_date", "")), request.POST.getlist("channels")
@@ -72,7 +88,7 @@ def _wanted(request: HttpRequest) -> tuple[date, list[str]]:
     return on, channels
 
 
-def _show(request: HttpRequest, *, problem: Problem | None = None) -> HttpResponse:
+def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int | None = None) -> HttpResponse:
     now, as_of = clock(request), where(request)
     view = request.GET.get("view", "all")
     view = view if view in selectors.BATCH_VIEWS else "all"
@@ -102,9 +118,12 @@ def _show(request: HttpRequest, *, problem: Problem | None = None) -> HttpRespon
         "parameters": {name: value for name, value in given.items() if value},
         "tabs": TABS,
         "days": selectors.open_before(selectors.cut_offs(now=now)) if as_of is None else [],
+        "breaks": open_breaks() if as_of is None else [],
+        "may_explain": may(request.user, Right.WORK_EXCEPTIONS),
+        "failed": failed,
         "problem": Shown.of(problem) if problem else None,
         "typed": request.POST if problem else {},
-        "chosen": request.POST.getlist("channels") if problem else channels,
+        "chosen": request.POST.getlist("channels") if problem and failed is None else channels,
     }
     status = problem.status if problem else 200
     return show(request, "ops/batches.html", context, screen="batches", now=now, status=status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, cast
 
@@ -86,6 +86,34 @@ def read_recall_answer(body: bytes) -> tuple[bool, str]:
         faults.add("/reason", "A text.", "type")
     faults.raise_if_any()
     return document["answer"] == RECALL_ANSWERS[0], document.get("reason", "")
+
+
+def read_counts(body: bytes, *, measures: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return a back office's counts, channel → measure → count; Problem 400 with every fault."""
+    document, faults = _document(body), _Faults()
+    faults.known_keys(document, "", ("channels",))
+    channels = document.get("channels")
+    if not isinstance(channels, dict) or not channels:
+        faults.add("/channels", f"An object of counts by channel: {', '.join(CHANNELS)}.")
+        raise unreadable(faults.found)
+    faults.known_keys(channels, "/channels", CHANNELS)
+    counts: dict[str, dict[str, int]] = {}
+    for channel, given in channels.items():
+        pointer = f"/channels/{_escape(channel)}"
+        if not isinstance(given, dict):
+            faults.add(pointer, "An object of counts.", "type")
+            continue
+        faults.known_keys(given, pointer, tuple(measures))
+        for measure in measures:
+            if faults.required(given, pointer, measure) and not _is_count(given[measure]):
+                faults.add(f"{pointer}/{measure}", "A whole number from 0 on.", "type")
+        counts[channel] = given
+    faults.raise_if_any()
+    return counts
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
 
 
 def _lease(document: Mapping[str, Any], faults: _Faults) -> int:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from settlement.api import claims, recalls, views
+from settlement.api import attestations, claims, recalls, views
 
 _BATCH = "settlement-batches/<str:reference>"
 
@@ -18,6 +18,7 @@ urlpatterns = [
         claims.Extensions.as_view(),
         name="api-claim-extensions",
     ),
+    path("settlement-attestations/<str:day>", attestations.Attestation.as_view(), name="api-attestation"),
     path("settlement-recalls", recalls.Recalls.as_view(), name="api-recalls"),
     path(
         "settlement-recalls/<str:reference>/answers",
