@@ -13,10 +13,12 @@ import pytest
 from django.db import connection
 
 from core import sql
+from core.audit import system
 from core.http.authentication import Client
 from core.http.problem import Problem
 from settlement.services.acknowledge import Answer, Control, acknowledge_instructions
 from settlement.services.claim import claim_batch, claim_next
+from settlement.services.recall_batch import answer_recall, recall_batch
 from settlement.services.report import Report, report_status
 from tests.settlement.support import (
     advance,
@@ -155,6 +157,58 @@ def test_of_many_consumers_at_once_no_two_get_the_same_batch():
         "SELECT count(*), count(DISTINCT batch_id) FROM settlement_batch_claim WHERE ended_at IS NULL"
     )
     assert sql.rows(open_claims) == [(6, 6)]
+
+
+def test_a_recall_and_claims_at_once_end_with_one_of_the_two():
+    world()
+    validated(equity())
+    seal("CASH")
+    batch_id = batch_of("CASH")
+    clients = [client(f"office-{n}") for n in range(6)]
+
+    def take(by: Client) -> Any:
+        return claim_batch(batch_id=batch_id, client=by, lease_seconds=60, actor=by.actor(), now=NOW)
+
+    def back() -> Any:
+        return recall_batch(batch_id=batch_id, reason="wrong day", actor=system("desk"), now=NOW)
+
+    *claims, first, second = at_once(*(lambda by=by: take(by) for by in clients), back, back)
+    codes = {each.code for each in claims if isinstance(each, Problem)}
+    taken = [each for each in claims if not isinstance(each, Problem)]
+    (done,) = [each for each in (first, second) if not isinstance(each, Problem)]
+    if done == "RECALLED":
+        assert (taken, codes) == ([], {"batch-recalled"})
+    else:
+        assert (len(taken), codes, done) == (1, {"claimed-by-another"}, "REQUESTED")
+    assert sql.rows("SELECT count(*) FROM settlement_batch_recall") == [(1,)]
+
+
+def test_of_contradicting_answers_to_a_recall_at_once_one_counts():
+    world()
+    (trade_id,) = validated(equity())
+    seal("CASH")
+    batch_id, office = batch_of("CASH"), client()
+    claim_batch(batch_id=batch_id, client=office, lease_seconds=60, actor=office.actor(), now=NOW)
+    recall_batch(batch_id=batch_id, reason="wrong day", actor=system("desk"), now=NOW)
+    ((recall_id,),) = sql.rows("SELECT id FROM settlement_batch_recall")
+
+    def answer(consents: bool) -> Any:
+        return answer_recall(
+            recall_id=recall_id,
+            consents=consents,
+            reason="because",
+            client=office,
+            actor=office.actor(),
+            now=NOW,
+        )
+
+    answers = at_once(*[lambda: answer(True)] * 5, *[lambda: answer(False)] * 5)
+    taken = {each for each in answers if not isinstance(each, Problem)}
+    assert len(taken) == 1
+    assert [each.code for each in answers if isinstance(each, Problem)] == ["already-answered"] * 5
+    assert sql.rows("SELECT state FROM settlement_batch_recall") == [tuple(taken)]
+    waiting = "SELECT count(*) FROM settlement_obligation WHERE trade_id = %s AND attempt = 2"
+    assert sql.rows(waiting, [trade_id]) == [(1 if taken == {"RECALLED"} else 0,)]
 
 
 def test_a_hundred_acknowledgements_of_one_batch_at_once_make_one_transition():
