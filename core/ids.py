@@ -33,6 +33,7 @@ DELIVERY = "dlv"
 RESERVATION = "rsv"
 STOP = "stp"
 BACK_TEST = "bkt"
+RECALL = "rcl"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -29,6 +29,9 @@ class Right(Enum):
     APPROVE_CHANGE = "approve or decline a change of a trade"
     READ_BATCHES = "read batches"
     SEAL = "seal batches"
+    RECALL = "recall sealed batches"
+    PROPOSE_RELEASE = "ask for the release of sealed batches"
+    APPROVE_RELEASE = "release sealed batches, or decline to"
     READ_LIMITS = "read limits"
     READ_CHECKS = "read checks and back-tests"
     PROPOSE_CHECK = "propose how checks are set, and start back-tests"
@@ -71,6 +74,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.APPROVE_CHANGE: frozenset({SUPERVISOR}),
     Right.READ_BATCHES: _INSIDE,
     Right.SEAL: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.RECALL: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.PROPOSE_RELEASE: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_RELEASE: frozenset({SUPERVISOR}),
     Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},
     Right.READ_CHECKS: _INSIDE,
     Right.PROPOSE_CHECK: frozenset({SUPERVISOR, RISK}),

@@ -107,7 +107,7 @@ SELECT count(*), min(b.sealed_at) FROM (
     SELECT b.id, b.sealed_at FROM settlement_batch b ORDER BY b.id DESC LIMIT 2000
 ) AS b
 JOIN settlement_batch_state s ON s.batch_id = b.id
-WHERE b.sealed_at < %(before)s AND s.claimed_at IS NULL
+WHERE b.sealed_at < %(before)s AND s.claimed_at IS NULL AND s.recalled_at IS NULL
 """
 
 
@@ -163,6 +163,7 @@ GROUP BY s.state, v.product, v.settlement_date
 _UNCLAIMED_THEN = f"""
 SELECT count(*), min(b.sealed_at) FROM settlement_batch b {settlement.THEN}
   AND b.id > %(highest)s - 2000 AND b.sealed_at < %(before)s AND s.claimed_at IS NULL
+  AND s.recalled_at IS NULL
 """
 
 
@@ -251,9 +252,12 @@ BATCH_VIEWS = ("all", "unclaimed", "claimed", "rejected")
 BATCH_PAGE = 50
 _BATCHES = """
 SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
-       b.trade_count, b.sha256, b.accepted, b.rejected, b.settled, b.claimed_at, c.client_name, c.expires_at
+       b.trade_count, b.sha256, b.accepted, b.rejected, b.settled, b.claimed_at, b.recalled_at,
+       b.waits, c.client_name, c.expires_at
 FROM (
-    SELECT b.*, s.accepted, s.rejected, s.settled, s.claimed_at FROM settlement_batch b {states}
+    SELECT b.*, s.accepted, s.rejected, s.settled, s.claimed_at, s.recalled_at,
+           s.released_at IS NULL AND EXISTS (SELECT FROM settlement_release r WHERE r.batch_id = b.id) AS waits
+    FROM settlement_batch b {states}
       AND (%(channel)s = '' OR b.channel_id = %(channel)s)
       AND (%(value_date)s::date IS NULL OR b.value_date = %(value_date)s::date) {condition}
     ORDER BY b.id DESC LIMIT %(limit)s OFFSET %(offset)s
@@ -267,7 +271,7 @@ _HELD_NOW = "c.ended_at IS NULL AND c.expires_at > %(now)s"
 _HELD_THEN = "c.claimed_at <= %(now)s AND least(c.ended_at, c.expires_at) > %(now)s"
 _BATCH_CONDITIONS = {
     "all": "",
-    "unclaimed": "AND s.claimed_at IS NULL",
+    "unclaimed": "AND s.claimed_at IS NULL AND s.recalled_at IS NULL",
     "claimed": "AND EXISTS (SELECT 1 FROM settlement_batch_claim c WHERE c.batch_id = b.id AND {held})",
     "rejected": "AND s.rejected > 0",
 }
@@ -305,6 +309,10 @@ def batches(
 
 
 def _batch_status(row: dict[str, Any]) -> str:
+    if row["recalled_at"]:
+        return "RECALLED"
+    if row["waits"]:
+        return "UNRELEASED"
     if row["rejected"]:
         return "REJECTED"
     if row["settled"] >= row["instruction_count"]:
@@ -349,15 +357,21 @@ def gross_legs(instruction_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
 
 
 _PROPOSALS = """
-SELECT r.id, r.kind, r.subject, CASE WHEN r.subject = 'trade' THEN r.subject_id END AS trade_id, r.content, r.maker_id,
+SELECT r.id, r.kind, r.subject, CASE WHEN r.subject = 'trade' THEN r.subject_id END AS trade_id,
+       CASE WHEN r.subject = 'batch' THEN r.subject_id END AS batch_id, r.content, r.maker_id,
        coalesce(m.username, a.name) AS maker, r.reason, r.made_at, r.state,
        c.username AS checker, r.decided_at, r.decision_note,
        e.id AS exception_id, e.summary, e.deadline, e.amount_at_risk,
        v.product, v.currency, v.net_amount, v.counterparty_ref, p.code AS counterparty_code,
        p.name AS counterparty_name
 FROM (
+<<<<<<< HEAD
     SELECT * FROM core_proposal r
     WHERE r.subject IN ('trade', 'check', 'fee_rule') AND {condition} ORDER BY {order} LIMIT %(limit)s
+=======
+    SELECT * FROM core_proposal r WHERE r.subject IN ('trade', 'check', 'batch') AND {condition}
+    ORDER BY {order} LIMIT %(limit)s
+>>>>>>> wt-batches-ready
 ) AS r
 LEFT JOIN auth_user m ON m.id = r.maker_id
 LEFT JOIN core_api_client a ON a.id = r.maker_client_id
@@ -409,6 +423,17 @@ def pending_proposal_of(trade_id: int) -> dict[str, Any] | None:
         order="r.id",
         limit=1,
         trade=trade_id,
+    )
+    return found[0] if found else None
+
+
+def pending_release_of(batch_id: int) -> dict[str, Any] | None:
+    """Return the release of a batch that awaits a second person, or None."""
+    found = _proposals(
+        "r.kind = 'release_batch' AND r.state = 'PENDING' AND r.subject_id = %(batch)s",
+        order="r.id",
+        limit=1,
+        batch=batch_id,
     )
     return found[0] if found else None
 

@@ -14,7 +14,7 @@ from core.clock import utc_now
 from core.reasons import ReasonForm, actor_of, reason_of
 from settlement.models import CHANNELS, Batch, BatchClaim, Channel
 
-_CHANNEL_FIELDS = ("name", "cut_off_zone", "cut_off_time", "lead_days")
+_CHANNEL_FIELDS = ("name", "cut_off_zone", "cut_off_time", "lead_days", "release_from")
 
 
 class _ReadOnly:
@@ -45,7 +45,15 @@ class ChannelAdmin(admin.ModelAdmin[Channel]):
     """Cut-offs are the operator's to set; the sequence is the seal's."""
 
     form = ChannelForm
-    list_display = ("code", "name", "cut_off_time", "cut_off_zone", "lead_days", "last_sequence")
+    list_display = (
+        "code",
+        "name",
+        "cut_off_time",
+        "cut_off_zone",
+        "lead_days",
+        "release_from",
+        "last_sequence",
+    )
     readonly_fields = ("code", "last_sequence")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -15,10 +15,15 @@ class SettlementConfig(AppConfig):
         held trade must be free, accrue what deals are charged, declare its kinds of work items, and tell what is
         known of a batch."""
         from core.evidence import contribute, contribute_contents
+        from core.four_eyes import on_approval
         from settlement.evidence import SECTIONS, contents
         from settlement.selectors import cut_offs_of_trades
+<<<<<<< HEAD
         from settlement.services.accrue import FOLLOWER as CHARGES
         from settlement.services.accrue import accrue_fees
+=======
+        from settlement.services import release
+>>>>>>> wt-batches-ready
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections
@@ -30,6 +35,7 @@ class SettlementConfig(AppConfig):
         from trades.services.supersession import on_supersession
         from trades.work_items import register_causes, register_kinds
 
+        on_approval(release.KIND, release.apply_release, lock=release.lock_batch)
         register_kinds(KINDS)
         register_causes(CAUSES)
         contribute(*SECTIONS)

@@ -52,7 +52,7 @@ SECTIONS = (
         "batch",
         "SELECT b.id AS batch, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by,"
         " b.instruction_count, b.trade_count, b.control_totals, b.byte_count, b.sha256, s.accepted, s.rejected,"
-        " s.settled, s.claimed_at"
+        " s.settled, s.claimed_at, s.recalled_at"
         " FROM settlement_batch b JOIN settlement_batch_state s ON s.batch_id = b.id"
         " WHERE b.id = ANY(%s) ORDER BY b.id",
     ),
@@ -63,6 +63,13 @@ SECTIONS = (
         "SELECT m.batch_id AS batch, m.statement, m.hash, m.key_id, m.signature, k.public_key"
         " FROM settlement_batch_manifest m JOIN core_signing_key k ON k.key_id = m.key_id"
         " WHERE m.batch_id = ANY(%s) ORDER BY m.batch_id",
+    ),
+    Section(
+        "batch_recalls",
+        "Recalls of batches",
+        "batch",
+        "SELECT batch_id AS batch, id, state, reason, requested_by, requested_at, answered_by, answered_at,"
+        " answer_reason FROM settlement_batch_recall WHERE batch_id = ANY(%s) ORDER BY batch_id, id",
     ),
     Section(
         "claims",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from core.models import TransactionId
 
@@ -29,8 +29,19 @@ class Channel(models.Model):
         default=0, help_text="business days before the value date on which its cut-off falls"
     )
 
+    release_from = models.DecimalField(
+        max_digits=28,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="in base currency: batches from this amount on wait until two people release them; empty: none",
+    )
+
     class Meta:
         db_table = "settlement_channel"
+        constraints = [
+            models.CheckConstraint(condition=Q(release_from__gte=0), name="settlement_channel_release_from")
+        ]
 
     def __str__(self) -> str:
         return self.code
@@ -112,10 +123,19 @@ class BatchState(models.Model):
     rejected = models.IntegerField(default=0)
     settled = models.IntegerField(default=0)
     claimed_at = models.DateTimeField(null=True, help_text="when it was first claimed")
+    recalled_at = models.DateTimeField(null=True, help_text="when operations recalled it")
+    released_at = models.DateTimeField(null=True, help_text="by two people")
     changed_at = models.DateTimeField(null=True, help_text="when the counts last changed")
 
     class Meta:
         db_table = "settlement_batch_state"
+        indexes = [
+            models.Index(
+                fields=["batch_id"],
+                condition=Q(instruction_count__gt=F("accepted") + F("rejected"), recalled_at__isnull=True),
+                name="settlement_state_open",
+            )
+        ]
 
 
 class BatchProgress(models.Model):
@@ -129,6 +149,8 @@ class BatchProgress(models.Model):
     rejected = models.IntegerField()
     settled = models.IntegerField()
     claimed_at = models.DateTimeField(null=True)
+    recalled_at = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "settlement_batch_progress"
@@ -188,6 +210,9 @@ class Recall(models.Model):
     recalled_at = models.DateTimeField()
     recalled_by = models.TextField()
     cancellation_id = models.BigIntegerField(null=True)
+    with_batch = models.BooleanField(
+        default=False, db_default=False, help_text="its batch was recalled: nothing is to be cancelled"
+    )
     xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
 
     class Meta:
@@ -195,10 +220,103 @@ class Recall(models.Model):
         indexes = [
             models.Index(
                 fields=["instruction_id"],
-                condition=Q(cancellation_id__isnull=True),
+                condition=Q(cancellation_id__isnull=True, with_batch=False),
                 name="settlement_recall_pending",
             ),
             models.Index(fields=["cancellation_id"], name="settlement_recall_cancel"),
+        ]
+
+
+class Release(models.Model):
+    """A batch that leaves only when two people let it go: when they did stands in its BatchState."""
+
+    batch_id = models.BigIntegerField(primary_key=True)
+    amount = models.DecimalField(
+        max_digits=32, decimal_places=4, null=True, help_text="in base currency; empty where it is not known"
+    )
+
+    class Meta:
+        db_table = "settlement_release"
+
+
+class BatchRecall(models.Model):
+    """Operations want a batch back: at once while nobody has claimed it, else when whoever claimed it last consents.
+
+    state: REQUESTED, RECALLED or REFUSED; a batch that was refused may be asked for again.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    batch_id = models.BigIntegerField()
+    state = models.TextField(help_text="REQUESTED, RECALLED or REFUSED")
+    reason = models.TextField()
+    requested_by = models.TextField()
+    requested_at = models.DateTimeField()
+    client_id = models.BigIntegerField(null=True, help_text="whose consent it needs")
+    answered_by = models.TextField(default="")
+    answered_at = models.DateTimeField(null=True)
+    answer_reason = models.TextField(default="")
+
+    class Meta:
+        db_table = "settlement_batch_recall"
+        indexes = [models.Index(fields=["batch_id", "id"], name="settlement_brecall_batch")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch_id"], condition=~Q(state="REFUSED"), name="settlement_brecall_one"
+            )
+        ]
+
+
+class Attestation(models.Model):
+    """What a day was, channel by channel: the text that is signed, and its signature. Append-only."""
+
+    day = models.DateField(primary_key=True)
+    statement = models.TextField()
+    key_id = models.TextField()
+    signature = models.TextField(help_text="base64")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "settlement_attestation"
+
+
+class AttestedCount(models.Model):
+    """A back office's own counts of a day, as it posted them. Append-only."""
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    client_id = models.BigIntegerField()
+    client_name = models.TextField()
+    counts = models.JSONField()
+    posted_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "settlement_attested_count"
+
+
+class AttestationBreak(models.Model):
+    """A measure of a channel on which the two sides differ of a day, until they agree or a person closes it."""
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    client_id = models.BigIntegerField()
+    client_name = models.TextField()
+    channel = models.TextField()
+    measure = models.TextField()
+    ours = models.BigIntegerField()
+    theirs = models.BigIntegerField()
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.TextField(default="")
+    resolution = models.TextField(default="")
+
+    class Meta:
+        db_table = "settlement_attestation_break"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "client_id", "channel", "measure"],
+                condition=Q(closed_at__isnull=True),
+                name="settlement_attestation_break_open",
+            )
         ]
 
 

@@ -15,9 +15,10 @@ from settlement.models import CHANNEL_OF, Batch, BatchManifest, Channel
 from trades.lifecycle import State
 from trades.products import PRODUCTS
 
-BATCH_STATUSES = ("SEALED", "CLAIMED", "ACKNOWLEDGED", "SETTLED")
+BATCH_STATUSES = ("RECALLED", "SEALED", "CLAIMED", "ACKNOWLEDGED", "SETTLED")
 STATUS_SQL = """
-CASE WHEN s.claimed_at IS NULL THEN 'SEALED'
+CASE WHEN s.recalled_at IS NOT NULL THEN 'RECALLED'
+     WHEN s.claimed_at IS NULL THEN 'SEALED'
      WHEN s.accepted + s.rejected < s.instruction_count THEN 'CLAIMED'
      WHEN s.accepted > 0 AND s.settled >= s.accepted THEN 'SETTLED'
      ELSE 'ACKNOWLEDGED' END
@@ -27,9 +28,11 @@ CASE WHEN s.claimed_at IS NULL THEN 'SEALED'
 _BATCHES = f"""
 SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
        b.trade_count, b.control_totals, b.byte_count, b.sha256, s.accepted, s.rejected, s.settled, s.claimed_at,
+       s.recalled_at, rel.batch_id IS NOT NULL AS to_release, rel.amount AS release_amount, s.released_at,
        {STATUS_SQL} AS status, m.statement, m.hash AS manifest_hash, m.key_id, m.signature
 FROM settlement_batch b
 LEFT JOIN settlement_batch_manifest m ON m.batch_id = b.id
+LEFT JOIN settlement_release rel ON rel.batch_id = b.id
 """
 SEALED_THEN = f"core_known(b.xid, b.sealed_at, {HAPPENED})"
 _NOW = f"{_BATCHES} JOIN settlement_batch_state s ON s.batch_id = b.id WHERE true"
@@ -41,7 +44,7 @@ LEFT JOIN LATERAL (
 ) p ON true
 CROSS JOIN LATERAL (
     SELECT b.instruction_count, coalesce(p.accepted, 0) AS accepted, coalesce(p.rejected, 0) AS rejected,
-           coalesce(p.settled, 0) AS settled, p.claimed_at
+           coalesce(p.settled, 0) AS settled, p.claimed_at, p.recalled_at, p.released_at
 ) s
 WHERE b.id <= %(highest)s AND {SEALED_THEN}
 """
@@ -107,6 +110,48 @@ def claims_of(batch_id: int, *, limit: int = 100) -> list[dict[str, Any]]:
         "SELECT id, batch_id, client_id, client_name, claimed_at, expires_at, ended_at"
         " FROM settlement_batch_claim WHERE batch_id = %s ORDER BY id DESC LIMIT %s",
         [batch_id, limit],
+    )
+
+
+def open_claims_of(client_id: int, *, now: datetime, limit: int = 1_000) -> list[dict[str, Any]]:
+    """Return what a client holds now, by batch."""
+    return sql.records(
+        "SELECT id, batch_id, client_id, client_name, claimed_at, expires_at, ended_at FROM settlement_batch_claim"
+        " WHERE client_id = %s AND ended_at IS NULL AND expires_at > %s ORDER BY batch_id LIMIT %s",
+        [client_id, now, limit],
+    )
+
+
+def read_attestation(day: date) -> dict[str, Any] | None:
+    """Return the attestation of a day that was made, or None."""
+    found = sql.records(
+        "SELECT statement, key_id, signature FROM settlement_attestation WHERE day = %s", [day]
+    )
+    return found[0] if found else None
+
+
+def open_breaks(*, limit: int = 100) -> list[dict[str, Any]]:
+    """Return where a back office's counts of a day differ from ours, the oldest first."""
+    return sql.records(
+        "SELECT id, day, client_name, channel, measure, ours, theirs, theirs - ours AS difference, opened_at"
+        " FROM settlement_attestation_break"
+        " WHERE closed_at IS NULL ORDER BY day, id LIMIT %s",
+        [limit],
+    )
+
+
+def recalls_of_batch(batch_id: int) -> list[dict[str, Any]]:
+    """Return what operations asked of a batch, the latest first, with the consumer's answer."""
+    return sql.records(
+        "SELECT * FROM settlement_batch_recall WHERE batch_id = %s ORDER BY id DESC", [batch_id]
+    )
+
+
+def recalls_asked_of(client_id: int, *, limit: int = 1_000) -> list[dict[str, Any]]:
+    """Return the requests to recall a batch that wait for a client's answer, the oldest first."""
+    return sql.records(
+        "SELECT * FROM settlement_batch_recall WHERE client_id = %s AND state = 'REQUESTED' ORDER BY id LIMIT %s",
+        [client_id, limit],
     )
 
 
@@ -216,7 +261,7 @@ FROM (
 # Whether a change of a trade had made an instruction wrong, and the instruction of a later batch that cancels it.
 RECALLED_NOW = "SELECT * FROM settlement_recall WHERE instruction_id = i.id"
 RECALLED_THEN = f"""
-SELECT w.instruction_id, w.cause_ids, (
+SELECT w.instruction_id, w.cause_ids, w.with_batch, (
     SELECT max(n.id) FROM settlement_instruction n JOIN settlement_batch b ON b.id = n.batch_id
     WHERE n.cancels = w.instruction_id AND {SEALED_THEN}
 ) AS cancellation_id
@@ -286,9 +331,15 @@ _OBLIGATIONS = """
 SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
        o.instruction_id, i.line, i.channel, i.direction AS instruction_direction, i.quantity AS instruction_quantity,
        i.gross_count, i.batch_id, b.sequence, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
+<<<<<<< HEAD
        s.settled_quantity, s.matching, s.matching_reason, s.cancellation, s.cancellation_reason,
        r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces,
        c.processing AS cancellation_processing, %(trade_id)s = ANY(r.cause_ids) AS recalled_for_it
+=======
+       s.settled_quantity, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces,
+       c.processing AS cancellation_processing, %(trade_id)s = ANY(r.cause_ids) AS recalled_for_it,
+       r.with_batch
+>>>>>>> wt-batches-ready
 FROM settlement_obligation o
 LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
 LEFT JOIN LATERAL ({said}) s ON true
@@ -388,7 +439,7 @@ WHERE o.instruction_id IS NULL AND o.value_date <= %(value_date)s
   AND s.state NOT IN ({State.CANCELLED.value}, {State.ALLOCATED.value})
 UNION ALL
 SELECT 1 FROM settlement_recall r JOIN settlement_instruction_state s ON s.instruction_id = r.instruction_id
-WHERE r.cancellation_id IS NULL AND s.processing <> 'REJECTED'
+WHERE r.cancellation_id IS NULL AND NOT r.with_batch AND s.processing <> 'REJECTED'
 LIMIT 1
 """
 

@@ -12,7 +12,13 @@ import time_machine
 from core.audit import system
 from middleoffice.documentation import SCHEMA
 from refdata.demo import load_demo_refdata
-from settlement.api.reading import read_acknowledgement, read_lease, read_reports
+from settlement.api.reading import (
+    read_acknowledgement,
+    read_lease,
+    read_next_claim,
+    read_recall_answer,
+    read_reports,
+)
 from tests.support.api import Api
 from tests.support.factories import check_everything
 from tests.support.records import NOW, TODAY
@@ -67,6 +73,9 @@ def test_every_example_of_reference_data_loads(demo: Api):
     ("path", "read"),
     [
         ("/settlement-batches/{reference}/claims", read_lease),
+        ("/settlement-claims", read_next_claim),
+        ("/settlement-recalls/{reference}/answers", read_recall_answer),
+        ("/settlement-claims/{reference}/extensions", read_lease),
         ("/settlement-batches/{reference}/acknowledgements", read_acknowledgement),
         ("/settlement-status-reports", read_reports),
     ],

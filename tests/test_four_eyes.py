@@ -46,7 +46,8 @@ SETTING = {
 }  # fmt: skip
 CONTENT = {
     "effects": {}, "findings": [], "told": {}, "version": 1, "code": "OFF_MARKET_PRICE", "valid_from": None,
-    "before": SETTING, "after": SETTING,
+    "before": SETTING, "after": SETTING, "channel": "CASH", "sequence": 1, "value_date": "2026-11-25",
+    "instruction_count": 2, "sha256": "0" * 64,
 }  # fmt: skip
 
 

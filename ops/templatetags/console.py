@@ -39,6 +39,10 @@ _TRADE = {
 _WORDS = {
     "SEALED": ("lock", "blue", "sealed"),
     "CLAIMED": ("user", "blue", "claimed"),
+    "UNRELEASED": ("two-people", "violet", "awaits release"),
+    "RECALLED": ("back", "grey", "recalled"),
+    "REQUESTED": ("clock", "amber", "asked for"),
+    "REFUSED": ("stop", "amber", "refused"),
     "ANSWERED": ("receipt", "blue", "answered"),
     "ACCEPTED": ("check", "blue", "accepted"),
     "REJECTED": ("stop", "red", "rejected"),

@@ -27,6 +27,8 @@ from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 from risk.services.parameters import KIND as CHECK
 from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
+from settlement.services.release import KIND as RELEASE
+from settlement.services.release import approve_release, decline_release, withdraw_release
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import approve_change, decline_change, withdraw_change
 
@@ -65,10 +67,19 @@ DECISIONS = {
             Right.PROPOSE_CHECK, withdraw_parameters, "Withdrawn; the check stays as it is."
         ),
     },
+<<<<<<< HEAD
     FEE: {
         "approve": Decision(Right.APPROVE_FEE, approve_rule, "Approved; the rule says so."),
         "decline": Decision(Right.APPROVE_FEE, decline_rule, "Declined; the rule stays as it is."),
         "withdraw": Decision(Right.PROPOSE_FEE, withdraw_rule, "Withdrawn; the rule stays as it is."),
+=======
+    RELEASE: {
+        "approve": Decision(
+            Right.APPROVE_RELEASE, approve_release, "Released; the back office can claim it."
+        ),
+        "decline": Decision(Right.APPROVE_RELEASE, decline_release, "Declined; the batch waits on."),
+        "withdraw": Decision(Right.PROPOSE_RELEASE, withdraw_release, "Withdrawn; the batch waits on."),
+>>>>>>> wt-batches-ready
     },
 }
 
@@ -91,9 +102,7 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
     if not may(request.user, chosen.right):
         return denied(request, chosen.right)
     try:
-        # Only a kind that has an amount at stake takes it, whatever the form has sent.
-        asked = decision == "approve" and kind in four_eyes.kinds_with_stakes()
-        typed = {"typed": request.POST.get("amount", "")} if asked else {}
+        typed = _typed(request, kind or "") if decision == "approve" else {}
         chosen.service(
             proposal_id=proposal_id,
             user=person(request),
@@ -106,6 +115,13 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
         return _show(request, problem=problem, failed=proposal_id)
     messages.success(request, chosen.told)
     return HttpResponseRedirect(reverse("approvals"), status=303)
+
+
+def _typed(request: HttpRequest, kind: str) -> dict[str, str]:
+    """Return what the approval of a kind takes typed in, whatever the form has sent: an amount, a count, or nothing."""
+    if kind == RELEASE:
+        return {"typed": request.POST.get("count", "")}
+    return {"typed": request.POST.get("amount", "")} if kind in four_eyes.kinds_with_stakes() else {}
 
 
 # Which of the rights it takes depends on what was proposed.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from core import ids
@@ -15,10 +14,11 @@ from core.clock import utc_now
 from core.http.problem import Fault, Problem
 from ops import selectors
 from ops.as_of import clock, where
-from ops.permissions import Right
+from ops.permissions import Right, may
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.models import CHANNELS, Channel
-from settlement.selectors import instructions_of, manifest_of, withheld_since
+from settlement.selectors import open_breaks
+from settlement.services.attest import close_break
 from settlement.services.seal import seal_batches
 
 TABS = (
@@ -28,7 +28,6 @@ TABS = (
     ("rejected", "With rejections"),
 )
 _MAX_PAGE = 200
-_INSTRUCTIONS_SHOWN = 100
 
 
 @needs(Right.READ_BATCHES)
@@ -62,6 +61,20 @@ def seal(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("batches"), status=303)
 
 
+@posted("batches")
+@needs(Right.WORK_EXCEPTIONS)
+def explain(request: HttpRequest, break_id: int) -> HttpResponse:
+    """Close a break between a day's counts and the back office's, with what a person has found."""
+    try:
+        close_break(
+            break_id=break_id, reason=request.POST.get("reason", ""), actor=actor(request), now=utc_now()
+        )
+    except Problem as problem:
+        return _show(request, problem=problem, failed=break_id)
+    messages.success(request, "Closed.")
+    return HttpResponseRedirect(reverse("batches"), status=303)
+
+
 def _wanted(request: HttpRequest) -> tuple[date, list[str]]:
     """Return the value date and channels of the form; Problem 422 with all that is wrong with them."""
     on, channels = _date(request.POST.get("value_date", "")), request.POST.getlist("channels")
@@ -75,7 +88,7 @@ def _wanted(request: HttpRequest) -> tuple[date, list[str]]:
     return on, channels
 
 
-def _show(request: HttpRequest, *, problem: Problem | None = None) -> HttpResponse:
+def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int | None = None) -> HttpResponse:
     now, as_of = clock(request), where(request)
     view = request.GET.get("view", "all")
     view = view if view in selectors.BATCH_VIEWS else "all"
@@ -105,9 +118,12 @@ def _show(request: HttpRequest, *, problem: Problem | None = None) -> HttpRespon
         "parameters": {name: value for name, value in given.items() if value},
         "tabs": TABS,
         "days": selectors.open_before(selectors.cut_offs(now=now)) if as_of is None else [],
+        "breaks": open_breaks() if as_of is None else [],
+        "may_explain": may(request.user, Right.WORK_EXCEPTIONS),
+        "failed": failed,
         "problem": Shown.of(problem) if problem else None,
         "typed": request.POST if problem else {},
-        "chosen": request.POST.getlist("channels") if problem else channels,
+        "chosen": request.POST.getlist("channels") if problem and failed is None else channels,
     }
     status = problem.status if problem else 200
     return show(request, "ops/batches.html", context, screen="batches", now=now, status=status)
@@ -118,46 +134,3 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-@needs(Right.READ_BATCHES)
-def batch(request: HttpRequest, ref: str) -> HttpResponse:
-    """Show one batch with its instructions and the gross legs behind each."""
-    now, as_of = clock(request), where(request)
-    number = ids.database_id(ids.BATCH, ref)
-    found = None if number is None else selectors.batch(number, as_of)
-    if found is None:
-        raise Http404
-    after = request.GET.get("after", "0")
-    rows = instructions_of(
-        found.id,
-        after_line=int(after[:9]) if after.isdecimal() else 0,
-        limit=_INSTRUCTIONS_SHOWN + 1,
-        as_of=as_of,
-    )
-    more = len(rows) > _INSTRUCTIONS_SHOWN
-    del rows[_INSTRUCTIONS_SHOWN:]
-    legs = selectors.gross_legs([row["id"] for row in rows])
-    context = {
-        "batch": found,
-        "reference": ids.public_id(ids.BATCH, found.id),
-        "totals": _totals(found.control_totals),
-        "manifest": manifest_of(found.id),
-        "claims": selectors.claims(found.id, as_of),
-        "withheld_at": withheld_since(found.id, at=now),
-        "instructions": [(row, legs[row["id"]]) for row in rows],
-        "more": more,
-        "last_line": rows[-1]["line"] if rows else 0,
-        "first_page": after == "0",
-        "legs_shown": selectors.LEGS_SHOWN,
-    }
-    return show(request, "ops/batch.html", context, screen="batch", now=now)
-
-
-def _totals(control_totals: dict[str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the control totals as rows: asset, direction, count, sum."""
-    return [
-        {"asset": asset, "direction": direction, "count": each["count"], "sum": Decimal(each["sum"])}
-        for asset, directions in sorted(control_totals.items())
-        for direction, each in sorted(directions.items())
-    ]

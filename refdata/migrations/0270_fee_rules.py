@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0130_approval_policy'),
-        ('refdata', '0160_issuers'),
+        ("refdata", "0240_specific_ssis"),
     ]
 
     operations = [

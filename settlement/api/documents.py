@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from core.four_eyes import amount_text
 from core.ids import BATCH, CLAIM, INSTRUCTION, public_id
 from core.money import format_amount, format_number
 from core.sql import json_value
@@ -36,9 +37,16 @@ def batch_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "sha256": row["sha256"],
         "progress": {name: row[name] for name in ("accepted", "rejected", "settled")},
         "first_claimed_at": row["claimed_at"],
+        "recalled_at": row["recalled_at"],
+        "release": release_document(row) if row["to_release"] else None,
         "manifest": manifest_document(row),
         "links": batch_links(reference),
     }
+
+
+def release_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return that two people must let a batch go, for what it amounts to in base currency, and when they did."""
+    return {"amount": amount_text(row["release_amount"]), "released_at": row["released_at"]}
 
 
 def manifest_document(row: Mapping[str, Any]) -> dict[str, Any]:

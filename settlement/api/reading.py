@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, cast
 
@@ -11,6 +11,7 @@ import msgspec
 
 from core.http.problem import Fault, Problem, unreadable
 from core.ids import INSTRUCTION, database_id
+from settlement.models import CHANNELS
 from settlement.services.acknowledge import MAX_ITEMS, Answer, Control
 from settlement.services.standing import KINDS, Kind, Report
 
@@ -23,6 +24,11 @@ _QUANTITY = re.compile(QUANTITY)
 _TOTAL = re.compile(r"[0-9]{1,28}(\.[0-9]{1,10})?")  # a sum may be wider than any quantity in it
 _DIRECTIONS = ("DELIVER", "RECEIVE", "NIL")
 _ANSWERS = ("ACCEPTED", "REJECTED")
+<<<<<<< HEAD
+=======
+_KINDS = PRECEDENCE[1:]
+RECALL_ANSWERS = ("CONSENT", "REFUSE")
+>>>>>>> wt-batches-ready
 MAX_ASSETS = MAX_ITEMS
 MAX_ASSET_LENGTH = 64
 
@@ -57,11 +63,68 @@ def read_lease(body: bytes) -> int:
         return DEFAULT_LEASE_SECONDS
     document, faults = _document(body), _Faults()
     faults.known_keys(document, "", ("lease_seconds",))
-    seconds = document.get("lease_seconds", DEFAULT_LEASE_SECONDS)
-    if not isinstance(seconds, int) or isinstance(seconds, bool):
-        faults.add("/lease_seconds", "A whole number of seconds.", "type")
+    seconds = _lease(document, faults)
     faults.raise_if_any()
-    return int(seconds)
+    return seconds
+
+
+def read_next_claim(body: bytes) -> tuple[str, int]:
+    """Return the channel and the seconds of a claim of the next batch; Problem 400 with every fault."""
+    document, faults = _document(body), _Faults()
+    faults.known_keys(document, "", ("channel", "lease_seconds"))
+    seconds = _lease(document, faults)
+    if faults.required(document, "", "channel") and document["channel"] not in CHANNELS:
+        faults.add("/channel", f"One of {', '.join(CHANNELS)}.")
+    faults.raise_if_any()
+    return str(document["channel"]), seconds
+
+
+def read_recall_answer(body: bytes) -> tuple[bool, str]:
+    """Return whether a consumer consents to a recall, and its reason; Problem 400 with every fault."""
+    document, faults = _document(body), _Faults()
+    faults.known_keys(document, "", ("answer", "reason"))
+    if faults.required(document, "", "answer") and document["answer"] not in RECALL_ANSWERS:
+        faults.add("/answer", f"One of {', '.join(RECALL_ANSWERS)}.")
+    if not isinstance(document.get("reason", ""), str):
+        faults.add("/reason", "A text.", "type")
+    faults.raise_if_any()
+    return document["answer"] == RECALL_ANSWERS[0], document.get("reason", "")
+
+
+def read_counts(body: bytes, *, measures: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return a back office's counts, channel → measure → count; Problem 400 with every fault."""
+    document, faults = _document(body), _Faults()
+    faults.known_keys(document, "", ("channels",))
+    channels = document.get("channels")
+    if not isinstance(channels, dict) or not channels:
+        faults.add("/channels", f"An object of counts by channel: {', '.join(CHANNELS)}.")
+        raise unreadable(faults.found)
+    faults.known_keys(channels, "/channels", CHANNELS)
+    counts: dict[str, dict[str, int]] = {}
+    for channel, given in channels.items():
+        pointer = f"/channels/{_escape(channel)}"
+        if not isinstance(given, dict):
+            faults.add(pointer, "An object of counts.", "type")
+            continue
+        faults.known_keys(given, pointer, tuple(measures))
+        for measure in measures:
+            if faults.required(given, pointer, measure) and not _is_count(given[measure]):
+                faults.add(f"{pointer}/{measure}", "A whole number from 0 on.", "type")
+        counts[channel] = given
+    faults.raise_if_any()
+    return counts
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
+
+
+def _lease(document: Mapping[str, Any], faults: _Faults) -> int:
+    seconds = document.get("lease_seconds", DEFAULT_LEASE_SECONDS)
+    if isinstance(seconds, int) and not isinstance(seconds, bool):
+        return seconds
+    faults.add("/lease_seconds", "A whole number of seconds.", "type")
+    return DEFAULT_LEASE_SECONDS
 
 
 def read_acknowledgement(body: bytes) -> tuple[list[Answer], Control]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from core.http.moments import IN_QUERY as AXES
+<<<<<<< HEAD
 from core.ids import BATCH, CLAIM, INSTRUCTION, TRADE, public_id
 from settlement.api.formats import JSON, LINES
 from settlement.api.messages import MESSAGES
@@ -17,14 +18,20 @@ from settlement.selectors import BATCH_STATUSES
 from settlement.services.acknowledge import MAX_ITEMS
 from settlement.services.claim import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
 from settlement.services.standing import KINDS
+=======
+from core.ids import BATCH, INSTRUCTION, TRADE, public_id
+from settlement.api.describing import KEY as _KEY
+from settlement.api.describing import PROBLEM as _PROBLEM
+from settlement.api.describing import REFERENCE as _REFERENCE
+from settlement.api.describing import example as _example
+from settlement.api.describing import object_of as _object
+from settlement.models import CHANNELS
+from settlement.selectors import BATCH_STATUSES
+from settlement.services.acknowledge import MAX_ITEMS
+>>>>>>> wt-batches-ready
 
-_PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
-_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="unique per intended change"
-)
 _CURSOR = OpenApiParameter("cursor", str, description="`next` of the page before")
 _LIMIT = OpenApiParameter("limit", int, description="1 to 1000, default 100")
-_REFERENCE = OpenApiParameter("reference", str, OpenApiParameter.PATH, description="the batch, `bat_…`")
 _BATCH_ID, _FIRST, _SECOND = public_id(BATCH, 41), public_id(INSTRUCTION, 1001), public_id(INSTRUCTION, 1002)
 
 _BATCH_EXAMPLE: dict[str, Any] = {
@@ -44,6 +51,8 @@ _BATCH_EXAMPLE: dict[str, Any] = {
     "sha256": "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
     "progress": {"accepted": 0, "rejected": 0, "settled": 0},
     "first_claimed_at": None,
+    "recalled_at": None,
+    "release": {"amount": "25000000.00", "released_at": "2026-11-24T18:03:10Z"},
     "manifest": {
         "statement": {
             "format": 1,
@@ -67,15 +76,6 @@ _BATCH_EXAMPLE: dict[str, Any] = {
         "signature": "4vRnE1p1yVJmJrj9dF1qk2Hkq0kqyEwX3v8o7mB1nJb3w1oZl0mYH0eDq3m5nqf1oVQ4r1m2m7sTzYpQJwYyDg==",
     },
     "links": {"self": f"/api/v1/settlement-batches/{_BATCH_ID}"},
-}
-_CLAIM_EXAMPLE = {
-    "id": public_id(CLAIM, 7),
-    "batch": _BATCH_ID,
-    "client": "back-office",
-    "claimed_at": "2026-11-24T18:01:00Z",
-    "expires_at": "2026-11-24T18:06:00Z",
-    "ended_at": None,
-    "open": True,
 }
 _LINE_EXAMPLE = {
     "instruction": _FIRST,
@@ -112,6 +112,7 @@ _STATUS_EXAMPLE = {
 }
 
 
+<<<<<<< HEAD
 def _example(name: str, value: Any, *, response: bool = True, status: str = "200") -> OpenApiExample:
     if response:
         return OpenApiExample(name, value=value, response_only=True, status_codes=[status])
@@ -127,6 +128,8 @@ def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     }
 
 
+=======
+>>>>>>> wt-batches-ready
 def _items(item: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": item}
 
@@ -169,54 +172,6 @@ read_evidence = extend_schema(
         (403, "application/problem+json"): OpenApiTypes.OBJECT,
         (404, "application/problem+json"): OpenApiTypes.OBJECT,
         (413, "application/problem+json"): OpenApiTypes.OBJECT,
-    },
-)
-list_claims = extend_schema(
-    operation_id="list_settlement_claims",
-    tags=["settlement"],
-    parameters=[_REFERENCE],
-    examples=[_example("Who has it", {"items": [_CLAIM_EXAMPLE], "next": None})],
-    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the latest claim first"), 404: _PROBLEM},
-)
-claim = extend_schema(
-    operation_id="claim_settlement_batch",
-    tags=["settlement"],
-    parameters=[_REFERENCE, _KEY],
-    request={
-        "application/json": _object(
-            {
-                "lease_seconds": {
-                    "type": "integer",
-                    "minimum": MIN_LEASE_SECONDS,
-                    "maximum": MAX_LEASE_SECONDS,
-                    "default": 300,
-                }
-            },
-            [],
-        )
-    },
-    examples=[
-        _example("Five minutes", {"lease_seconds": 300}, response=False),
-        _example("Claimed", _CLAIM_EXAMPLE, status="201"),
-    ],
-    responses={
-        201: OpenApiResponse(OpenApiTypes.OBJECT, "claimed"),
-        200: OpenApiResponse(OpenApiTypes.OBJECT, "the client's own claim, extended"),
-        400: _PROBLEM,
-        404: _PROBLEM,
-        409: OpenApiResponse(OpenApiTypes.OBJECT, "another client holds it; Retry-After says how long"),
-        422: _PROBLEM,
-    },
-)
-release = extend_schema(
-    operation_id="release_settlement_batch",
-    tags=["settlement"],
-    parameters=[_REFERENCE, _KEY],
-    request=None,
-    examples=[_example("Given back", {"released": True})],
-    responses={
-        200: OpenApiResponse(OpenApiTypes.OBJECT, "whether there was a claim to give back"),
-        404: _PROBLEM,
     },
 )
 read_instructions = extend_schema(

@@ -1,7 +1,11 @@
 from django.urls import path
 
+<<<<<<< HEAD
 from settlement.api import views
 from settlement.api.fees import FeeAccruals
+=======
+from settlement.api import attestations, claims, recalls, views
+>>>>>>> wt-batches-ready
 
 _BATCH = "settlement-batches/<str:reference>"
 
@@ -9,10 +13,23 @@ urlpatterns = [
     path("settlement-batches", views.Batches.as_view(), name="api-batches"),
     path(_BATCH, views.Batch.as_view(), name="api-batch"),
     path(f"{_BATCH}/evidence", views.Evidence.as_view(), name="api-batch-evidence"),
-    path(f"{_BATCH}/claims", views.Claims.as_view(), name="api-batch-claims"),
+    path(f"{_BATCH}/claims", claims.Claims.as_view(), name="api-batch-claims"),
     path(f"{_BATCH}/instructions", views.Instructions.as_view(), name="api-batch-instructions"),
     path(f"{_BATCH}/statuses", views.Statuses.as_view(), name="api-batch-statuses"),
     path(f"{_BATCH}/acknowledgements", views.Acknowledgements.as_view(), name="api-batch-acknowledgements"),
+    path("settlement-claims", claims.OwnClaims.as_view(), name="api-claims"),
+    path(
+        "settlement-claims/<str:reference>/extensions",
+        claims.Extensions.as_view(),
+        name="api-claim-extensions",
+    ),
+    path("settlement-attestations/<str:day>", attestations.Attestation.as_view(), name="api-attestation"),
+    path("settlement-recalls", recalls.Recalls.as_view(), name="api-recalls"),
+    path(
+        "settlement-recalls/<str:reference>/answers",
+        recalls.RecallAnswers.as_view(),
+        name="api-recall-answers",
+    ),
     path("settlement-status-reports", views.StatusReports.as_view(), name="api-status-reports"),
     path("fee-accruals", FeeAccruals.as_view(), name="api-fee-accruals"),
 ]

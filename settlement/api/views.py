@@ -1,4 +1,4 @@
-"""The back office's door: batches out, claims, acknowledgements and status reports in."""
+"""The back office's door: batches out, acknowledgements and status reports in."""
 
 from __future__ import annotations
 
@@ -19,26 +19,40 @@ from core.http.authentication import Client
 from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
 from core.http.moments import as_of, as_of_list, next_key
+<<<<<<< HEAD
 from core.http.problem import Fault, Problem, not_found, unreadable
+=======
+from core.http.problem import Fault, Problem, render, unreadable
+>>>>>>> wt-batches-ready
 from core.http.views import RawParser, client_of, json_response
-from core.ids import BATCH, INSTRUCTION, database_id, public_id
+from core.ids import INSTRUCTION, public_id
 from settlement.api import schema
+<<<<<<< HEAD
 from settlement.api.documents import batch_document, claim_document, standing_document, status_document
 from settlement.api.formats import RENDERERS, Negotiation, format_of, stream
 from settlement.api.reading import read_acknowledgement, read_lease, read_reports
 from settlement.api.xml import is_xml, read_messages
+=======
+from settlement.api.addressed import batch_id_of, batch_of
+from settlement.api.documents import batch_document, status_document
+from settlement.api.ranges import Unsatisfiable, byte_range
+from settlement.api.reading import read_acknowledgement, read_reports
+>>>>>>> wt-batches-ready
 from settlement.evidence import evidence_of_batch
 from settlement.models import CHANNELS
 from settlement.selectors import (
     BATCH_STATUSES,
+<<<<<<< HEAD
     claims_of,
+=======
+    content,
+>>>>>>> wt-batches-ready
     instructions_of,
     lines,
     list_batches,
-    read_batch,
 )
 from settlement.services import acknowledge, report
-from settlement.services.claim import claim_batch, release_batch, require_free
+from settlement.services.claim import require_free
 
 
 class Batches(APIView):
@@ -69,7 +83,7 @@ class Batch(APIView):
 
     @schema.read_batch
     def get(self, request: Request, reference: str) -> HttpResponse:
-        return json_response(batch_document(_batch(reference, as_of(request, now=utc_now()))))
+        return json_response(batch_document(batch_of(reference, as_of(request, now=utc_now()))))
 
 
 class Evidence(APIView):
@@ -85,41 +99,8 @@ class Evidence(APIView):
             raise Problem(
                 403, "bound-client", "A batch has trades of every source; this client is bound to its own."
             )
-        pack = evidence_of_batch(_batch(reference)["id"], actor=client.actor(), now=now)
+        pack = evidence_of_batch(batch_of(reference)["id"], actor=client.actor(), now=now)
         return zip_response(pack, name=f"evidence-{reference}.zip")
-
-
-class Claims(APIView):
-    """Claim a batch, extend or give back the claim, and see who has it."""
-
-    scopes: ClassVar = {"GET": "settlement:read", "POST": "settlement:ack", "DELETE": "settlement:ack"}
-    parser_classes = (RawParser,)
-
-    @schema.list_claims
-    def get(self, request: Request, reference: str) -> HttpResponse:
-        now = utc_now()
-        claims = claims_of(_batch(reference)["id"])
-        return json_response(page([claim_document(row, now=now) for row in claims], next_key=None))
-
-    @schema.claim
-    def post(self, request: Request, reference: str) -> HttpResponse:
-        client, now, body = client_of(request), utc_now(), request.body
-        batch_id, seconds = _batch_id(reference), read_lease(body)
-        return answer_once(
-            request,
-            client=client,
-            now=now,
-            body=body,
-            act=lambda: _claim(batch_id, client, seconds, now),
-        )
-
-    @schema.release
-    def delete(self, request: Request, reference: str) -> HttpResponse:
-        client, now, body = client_of(request), utc_now(), request.body
-        batch_id = _batch_id(reference)
-        return answer_once(
-            request, client=client, now=now, body=body, act=lambda: _release(batch_id, client, now)
-        )
 
 
 class Instructions(APIView):
@@ -132,7 +113,7 @@ class Instructions(APIView):
     @schema.read_instructions
     def get(self, request: Request, reference: str) -> HttpResponseBase:
         where, after = _from(request)
-        batch = _batch(reference, where)
+        batch = batch_of(reference, where)
         require_free(batch_id=batch["id"])
         format = format_of(request)
         response = stream(request, batch, format) if format else _lines(request, batch, where, after)
@@ -149,7 +130,7 @@ class Statuses(APIView):
     def get(self, request: Request, reference: str) -> HttpResponse:
         limit = limit_of(request)
         where, after = _from(request)
-        rows = instructions_of(_batch(reference, where)["id"], after_line=after, limit=limit, as_of=where)
+        rows = instructions_of(batch_of(reference, where)["id"], after_line=after, limit=limit, as_of=where)
         more = _key(where, rows[-1]["line"]) if len(rows) == limit else None
         return json_response(page([status_document(row) for row in rows], next_key=more))
 
@@ -163,7 +144,7 @@ class Acknowledgements(APIView):
     @schema.acknowledge
     def post(self, request: Request, reference: str) -> HttpResponse:
         client, now, body = client_of(request), utc_now(), request.body
-        batch_id = _batch_id(reference)
+        batch_id = batch_id_of(reference)
         answers, control = read_acknowledgement(body)
         return answer_once(
             request,
@@ -187,26 +168,6 @@ class StatusReports(APIView):
         return answer_once(
             request, client=client, now=now, body=body, act=lambda: _report(reports, client, now)
         )
-
-
-def _claim(batch_id: int, client: Client, seconds: int, now: datetime) -> Answer:
-    claim = claim_batch(
-        batch_id=batch_id, client=client, lease_seconds=seconds, actor=client.actor(), now=now
-    )
-    row = {
-        "id": claim.id,
-        "batch_id": claim.batch_id,
-        "client_name": claim.client_name,
-        "claimed_at": claim.claimed_at,
-        "expires_at": claim.expires_at,
-        "ended_at": None,
-    }
-    return Answer(201 if claim.is_new else 200, msgspec.json.encode(claim_document(row, now=now)))
-
-
-def _release(batch_id: int, client: Client, now: datetime) -> Answer:
-    released = release_batch(batch_id=batch_id, client=client, actor=client.actor(), now=now)
-    return Answer(200, msgspec.json.encode({"released": released}))
 
 
 def _acknowledge(
@@ -269,11 +230,43 @@ def _lines(request: Request, batch: dict[str, Any], where: AsOf | None, after: i
     return HttpResponse(body, content_type="application/json")
 
 
+<<<<<<< HEAD
 def _batch_id(reference: str) -> int:
     batch_id = database_id(BATCH, reference)
     if batch_id is None:
         raise not_found("settlement batch")
     return batch_id
+=======
+def _stream(request: Request, batch: dict[str, Any]) -> HttpResponseBase:
+    """Return the batch's canonical bytes, or the range of them that was asked for, as they are stored."""
+    etag, size = f'"{batch["sha256"]}"', batch["byte_count"]
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-transform"}
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    if "*" in known or etag in known or f"W/{etag}" in known:
+        return HttpResponse(status=304, headers=headers)
+    wanted = None
+    if request.headers.get("If-Range", etag) == etag:
+        try:
+            wanted = byte_range(request.headers.get("Range", ""), size)
+        except Unsatisfiable:
+            problem = Problem(
+                416,
+                "range-not-satisfiable",
+                f"The batch has {size} bytes.",
+                headers={**headers, "Content-Range": f"bytes */{size}"},
+            )
+            return render(problem)
+    start, stop = wanted or (0, size)
+    headers["Content-Length"] = str(stop - start)
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    body: Iterator[bytes] = (
+        iter(()) if request.method == "HEAD" else content(batch["id"], start=start, stop=stop)
+    )
+    return StreamingHttpResponse(
+        body, status=200 if wanted is None else 206, content_type=NDJSON, headers=headers
+    )
+>>>>>>> wt-batches-ready
 
 
 def _from(request: Request) -> tuple[AsOf | None, int]:
@@ -286,13 +279,6 @@ def _from(request: Request) -> tuple[AsOf | None, int]:
 
 def _key(where: AsOf | None, last: int) -> tuple[int, ...]:
     return (last,) if where is None else next_key(where, last)
-
-
-def _batch(reference: str, where: AsOf | None = None) -> dict[str, Any]:
-    row = read_batch(_batch_id(reference), as_of=where)
-    if row is None:
-        raise not_found("settlement batch")
-    return row
 
 
 def _choice(request: Request, name: str, allowed: Sequence[str]) -> str | None:

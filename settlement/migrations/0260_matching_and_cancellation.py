@@ -6,7 +6,7 @@ NAMES = ("matching", "matching_reason", "cancellation", "cancellation_reason")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0160_withholdings")]
+    dependencies = [("settlement", "0254_attestations")]
     operations = [
         *(
             migrations.AddField("instructionstate", name, models.TextField(db_default="", default=""))

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("settlement", "0250_manifests"),
+        ("settlement", "0260_matching_and_cancellation"),
     ]
 
     operations = [

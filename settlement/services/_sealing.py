@@ -262,7 +262,7 @@ SELECT r.instruction_id AS original_id, i.asset_kind, i.value_date
 FROM settlement_recall r
 JOIN settlement_instruction i ON i.id = r.instruction_id
 JOIN settlement_instruction_state s ON s.instruction_id = r.instruction_id
-WHERE r.cancellation_id IS NULL AND s.processing <> 'REJECTED' AND i.asset_kind = ANY(%(kinds)s)
+WHERE r.cancellation_id IS NULL AND NOT r.with_batch AND s.processing <> 'REJECTED' AND i.asset_kind = ANY(%(kinds)s)
   AND i.counterparty_id BETWEEN %(first)s AND %(last)s
 ORDER BY r.instruction_id FOR UPDATE OF r SKIP LOCKED
 """
@@ -376,7 +376,7 @@ FROM (
         WHERE o.trade_id = l.trade_id AND o.leg = l.leg AND o.attempt < l.attempt AND o.instruction_id IS NOT NULL
         ORDER BY o.attempt DESC LIMIT 1
     ) AS last
-    JOIN settlement_recall r ON r.instruction_id = last.instruction_id
+    JOIN settlement_recall r ON r.instruction_id = last.instruction_id AND NOT r.with_batch
     WHERE l.attempt > 1
     GROUP BY g.instruction_id
 ) AS found

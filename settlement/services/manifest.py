@@ -1,7 +1,7 @@
 """Manifests: what was sealed as a batch, chained to the manifest before it in its channel, and signed.
 
-Written in the transaction of the seal. A back office that keeps the last manifest of a channel can tell whether any
-batch up to it was changed, left out, put in or moved. `settlement/verification.py` reads the format without this module.
+Written in the transaction of the seal. A back office that keeps the last manifest of a channel can tell whether
+any batch up to it was changed, left out, put in or moved. `settlement/verification.py` reads the format on its own.
 """
 
 from __future__ import annotations

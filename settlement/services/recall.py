@@ -93,7 +93,15 @@ def recall_instructions(trade_ids: Sequence[int], cause: Cause, at: datetime, ac
     recalled = [each for (each,) in sql.rows(statement, {"ids": ids, "at": at, "actor": actor.name})]
     if not recalled:
         return
-    netted_anew = sql.rows(_NET_ANEW, {"ids": ids, "recalled": recalled})
+    net_anew(recalled, except_of=ids, at=at, actor=actor)
+    close_fails(recalled, resolution="recalled", actor=actor, now=at)
+
+
+def net_anew(recalled: Sequence[int], *, except_of: Sequence[int] = (), at: datetime, actor: Actor) -> None:
+    """Let the legs of recalled instructions wait for the next seal, but those of some trades, which are instructed
+    again by their own next version. In the transaction of the recall, which the log is told of here."""
+    given = {"ids": list(except_of), "recalled": list(recalled)}
+    netted_anew = sql.rows(_NET_ANEW, given)
     record(type="instruction.recalled", subject="instruction", ids=sorted(recalled), actor=actor, at=at)
     record(
         type="trade.renetted",
@@ -103,7 +111,6 @@ def recall_instructions(trade_ids: Sequence[int], cause: Cause, at: datetime, ac
         at=at,
         data={"instructions": [public_id(INSTRUCTION, each) for each in sorted(recalled)[:100]]},
     )
-    close_fails(recalled, resolution="recalled", actor=actor, now=at)
 
 
 _LEGS = f"""

@@ -19,6 +19,7 @@ from settlement.selectors import content
 from settlement.services import _lanes, _sealing
 from settlement.services.advance import TASK as ADVANCE
 from settlement.services.manifest import write_manifests
+from settlement.services.release import hold_for_release
 from trades.lifecycle import State, move_trades
 from trades.services.guards import held_back
 
@@ -306,6 +307,7 @@ def _write(batches: list[_Batch], found: _Found, actor: Actor, now: datetime) ->
         sql.run(_sealing.PAGES, parameters)
     trade_counts = dict(sql.rows(_sealing.TRADE_COUNTS, parameters))
     _write_batches(batches, trade_counts, actor, now)
+    hold_for_release(batch_ids=[batch.id for batch in batches], actor=actor, now=now)
     write_manifests(channels=sorted({batch.channel for batch in batches}), now=now)
 
 

@@ -12,14 +12,15 @@ from trades.services.guards import held_back
 
 _LOCK_UNCLAIMED = """
 SELECT b.id FROM settlement_batch b JOIN settlement_batch_state s ON s.batch_id = b.id
-WHERE s.claimed_at IS NULL ORDER BY b.id FOR NO KEY UPDATE OF b
+WHERE s.claimed_at IS NULL AND s.recalled_at IS NULL ORDER BY b.id FOR NO KEY UPDATE OF b
 """
 _STILL_UNCLAIMED = (
-    "SELECT batch_id FROM settlement_batch_state WHERE batch_id = ANY(%s) AND claimed_at IS NULL"
+    "SELECT batch_id FROM settlement_batch_state"
+    " WHERE batch_id = ANY(%s) AND claimed_at IS NULL AND recalled_at IS NULL"
 )
 _IN_UNCLAIMED = """(
     SELECT DISTINCT unnest(i.trade_ids) AS trade_id FROM settlement_batch_state s
-    JOIN settlement_instruction i ON i.batch_id = s.batch_id WHERE s.claimed_at IS NULL
+    JOIN settlement_instruction i ON i.batch_id = s.batch_id WHERE s.claimed_at IS NULL AND s.recalled_at IS NULL
 )"""
 _WITH_TRADES = """
 SELECT DISTINCT batch_id FROM settlement_instruction WHERE batch_id = ANY(%s) AND trade_ids && %s::bigint[]

@@ -41,12 +41,14 @@ def test_a_changed_cut_off_is_told_once(admin):
             "cut_off_zone": "Europe/London",
             "cut_off_time": "18:00:00",
             "lead_days": 1,
+            "release_from": None,
         },
         "after": {
             "name": "Payments",
             "cut_off_zone": "Europe/Paris",
             "cut_off_time": "17:00:00",
             "lead_days": 1,
+            "release_from": None,
         },
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from datetime import UTC, datetime
 
 import pytest
@@ -252,6 +253,49 @@ def test_a_pull_cut_anywhere_goes_on_to_the_same_bytes(long_batch, office, monke
         assert answer["Content-Range"] == f"bytes {cut}-{len(whole) - 1}/{len(whole)}"
         assert whole[:cut] + rest == whole
         assert answer["Content-Length"] == str(len(rest))
+
+
+def _classes_of_cuts(whole, ends):
+    """Return the places of each class at which a pull can be cut: in and between characters, lines, pages, reads."""
+    several = [at for at, byte in enumerate(whole) if byte >= 0x80]
+    lines = [at for at, byte in enumerate(whole) if byte == 0x0A]
+    pages = ends[:-1]
+    return {
+        "before the first byte": [0],
+        "after the first byte": [1],
+        "inside a character of several bytes": [at + 1 for at in several if whole[at] >= 0xC0],
+        "before such a character": [at for at in several if whole[at] >= 0xC0],
+        "before a line's end": lines,
+        "after a line's end": [at + 1 for at in lines[:-1]],
+        "inside a line": [at + 40 for at in lines[:-1]],
+        "before a page's last byte": [end - 1 for end in pages],
+        "between two pages": pages,
+        "after a page's first byte": [end + 1 for end in pages],
+        "before the last byte": [len(whole) - 1],
+    }
+
+
+def test_a_hundred_pulls_cut_at_every_class_of_byte_boundary_give_the_same_bytes(
+    long_batch, office, monkeypatch
+):
+    whole = bytes_of(long_batch)
+    statement = (
+        "SELECT sum(byte_count) OVER (ORDER BY number)::int FROM settlement_batch_page WHERE batch_id = %s"
+    )
+    classes = _classes_of_cuts(whole, [end for (end,) in sql.rows(statement, [long_batch])])
+    names = sorted(classes)
+    chance, etag = random.Random(41), f'"{hashlib.sha256(whole).hexdigest()}"'
+    for n in range(100):
+        monkeypatch.setattr(selectors, "_PAGES_AT_ONCE", n % 3 + 1)
+        # Each pull is cut at three of the classes, so at each class about 27 are.
+        cuts = sorted({chance.choice(classes[names[(3 * n + step) % len(names)]]) for step in range(3)})
+        got = b""
+        for start, stop in zip([0, *cuts], [*cuts, len(whole)], strict=True):
+            if start < stop:
+                answer, part = pull(office, long_batch, Range=f"bytes={start}-{stop - 1}", If_Range=etag)
+                assert answer.status_code == 206
+                got += part
+        assert got == whole, cuts
 
 
 def test_any_range_is_exactly_its_bytes(long_batch, office):

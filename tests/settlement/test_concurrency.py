@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 from django.db import connection
 
 from core import sql
+from core.audit import system
+from core.http.authentication import Client
 from core.http.problem import Problem
 from settlement.services.acknowledge import Answer, Control, acknowledge_instructions
-from settlement.services.claim import claim_batch
+from settlement.services.claim import claim_batch, claim_next
+from settlement.services.recall_batch import answer_recall, recall_batch
 from settlement.services.report import Report, report_status
 from tests.settlement.support import (
     advance,
@@ -132,6 +136,122 @@ def test_of_thirty_two_claims_at_once_exactly_one_gets_the_batch():
     assert len(refused) == 31
     assert sql.rows("SELECT count(*) FROM settlement_batch_claim") == [(1,)]
     assert sql.rows("SELECT count(*) FROM core_event WHERE type = 'batch.claimed'") == [(1,)]
+
+
+def test_of_many_consumers_at_once_no_two_get_the_same_batch():
+    world()
+    for n in range(6):
+        validated(equity(f"E-{n}"))
+        seal("CASH")
+    clients = [client(f"office-{n}") for n in range(16)]
+
+    def take(by: Client, now: datetime) -> Any:
+        return claim_next(channel="CASH", client=by, lease_seconds=60, actor=by.actor(), now=now)
+
+    for now in (NOW, NOW + timedelta(seconds=60)):  # the second time all six leases have run out
+        answers = at_once(*(lambda by=by, now=now: take(by, now) for by in clients))
+        got = [each.batch_id for each in answers if not isinstance(each, Problem)]
+        assert sorted(got) == [n for (n,) in sql.rows("SELECT id FROM settlement_batch ORDER BY id")]
+        assert [each.code for each in answers if isinstance(each, Problem)] == ["nothing-to-claim"] * 10
+    open_claims = (
+        "SELECT count(*), count(DISTINCT batch_id) FROM settlement_batch_claim WHERE ended_at IS NULL"
+    )
+    assert sql.rows(open_claims) == [(6, 6)]
+
+
+def test_a_recall_and_claims_at_once_end_with_one_of_the_two():
+    world()
+    validated(equity())
+    seal("CASH")
+    batch_id = batch_of("CASH")
+    clients = [client(f"office-{n}") for n in range(6)]
+
+    def take(by: Client) -> Any:
+        return claim_batch(batch_id=batch_id, client=by, lease_seconds=60, actor=by.actor(), now=NOW)
+
+    def back() -> Any:
+        return recall_batch(batch_id=batch_id, reason="wrong day", actor=system("desk"), now=NOW)
+
+    *claims, first, second = at_once(*(lambda by=by: take(by) for by in clients), back, back)
+    codes = {each.code for each in claims if isinstance(each, Problem)}
+    taken = [each for each in claims if not isinstance(each, Problem)]
+    (done,) = [each for each in (first, second) if not isinstance(each, Problem)]
+    if done == "RECALLED":
+        assert (taken, codes) == ([], {"batch-recalled"})
+    else:
+        assert (len(taken), codes, done) == (1, {"claimed-by-another"}, "REQUESTED")
+    assert sql.rows("SELECT count(*) FROM settlement_batch_recall") == [(1,)]
+
+
+def test_of_contradicting_answers_to_a_recall_at_once_one_counts():
+    world()
+    (trade_id,) = validated(equity())
+    seal("CASH")
+    batch_id, office = batch_of("CASH"), client()
+    claim_batch(batch_id=batch_id, client=office, lease_seconds=60, actor=office.actor(), now=NOW)
+    recall_batch(batch_id=batch_id, reason="wrong day", actor=system("desk"), now=NOW)
+    ((recall_id,),) = sql.rows("SELECT id FROM settlement_batch_recall")
+
+    def answer(consents: bool) -> Any:
+        return answer_recall(
+            recall_id=recall_id,
+            consents=consents,
+            reason="because",
+            client=office,
+            actor=office.actor(),
+            now=NOW,
+        )
+
+    answers = at_once(*[lambda: answer(True)] * 5, *[lambda: answer(False)] * 5)
+    taken = {each for each in answers if not isinstance(each, Problem)}
+    assert len(taken) == 1
+    assert [each.code for each in answers if isinstance(each, Problem)] == ["already-answered"] * 5
+    assert sql.rows("SELECT state FROM settlement_batch_recall") == [tuple(taken)]
+    waiting = "SELECT count(*) FROM settlement_obligation WHERE trade_id = %s AND attempt = 2"
+    assert sql.rows(waiting, [trade_id]) == [(1 if taken == {"RECALLED"} else 0,)]
+
+
+def test_a_hundred_acknowledgements_of_one_batch_at_once_make_one_transition():
+    world()
+    (trade_id,) = validated(fx())
+    seal("CASH")
+    office, batch_id = client(), batch_of("CASH")
+    claim_batch(batch_id=batch_id, client=office, lease_seconds=60, actor=office.actor(), now=NOW)
+    totals: dict[str, dict[str, Decimal]] = {}
+    for line in lines_of(batch_id):
+        totals.setdefault(line["asset"], {})[line["direction"]] = Decimal(line["quantity"])
+    answers = [Answer(each, "ACCEPTED") for each in instruction_ids(batch_id)]
+
+    def accept() -> Any:
+        return acknowledge_instructions(
+            batch_id=batch_id,
+            answers=answers,
+            control=Control(len(answers), totals),
+            client=office,
+            actor=office.actor(),
+            now=NOW,
+        )
+
+    # No more connections than PostgreSQL has; each thread asks four times.
+    results = at_once(*[lambda: [_or_problem(accept) for _ in range(4)]] * 25)
+
+    taken = [each for some in results for each in some if not isinstance(each, Problem)]
+    assert sum(len(some) for some in results) == 100
+    assert [[result.status for result in each] for each in taken] == [[200, 200]]
+    told = "SELECT count(*) FROM core_event WHERE type = 'batch.acknowledged'"
+    assert sql.rows(told) == [(1,)]
+    assert sql.rows("SELECT accepted, rejected FROM settlement_batch_state") == [(2, 0)]
+    assert sql.rows("SELECT count(*) FROM settlement_status_report") == [(2,)]
+    advance()
+    advance()
+    assert [event[0] for event in events_of(trade_id)].count("trade.acknowledged") == 1
+
+
+def _or_problem(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except Problem as problem:
+        return problem
 
 
 def test_a_hundred_acknowledgements_at_once_make_one_transition():

@@ -193,7 +193,8 @@ def test_batches_whose_places_were_swapped_are_found(sealed):
 def test_a_batch_that_was_put_in_is_found(sealed):
     bend(
         "INSERT INTO settlement_batch (id, channel_id, sequence, value_date, sealed_at, sealed_by, instruction_count,"
-        " trade_count, control_totals, byte_count, sha256) SELECT 900000, channel_id, 4, value_date, sealed_at, sealed_by,"
+        " trade_count, control_totals, byte_count, sha256)"
+        " SELECT 900000, channel_id, 4, value_date, sealed_at, sealed_by,"
         " instruction_count, trade_count, control_totals, byte_count, sha256 FROM settlement_batch WHERE id = %s",
         [sealed["CASH", 3]],
     )

@@ -1,0 +1,103 @@
+"""The screen of one batch and of all: recall, release by two people, and breaks with the back office."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from core import sql
+from core.ids import BATCH, PROPOSAL, public_id
+from settlement.models import Channel
+from settlement.selectors import open_breaks, read_batch
+from settlement.services.attest import MEASURES, compare_day
+from tests.settlement.support import BackOffice, batch_of, client, seal, validated
+from tests.settlement.test_attest import OVER
+from tests.support.factories import equity, world
+from tests.support.records import TODAY
+
+pytestmark = pytest.mark.django_db
+
+
+def sealed(release_from: str | None = None) -> tuple[int, str]:
+    world()
+    Channel.objects.filter(code="CASH").update(release_from=release_from)
+    validated(equity())
+    seal()
+    return batch_of("CASH"), f"/batches/{public_id(BATCH, batch_of('CASH'))}"
+
+
+def text(answer) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def test_a_batch_that_nobody_has_is_recalled_with_a_reason(sign_in):
+    batch_id, address = sealed()
+    desk: Client = sign_in("operations")
+    assert "Nobody has claimed it: it is recalled at once." in text(desk.get(address))
+    refused = desk.post(f"{address}/recall", {"reason": ""})
+    assert (refused.status_code, "The batch was not recalled." in text(refused)) == (422, True)
+    assert desk.post(f"{address}/recall", {"reason": "wrong day"}).status_code == 303
+    shown = text(desk.get(address))
+    assert "Nobody claims or pulls it any more." in shown
+    assert "wrong day" in shown
+    assert "Recall the batch" not in shown
+    found = read_batch(batch_id)
+    assert found is not None
+    assert found["status"] == "RECALLED"
+    assert "recalled" in text(desk.get("/batches"))
+
+
+def test_a_batch_that_was_claimed_is_asked_for(sign_in):
+    batch_id, address = sealed()
+    BackOffice().claim(batch_id)
+    desk = sign_in("operations")
+    assert "back-office has claimed it: it is asked" in text(desk.get(address))
+    desk.post(f"{address}/recall", {"reason": "wrong day"})
+    assert "asked for" in text(desk.get(address))
+
+
+def test_an_unknown_batch_is_neither_recalled_nor_released(sign_in):
+    desk = sign_in("operations")
+    for ref in ("bat_ZZZZ", public_id(BATCH, 999_999)):
+        assert desk.post(f"/batches/{ref}/recall", {"reason": "x"}).status_code == 404
+        assert desk.post(f"/batches/{ref}/release", {"reason": "x", "count": "1"}).status_code == 404
+
+
+def test_a_large_batch_is_released_by_two_people_who_type_the_count(sign_in):
+    _, address = sealed("0")
+    desk = sign_in("operations")
+    assert "Awaits release." in text(desk.get(address))
+    assert "awaits release" in text(desk.get("/batches"))
+    wrong = desk.post(f"{address}/release", {"count": "2", "reason": "agreed"})
+    assert (wrong.status_code, "This is not how many instructions it has." in text(wrong)) == (422, True)
+    assert desk.post(f"{address}/release", {"count": "1", "reason": "agreed"}).status_code == 303
+    assert "somebody else decides" in text(desk.get(address))
+
+    ((proposal_id,),) = sql.rows("SELECT id FROM core_proposal")
+    approval = f"/approvals/{public_id(PROPOSAL, proposal_id)}/approve"
+    assert desk.post(approval, {"count": "1"}).status_code == 403
+    other = sign_in("supervisor")
+    shown = text(other.get("/approvals"))
+    assert "Release CASH 1 for 2026-11-25" in shown
+    assert "How many instructions, to approve" in shown
+    assert other.post(approval, {"count": ""}).status_code == 422
+    assert other.post(approval, {"count": "1"}).status_code == 303
+    assert "Released (" in text(other.get(address))
+    assert BackOffice().claim(batch_of("CASH")).status_code == 201
+    assert f'{address}"' in other.get("/approvals").content.decode()
+
+
+def test_a_break_is_seen_and_closed_with_what_was_found(sign_in):
+    sealed()
+    by = client("their system")
+    theirs = dict.fromkeys(MEASURES, 0)
+    compare_day(day=TODAY, counts={"CASH": theirs}, client=by, actor=by.actor(), now=OVER)
+    (found,) = open_breaks()
+    desk = sign_in("operations")
+    assert "a back office counts otherwise than we do" in text(desk.get("/batches"))
+    address = f"/batches/breaks/{found['id']}"
+    assert desk.post(address, {"reason": " "}).status_code == 422
+    assert sign_in("auditor").post(address, {"reason": "x"}).status_code == 403
+    assert desk.post(address, {"reason": "their clock was late"}).status_code == 303
+    assert desk.post(address, {"reason": "again"}).status_code == 404
+    assert "a back office counts otherwise" not in text(desk.get("/batches"))
