@@ -18,12 +18,9 @@ class SettlementConfig(AppConfig):
         from core.four_eyes import on_approval
         from settlement.evidence import SECTIONS, contents
         from settlement.selectors import cut_offs_of_trades
-<<<<<<< HEAD
+        from settlement.services import release
         from settlement.services.accrue import FOLLOWER as CHARGES
         from settlement.services.accrue import accrue_fees
-=======
-        from settlement.services import release
->>>>>>> wt-batches-ready
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections

@@ -331,15 +331,10 @@ _OBLIGATIONS = """
 SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
        o.instruction_id, i.line, i.channel, i.direction AS instruction_direction, i.quantity AS instruction_quantity,
        i.gross_count, i.batch_id, b.sequence, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
-<<<<<<< HEAD
        s.settled_quantity, s.matching, s.matching_reason, s.cancellation, s.cancellation_reason,
        r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces,
-       c.processing AS cancellation_processing, %(trade_id)s = ANY(r.cause_ids) AS recalled_for_it
-=======
-       s.settled_quantity, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces,
        c.processing AS cancellation_processing, %(trade_id)s = ANY(r.cause_ids) AS recalled_for_it,
        r.with_batch
->>>>>>> wt-batches-ready
 FROM settlement_obligation o
 LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
 LEFT JOIN LATERAL ({said}) s ON true

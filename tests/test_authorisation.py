@@ -72,11 +72,8 @@ FORMS = {
     "exception_act:excess": 412,
     "exception_act:wake": 303,
     "exception_bulk": 303,
-<<<<<<< HEAD
     "fee_propose": 422,
-=======
     "batch_release": 409,  # it does not wait to be released
->>>>>>> wt-batches-ready
     "check_propose": 409,  # nothing would change
     "back_test_of_proposal": 404,  # of no proposal
     "back_test_cancel": 303,

@@ -53,7 +53,6 @@ _WORDS = {
     "FAILED": ("stop", "red", "failed"),
     "MATCHED": ("check", "green", "matched"),
     "UNMATCHED": ("alert", "amber", "unmatched"),
-    "REQUESTED": ("clock", "grey", "requested"),
     "DENIED": ("stop", "amber", "denied"),
     "COMPLETED": ("cancel", "grey", "completed"),
     "BLOCK": ("stop", "red", "blocking"),

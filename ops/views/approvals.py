@@ -67,19 +67,17 @@ DECISIONS = {
             Right.PROPOSE_CHECK, withdraw_parameters, "Withdrawn; the check stays as it is."
         ),
     },
-<<<<<<< HEAD
     FEE: {
         "approve": Decision(Right.APPROVE_FEE, approve_rule, "Approved; the rule says so."),
         "decline": Decision(Right.APPROVE_FEE, decline_rule, "Declined; the rule stays as it is."),
         "withdraw": Decision(Right.PROPOSE_FEE, withdraw_rule, "Withdrawn; the rule stays as it is."),
-=======
+    },
     RELEASE: {
         "approve": Decision(
             Right.APPROVE_RELEASE, approve_release, "Released; the back office can claim it."
         ),
         "decline": Decision(Right.APPROVE_RELEASE, decline_release, "Declined; the batch waits on."),
         "withdraw": Decision(Right.PROPOSE_RELEASE, withdraw_release, "Withdrawn; the batch waits on."),
->>>>>>> wt-batches-ready
     },
 }
 

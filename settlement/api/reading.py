@@ -24,11 +24,7 @@ _QUANTITY = re.compile(QUANTITY)
 _TOTAL = re.compile(r"[0-9]{1,28}(\.[0-9]{1,10})?")  # a sum may be wider than any quantity in it
 _DIRECTIONS = ("DELIVER", "RECEIVE", "NIL")
 _ANSWERS = ("ACCEPTED", "REJECTED")
-<<<<<<< HEAD
-=======
-_KINDS = PRECEDENCE[1:]
 RECALL_ANSWERS = ("CONSENT", "REFUSE")
->>>>>>> wt-batches-ready
 MAX_ASSETS = MAX_ITEMS
 MAX_ASSET_LENGTH = 64
 

@@ -8,27 +8,19 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from core.http.moments import IN_QUERY as AXES
-<<<<<<< HEAD
-from core.ids import BATCH, CLAIM, INSTRUCTION, TRADE, public_id
-from settlement.api.formats import JSON, LINES
-from settlement.api.messages import MESSAGES
-from settlement.formats import FORMATS
-from settlement.models import CHANNELS
-from settlement.selectors import BATCH_STATUSES
-from settlement.services.acknowledge import MAX_ITEMS
-from settlement.services.claim import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
-from settlement.services.standing import KINDS
-=======
 from core.ids import BATCH, INSTRUCTION, TRADE, public_id
 from settlement.api.describing import KEY as _KEY
 from settlement.api.describing import PROBLEM as _PROBLEM
 from settlement.api.describing import REFERENCE as _REFERENCE
 from settlement.api.describing import example as _example
 from settlement.api.describing import object_of as _object
+from settlement.api.formats import JSON, LINES
+from settlement.api.messages import MESSAGES
+from settlement.formats import FORMATS
 from settlement.models import CHANNELS
 from settlement.selectors import BATCH_STATUSES
 from settlement.services.acknowledge import MAX_ITEMS
->>>>>>> wt-batches-ready
+from settlement.services.standing import KINDS
 
 _CURSOR = OpenApiParameter("cursor", str, description="`next` of the page before")
 _LIMIT = OpenApiParameter("limit", int, description="1 to 1000, default 100")
@@ -112,24 +104,6 @@ _STATUS_EXAMPLE = {
 }
 
 
-<<<<<<< HEAD
-def _example(name: str, value: Any, *, response: bool = True, status: str = "200") -> OpenApiExample:
-    if response:
-        return OpenApiExample(name, value=value, response_only=True, status_codes=[status])
-    return OpenApiExample(name, value=value, request_only=True, media_type="application/json")
-
-
-def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": False,
-    }
-
-
-=======
->>>>>>> wt-batches-ready
 def _items(item: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": item}
 

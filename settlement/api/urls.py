@@ -1,11 +1,7 @@
 from django.urls import path
 
-<<<<<<< HEAD
-from settlement.api import views
-from settlement.api.fees import FeeAccruals
-=======
 from settlement.api import attestations, claims, recalls, views
->>>>>>> wt-batches-ready
+from settlement.api.fees import FeeAccruals
 
 _BATCH = "settlement-batches/<str:reference>"
 

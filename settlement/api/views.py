@@ -19,34 +19,19 @@ from core.http.authentication import Client
 from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
 from core.http.moments import as_of, as_of_list, next_key
-<<<<<<< HEAD
-from core.http.problem import Fault, Problem, not_found, unreadable
-=======
-from core.http.problem import Fault, Problem, render, unreadable
->>>>>>> wt-batches-ready
+from core.http.problem import Fault, Problem, unreadable
 from core.http.views import RawParser, client_of, json_response
 from core.ids import INSTRUCTION, public_id
 from settlement.api import schema
-<<<<<<< HEAD
-from settlement.api.documents import batch_document, claim_document, standing_document, status_document
-from settlement.api.formats import RENDERERS, Negotiation, format_of, stream
-from settlement.api.reading import read_acknowledgement, read_lease, read_reports
-from settlement.api.xml import is_xml, read_messages
-=======
 from settlement.api.addressed import batch_id_of, batch_of
-from settlement.api.documents import batch_document, status_document
-from settlement.api.ranges import Unsatisfiable, byte_range
+from settlement.api.documents import batch_document, standing_document, status_document
+from settlement.api.formats import RENDERERS, Negotiation, format_of, stream
 from settlement.api.reading import read_acknowledgement, read_reports
->>>>>>> wt-batches-ready
+from settlement.api.xml import is_xml, read_messages
 from settlement.evidence import evidence_of_batch
 from settlement.models import CHANNELS
 from settlement.selectors import (
     BATCH_STATUSES,
-<<<<<<< HEAD
-    claims_of,
-=======
-    content,
->>>>>>> wt-batches-ready
     instructions_of,
     lines,
     list_batches,
@@ -228,45 +213,6 @@ def _lines(request: Request, batch: dict[str, Any], where: AsOf | None, after: i
     more = encode_cursor(_key(where, last)) if last < batch["instruction_count"] else None
     body = b'{"items":[' + b",".join(found) + b'],"next":' + msgspec.json.encode(more) + b"}"
     return HttpResponse(body, content_type="application/json")
-
-
-<<<<<<< HEAD
-def _batch_id(reference: str) -> int:
-    batch_id = database_id(BATCH, reference)
-    if batch_id is None:
-        raise not_found("settlement batch")
-    return batch_id
-=======
-def _stream(request: Request, batch: dict[str, Any]) -> HttpResponseBase:
-    """Return the batch's canonical bytes, or the range of them that was asked for, as they are stored."""
-    etag, size = f'"{batch["sha256"]}"', batch["byte_count"]
-    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-transform"}
-    known = parse_etags(request.headers.get("If-None-Match", ""))
-    if "*" in known or etag in known or f"W/{etag}" in known:
-        return HttpResponse(status=304, headers=headers)
-    wanted = None
-    if request.headers.get("If-Range", etag) == etag:
-        try:
-            wanted = byte_range(request.headers.get("Range", ""), size)
-        except Unsatisfiable:
-            problem = Problem(
-                416,
-                "range-not-satisfiable",
-                f"The batch has {size} bytes.",
-                headers={**headers, "Content-Range": f"bytes */{size}"},
-            )
-            return render(problem)
-    start, stop = wanted or (0, size)
-    headers["Content-Length"] = str(stop - start)
-    if wanted is not None:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-    body: Iterator[bytes] = (
-        iter(()) if request.method == "HEAD" else content(batch["id"], start=start, stop=stop)
-    )
-    return StreamingHttpResponse(
-        body, status=200 if wanted is None else 206, content_type=NDJSON, headers=headers
-    )
->>>>>>> wt-batches-ready
 
 
 def _from(request: Request) -> tuple[AsOf | None, int]:
