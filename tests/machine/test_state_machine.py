@@ -441,7 +441,7 @@ def _run(examples: int, **more: Any) -> None:
 
 @pytest.mark.django_db
 def test_the_product_does_what_the_reference_does() -> None:
-    seed(20261123)(_run)(5)
+    seed(20261123)(_run)(12)
 
 
 @pytest.mark.django_db
