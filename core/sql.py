@@ -70,7 +70,8 @@ def records(statement: str, parameters: Parameters = ()) -> list[dict[str, Any]]
 
 
 PREPARED_MAX = 4  # statements that a connection keeps planned: each holds some megabytes
-_prepared: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()  # names by statement, by connection
+# By connection and statement: its name there, and the parameters that stand in it.
+_prepared: WeakKeyDictionary[Any, dict[str, tuple[str, list[str]]]] = WeakKeyDictionary()
 _names = count(1)
 # A plan that looks at no parameter is made once and kept for long, so it must not rest on a table's being small today.
 _KEEP = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; "
@@ -81,28 +82,35 @@ def planned_rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, 
     """Run a statement that PostgreSQL plans once for each connection, in a transaction; return all of its rows.
 
     For a statement that is asked for a few rows again and again, and costs more to plan than to run. Each of its
-    parameters must be cast to a type wherever it stands, as a prepared statement has nothing to infer one from.
+    parameters must be cast to a type wherever it stands, as a prepared statement has nothing to infer one from. What
+    does not stand in it is left out.
     """
     bound = _bound(parameters)
     with connection.cursor() as cursor:
-        name = _prepare(cursor, statement, tuple(parameters))
-        cursor.execute(f"{_KEEP}EXECUTE {name} ({', '.join(['%s'] * len(parameters))})", [*bound.values()])
+        name, places = _prepare(cursor, statement, parameters)
+        given = f" ({', '.join(['%s'] * len(places))})" if places else ""
+        cursor.execute(f"{_KEEP}EXECUTE {name}{given}", [bound[place] for place in places])
         found: list[tuple[Any, ...]] = cursor.fetchall()
         cursor.execute(_AS_BEFORE)
         return found
 
 
-def _prepare(cursor: Any, statement: str, parameters: Sequence[str]) -> str:
-    """Return the name under which this connection has a statement prepared; the oldest of too many is let go."""
-    names = _prepared.setdefault(connection.connection, {})
-    if statement not in names:
-        if len(names) == PREPARED_MAX:
-            cursor.execute(f"DEALLOCATE {names.pop(next(iter(names)))}")
+def _prepare(cursor: Any, statement: str, parameters: Iterable[str]) -> tuple[str, list[str]]:
+    """Return the name under which this connection has a statement prepared, and its parameters in their order.
+
+    The oldest of too many is let go.
+    """
+    kept = _prepared.setdefault(connection.connection, {})
+    if statement not in kept:
+        if len(kept) == PREPARED_MAX:
+            oldest, _ = kept.pop(next(iter(kept)))
+            cursor.execute(f"DEALLOCATE {oldest}")
         name = f"planned_{next(_names)}"
-        places = {parameter: f"${place}" for place, parameter in enumerate(parameters, start=1)}
-        cursor.execute(f"PREPARE {name} AS {statement % places}")
-        names[statement] = name
-    return names[statement]
+        places = [parameter for parameter in parameters if f"%({parameter})s" in statement]
+        numbers = {parameter: f"${number}" for number, parameter in enumerate(places, start=1)}
+        cursor.execute(f"PREPARE {name} AS {statement % numbers}")
+        kept[statement] = (name, places)
+    return kept[statement]
 
 
 def run(statement: str, parameters: Parameters = ()) -> int:

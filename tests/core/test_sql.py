@@ -86,6 +86,10 @@ class TestAStatementThatIsPlannedOnce:
         assert sql.planned_rows(self.TWICE, {"word": None, "numbers": [5]}) == [(10, None)]
         assert _prepared(self.TWICE) == 1
 
+    def test_is_given_only_the_parameters_that_stand_in_it(self):
+        assert sql.planned_rows("SELECT %(one)s::int", {"none": "x", "one": 1}) == [(1,)]
+        assert sql.planned_rows("SELECT 2", {"none": "x"}) == [(2,)]
+
     def test_is_let_go_when_newer_ones_take_its_place(self):
         statements = [f"SELECT {n} + %(more)s::int" for n in range(sql.PREPARED_MAX + 1)]
         for _ in range(2):
