@@ -364,6 +364,40 @@ class Mandate(models.Model):
         return f"{self.trader} {self.product} {self.book} {self.market}"
 
 
+class SettlementCycle(models.Model):
+    """How many business days after the trade a product settles on a market, for some trade dates.
+
+    Rows of the same product and market never hold on the same day: an exclusion constraint of the table says so.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    product = models.TextField()
+    market = models.TextField(
+        help_text="a MIC, a currency, a pair such as CAD/USD, or * for every one; the most specific wins"
+    )
+    days = models.SmallIntegerField(help_text="business days from the trade to its settlement")
+    valid_from = models.DateField(help_text="first trade date for which it holds")
+    valid_to = models.DateField(null=True, blank=True, help_text="last trade date for which it holds")
+
+    class Meta:
+        db_table = "refdata_settlement_cycle"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product", "market", "valid_from"], name="refdata_settlement_cycle_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="refdata_settlement_cycle_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(days__gte=0, days__lte=365), name="refdata_settlement_cycle_days"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product} {self.market} T+{self.days}"
+
+
 class WatchEntry(models.Model):
     """A party, instrument or country on a list: restricted (deals are held) or watched (deals are pointed out)."""
 

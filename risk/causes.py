@@ -116,6 +116,7 @@ _OF_CHECKS = {
         subject="f.subject || ' ' || f.actual",
         waits="ARRAY['books:' || v.book_ref, 'instruments:#' || v.instrument_id]",
     ),
+    "OFF_CYCLE": Cause("", waits="ARRAY['settlement-cycles:' || v.product]"),
     "NOT_BUSINESS_DAY": Cause("", subject="f.actual", waits="ARRAY['holidays:' || f.actual]"),
 }
 _OF_LIMITS = (

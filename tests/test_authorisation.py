@@ -127,6 +127,7 @@ ADMIN: dict[str, frozenset[str]] = {
     "refdata.instrument": frozenset({"add", "change"}),
     "refdata.mandate": frozenset({"add", "change"}),
     "refdata.party": frozenset({"add", "change"}),
+    "refdata.settlementcycle": frozenset({"add", "change"}),
     "refdata.ssi": frozenset({"add", "change"}),
     "refdata.watchentry": frozenset({"add", "change"}),
     "settlement.channel": frozenset({"change"}),
