@@ -24,6 +24,7 @@ from refdata.models import (
     Agreement,
     Book,
     ClosePrice,
+    CutOff,
     FxRate,
     Holiday,
     Instrument,
@@ -298,6 +299,16 @@ class SettlementCycleAdmin(ReferenceAdmin):
     list_filter = ("product",)
     search_fields = ("product", "market")
     ordering = ("product", "market", "valid_from")
+
+
+@admin.register(CutOff)
+class CutOffAdmin(ReferenceAdmin):
+    kind = KINDS["cut-offs"]
+    form = RangedForm
+    list_display = ("channel", "market", "currency", "time", "zone", "lead_days", "valid_from", "valid_to")
+    list_filter = ("channel", "currency")
+    search_fields = ("market", "currency", "zone")
+    ordering = ("channel", "market", "currency", "valid_from")
 
 
 @admin.register(WatchEntry)

@@ -13,8 +13,8 @@ class SettlementConfig(AppConfig):
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
         held trade must be free, declare its kinds of work items, and tell what is known of a batch."""
         from core.evidence import contribute, contribute_contents
+        from settlement.cut_offs import cut_offs_of_trades
         from settlement.evidence import SECTIONS, contents
-        from settlement.selectors import cut_offs_of_trades
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections

@@ -122,6 +122,7 @@ ADMIN: dict[str, frozenset[str]] = {
     "refdata.agreement": frozenset({"add", "change"}),
     "refdata.book": frozenset({"add", "change"}),
     "refdata.closeprice": frozenset({"add", "change"}),
+    "refdata.cutoff": frozenset({"add", "change"}),
     "refdata.fxrate": frozenset({"add", "change"}),
     "refdata.holiday": _ALL,
     "refdata.instrument": frozenset({"add", "change"}),

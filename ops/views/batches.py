@@ -104,7 +104,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None) -> HttpRespon
         "channels": channels,
         "parameters": {name: value for name, value in given.items() if value},
         "tabs": TABS,
-        "days": selectors.open_before(selectors.cut_offs(now=now)) if as_of is None else [],
+        "days": selectors.cut_offs_ahead(now=now) if as_of is None else [],
         "problem": Shown.of(problem) if problem else None,
         "typed": request.POST if problem else {},
         "chosen": request.POST.getlist("channels") if problem else channels,

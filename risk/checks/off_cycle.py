@@ -17,7 +17,7 @@ OFF_CYCLE = Check(
     code="OFF_CYCLE",
     title="Settlement off the cycle",
     severity="WARN",
-    precedence=42,
+    precedence=48,
     rows=f"""
         SELECT b.trade_id, 'settlement_date' AS subject, d.day AS expected, b.settlement_date AS actual
         FROM (

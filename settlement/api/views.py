@@ -25,10 +25,16 @@ from core.http.problem import Fault, Problem, not_found, render, unreadable
 from core.http.views import RawParser, client_of, json_response
 from core.ids import BATCH, INSTRUCTION, database_id, public_id
 from settlement.api import schema
-from settlement.api.documents import batch_document, claim_document, status_document
+from settlement.api.documents import (
+    batch_document,
+    claim_document,
+    cut_off_document,
+    status_document,
+)
 from settlement.api.ranges import Unsatisfiable, byte_range
 from settlement.api.reading import read_acknowledgement, read_lease, read_reports
 from settlement.evidence import evidence_of_batch
+from settlement.forecast import next_cut_offs
 from settlement.models import CHANNELS
 from settlement.selectors import (
     BATCH_STATUSES,
@@ -50,6 +56,18 @@ class NdjsonRenderer(JSONRenderer):
 
     media_type = NDJSON
     format = "ndjson"
+
+
+class CutOffs(APIView):
+    """The next cut-offs, what is open against each, and what will miss it at the present pace."""
+
+    scopes: ClassVar = {"GET": "settlement:read"}
+
+    @schema.read_cut_offs
+    def get(self, request: Request) -> HttpResponse:
+        now = utc_now()
+        items = [cut_off_document(each, now=now) for each in next_cut_offs(now=now)]
+        return json_response({"as_of": now, "items": items})
 
 
 class Batches(APIView):
