@@ -225,7 +225,7 @@ def cut_offs_ahead(*, now: datetime) -> list[Ahead]:
             forecast.done_per_hour(line.worked),
             line.expected_to_miss(now),
         )
-        for line in forecast.next_cut_offs(now=now, cap=LOOK_CAP)
+        for line in forecast.next_cut_offs(now=now, cap=LOOK_CAP, cut_offs=known)
     ]
 
 

@@ -16,7 +16,7 @@ from core import sql
 from refdata.calendars import FIRM, BusinessCalendar, calendars_for
 from refdata.models import ANY
 from settlement.cut_off import HORIZON, cut_off
-from settlement.models import CHANNEL_OF, Batch, Channel
+from settlement.models import CHANNEL_OF, Batch
 from trades.products import PRODUCTS
 from trades.services.deadlines import Due
 
@@ -126,18 +126,27 @@ class CutOffs:
         return day
 
 
-_ROWS = "SELECT channel, market, currency, zone, time, lead_days, valid_from, valid_to FROM refdata_cut_off"
+# Each channel's own, which has a name, and the rows of its places.
+_RULES = f"""
+SELECT c.name, c.code, '{ANY}', '{ANY}', c.cut_off_zone, c.cut_off_time, c.lead_days, NULL::date, NULL::date
+FROM settlement_channel c
+UNION ALL
+SELECT NULL, r.channel, r.market, r.currency, r.zone, r.time, r.lead_days, r.valid_from, r.valid_to
+FROM refdata_cut_off r JOIN settlement_channel c ON c.code = r.channel
+"""
 
 
 def cut_offs_around(day: date, until: date | None = None) -> CutOffs:
     """Return the cut-offs, which know the firm's holidays for some weeks around a day or range."""
     last = (until or day) + 2 * HORIZON
     calendar = calendars_for(codes={FIRM}, first=day - 2 * HORIZON, last=last)[FIRM]
-    channels = list(Channel.objects.all())
-    own = [Rule(Place(each.code), each.cut_off_zone, each.cut_off_time, each.lead_days) for each in channels]
-    rows = [Rule(Place(*row[:3]), *row[3:]) for row in sql.rows(_ROWS)]
-    names = {each.code: each.name for each in channels}
-    return CutOffs([*own, *(rule for rule in rows if rule.place.channel in names)], calendar, names)
+    names, rules = {}, []
+    for name, *row in sql.rows(_RULES):
+        place, (zone, at, lead_days, valid_from, valid_to) = Place(*row[:3]), row[3:]
+        rules.append(Rule(place, zone, at, lead_days, valid_from or date.min, valid_to))
+        if name is not None:
+            names[place.channel] = name
+    return CutOffs(rules, calendar, names)
 
 
 # The market and the currency of each instrument.

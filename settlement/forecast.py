@@ -14,7 +14,6 @@ from settlement.cut_offs import (
     CutOffs,
     Place,
     cut_offs_around,
-    places_by_asset,
     places_of,
 )
 from trades.lifecycle import State
@@ -80,12 +79,14 @@ GROUP BY 1, {_GROUPED}
 """
 # A batch says how many instructions it has of each asset, so none of them is looked at.
 _UNCLAIMED = """
-SELECT b.channel_id, b.value_date, t.asset, sum((d.total->>'count')::bigint)::bigint
+SELECT b.channel_id, b.value_date, CASE b.channel_id WHEN 'CASH' THEN t.asset ELSE coalesce(i.currency, '') END,
+       coalesce(i.market, ''), sum((d.total->>'count')::bigint)::bigint
 FROM (SELECT * FROM settlement_batch ORDER BY id DESC LIMIT %(cap)s) AS b
 JOIN settlement_batch_state s ON s.batch_id = b.id AND s.claimed_at IS NULL
 CROSS JOIN LATERAL jsonb_each(b.control_totals) AS t(asset, directions)
 CROSS JOIN LATERAL jsonb_each(t.directions) AS d(direction, total)
-GROUP BY 1, 2, 3
+LEFT JOIN refdata_instrument i ON b.channel_id <> 'CASH' AND i.code = t.asset
+GROUP BY 1, 2, 3, 4
 """
 
 
@@ -148,12 +149,14 @@ def count_open(
                 line.checked = _plus(line.checked, group)
 
 
-def next_cut_offs(*, now: datetime, cap: int = COUNT_CAP) -> list[CutOffAhead]:
+def next_cut_offs(
+    *, now: datetime, cap: int = COUNT_CAP, cut_offs: CutOffs | None = None
+) -> list[CutOffAhead]:
     """Return the next cut-offs with what is open against them and the pace at which it is worked, the earliest first.
 
-    cap: how many trades of a state are looked at, at most.
+    cap: how many trades of a state are looked at, at most. cut_offs: those of today, where they are known already.
     """
-    cut_offs = cut_offs_around(now.date())
+    cut_offs = cut_offs or cut_offs_around(now.date())
     lines = ahead(cut_offs, now=now)
     asked = {
         "states": [state.value for state in OPEN],
@@ -205,11 +208,7 @@ def _places(group: Group, cut_offs: CutOffs) -> set[Place]:
 
 
 def _count_unclaimed(lines_of: LinesOf, cut_offs: CutOffs) -> None:
-    rows = sql.rows(_UNCLAIMED, {"cap": BATCH_CAP})
-    for channel in cut_offs.channels:
-        sealed = [row[1:] for row in rows if row[0] == channel]
-        places = places_by_asset(cut_offs, channel, sorted({asset for _, asset, _ in sealed}))
-        for value_date, asset, count in sealed:
-            for line in lines_of([places[asset]]):
-                if value_date <= line.value_date:
-                    line.open[UNCLAIMED] += count
+    for channel, value_date, currency, market, count in sql.rows(_UNCLAIMED, {"cap": BATCH_CAP}):
+        for line in lines_of([cut_offs.place(channel, market=market, currency=currency)]):
+            if value_date <= line.value_date:
+                line.open[UNCLAIMED] += count
