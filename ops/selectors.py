@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,12 +11,11 @@ from django.urls import reverse
 from core import sql
 from core.as_of import HAPPENED, AsOf
 from feed.models import Webhook
-from refdata.calendars import FIRM, BusinessCalendar, calendars_for
+from settlement import forecast
 from settlement import selectors as settlement
-from settlement.cut_off import HORIZON, cut_off
-from settlement.models import CHANNEL_OF, Batch, Channel
+from settlement.cut_offs import CutOffs, cut_offs_around
+from settlement.models import Batch
 from trades.lifecycle import State
-from trades.products import PRODUCTS
 from trades.selectors import as_of as past
 from trades.selectors import exceptions
 
@@ -31,37 +29,28 @@ EXPECTED_CLAIM = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class CutOff:
-    """The next cut-off of a channel and the value date it closes."""
+    """The next cut-off of a channel, or of a market or currency there, and the value date it closes.
+
+    market and currency: `*` for all that have no cut-off of their own.
+    """
 
     channel: str
     name: str
+    market: str
+    currency: str
     at: datetime
     value_date: date
 
 
 def cut_offs(*, now: datetime) -> list[CutOff]:
-    """Return the next cut-off of every channel by the firm's calendar, the soonest first."""
-    today = now.date()
-    first, last = today - timedelta(days=1), today + HORIZON
-    calendar = calendars_for(codes=[FIRM], first=first, last=last)[FIRM]
-    return sorted(
-        (_next(channel, now, calendar) for channel in Channel.objects.all()), key=lambda each: each.at
-    )
+    """Return the next cut-offs by the firm's calendar, the soonest first."""
+    known = cut_offs_around(now.date())
+    return [_cut_off(known, line) for line in forecast.ahead(known, now=now)]
 
 
-def _next(channel: Channel, now: datetime, calendar: BusinessCalendar) -> CutOff:
-    value_date = calendar.add_business_days(now.date() - timedelta(days=1), 0)
-    while True:
-        at = cut_off(
-            value_date=value_date,
-            at=channel.cut_off_time,
-            zone=channel.cut_off_zone,
-            lead_days=channel.lead_days,
-            calendar=calendar,
-        )
-        if at > now:
-            return CutOff(channel.code, channel.name, at, value_date)
-        value_date = calendar.add_business_days(value_date, 1)
+def _cut_off(known: CutOffs, line: forecast.CutOffAhead) -> CutOff:
+    channel, market, currency = line.place
+    return CutOff(channel, known.names[channel], market, currency, line.at, line.value_date)
 
 
 _COUNTS = """
@@ -149,16 +138,17 @@ class Day:
     """
 
     counts: dict[State, int]
-    open: list[tuple[CutOff, list[Counted]]]
+    open: list[Ahead]
     stuck: list[Stuck]
     window: int | None
 
 
 _GROUPS_THEN = f"""
-SELECT s.state, v.product, v.settlement_date, count(*), count(*) FILTER (WHERE s.changed_at < %(before)s),
+SELECT s.state, {forecast.GROUP_COLUMNS}, count(*), count(*) FILTER (WHERE s.changed_at < %(before)s),
        min(s.changed_at) FILTER (WHERE s.changed_at < %(before)s)
-FROM {past.AS_OF} WHERE t.trade_id > %(first)s AND t.trade_id <= %(last)s
-GROUP BY s.state, v.product, v.settlement_date
+FROM {past.AS_OF} LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+WHERE t.trade_id > %(first)s AND t.trade_id <= %(last)s
+GROUP BY s.state, {forecast.GROUP_COLUMNS}
 """
 _UNCLAIMED_THEN = f"""
 SELECT count(*), min(b.sealed_at) FROM settlement_batch b {settlement.THEN}
@@ -174,19 +164,18 @@ def day_then(as_of: AsOf, *, now: datetime, today: date) -> Day:
     told = {**as_of.parameters(), "before": now - EXPECTED_CHECK, "first": first, "last": last}
     groups = sql.rows(_GROUPS_THEN, told)
     counts = dict.fromkeys(State, 0)
-    for state, _, _, count, *_ in groups:
+    for state, *_, count, _, _ in groups:
         counts[State(state)] += count
-    unchecked = [(old, since) for state, _, _, _, old, since in groups if state == State.CAPTURED and old]
+    unchecked = [(old, since) for state, *_, old, since in groups if state == State.CAPTURED and old]
     unsealed = [
         (old, since)
-        for state, _, settles, _, old, since in groups
+        for state, _, settles, *_, old, since in groups
         if state == State.VALIDATED and old and settles < today
     ]
     batches_then = {**settlement.then_parameters(as_of), "before": now - EXPECTED_CLAIM}
-    shown = [group[:4] for group in groups]
     return Day(
         counts,
-        [(day, [_open(day, each, shown, 0) for each in _BEFORE_CUT_OFF]) for day in cut_offs(now=now)],
+        _ahead_then([group[:8] for group in groups], now),
         [
             _stuck("captured, not checked within 2 min", _sum(unchecked), "blotter", "status=captured"),
             _stuck("validated, past the settlement date", _sum(unsealed), "blotter", "status=validated"),
@@ -211,41 +200,46 @@ def _stuck(title: str, found: tuple[Any, ...] | None, screen: str, query: str = 
     return Stuck(title, Counted(min(count, LOOK_CAP), count > LOOK_CAP), since, target)
 
 
-_BEFORE_CUT_OFF = (State.CAPTURED, State.EXCEPTION, State.VALIDATED)
-# One pass for all channels: by state, product and date, of which there are few.
-_OPEN_BEFORE = """
-SELECT w.state, v.product, v.settlement_date, count(*) FROM unnest(%(states)s::smallint[]) AS w(state)
-CROSS JOIN LATERAL (
-    SELECT trade_id, version FROM trades_state WHERE state = w.state ORDER BY trade_id LIMIT %(cap)s
-) AS s
-JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
-GROUP BY w.state, v.product, v.settlement_date
-"""
+@dataclass(frozen=True)
+class Ahead:
+    """A cut-off with what is open against it: trades to check, held and to seal.
+
+    Beside them, of the present only: instructions sealed and not claimed, how many held trades come free in an hour,
+    and how many trades will miss it at the present pace.
+    """
+
+    cut: CutOff
+    open: list[Counted]
+    unclaimed: int | None = None
+    worked_per_hour: int | None = None
+    will_miss: int | None = None
 
 
-def open_before(days: list[CutOff]) -> list[tuple[CutOff, list[Counted]]]:
-    """Return with each cut-off how many trades stand before it: unchecked, held, ready to seal."""
-    states = [each.value for each in _BEFORE_CUT_OFF]
-    groups = sql.rows(_OPEN_BEFORE, {"states": states, "cap": LOOK_CAP + 1})
-    looked_at: Counter[int] = Counter()
-    for state, _, _, count in groups:
-        looked_at[state] += count
-    return [(each, [_open(each, state, groups, looked_at[state]) for state in states]) for each in days]
+def cut_offs_ahead(*, now: datetime) -> list[Ahead]:
+    """Return the next cut-offs with what is open against them, and what will miss them, the soonest first."""
+    known = cut_offs_around(now.date())
+    return [
+        Ahead(
+            _cut_off(known, line),
+            _counted(line, line.capped),
+            line.open[forecast.UNCLAIMED],
+            forecast.done_per_hour(line.worked),
+            line.expected_to_miss(now),
+        )
+        for line in forecast.next_cut_offs(now=now, cap=LOOK_CAP, cut_offs=known)
+    ]
 
 
-def _open(day: CutOff, state: int, groups: list[tuple[Any, ...]], looked_at: int) -> Counted:
-    concerned = sum(
-        count
-        for held_in, product, settles, count in groups
-        if held_in == state and settles <= day.value_date and _leaves_by(product, day.channel)
-    )
-    return Counted(min(concerned, LOOK_CAP), looked_at > LOOK_CAP)
+def _counted(line: forecast.CutOffAhead, more: bool) -> list[Counted]:
+    return [Counted(min(line.open[name], LOOK_CAP), more) for name in forecast.OPEN.values()]
 
 
-def _leaves_by(product: str, channel: str) -> bool:
-    """Tell whether a product has a leg that leaves by a channel."""
-    declared = PRODUCTS.get(product)
-    return declared is not None and any(CHANNEL_OF[leg.kind] == channel for leg in declared.legs)
+def _ahead_then(groups: list[tuple[Any, ...]], now: datetime) -> list[Ahead]:
+    known = cut_offs_around(now.date())
+    lines = forecast.ahead(known, now=now)
+    open_then = [forecast.Group(*each) for each in groups if State(each[0]) in forecast.OPEN]
+    forecast.count_open(lines, open_then, known, now)
+    return [Ahead(_cut_off(known, line), _counted(line, False)) for line in lines]
 
 
 BATCH_VIEWS = ("all", "unclaimed", "claimed", "rejected")

@@ -18,17 +18,20 @@ from core.audit import record
 from core.clock import utc_now
 from core.reasons import ReasonForm, actor_of, reason_of
 from refdata.identifiers import identifier_fault
-from refdata.kinds.base import Kind, value_faults
+from refdata.kinds._validity import find_overlaps
+from refdata.kinds.base import Kind, Plan, value_faults
 from refdata.models import (
     Agreement,
     Book,
     ClosePrice,
+    CutOff,
     FxRate,
     Holiday,
     Instrument,
     InstrumentIdentifier,
     Mandate,
     Party,
+    SettlementCycle,
     Ssi,
     WatchEntry,
 )
@@ -64,6 +67,20 @@ class KindForm(ReasonForm):
         given = self.cleaned_data
         value = given[name] if name in given else getattr(self.instance, name)
         return value.code if isinstance(value, (Party, Instrument)) else value
+
+
+class RangedForm(KindForm):
+    """A form of rows that hold for a range of days: no other one may hold on a day of it."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not self.errors:
+            row = {name: self._value(name) for name in self.kind.fields}
+            plan = Plan(1, id=self.instance.pk or 0, after=row)
+            find_overlaps(self.kind, [plan])
+            for fault in plan.faults:
+                self.add_error(fault.field, fault.detail)
+        return cleaned
 
 
 class ReferenceAdmin(admin.ModelAdmin):
@@ -272,6 +289,26 @@ class MandateAdmin(ReferenceAdmin):
     list_filter = ("product", "book")
     search_fields = ("trader", "book")
     ordering = ("trader", "product", "book", "market")
+
+
+@admin.register(SettlementCycle)
+class SettlementCycleAdmin(ReferenceAdmin):
+    kind = KINDS["settlement-cycles"]
+    form = RangedForm
+    list_display = ("product", "market", "days", "valid_from", "valid_to")
+    list_filter = ("product",)
+    search_fields = ("product", "market")
+    ordering = ("product", "market", "valid_from")
+
+
+@admin.register(CutOff)
+class CutOffAdmin(ReferenceAdmin):
+    kind = KINDS["cut-offs"]
+    form = RangedForm
+    list_display = ("channel", "market", "currency", "time", "zone", "lead_days", "valid_from", "valid_to")
+    list_filter = ("channel", "currency")
+    search_fields = ("market", "currency", "zone")
+    ordering = ("channel", "market", "currency", "valid_from")
 
 
 @admin.register(WatchEntry)

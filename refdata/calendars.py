@@ -12,6 +12,9 @@ from datetime import date, timedelta
 from core import sql
 
 FIRM = "FIRM"
+DOLLAR = "USD"
+# Of these pairs with the dollar, a holiday of the dollar counts on the days before spot too.
+DOLLAR_COUNTS = frozenset({"ARS", "CLP", "MXN"})
 _DAY = timedelta(days=1)
 _SATURDAY = 5
 
@@ -48,6 +51,33 @@ class BusinessCalendar:
 def union(calendars: Iterable[BusinessCalendar]) -> BusinessCalendar:
     """Return the calendar that is open only when all of them are."""
     return BusinessCalendar(frozenset().union(*(each.holidays for each in calendars)))
+
+
+def settles_on(*, trade_date: date, days: int, between: BusinessCalendar, last: BusinessCalendar) -> date:
+    """Return the date that lies a number of business days after a trade date.
+
+    between: decides which of the days before the last one count; last: must be open on the date itself. They are the
+    same calendar but for foreign exchange. With 0 days it is the trade date, or the next day that is open.
+    `refdata_settles()` is the same in SQL.
+    """
+    day = trade_date if days <= 1 else between.add_business_days(trade_date, days - 1)
+    return last.add_business_days(day, min(days, 1))
+
+
+def pair(one: str, other: str) -> str:
+    """Return the name of a pair of currencies: both codes, in the order of the alphabet."""
+    return f"{min(one, other)}/{max(one, other)}"
+
+
+def spot_calendars(one: str, other: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the calendars that count the days up to a pair's spot date, and those open on it.
+
+    The market's rule: a holiday of the dollar alone does not move spot from the days before it (but for pairs with
+    some Latin American currencies), and no pair settles on one, also where neither currency is the dollar.
+    """
+    currencies = tuple(sorted({one, other}))
+    counted = tuple(code for code in currencies if code != DOLLAR or not DOLLAR_COUNTS.isdisjoint(currencies))
+    return counted, tuple(sorted({*currencies, DOLLAR}))
 
 
 _HOLIDAYS = """

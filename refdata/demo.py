@@ -14,6 +14,7 @@ from stdnum.iso7064 import mod_97_10
 
 from core.audit import Actor
 from refdata.calendars import BusinessCalendar
+from refdata.cycle_sources import market_cycles
 from refdata.demo_universe import (
     AGREEMENT_ENDED,
     BONDS,
@@ -69,6 +70,7 @@ def load_demo_refdata(*, today: date, actor: Actor, now: datetime) -> list[LoadR
         "mandates": _mandates(),
         "watch-lists": _watch_lists(),
         "agreements": _agreements(),
+        "settlement-cycles": market_cycles(),
     }
     loaded = [
         load_rows(kind=kind, rows=list(rows), mode="atomic", actor=actor, now=now)

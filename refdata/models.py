@@ -10,6 +10,8 @@ from datetime import date
 from django.db import models
 from django.db.models import F, Q
 
+ANY = "*"  # stands for every market or currency
+
 
 class Party(models.Model):
     """A legal entity: our own entity, a counterparty of trades, or a customer of orders."""
@@ -390,6 +392,90 @@ class Mandate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trader} {self.product} {self.book} {self.market}"
+
+
+class SettlementCycle(models.Model):
+    """How many business days after the trade a product settles on a market, for some trade dates.
+
+    Rows of the same product and market never hold on the same day: an exclusion constraint of the table says so.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    product = models.TextField()
+    market = models.TextField(
+        help_text="a MIC, a currency, a pair such as CAD/USD, or * for every one; the most specific wins"
+    )
+    days = models.SmallIntegerField(help_text="business days from the trade to its settlement")
+    valid_from = models.DateField(help_text="first trade date for which it holds")
+    valid_to = models.DateField(null=True, blank=True, help_text="last trade date for which it holds")
+
+    class Meta:
+        db_table = "refdata_settlement_cycle"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product", "market", "valid_from"], name="refdata_settlement_cycle_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="refdata_settlement_cycle_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(days__gte=0, days__lte=365), name="refdata_settlement_cycle_days"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product} {self.market} T+{self.days}"
+
+
+class CutOff(models.Model):
+    """Until when what is due on a value date leaves by a channel, for a market and a currency.
+
+    Rows of the same place never hold on the same value date: an exclusion constraint of the table says so.
+    """
+
+    class Channel(models.TextChoices):
+        CASH = "CASH", "payments"
+        SECURITIES = "SECURITIES", "securities deliveries"
+        GOODS = "GOODS", "goods deliveries"
+
+    id = models.BigAutoField(primary_key=True)
+    channel = models.TextField(choices=Channel.choices)
+    market = models.TextField(default=ANY, help_text="a MIC of securities, or * for every market")
+    currency = models.TextField(
+        default=ANY, help_text="of the payment, or in which the security is kept; * for every one"
+    )
+    zone = models.TextField(help_text="IANA zone of the cut-off")
+    time = models.TimeField(help_text="local time")
+    lead_days = models.SmallIntegerField(
+        default=0, help_text="business days before the value date on which the cut-off falls"
+    )
+    valid_from = models.DateField(help_text="first value date for which it holds")
+    valid_to = models.DateField(null=True, blank=True, help_text="last value date for which it holds")
+
+    class Meta:
+        db_table = "refdata_cut_off"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "market", "currency", "valid_from"], name="refdata_cut_off_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="refdata_cut_off_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(lead_days__gte=0, lead_days__lte=30), name="refdata_cut_off_lead"
+            ),
+            models.CheckConstraint(
+                condition=Q(market=ANY) | Q(channel="SECURITIES"), name="refdata_cut_off_market"
+            ),
+            models.CheckConstraint(
+                condition=Q(currency=ANY) | ~Q(channel="GOODS"), name="refdata_cut_off_currency"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.market} {self.currency}"
 
 
 class WatchEntry(models.Model):

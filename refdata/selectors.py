@@ -13,12 +13,13 @@ from django.conf import settings
 
 from core import sql
 from refdata.accrual import Coupons
-from refdata.calendars import FIRM, BusinessCalendar, calendars_of
+from refdata.calendars import DOLLAR, FIRM, BusinessCalendar, calendars_of
+from refdata.cycles import Cycle
 
 FX_RATE_MAX_AGE = timedelta(days=10)
 _ONE = Decimal(1)
 # The kinds of row that refdata_resolve returns.
-_PARTY, _INSTRUMENT, _BOOK, _RATE, _HOLIDAY = 1, 2, 3, 4, 5
+_PARTY, _INSTRUMENT, _BOOK, _RATE, _HOLIDAY, _CYCLE = 1, 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ class BookRef:
 class References:
     """What was found, by the reference that was asked for. What is unknown is absent.
 
-    `rates` is base currency per unit of a currency; `calendars` are those of the firm, the currencies and the
-    instruments' markets, where a range of days was asked for.
+    `rates` is base currency per unit of a currency; `calendars` are those of the firm, the currencies, the dollar
+    and the instruments' markets, and `cycles` all settlement cycles, where a range of days was asked for.
     """
 
     parties: dict[str, PartyRef] = field(default_factory=dict)
@@ -91,6 +92,7 @@ class References:
     books: dict[str, BookRef] = field(default_factory=dict)
     rates: dict[str, Decimal] = field(default_factory=dict)
     calendars: dict[str, BusinessCalendar] = field(default_factory=dict)
+    cycles: dict[tuple[str, str], list[Cycle]] = field(default_factory=dict)
 
     def update(self, found: References) -> None:
         """Take in what was found besides."""
@@ -99,6 +101,7 @@ class References:
         self.books.update(found.books)
         self.rates.update(found.rates)
         self.calendars.update(found.calendars)
+        self.cycles.update(found.cycles)
 
 
 def resolve(
@@ -127,7 +130,7 @@ def resolve(
             [each for each in currencies if each != base],
             on,
             on - FX_RATE_MAX_AGE,
-            [FIRM, *currencies],
+            [FIRM, DOLLAR, *currencies],
             first,
             last,
         ],
@@ -146,12 +149,20 @@ def resolve(
             found.rates[row[0]] = row[9]
         elif kind == _HOLIDAY:
             holidays.add((row[0], row[11]))
+        elif kind == _CYCLE:
+            _take_cycle(found, row)
     if base in currencies:
         found.rates[base] = _ONE
     if days:
         markets = {instrument.market for instrument in found.instruments.values()}
-        found.calendars.update(calendars_of({FIRM, *currencies, *markets}, holidays))
+        found.calendars.update(calendars_of({FIRM, DOLLAR, *currencies, *markets}, holidays))
     return found
+
+
+def _take_cycle(found: References, row: Sequence[Any]) -> None:
+    product, _, market, valid_to, *_, days, valid_from, _ = row
+    last = date.fromisoformat(valid_to) if valid_to else None
+    found.cycles.setdefault((product, market), []).append(Cycle(days, valid_from, last))
 
 
 def _take_party(found: References, asked: set[str], row: Sequence[Any]) -> None:

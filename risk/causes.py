@@ -118,6 +118,7 @@ _OF_CHECKS = {
     "FEE_MISMATCH": Cause(
         "", subject="f.subject || ' ' || f.actual", waits="ARRAY['fee-rules:' || f.subject]"
     ),
+    "OFF_CYCLE": Cause("", waits="ARRAY['settlement-cycles:' || v.product]"),
     "NOT_BUSINESS_DAY": Cause("", subject="f.actual", waits="ARRAY['holidays:' || f.actual]"),
 }
 _OF_LIMITS = (

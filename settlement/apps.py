@@ -16,8 +16,8 @@ class SettlementConfig(AppConfig):
         known of a batch."""
         from core.evidence import contribute, contribute_contents
         from core.four_eyes import on_approval
+        from settlement.cut_offs import cut_offs_of_trades
         from settlement.evidence import SECTIONS, contents
-        from settlement.selectors import cut_offs_of_trades
         from settlement.services import release
         from settlement.services.accrue import FOLLOWER as CHARGES
         from settlement.services.accrue import accrue_fees

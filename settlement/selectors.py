@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from core import sql
 from core.as_of import HAPPENED, AsOf
-from refdata.calendars import FIRM, BusinessCalendar, calendars_for
-from settlement.cut_off import HORIZON, cut_off, last_value_date_past
-from settlement.models import CHANNEL_OF, Batch, BatchManifest, Channel
+from settlement.models import BatchManifest
 from trades.lifecycle import State
-from trades.products import PRODUCTS
 
 BATCH_STATUSES = ("RECALLED", "SEALED", "CLAIMED", "ACKNOWLEDGED", "SETTLED")
 STATUS_SQL = """
@@ -371,60 +367,6 @@ def _with_replaced(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def firm_calendar(*, around: date, until: date | None = None) -> BusinessCalendar:
-    """Return the firm's business days, by which cut-offs are counted, for some weeks around a date or range."""
-    last = (until or around) + 2 * HORIZON
-    return calendars_for(codes={FIRM}, first=around - 2 * HORIZON, last=last)[FIRM]
-
-
-def cut_off_of(channel: Channel, value_date: date, calendar: BusinessCalendar) -> datetime:
-    """Return the channel's cut-off for a value date, in UTC."""
-    return cut_off(
-        value_date=value_date,
-        at=channel.cut_off_time,
-        zone=channel.cut_off_zone,
-        lead_days=channel.lead_days,
-        calendar=calendar,
-    )
-
-
-def cut_offs_of_trades(dues: Collection[tuple[str, date]]) -> dict[tuple[str, date], datetime]:
-    """Return for each product and settlement date the first cut-off, in UTC, of the channels its legs leave by."""
-    if not dues:
-        return {}
-    dates = [settles for _, settles in dues]
-    calendar = firm_calendar(around=min(dates), until=max(dates))
-    channels = {channel.code: channel for channel in Channel.objects.all()}
-    return {
-        (product, settles): min(
-            cut_off_of(channels[CHANNEL_OF[leg.kind]], settles, calendar) for leg in PRODUCTS[product].legs
-        )
-        for product, settles in dues
-    }
-
-
-def cut_off_of_batch(batch_id: int) -> datetime:
-    """Return the cut-off that a batch's channel has for its value date, in UTC."""
-    batch = Batch.objects.select_related("channel").get(id=batch_id)
-    return cut_off_of(batch.channel, batch.value_date, firm_calendar(around=batch.value_date))
-
-
-def past_value_dates(*, now: datetime) -> dict[date, list[str]]:
-    """Return the channels by the latest value date whose cut-off has passed, the earliest date first."""
-    calendar = firm_calendar(around=now.date())
-    found: dict[date, list[str]] = {}
-    for channel in Channel.objects.order_by("code"):
-        value_date = last_value_date_past(
-            now=now,
-            at=channel.cut_off_time,
-            zone=channel.cut_off_zone,
-            lead_days=channel.lead_days,
-            calendar=calendar,
-        )
-        found.setdefault(value_date, []).append(channel.code)
-    return dict(sorted(found.items()))
-
-
 _DUE = f"""
 SELECT 1 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.state = {State.VALIDATED.value} AND v.settlement_date <= %(value_date)s
@@ -443,62 +385,6 @@ def anything_due(*, value_date: date) -> bool:
     """Tell whether a validated trade, or a leg that waited for its day, settles on or before a date, or whether
     anything is to be cancelled."""
     return sql.row(_DUE, {"value_date": value_date}) is not None
-
-
-@dataclass(frozen=True)
-class NextCutOff:
-    """The next cut-off of a channel: when, for which value date, and what is not sealed yet, by state.
-
-    A count that reached `capped_at` was not counted further.
-    """
-
-    channel: str
-    value_date: date
-    at: datetime
-    open: dict[str, int]
-    capped_at: int
-
-
-COUNT_CAP = 10_000
-_OPEN = """
-SELECT count(*) FROM (
-    SELECT 1 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
-    WHERE s.state = %s AND v.settlement_date <= %s AND v.product = ANY(%s) LIMIT %s
-) AS due
-"""
-_NOT_SEALED = (State.CAPTURED, State.EXCEPTION, State.VALIDATED)
-
-
-def next_cut_offs(*, now: datetime) -> list[NextCutOff]:
-    """Return each channel's next cut-off with what is open against it, the earliest first."""
-    calendar = firm_calendar(around=now.date())
-    found = []
-    for channel in Channel.objects.order_by("code"):
-        value_date = _next_value_date(channel, calendar, now)
-        products = [
-            code
-            for code, product in PRODUCTS.items()
-            if any(CHANNEL_OF[leg.kind] == channel.code for leg in product.legs)
-        ]
-        counts = {
-            state.name: (sql.row(_OPEN, [state.value, value_date, products, COUNT_CAP]) or (0,))[0]
-            for state in _NOT_SEALED
-        }
-        moment = cut_off_of(channel, value_date, calendar)
-        found.append(NextCutOff(channel.code, value_date, moment, counts, COUNT_CAP))
-    return sorted(found, key=lambda each: (each.at, each.channel))
-
-
-def _next_value_date(channel: Channel, calendar: BusinessCalendar, now: datetime) -> date:
-    """Return the first business day whose cut-off is still to come."""
-    past = last_value_date_past(
-        now=now,
-        at=channel.cut_off_time,
-        zone=channel.cut_off_zone,
-        lead_days=channel.lead_days,
-        calendar=calendar,
-    )
-    return calendar.add_business_days(past, 1)
 
 
 _WITHHELD_SINCE = """

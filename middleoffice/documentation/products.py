@@ -59,8 +59,8 @@ def one_product(product: Product) -> str:
         product.code,
         module,
         f"**{product.title}.** {components[main].get('description', '')}",
-        f"Settles {_business_days(product.settlement_cycle)} after the trade date, unless the message or the"
-        " instrument says otherwise.",
+        f"Settles {_business_days(product.settlement_cycle)} after the trade date, unless the message, the"
+        " instrument or a settlement cycle says otherwise.",
         *product.notes,
         "## Fields",
         "Decimals are strings. Fields that are not listed are refused.",

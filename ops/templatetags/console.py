@@ -78,6 +78,8 @@ _WORDS = {
     "RESULT_REFUSED": ("stop", "red", "refused"),
     "RESULT_UNKNOWN": ("help", "grey", "unknown"),
     "STUCK": ("alert", "amber", "stuck"),
+    "MISSES": ("alert", "red", "will miss"),
+    "IN_TIME": ("check", "green", "in time"),
     "FLOWING": ("check", "green", "flowing"),
     "DELIVERED": ("check-circle", "green", "delivered"),
     "RETRYING": ("clock", "amber", "retrying"),

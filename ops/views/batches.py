@@ -117,7 +117,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         "channels": channels,
         "parameters": {name: value for name, value in given.items() if value},
         "tabs": TABS,
-        "days": selectors.open_before(selectors.cut_offs(now=now)) if as_of is None else [],
+        "days": selectors.cut_offs_ahead(now=now) if as_of is None else [],
         "breaks": open_breaks() if as_of is None else [],
         "may_explain": may(request.user, Right.WORK_EXCEPTIONS),
         "failed": failed,

@@ -33,7 +33,8 @@ def today(request: HttpRequest) -> HttpResponse:
         context |= _exceptions(person(request).id, now, as_of)
     if may(request.user, Right.READ_BATCHES):
         context["stuck"] = day.stuck if day else selectors.stuck(now=now, today=business_date(now))
-        context["days"] = day.open if day else selectors.open_before(selectors.cut_offs(now=now))
+        days = day.open if day else selectors.cut_offs_ahead(now=now)
+        context["days"] = sorted(days, key=lambda each: not each.will_miss)  # stays in time within either
     return show(request, "ops/today.html", context, screen="today", now=now)
 
 

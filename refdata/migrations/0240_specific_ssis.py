@@ -44,7 +44,7 @@ ALTER TABLE refdata_ssi ADD CONSTRAINT refdata_ssi_no_overlap EXCLUDE USING gist
 
 
 class Migration(migrations.Migration):
-    dependencies = [("refdata", "0160_issuers"), ("core", "0002_rules")]
+    dependencies = [("refdata", "0231_cut_offs"), ("core", "0002_rules")]
     operations = [
         migrations.RunSQL(TRIM, migrations.RunSQL.noop),
         *(

@@ -4,13 +4,13 @@ The batch's columns, for the checks' conditions: everything of trades_version, `
 `party_code`, `party_group` (its own code when it is of none), `restricted`, `party_country`, `party_lei`,
 `kyc_valid_to`, `lei_valid_to`, `onboarded_on`, `credit_limit`, `max_discount` of the counterparty; `book_code`,
 `book_active`, `desk`, `entity_id` of the book; `instrument_code` (of an unknown one, what the deal says), `issuer`,
-`instrument_active`, `market`, `multiplier`, `price_basis`, `instrument_currency`, `price_tolerance`,
-`liquidity_class` of the instrument; `minute` and `is_order`, see `arrival_sql`; `close`, `close_date`,
-`day_low`, `day_high`, the latest close on or before the trade date and its range (null when none is fresh);
-`trader_trades`, `trader_size`, `trader_spread` and the same of the `book_`, how many trades of the product the trader
-and the book had lately, and the mean of the natural logarithms of their sizes and their deviation above it (null when
-there were none); `expected_amount`, `actual_amount` and `paid_amount` as the product declares them; `minor_unit` and
-`contra_minor_unit` of the two currencies; `size_log`, the natural logarithm of the base amount above zero.
+`instrument_active`, `market`, `settlement_cycle`, `multiplier`, `price_basis`, `instrument_currency`,
+`price_tolerance`, `liquidity_class` of the instrument; `minute` and `is_order`, see `arrival_sql`; `close`,
+`close_date`, `day_low`, `day_high`, the latest close on or before the trade date and its range (null when none is
+fresh); `trader_trades`, `trader_size`, `trader_spread` and the same of the `book_`, how many trades of the product the
+trader and the book had lately, and the mean of the natural logarithms of their sizes and their deviation above it (null
+when there were none); `expected_amount`, `actual_amount` and `paid_amount` as the product declares them; `minor_unit`
+and `contra_minor_unit` of the two currencies; `size_log`, the natural logarithm of the base amount above zero.
 
 Beside it stand `alike`, the few combinations of what the settlement of the batch rests on; `apart`, its trades with
 legs that fall due on dates of their own; `legs`, every obligation of the batch (see trades/products/_legs.py);
@@ -73,7 +73,7 @@ WITH batch AS MATERIALIZED (
                k.code AS book_code, k.active AS book_active, k.desk, k.entity_id,
                coalesce(i.code, v.instrument_ref) AS instrument_code, nullif(i.issuer, '') AS issuer,
                {arrival},
-               i.active AS instrument_active, i.market, i.multiplier, i.price_basis,
+               i.active AS instrument_active, i.market, i.settlement_cycle, i.multiplier, i.price_basis,
                i.currency AS instrument_currency, i.price_tolerance, i.liquidity_class,
                i.close, i.close_date, i.close_currency, i.day_low, i.day_high,
                ht.trades AS trader_trades, ht.mean AS trader_size, ht.spread AS trader_spread,

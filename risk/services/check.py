@@ -42,7 +42,7 @@ from risk.services.limits import Figures, exposures_of, limits_kept, lock_figure
 from risk.services.parameters import settings_in_force
 from risk.services.reservations import GONE, draw_reservations, total_of
 from trades.lifecycle import WAKES, State, move_trades
-from trades.services.deadlines import deadlines_of
+from trades.services.deadlines import DUE_COLUMNS, Due, deadlines_of
 from trades.services.early import apply_early
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 from trades.services.findings import NewFinding, add_findings, clear_findings
@@ -370,14 +370,14 @@ def _exceptions(batch: _Batch, held: Sequence[int]) -> list[NewException]:
     if not held:
         return []
     facts = sql.rows(
-        "SELECT v.trade_id, v.base_amount, v.product, v.settlement_date"
+        f"SELECT v.trade_id, v.base_amount, {', '.join(f'v.{column}' for column in DUE_COLUMNS)}"
         " FROM unnest(%s::bigint[], %s::int[]) AS h(trade_id, version)"
         " JOIN trades_version v ON v.trade_id = h.trade_id AND v.version = h.version",
         [list(held), [batch.versions[trade_id] for trade_id in held]],
     )
-    deadlines = deadlines_of({(product, settles) for _, _, product, settles in facts})
+    deadlines = deadlines_of({Due(*due) for _, _, *due in facts})
     items = []
-    for trade_id, base_amount, product, settles in facts:
+    for trade_id, base_amount, *due in facts:
         blocking = [each for each in batch.findings[trade_id] if each.severity == "BLOCK"]
         items.append(
             NewException(
@@ -386,7 +386,7 @@ def _exceptions(batch: _Batch, held: Sequence[int]) -> list[NewException]:
                 codes=sorted({each.code for each in blocking}),
                 summary=summary_of([each.message for each in blocking]),
                 amount_at_risk=base_amount,
-                deadline=deadlines.get((product, settles)),
+                deadline=deadlines.get(Due(*due)),
             )
         )
     return items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from core.four_eyes import amount_text
 from core.ids import BATCH, CLAIM, INSTRUCTION, public_id
 from core.money import format_amount, format_number
 from core.sql import json_value
+from settlement.forecast import OPEN, UNCLAIMED, CutOffAhead
 from settlement.services.standing import Standing
 
 
@@ -22,6 +24,28 @@ def batch_links(reference: str) -> dict[str, str]:
         "statuses": f"{base}/statuses",
         "claims": f"{base}/claims",
         "acknowledgements": f"{base}/acknowledgements",
+    }
+
+
+def cut_off_document(line: CutOffAhead, *, now: datetime) -> dict[str, Any]:
+    """Return a cut-off to come as JSON-ready data, with what is open against it."""
+    channel, market, currency = line.place
+    return {
+        "channel": channel,
+        "market": market,
+        "currency": currency,
+        "value_date": line.value_date,
+        "cut_off_at": line.at,
+        "seconds_left": math.ceil((line.at - now).total_seconds()),
+        "open": {name: line.open[name] for name in (*OPEN.values(), UNCLAIMED)},
+        "open_is_capped": line.capped,
+        "pace": {
+            "checked_in_60_minutes": line.checked[0],
+            "checked_in_30_minutes": line.checked[1],
+            "freed_in_60_minutes": line.worked[0],
+            "freed_in_30_minutes": line.worked[1],
+        },
+        "expected_to_miss": line.expected_to_miss(now),
     }
 
 

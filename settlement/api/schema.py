@@ -69,6 +69,23 @@ _BATCH_EXAMPLE: dict[str, Any] = {
     },
     "links": {"self": f"/api/v1/settlement-batches/{_BATCH_ID}"},
 }
+_CUT_OFF_EXAMPLE: dict[str, Any] = {
+    "channel": "CASH",
+    "market": "*",
+    "currency": "USD",
+    "value_date": "2026-11-25",
+    "cut_off_at": "2026-11-24T18:00:00Z",
+    "seconds_left": 10800,
+    "open": {"captured": 0, "held": 25, "validated": 1180, "unclaimed": 0},
+    "open_is_capped": False,
+    "pace": {
+        "checked_in_60_minutes": 412,
+        "checked_in_30_minutes": 260,
+        "freed_in_60_minutes": 6,
+        "freed_in_30_minutes": 4,
+    },
+    "expected_to_miss": 7,
+}
 _LINE_EXAMPLE = {
     "instruction": _FIRST,
     "line": 1,
@@ -112,6 +129,19 @@ _REFERENCE_SCHEMA = {"type": "string", "examples": [_FIRST]}
 _REASON_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,35}$"}
 _DECIMAL_SCHEMA = {"type": "string", "pattern": r"^[0-9]{1,28}(\.[0-9]{1,10})?$"}
 
+read_cut_offs = extend_schema(
+    operation_id="list_cut_offs",
+    tags=["settlement"],
+    description=(
+        "The next cut-off of each channel, and of each market and currency with one of its own (`*`: all others), the "
+        "earliest first. `open`: trades to check, held and ready to be sealed, and instructions sealed that nobody has "
+        "claimed. `expected_to_miss`: how many trades will still be unchecked or held at the cut-off if they are "
+        "worked as in the last hour, or in its second half where that was slower. Of each state, 10,000 trades are "
+        "looked at."
+    ),
+    examples=[_example("One cut-off", {"as_of": "2026-11-24T15:00:00Z", "items": [_CUT_OFF_EXAMPLE]})],
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the next cut-offs, the earliest first")},
+)
 list_batches = extend_schema(
     operation_id="list_settlement_batches",
     tags=["settlement"],

@@ -6,6 +6,7 @@ from settlement.api.fees import FeeAccruals
 _BATCH = "settlement-batches/<str:reference>"
 
 urlpatterns = [
+    path("cut-offs", views.CutOffs.as_view(), name="api-cut-offs"),
     path("settlement-batches", views.Batches.as_view(), name="api-batches"),
     path(_BATCH, views.Batch.as_view(), name="api-batch"),
     path(f"{_BATCH}/evidence", views.Evidence.as_view(), name="api-batch-evidence"),

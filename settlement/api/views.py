@@ -24,11 +24,17 @@ from core.http.views import RawParser, client_of, json_response
 from core.ids import INSTRUCTION, public_id
 from settlement.api import schema
 from settlement.api.addressed import batch_id_of, batch_of
-from settlement.api.documents import batch_document, standing_document, status_document
+from settlement.api.documents import (
+    batch_document,
+    cut_off_document,
+    standing_document,
+    status_document,
+)
 from settlement.api.formats import RENDERERS, Negotiation, format_of, stream
 from settlement.api.reading import read_acknowledgement, read_reports
 from settlement.api.xml import is_xml, read_messages
 from settlement.evidence import evidence_of_batch
+from settlement.forecast import next_cut_offs
 from settlement.models import CHANNELS
 from settlement.selectors import (
     BATCH_STATUSES,
@@ -38,6 +44,18 @@ from settlement.selectors import (
 )
 from settlement.services import acknowledge, report
 from settlement.services.claim import require_free
+
+
+class CutOffs(APIView):
+    """The next cut-offs, what is open against each, and what will miss it at the present pace."""
+
+    scopes: ClassVar = {"GET": "settlement:read"}
+
+    @schema.read_cut_offs
+    def get(self, request: Request) -> HttpResponse:
+        now = utc_now()
+        items = [cut_off_document(each, now=now) for each in next_cut_offs(now=now)]
+        return json_response({"as_of": now, "items": items})
 
 
 class Batches(APIView):

@@ -70,25 +70,57 @@ def _leg_columns() -> list[str]:
     return sorted(columns - set(_ALWAYS))
 
 
+# Up to which value date each place of a channel is sealed, where that is not one date for all of them.
+_REACH = """
+reach AS MATERIALIZED (
+    SELECT * FROM unnest(%(reach_kinds)s::text[], %(reach_markets)s::text[], %(reach_currencies)s::text[],
+                         %(reach_until)s::date[]) AS r(asset_kind, market, currency, until)
+)"""
+
+
+def _reach_of(leg: str, instrument: str) -> str:
+    """Return SQL that joins the reach of a leg's place. instrument: that of a security."""
+    return f"""JOIN reach r ON r.asset_kind = {leg}.asset_kind
+            AND r.market = CASE WHEN {leg}.asset_kind = 'SECURITY'
+                                 AND {instrument}.market = ANY(%(reach_markets)s::text[])
+                                THEN {instrument}.market ELSE '*' END
+            AND r.currency = CASE WHEN {leg}.asset_kind = 'CASH' AND {leg}.asset = ANY(%(cash_currencies)s::text[])
+                                  THEN {leg}.asset
+                                  WHEN {leg}.asset_kind = 'SECURITY'
+                                   AND {instrument}.currency = ANY(%(security_currencies)s::text[])
+                                  THEN {instrument}.currency ELSE '*' END"""
+
+
+_PART = f"""CASE WHEN l.value_date > %(value_date)s THEN {LATER}
+                    WHEN l.asset_kind = ANY(%(kinds)s) THEN {NOW} ELSE {ELSEWHERE} END"""
+# A leg on the date of its trade whose own cut-off is still to come keeps the trade VALIDATED.
+_PART_BY_PLACE = f"""CASE WHEN l.value_date <= r.until THEN {NOW}
+                    WHEN l.value_date > t.settlement_date THEN {LATER} ELSE {ELSEWHERE} END"""
+_PLACE = f"""
+        JOIN seal_trade t ON t.trade_id = l.trade_id
+        LEFT JOIN refdata_instrument i ON l.asset_kind = 'SECURITY' AND i.code = l.asset
+        LEFT {_reach_of("l", "i")}"""
+
+
 @cache
-def legs_of_trades_sql() -> str:
+def legs_of_trades_sql(by_place: bool = False) -> str:
     """Expand the taken trades to legs. Cash is rounded to what can be paid: its currency's minor units.
 
     A security goes by its instrument's code, however the front office called it, so that it nets.
+    by_place: each leg is due as far as its place reaches.
     """
     return f"""
         CREATE TEMPORARY TABLE seal_leg ON COMMIT DROP AS
-        WITH {_legs_of("seal_trade")}
+        WITH {f"{_REACH}, " if by_place else ""}{_legs_of("seal_trade")}
         SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction,
                {_payable("l")} AS quantity,
                l.value_date, l.counterparty_id, k.entity_id, l.ssi_key,
                {_solo("l")} AS solo, 0::bigint AS lane,
-               CASE WHEN l.value_date > %(value_date)s THEN {LATER}
-                    WHEN l.asset_kind = ANY(%(kinds)s) THEN {NOW} ELSE {ELSEWHERE} END AS part,
+               {_PART_BY_PLACE if by_place else _PART} AS part,
                1::smallint AS attempt, false AS waited
         FROM leg l
         LEFT JOIN refdata_book k ON k.id = l.book_id
-        LEFT JOIN refdata_party p ON p.id = l.counterparty_id
+        LEFT JOIN refdata_party p ON p.id = l.counterparty_id{_PLACE if by_place else ""}
     """
 
 
@@ -171,7 +203,7 @@ WHERE l.trade_id = e.trade_id AND l.leg = e.leg
 
 # Legs of a later date than their trade's first have waited as obligations without an instruction, and so have those
 # that were netted in an instruction which another trade's change made wrong.
-WAITING_LEGS = f"""
+_WAITING_LEGS = f"""
 WITH due AS MATERIALIZED (
     SELECT o.*, v.counterparty_id, v.book_id
     FROM settlement_obligation o
@@ -196,6 +228,14 @@ LEFT JOIN refdata_instrument i ON i.code = d.asset
 
 
 @cache
+def waiting_legs_sql(by_place: bool = False) -> str:
+    """Add the legs that have waited and are due. by_place: as far as their places reach."""
+    if not by_place:
+        return _WAITING_LEGS
+    with_reach = _WAITING_LEGS.replace("WITH due", f"WITH {_REACH}, due", 1)
+    return f"{with_reach}{_reach_of('d', 'i')} AND d.value_date <= r.until"
+
+
 def group_sql(*, with_lanes: bool) -> str:
     """Make one group for each net; a leg that is not netted is a group without any grouping.
 

@@ -12,7 +12,7 @@ from core.audit import Actor, record
 from core.http.problem import Problem, not_found
 from core.ids import INSTRUCTION, public_id
 from core.text import text_faults
-from settlement.selectors import cut_off_of_batch
+from settlement.cut_offs import cut_off_of_batch
 from trades.lifecycle import SUBJECT, lock_trades
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 from trades.services.findings import CLEARED, NewFinding, add_findings, clear_findings

@@ -9,7 +9,7 @@ from typing import Any
 from core import sql
 from core.audit import Actor
 from core.ids import INSTRUCTION, public_id
-from settlement.selectors import cut_off_of_batch
+from settlement.cut_offs import cut_off_of_batch
 from settlement.services.advance import trades_behind
 from settlement.services.cancellation import CODE as CANCELLATION_CODE
 from settlement.services.cancellation import live_rejections, refuse_cancellations

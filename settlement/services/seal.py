@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,6 +14,7 @@ from django.db import transaction
 from core import sql, work
 from core.audit import Actor, encode, record
 from core.wake import wake_on_commit
+from settlement.cut_offs import Place
 from settlement.models import CHANNEL_OF
 from settlement.selectors import content
 from settlement.services import _lanes, _sealing
@@ -36,12 +37,16 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is to be sealed: due on or before a date, of some asset kinds, for a range of counterparty ids."""
+    """What is to be sealed: due on or before a date, of some asset kinds, for a range of counterparty ids.
+
+    reach: where places are sealed up to other dates, the date of each.
+    """
 
     value_date: date
     kinds: list[str]
     first: int
     last: int
+    reach: Mapping[Place, date]
 
     def parameters(self) -> dict[str, Any]:
         return {
@@ -49,7 +54,21 @@ class _Wanted:
             "kinds": self.kinds,
             "first": self.first,
             "last": self.last,
+            "reach_kinds": [_KIND_OF[place.channel] for place in self.reach],
+            "reach_markets": [place.market for place in self.reach],
+            "reach_currencies": [place.currency for place in self.reach],
+            "reach_until": list(self.reach.values()),
+            "cash_currencies": self._currencies("CASH"),
+            "security_currencies": self._currencies("SECURITIES"),
         }
+
+    def _currencies(self, channel: str) -> list[str]:
+        return sorted({place.currency for place in self.reach if place.channel == channel})
+
+    @property
+    def by_place(self) -> bool:
+        """Tell whether what is due reaches further at some places than at others."""
+        return bool(self.reach)
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,7 @@ def seal_batches(
     channels: Sequence[str],
     actor: Actor,
     now: datetime,
+    reach: Mapping[Place, date] | None = None,
     progress: Progress | None = None,
 ) -> list[int]:
     """Instruct and seal all that is due on or before a value date, and return the ids of the new batches.
@@ -82,13 +102,16 @@ def seal_batches(
     A trade without a settlement instruction for a leg goes back to be checked. Trades that somebody holds
     at this moment are left for the next seal. Each transaction takes at most MAX_TRADES trades, more only
     where one counterparty has more: what nets is never split. One seal runs at a time, others wait for it.
+    reach: up to which value date each place of the channels is sealed, `value_date` being the last of them; a trade
+    with a leg whose place does not reach so far stays VALIDATED.
     progress: called with the number of trades instructed so far.
     """
+    apart = reach if reach and len(set(reach.values())) > 1 else {}
     kinds = [kind for kind, channel in CHANNEL_OF.items() if channel in channels]
     sealed: list[int] = []
     done = 0
     for first, last in _counterparties(value_date):
-        batch_ids, moved = _seal(_Wanted(value_date, kinds, first, last), actor, now)
+        batch_ids, moved = _seal(_Wanted(value_date, kinds, first, last, apart), actor, now)
         sealed += batch_ids
         done += moved
         if progress is not None:
@@ -182,12 +205,12 @@ def _expand(wanted: _Wanted) -> _Found:
     sql.run(_sealing.take_sql(), wanted.parameters())
     if stopped := held_back("seal_trade"):
         sql.run("DELETE FROM seal_trade WHERE trade_id = ANY(%s)", [stopped])
-    sql.run(_sealing.legs_of_trades_sql(), wanted.parameters())
+    sql.run(_sealing.legs_of_trades_sql(wanted.by_place), wanted.parameters())
     again = sql.run(_sealing.EARLIER) > 0
     if again:
         sql.run(_sealing.DROP_INSTRUCTED)
         sql.run(_sealing.COUNT_ATTEMPTS)
-    waited = sql.run(_sealing.WAITING_LEGS, wanted.parameters()) > 0
+    waited = sql.run(_sealing.waiting_legs_sql(wanted.by_place), wanted.parameters()) > 0
     if waited and (stopped := held_back("(SELECT DISTINCT trade_id FROM seal_leg WHERE waited)")):
         sql.run("DELETE FROM seal_leg WHERE waited AND trade_id = ANY(%s)", [stopped])
     _choose_lanes()

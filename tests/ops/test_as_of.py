@@ -310,7 +310,8 @@ class TestAScreen:
             at(20, "/batches"),
         }
         held = {
-            day.channel: [each.count for each in open] for day, open in desk.get(at(5, "/")).context["days"]
+            line.cut.channel: [each.count for each in line.open]
+            for line in desk.get(at(5, "/")).context["days"]
         }
         assert held["CASH"] == [0, 0, 0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from core.models import Event
-from refdata.models import Holiday, Party
+from refdata.cycle_sources import CYCLES
+from refdata.models import Holiday, Party, SettlementCycle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore")]
 
@@ -105,3 +107,29 @@ class TestLoadCalendars:
         assert complaints.startswith("XHKG: ")
         assert error == "Not loaded: XHKG."
         assert set(Holiday.objects.values_list("calendar", flat=True)) == {"EUR"}
+
+
+class TestLoadSettlementCycles:
+    def test_loads_once_what_markets_keep(self) -> None:
+        first, _, _ = run("load_settlement_cycles")
+        second, _, _ = run("load_settlement_cycles")
+
+        count = sum(map(len, CYCLES.values()))
+        assert (first, second) == (
+            f"{count} settlement cycles loaded.",
+            "0 settlement cycles loaded.",
+        )
+        america = SettlementCycle.objects.filter(product="EQUITY", market="XNYS").order_by("valid_from")
+        assert list(america.values_list("days", "valid_from", "valid_to")) == [
+            (2, date(2017, 9, 5), date(2024, 5, 27)),
+            (1, date(2024, 5, 28), None),
+        ]
+
+    def test_leaves_alone_what_the_operator_keeps(self) -> None:
+        SettlementCycle.objects.create(
+            product="FX_SPOT", market="CAD/USD", days=2, valid_from=date(2026, 1, 1)
+        )
+        run("load_settlement_cycles")
+
+        kept = SettlementCycle.objects.filter(market="CAD/USD")
+        assert list(kept.values_list("days", "valid_from")) == [(2, date(2026, 1, 1))]

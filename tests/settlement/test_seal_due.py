@@ -18,7 +18,7 @@ from settlement.models import Batch, Channel
 from settlement.services.channels import ensure_channels
 from settlement.services.seal_due import seal_due
 from tests.settlement.support import batch_of, instruction_ids, seal, state, validated
-from tests.support.factories import captured_ids, equity, fx, goods, party, world
+from tests.support.factories import equity, fx, party, world
 
 pytestmark = pytest.mark.django_db
 CUT_OFF = datetime(2026, 11, 24, 18, tzinfo=UTC)  # of the factories' value date, in London
@@ -83,22 +83,6 @@ def test_the_channels_are_there_and_a_changed_one_stays_changed():
     Channel.objects.filter(code="CASH").update(lead_days=2)
     ensure_channels()
     assert Channel.objects.get(code="CASH").lead_days == 2
-
-
-def test_the_next_cut_offs_come_with_what_is_open_against_them():
-    world()
-    captured_ids(equity())
-    validated(equity(), fx(), goods(), equity(settlement_date="2026-12-15"))
-    Channel.objects.filter(code="GOODS").update(cut_off_time="12:00")
-
-    found = selectors.next_cut_offs(now=datetime(2026, 11, 24, 9, tzinfo=UTC))
-
-    assert [(each.channel, each.value_date, each.at) for each in found] == [
-        ("GOODS", date(2026, 11, 25), CUT_OFF.replace(hour=12)),
-        ("CASH", date(2026, 11, 25), CUT_OFF),
-        ("SECURITIES", date(2026, 11, 25), CUT_OFF),
-    ]
-    assert [(each.open["CAPTURED"], each.open["VALIDATED"]) for each in found] == [(0, 1), (1, 3), (1, 1)]
 
 
 def test_a_net_shows_its_gross_legs_and_a_trade_its_instructions():

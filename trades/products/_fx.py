@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from refdata.calendars import pair, spot_calendars
 from trades.products.base import (
     Context,
+    Cycle,
     Enrich,
     Leg,
     Message,
@@ -76,6 +78,14 @@ def enrich_fx(product: str, cycle: int) -> Enrich:
     return enrich
 
 
+def spot_cycle(default: int, one: str, other: str) -> Cycle:
+    """Return the cycle of a pair's spot date, by which an exchange settles that names no date."""
+    counted, last = spot_calendars(one, other)
+    return Cycle(
+        product="FX_SPOT", markets=(pair(one, other),), calendars=last, default=default, counted=counted
+    )
+
+
 def exchange_terms(product: str, cycle: int, message: Message, exchange: FxTerms, context: Context) -> Terms:
     """Return the enriched terms of a message's only, or first, exchange."""
     counterparty = context.parties.get(message.counterparty)
@@ -106,7 +116,7 @@ def exchange_terms(product: str, cycle: int, message: Message, exchange: FxTerms
         base_amount=base_amount(bought.amount, bought.currency, context),
         trade_date=message.trade_date,
         settlement_date=settlement_date(
-            message, context, cycle=cycle, calendars=(bought.currency, sold.currency)
+            message, context, lambda: spot_cycle(cycle, bought.currency, sold.currency)
         ),
         executed_at=message.executed_at,
         duplicate_key=duplicate_key(

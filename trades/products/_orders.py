@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, Protocol
@@ -20,6 +20,7 @@ from trades.products.base import (
     require_amounts,
     require_dates,
     restate_common,
+    security_cycle,
 )
 
 LEAD_DAYS = 2
@@ -72,6 +73,17 @@ def stored_line(line: OrderLine, currency: str, context: Context) -> dict[str, A
         "unit_price": line.unit_price,
         "amount": round_money(line.quantity * line.unit_price, currency),
     }
+
+
+def lead_time(product: str, message: OrderMessage, lines: Sequence[OrderLine], context: Context) -> date:
+    """Return when an order is due that does not say it: when the article with the longest lead time is."""
+    if message.settlement_date is not None:
+        return message.settlement_date
+    cycles = {
+        security_cycle(product, LEAD_DAYS, message.currency, context.instruments.get(line.sku))
+        for line in lines
+    }
+    return max(context.settlement_date(message.trade_date, cycle) for cycle in cycles)
 
 
 def order_terms(

@@ -18,7 +18,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.money import ZERO, round_money
-from refdata.calendars import FIRM, union
+from refdata.calendars import FIRM, BusinessCalendar, settles_on, union
+from refdata.cycles import cycle_of
 from refdata.selectors import InstrumentRef, References
 
 Amount = Annotated[Decimal, Meta(description="an amount of money", extra={"decimals": 4})]
@@ -314,7 +315,25 @@ class Asked:
         return bool(self.parties or self.books or self.instruments or self.currencies)
 
 
-HORIZON = timedelta(days=60)  # how far beyond a trade date holidays are looked up
+# How far beyond a trade date holidays are looked up: as far as the longest cycle reaches.
+HORIZON = timedelta(days=560)
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """What decides when a deal settles that does not say it.
+
+    days: business days, where the instrument names its own; else those that the settlement cycles say of the product
+    and of the names of its market, the most specific first, and `default` where none does. calendars: must be open on
+    the date, with the firm's; counted: those that count the days before it, where they are others.
+    """
+
+    product: str
+    markets: tuple[str, ...]
+    calendars: tuple[str, ...]
+    default: int
+    days: int | None = None
+    counted: tuple[str, ...] | None = None
 
 
 class Context:
@@ -327,7 +346,7 @@ class Context:
         self.rates = references.rates
         self._references = references
         self.asked = asked
-        self._dates: dict[tuple[date, int, tuple[str, ...]], date] = {}
+        self._dates: dict[tuple[date, Cycle], date] = {}
 
     @classmethod
     def empty(cls) -> Context:
@@ -339,13 +358,27 @@ class Context:
         self._references.update(references)
         self.asked |= asked
 
-    def settlement_date(self, trade_date: date, cycle: int, calendars: tuple[str, ...]) -> date:
-        """Return the date `cycle` business days after the trade date, open in all of the calendars."""
-        key = (trade_date, cycle, calendars)
+    def settlement_date(self, trade_date: date, cycle: Cycle) -> date:
+        """Return the date on which a deal of a trade date settles by its cycle."""
+        key = (trade_date, cycle)
         if key not in self._dates:
-            open_in_all = union(self._references.calendars[code] for code in (*calendars, FIRM) if code)
-            self._dates[key] = open_in_all.add_business_days(trade_date, cycle)
+            last = self._open_in_all(cycle.calendars)
+            self._dates[key] = settles_on(
+                trade_date=trade_date,
+                days=self._days(trade_date, cycle),
+                between=last if cycle.counted is None else self._open_in_all(cycle.counted),
+                last=last,
+            )
         return self._dates[key]
+
+    def _open_in_all(self, codes: Iterable[str]) -> BusinessCalendar:
+        return union(self._references.calendars[code] for code in (*codes, FIRM) if code)
+
+    def _days(self, trade_date: date, cycle: Cycle) -> int:
+        if cycle.days is not None:
+            return cycle.days
+        days = cycle_of(self._references.cycles, product=cycle.product, markets=cycle.markets, on=trade_date)
+        return cycle.default if days is None else days
 
 
 Enrich = Callable[[Any, Context], Terms]
@@ -396,11 +429,11 @@ class Product:
 _PLACES = {"instrument_ref": "/instrument", "counterparty_ref": "/counterparty", "book_ref": "/book"}
 
 
-def settlement_date(message: Message, context: Context, *, cycle: int, calendars: tuple[str, ...]) -> date:
-    """Return the settlement date: as sent, or `cycle` business days after the trade date."""
+def settlement_date(message: Message, context: Context, cycle: Callable[[], Cycle]) -> date:
+    """Return the settlement date: as sent, or by the deal's cycle after the trade date."""
     if message.settlement_date is not None:
         return message.settlement_date
-    return context.settlement_date(message.trade_date, cycle, calendars)
+    return context.settlement_date(message.trade_date, cycle())
 
 
 def fee_total(fees: list[Fee], currency: str) -> Decimal:
@@ -473,6 +506,18 @@ def unit_value(message: SecurityMessage, instrument: InstrumentRef | None, settl
     return gross, gross, None
 
 
+def security_cycle(product: str, default: int, currency: str, instrument: InstrumentRef | None) -> Cycle:
+    """Return the cycle of a deal in one instrument: its own, that of its market, or that of the currency."""
+    market = instrument.market if instrument else ""
+    return Cycle(
+        product=product,
+        markets=(market, currency),
+        calendars=(currency, market),
+        default=default,
+        days=instrument.settlement_cycle if instrument else None,
+    )
+
+
 def enrich_security(product: str, cycle: int, value: Value = unit_value) -> Enrich:
     """Return the enrichment of a product that buys or sells a quantity of one instrument at a price.
 
@@ -484,14 +529,8 @@ def enrich_security(product: str, cycle: int, value: Value = unit_value) -> Enri
         instrument = context.instruments.get(message.instrument)
         counterparty = context.parties.get(message.counterparty)
         book = context.books.get(message.book)
-        days = (
-            instrument.settlement_cycle if instrument and instrument.settlement_cycle is not None else cycle
-        )
         settles = settlement_date(
-            message,
-            context,
-            cycle=days,
-            calendars=(message.currency, instrument.market if instrument else ""),
+            message, context, lambda: security_cycle(product, cycle, message.currency, instrument)
         )
         gross, paid, terms = value(message, instrument, settles)
         net = message.net_amount

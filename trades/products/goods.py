@@ -14,6 +14,7 @@ from trades.products._orders import (
     LEAD_DAYS,
     PLACES,
     OrderMessage,
+    lead_time,
     order_terms,
     restate_order,
     stored_line,
@@ -26,7 +27,6 @@ from trades.products.base import (
     Terms,
     require_decimals,
     require_product,
-    settlement_date,
 )
 
 
@@ -65,7 +65,7 @@ def _enrich(message: GoodsMessage, context: Context) -> Terms:
         message,
         context,
         lines=[stored_line(line, currency, context) for line in lines],
-        settles=settlement_date(message, context, cycle=LEAD_DAYS, calendars=(currency,)),
+        settles=lead_time("GOODS", message, lines, context),
         economics="|".join(f"{line.sku} {hash(line.quantity)} {hash(line.unit_price)}" for line in lines),
     )
 

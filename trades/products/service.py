@@ -15,6 +15,7 @@ from trades.products._orders import (
     LEAD_DAYS,
     PLACES,
     OrderMessage,
+    lead_time,
     order_terms,
     restate_order,
     stored_line,
@@ -28,7 +29,6 @@ from trades.products.base import (
     require_dates,
     require_decimals,
     require_product,
-    settlement_date,
 )
 
 
@@ -86,7 +86,7 @@ class ServiceMessage(OrderMessage, kw_only=True, tag="SERVICE", gc=False):
 
 
 def _enrich(message: ServiceMessage, context: Context) -> Terms:
-    due = settlement_date(message, context, cycle=LEAD_DAYS, calendars=(message.currency,))
+    due = lead_time("SERVICE", message, message.terms.lines, context)
     lines = [_line(line, message.currency, due, context) for line in message.terms.lines]
     terms = order_terms(
         "SERVICE",

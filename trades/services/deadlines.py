@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
+from typing import NamedTuple
 
-Due = tuple[str, date]  # a product and a settlement date
+
+class Due(NamedTuple):
+    """What decides until when a trade must be free: what it is, when it settles, in which currencies and instrument."""
+
+    product: str
+    settlement_date: date
+    currency: str
+    contra_currency: str | None
+    instrument_id: int | None
+
+
+# The columns of a version, in the order of Due.
+DUE_COLUMNS = Due._fields
 # Given what is due, the moment in UTC for each; what is left out has no deadline.
 Deadlines = Callable[[Collection[Due]], Mapping[Due, datetime]]
 _DEADLINES: list[Deadlines] = []
@@ -17,7 +30,7 @@ def on_deadlines(deadlines: Deadlines) -> None:
 
 
 def deadlines_of(dues: Collection[Due]) -> dict[Due, datetime]:
-    """Return the earliest registered deadline of each product and settlement date that has one."""
+    """Return the earliest registered deadline of each that has one."""
     found: dict[Due, datetime] = {}
     for deadlines in _DEADLINES:
         for due, at in deadlines(dues).items():

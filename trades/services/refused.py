@@ -13,7 +13,7 @@ from core.http.problem import Problem, not_found
 from core.text import text_faults
 from trades.lifecycle import SUBJECT
 from trades.services.change import Change
-from trades.services.deadlines import deadlines_of
+from trades.services.deadlines import DUE_COLUMNS, Due, deadlines_of
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 from trades.services.kept import Standing, drop, early_changes, refuse
 from trades.services.versions import lock_states
@@ -23,8 +23,8 @@ EVENT = "trade.change_refused"
 ANSWERED = "trade.change_answered"
 MAX_SUMMARY = 500
 
-_FACTS = """
-SELECT s.trade_id, v.base_amount, v.product, v.settlement_date
+_FACTS = f"""
+SELECT s.trade_id, v.base_amount, {", ".join(f"v.{column}" for column in DUE_COLUMNS)}
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.trade_id = ANY(%s) ORDER BY s.trade_id
 """
@@ -46,7 +46,7 @@ def refuse_changes(*, refused: Sequence[tuple[Change, Problem]], actor: Actor, a
     for trade_id, _, why in early_changes(trade_ids, Standing.REFUSED):
         whys.setdefault(trade_id, []).append(why)
     facts = sql.rows(_FACTS, [trade_ids])
-    deadlines = deadlines_of({(product, settles) for _, _, product, settles in facts})
+    deadlines = deadlines_of({Due(*due) for _, _, *due in facts})
     open_exceptions(
         items=[
             NewException(
@@ -55,9 +55,9 @@ def refuse_changes(*, refused: Sequence[tuple[Change, Problem]], actor: Actor, a
                 codes=[CODE],
                 summary=" ".join(whys[trade_id])[:MAX_SUMMARY],
                 amount_at_risk=base_amount,
-                deadline=deadlines.get((product, settles)),
+                deadline=deadlines.get(Due(*due)),
             )
-            for trade_id, base_amount, product, settles in facts
+            for trade_id, base_amount, *due in facts
         ],
         at=at,
         actor=actor,

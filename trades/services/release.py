@@ -43,6 +43,8 @@ NAMES = {
     "fx-rates": "SELECT 'fx-rates:' || r.currency FROM refdata_fx_rate r WHERE r.id = ANY(%s)",
     "holidays": "SELECT 'holidays:' || r.date FROM refdata_holiday r WHERE r.id = ANY(%s)",
     "mandates": "SELECT 'mandates:' || r.trader FROM refdata_mandate r WHERE r.id = ANY(%s)",
+    "settlement-cycles": "SELECT 'settlement-cycles:' || r.product FROM refdata_settlement_cycle r"
+    " WHERE r.id = ANY(%s)",
     "watch-lists": "SELECT 'watch-lists:' || lower(r.subject) || ' ' || r.key FROM refdata_watch_entry r"
     " WHERE r.id = ANY(%s)",
     "agreements": "SELECT 'agreements:' || r.party_id || ' ' || r.product FROM refdata_agreement r"
