@@ -13,7 +13,7 @@ from core import sql
 from core.ids import BATCH, public_id
 from refdata.models import Party
 from settlement import selectors
-from settlement.api import views
+from settlement.api import claims
 from settlement.api.ranges import Unsatisfiable, byte_range
 from tests.settlement.support import (
     BackOffice,
@@ -499,7 +499,7 @@ def test_control_characters_and_nul_reach_nothing(sealed, office):
 
 def test_the_view_reads_the_clock_and_the_services_do_not(sealed, office, monkeypatch):
     moment = datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC)
-    monkeypatch.setattr(views, "utc_now", lambda: moment)
+    monkeypatch.setattr(claims, "utc_now", lambda: moment)
     assert office.claim(batch_of("CASH"), lease_seconds=60).json()["expires_at"] == "2031-01-02T03:05:05Z"
 
 
