@@ -122,10 +122,14 @@ def stuck(*, now: datetime, today: date) -> list[Stuck]:
     )
     unclaimed = sql.row(_UNCLAIMED, {"before": now - EXPECTED_CLAIM})
     set_aside = sql.row("SELECT count(*), min(created_at) FROM core_work WHERE not_before = 'infinity'")
+    breaks = sql.row(
+        "SELECT count(*), min(opened_at) FROM settlement_attestation_break WHERE closed_at IS NULL"
+    )
     return [
         _stuck("captured, not checked within 2 min", unchecked, "blotter", "status=captured"),
         _stuck("validated, past the settlement date", unsealed, "blotter", "status=validated"),
         _stuck("batches sealed, not claimed within 15 min", unclaimed, "batches", "view=unclaimed"),
+        _stuck("counts of a day that a back office contradicts", breaks, "batches"),
         _stuck("work set aside because it ends its worker", set_aside, "batches"),
     ]
 

@@ -186,6 +186,7 @@ class Things:
             "exceptions": self.exception,
             "batches": self.batch,
             "settlement-batches": self.batch,
+            "settlement-attestations": "2020-01-01",
             "settlement-recalls": ids.public_id(ids.RECALL, 1),
             "settlement-claims": ids.public_id(ids.CLAIM, 1),
             "integrations": self.webhook,
@@ -198,7 +199,11 @@ class Things:
             "reservations": self.reservation,
             "stops": self.stop,
         }
-        named = {"limit_lift": self.stop, "limit_decide": self.proposals[TERMS]}
+        named = {
+            "limit_lift": self.stop,
+            "limit_decide": self.proposals[TERMS],
+            "break_explain": "1",
+        }
         return "/" + re.sub(r"<[^>]+>", named.get(route.name, known.get(first, "1")), route.path)
 
 

@@ -95,6 +95,7 @@ def test_a_break_is_seen_and_closed_with_what_was_found(sign_in):
     (found,) = open_breaks()
     desk = sign_in("operations")
     assert "a back office counts otherwise than we do" in text(desk.get("/batches"))
+    assert "Counts of a day that a back office contradicts" in text(desk.get("/"))
     address = f"/batches/breaks/{found['id']}"
     assert desk.post(address, {"reason": " "}).status_code == 422
     assert sign_in("auditor").post(address, {"reason": "x"}).status_code == 403
