@@ -13,6 +13,7 @@ from core import sql
 from core.as_of import HAPPENED, AsOf
 from feed.models import Webhook
 from refdata.calendars import FIRM, BusinessCalendar, calendars_for
+from risk.services.check import CLOSED_AS
 from settlement import selectors as settlement
 from settlement.cut_off import HORIZON, cut_off
 from settlement.models import CHANNEL_OF, Batch, Channel
@@ -361,8 +362,10 @@ FROM (
 LEFT JOIN auth_user m ON m.id = r.maker_id
 LEFT JOIN core_api_client a ON a.id = r.maker_client_id
 LEFT JOIN auth_user c ON c.id = r.checker_id
-LEFT JOIN {items} e ON r.subject = 'trade' AND e.trade_id = r.subject_id AND e.kind = 'FINDING'
-    AND e.closed_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT * FROM {items} i WHERE r.subject = 'trade' AND i.trade_id = r.subject_id AND i.kind = ANY(%(kinds)s)
+      AND i.closed_at IS NULL ORDER BY i.deadline, i.id LIMIT 1
+) e ON true
 {version}
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 ORDER BY {order}
@@ -419,7 +422,7 @@ def _proposals(
     statement = _PROPOSALS.format(condition=condition, order=order, **sources)
     if as_of is not None:
         parameters |= as_of.parameters()
-    rows = sql.records(statement, {"limit": limit, **parameters})
+    rows = sql.records(statement, {"limit": limit, "kinds": list(CLOSED_AS), **parameters})
     for row in rows:
         row["content"] = sql.json_value(row["content"])
     return rows

@@ -66,7 +66,6 @@ urlpatterns = [
     path("limits/terms", limits.limit_terms, name="limit_terms"),
     path("limits/member", limits.member, name="limit_member"),
     path("limits/excess", limits.excess, name="limit_excess"),
-    path("limits/wrong/<int:figure_id>", limits.explain, name="limit_explain"),
     path("limits/stop", limits.stop, name="limit_stop"),
     path("limits/stops/<str:ref>/lift", limits.lift, name="limit_lift"),
     path("limits/proposals/<str:ref>/<slug:decision>", limits.decide, name="limit_decide"),

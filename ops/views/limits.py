@@ -24,7 +24,6 @@ from risk.measures import MEASURES
 from risk.models import Limit, Stop
 from risk.services.drill_down import trades_using
 from risk.services.limits import limits_in_force
-from risk.services.recompute import close_wrong_figure
 from risk.services.stops import make_stop, propose_lift
 from risk.services.terms import Terms, propose_temporary_excess, propose_terms
 
@@ -200,19 +199,6 @@ def lift(request: HttpRequest, ref: str) -> HttpResponse:
         return _show(request, problem, failed={"stop": stop_id})
     messages.success(request, f"The lifting is proposed. {_WAITS}")
     return HttpResponseRedirect(f"{reverse('limits')}#pending", status=303)
-
-
-@posted("limits")
-@needs(Right.WORK_EXCEPTIONS)
-def explain(request: HttpRequest, figure_id: int) -> HttpResponse:
-    """Close the question why a figure was wrong."""
-    note = _Form(request.POST).text("note")
-    try:
-        close_wrong_figure(figure_id=figure_id, note=note, actor=actor(request), now=utc_now())
-    except Problem as problem:
-        return _show(request, problem, failed={"figure": figure_id})
-    messages.success(request, "Explained and closed.")
-    return HttpResponseRedirect(reverse("limits"), status=303)
 
 
 _DECISIONS = {

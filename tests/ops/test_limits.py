@@ -175,7 +175,9 @@ def test_a_stop_is_seen_on_every_screen_until_two_people_have_lifted_it(
     assert "<strong>Stopped:</strong>" not in clerk.get("/").content.decode()
 
 
-def test_a_figure_that_was_wrong_is_work_until_somebody_explains_it(world: World, rita: Client) -> None:
+def test_a_figure_that_was_wrong_is_work_until_somebody_explains_it(
+    world: World, rita: Client, sign_in: SignIn
+) -> None:
     limit("CPTY", hard="1000")
     checked(unit_trade(0))
     Utilisation.objects.update(used=Decimal("99.99"))
@@ -184,12 +186,20 @@ def test_a_figure_that_was_wrong_is_work_until_somebody_explains_it(world: World
     assert (wrong["code"], wrong["key"], wrong["running"], wrong["recomputed"]) == (
         "CPTY", "BROKER-01", Decimal("99.99"), 100,
     )  # fmt: skip
-    address = f"/limits/wrong/{wrong['id']}"
-    assert rita.post(address, {"note": " "}).status_code == 422
-    assert rita.post(address, {"note": "a bent row"}).status_code == 303
-    assert rita.post(address, {"note": "again"}).status_code == 409
+    address = f"/exceptions/{public_id('exc', wrong['id'])}"
+    assert address in rita.get("/limits").content.decode()
+    clerk = sign_in("operations", name="clerk")
+    page = clerk.get(address).content.decode()
+    assert "The use of CPTY by BROKER-01 was 99.99 where the trades add up to 100.00." in page
+    assert ">-0.01</td>" in page
+    assert "Ask the front office" not in page
+    assert clerk.post(f"{address}/close", {"reason": " "}).status_code == 422
+    assert clerk.post(f"{address}/repair", {}).status_code == 404
+    assert clerk.post(f"{address}/close", {"reason": "a bent row"}).status_code == 303
     assert rita.get("/limits").context["wrong"] == []
-    assert Event.objects.get(type="limit.explained").reason == "a bent row"
+    closed = Event.objects.get(type="exception.closed")
+    assert (closed.subject, closed.reason, closed.data["member"]) == ("limit", "a bent row", "BROKER-01")
+    assert "a bent row" in clerk.get(address).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -40,11 +40,14 @@ def exception_document(row: Mapping[str, Any]) -> dict[str, Any]:
     kind, reference = kind_of(row["kind"]), public_id(EXCEPTION, row["id"])
     amount, is_open = row["amount_at_risk"], row["closed_at"] is None
     base = f"/api/v1/exceptions/{reference}"
+    about = public_id(TRADE if row["trade_id"] else row["subject"], row["subject_id"])
+    trade = about if row["trade_id"] else None
     names = ("codes", "causes", "summary", "move", "owner", "team", "root_cause", "resolution", "reopenings")
     moments = ("deadline", "opened_at", "reopened_at", "closed_at", "snoozed_until", "escalated_at")
     return {
         "id": reference,
-        "trade": public_id(TRADE, row["trade_id"]),
+        "trade": trade,
+        "about": {"subject": row["subject"], "id": about, "member": row["member"] or None},
         "source": row["source"],
         "source_ref": row["source_ref"],
         "status": "OPEN" if is_open else "CLOSED",
@@ -58,7 +61,7 @@ def exception_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "links": {
             "self": base,
             "comments": f"{base}/comments",
-            "trade": f"/api/v1/trades/{public_id(TRADE, row['trade_id'])}",
+            "trade": trade and f"/api/v1/trades/{trade}",
         },
     }
 
@@ -197,7 +200,7 @@ def _act(wanted: _Wanted, client: Client, now: datetime, *, dry_run: bool) -> An
     until = wanted.until
     if until is not None and until.tzinfo is None:
         raise unreadable([Fault("/until", "A moment with its offset from UTC.", "type")])
-    visible = {number for number, row in desk.items_of(given).items() if client.may_use(row["source"])}
+    visible = {number for number, row in desk.items_of(given).items() if client.may_use(row["source"] or "")}
     # What is unseen keeps its place under a number that no item has.
     asked = Asked(
         wanted.action,
@@ -241,7 +244,7 @@ def _visible(request: Request, reference: str) -> dict[str, Any]:
     """Return a work item of the client's sources; the others are as if they were not there."""
     number = database_id(EXCEPTION, reference)
     row = None if number is None else desk.item_of(number)
-    if row is None or not client_of(request).may_use(row["source"]):
+    if row is None or not client_of(request).may_use(row["source"] or ""):
         raise not_found("exception")
     return row
 

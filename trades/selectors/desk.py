@@ -51,12 +51,12 @@ SELECT e.*, u.username AS owner, g.name AS team, v.source, v.source_ref
 FROM trades_exception e
 LEFT JOIN auth_user u ON u.id = e.owner_id
 LEFT JOIN auth_group g ON g.id = e.team_id
-JOIN trades_version v ON v.trade_id = e.trade_id AND v.version = 1
+LEFT JOIN trades_version v ON v.trade_id = e.trade_id AND v.version = 1
 """
 
 
 def item_of(exception_id: int) -> dict[str, Any] | None:
-    """Return one item with its owner, its team and the source of its trade, or None."""
+    """Return one item with its owner, its team and the source of its trade, if it is about one; or None."""
     found = sql.records(f"{_ITEM} WHERE e.id = %s", [exception_id])
     return found[0] if found else None
 
