@@ -404,6 +404,15 @@ def next_cut_offs(*, now: datetime) -> list[NextCutOff]:
     return sorted(found, key=lambda each: (each.at, each.channel))
 
 
+def cut_offs_to_come(*, now: datetime) -> dict[str, datetime]:
+    """Return each channel's next cut-off, in UTC."""
+    calendar = firm_calendar(around=now.date())
+    return {
+        channel.code: cut_off_of(channel, _next_value_date(channel, calendar, now), calendar)
+        for channel in Channel.objects.all()
+    }
+
+
 def _next_value_date(channel: Channel, calendar: BusinessCalendar, now: datetime) -> date:
     """Return the first business day whose cut-off is still to come."""
     past = last_value_date_past(

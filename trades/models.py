@@ -169,7 +169,8 @@ class EarlyChange(models.Model):
 class ChangePolicy(models.Model):
     """Which changes need two people: of a kind, from a state on, from an amount in base currency on.
 
-    A trade whose amount in base currency is not known counts as above every amount.
+    The amount of a trade is the larger of what it is worth before the change and after. One that is not known counts as
+    above every amount.
     """
 
     class Kind(models.TextChoices):

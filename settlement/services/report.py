@@ -14,6 +14,7 @@ from core import sql, work
 from core.audit import Actor
 from core.ids import INSTRUCTION, public_id
 from core.wake import wake_on_commit
+from settlement.selectors import cut_offs_to_come
 from settlement.services.advance import TASK, trades_behind
 from trades.lifecycle import lock_trades
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
@@ -218,8 +219,9 @@ def _apply(
 
 
 _BEHIND = """
-SELECT DISTINCT ON (u.trade_id) u.trade_id, i.id AS instruction_id, v.base_amount
-FROM settlement_instruction i CROSS JOIN LATERAL unnest(i.trade_ids) AS u(trade_id)
+SELECT DISTINCT ON (u.trade_id) u.trade_id, i.id AS instruction_id, v.base_amount, b.channel_id
+FROM settlement_instruction i JOIN settlement_batch b ON b.id = i.batch_id
+CROSS JOIN LATERAL unnest(i.trade_ids) AS u(trade_id)
 JOIN trades_state s ON s.trade_id = u.trade_id
 JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE i.id = ANY(%s)
@@ -230,11 +232,13 @@ ORDER BY u.trade_id, i.id
 def _open_fails(failed: Mapping[int, Standing], actor: Actor, now: datetime) -> None:
     if not failed:
         return
+    # What settles next leaves by the next cut-off: by then somebody must have done something about it.
+    deadlines = cut_offs_to_come(now=now)
     items = []
-    for trade_id, instruction_id, base_amount in sql.rows(_BEHIND, [list(failed)]):
+    for trade_id, instruction_id, base_amount, channel in sql.rows(_BEHIND, [list(failed)]):
         reasons = ", ".join(sorted(failed[instruction_id].reasons))
         summary = f"Settlement of {public_id(INSTRUCTION, instruction_id)} failed: {reasons}"
-        items.append(NewException(trade_id, "FAIL", [CODE], summary, base_amount))
+        items.append(NewException(trade_id, "FAIL", [CODE], summary, base_amount, deadlines[channel]))
     open_exceptions(items=items, at=now, actor=actor)
 
 

@@ -134,6 +134,11 @@ class _Next:
     joined: Sequence[int] = ()
 
     @property
+    def base_amounts(self) -> list[Decimal | None]:
+        """Return what the trade is worth as it stands and, if its terms change, then, in base currency."""
+        return [self.row["base_amount"], *([self.terms.base_amount] if self.terms else [])]
+
+    @property
     def next_version(self) -> int:
         """Return the version that the trade has then: an allocation alone makes none."""
         makes_none = self.change.kind == "ALLOCATE" and self.terms is None
@@ -182,12 +187,6 @@ def _change_once(
         try:
             told = said.get(change.trade_id, _Said())
             found = _prepare(place, change, row, told, fixed, parts.get(change.trade_id, ()))
-            if (
-                isinstance(found, _Next)
-                and policies
-                and policies.need_two(change.kind, rows[change.trade_id], found.leaving)
-            ):
-                raise _needs_approval()
         except Problem as problem:
             results[place] = Changed(
                 Outcome.REFUSED, change.trade_id, row["version"] if row else 0, problem=problem
@@ -197,7 +196,7 @@ def _change_once(
             ready.append(found)
         else:
             results[place] = found
-    ready = _enrich(ready, at, results)
+    ready = _enrich(ready, at, results, policies)
     _store(ready, actor, at)
     for each in ready:
         results[each.place] = Changed(
@@ -399,8 +398,10 @@ def _needs_approval() -> Problem:
     )
 
 
-def _enrich(ready: Sequence[_Next], at: datetime, results: dict[int, Changed]) -> list[_Next]:
-    """Enrich what is amended, and the parts that are asked for; what cannot be, is a refusal."""
+def _enrich(
+    ready: Sequence[_Next], at: datetime, results: dict[int, Changed], policies: Policies | None
+) -> list[_Next]:
+    """Enrich what is amended, and the parts that are asked for; what cannot be, or needs two people, is a refusal."""
     messages = [each.message for each in ready if each.message is not None]
     context = context_of(messages, at=at) if messages else None
     going = []
@@ -410,6 +411,10 @@ def _enrich(ready: Sequence[_Next], at: datetime, results: dict[int, Changed]) -
                 _enrich_one(each, context)
             if each.change.kind == "ALLOCATE":
                 each.division = divided(_block(each), each.asked, at)
+            if policies and policies.need_two(
+                each.change.kind, each.row, each.leaving, amounts=each.base_amounts
+            ):
+                raise _needs_approval()
         except Problem as problem:
             results[each.place] = Changed(
                 Outcome.REFUSED, each.change.trade_id, each.row["version"], problem=problem
