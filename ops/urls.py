@@ -68,7 +68,6 @@ urlpatterns = [
     path("limits/excess", limits.excess, name="limit_excess"),
     path("limits/stop", limits.stop, name="limit_stop"),
     path("limits/stops/<str:ref>/lift", limits.lift, name="limit_lift"),
-    path("limits/proposals/<str:ref>/<slug:decision>", limits.decide, name="limit_decide"),
     path("integrations", integrations.integrations, name="integrations"),
     path("integrations/<str:ref>", integrations.webhook, name="webhook"),
     path("integrations/<str:ref>/replay", integrations.tell_again, name="webhook_replay"),

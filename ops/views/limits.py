@@ -12,12 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from core import four_eyes, ids
+from core import ids
 from core.clock import business_date, utc_now
 from core.http.problem import Fault, Problem
 from ops import utilisations
-from ops.permissions import ROLES, Right, may
-from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
+from ops.permissions import ROLES, Right
+from ops.shell import Shown, actor, needs, person, posted, show
 from risk import selectors as risk
 from risk.checks._composition import DIMENSIONS
 from risk.measures import MEASURES
@@ -41,7 +41,7 @@ def _show(
     request: HttpRequest, problem: Problem | None = None, *, failed: dict[str, int] | None = None
 ) -> HttpResponse:
     now = utc_now()
-    pending = utilisations.pending()
+    pending = utilisations.pending(now=now)
     context = {
         "limits": utilisations.utilisations(now=now, top=_MEMBERS_SHOWN),
         "shown": _MEMBERS_SHOWN,
@@ -199,43 +199,6 @@ def lift(request: HttpRequest, ref: str) -> HttpResponse:
         return _show(request, problem, failed={"stop": stop_id})
     messages.success(request, f"The lifting is proposed. {_WAITS}")
     return HttpResponseRedirect(f"{reverse('limits')}#pending", status=303)
-
-
-_DECISIONS = {
-    "approve": (Right.APPROVE_LIMIT, four_eyes.approve, "Approved."),
-    "decline": (Right.APPROVE_LIMIT, four_eyes.decline, "Declined; nothing changes."),
-    "withdraw": (Right.PROPOSE_LIMIT, four_eyes.withdraw, "Withdrawn; nothing changes."),
-}
-
-
-@posted("limits")
-@needs(Right.READ_LIMITS)
-def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
-    """Approve or decline what somebody else has proposed, or withdraw what one has proposed oneself."""
-    proposal_id = ids.database_id(ids.PROPOSAL, ref)
-    kind = utilisations.kind_of(proposal_id) if proposal_id is not None else None
-    if proposal_id is None or kind is None or decision not in _DECISIONS:
-        raise Http404
-    right, service, told = _DECISIONS[decision]
-    if not may(request.user, right):
-        return denied(request, right)
-    note = _Form(request.POST).text("note")
-    try:
-        service(
-            proposal_id=proposal_id,
-            user=person(request),
-            note=note,
-            actor=actor(request),
-            now=utc_now(),
-            kind=kind,
-        )
-    except Problem as problem:
-        return _show(request, problem, failed={"proposal": proposal_id})
-    messages.success(request, told)
-    return HttpResponseRedirect(reverse("limits"), status=303)
-
-
-chooses("decision", {name: (right,) for name, (right, *_) in _DECISIONS.items()}, decide)
 
 
 class _Form:

@@ -48,7 +48,7 @@ def sam(sign_in: SignIn) -> Client:
 
 def decide(who: Client, decision: str = "approve", *, note: str = "") -> int:
     reference = public_id("prp", Proposal.objects.latest("id").id)
-    return who.post(f"/limits/proposals/{reference}/{decision}", {"note": note}).status_code
+    return who.post(f"/approvals/{reference}/{decision}", {"note": note}).status_code
 
 
 def members(client: Client) -> dict[str, list[dict[str, object]]]:
@@ -247,18 +247,29 @@ def test_what_two_people_decide_about_limits_is_found_from_the_approvals(
     assert "Nothing awaits approval" not in shown
     for proposal in Proposal.objects.all():
         reference = public_id("prp", proposal.id)
-        assert f'href="/limits#{reference}"' in shown
-        assert f'id="{reference}"' in screen
-    assert "<strong>1,000.50</strong>" in screen
-    assert "GROSS_EXPOSURE" not in screen
+        assert f'id="{reference}"' in shown
+        assert f'action="/approvals/{reference}/approve"' in shown
+        assert f'href="/approvals#{reference}"' in screen
+    assert "<strong>1,000.50</strong>" in shown
+    assert '<td class="figure wrap">10.00</td><td class="figure wrap"><strong>1,010.00</strong></td>' in shown
+    assert "Why it was stopped:</span> left" in shown
+    assert "GROSS_EXPOSURE" not in shown
+    for proposal in Proposal.objects.all():
+        assert (
+            sam.post(f"/approvals/{public_id('prp', proposal.id)}/approve", {"note": ""}).status_code == 303
+        )
+    told = sam.get("/approvals")
+    assert "Nothing awaits approval" in told.content.decode()
+    assert [each["title"] for each in told.context["decided"]] == titles[::-1]
 
 
 def test_a_note_that_was_refused_stays_where_it_was_typed(world: World, rita: Client, sam: Client) -> None:
     rita.post("/limits/terms", TERMS)
     rita.post("/limits/stop", {"kind": "TRADER", "key": "ann", "reason": "left"})
     reference = public_id("prp", Proposal.objects.get().id)
-    answer = sam.post(f"/limits/proposals/{reference}/decline", {"note": ""})
-    assert (answer.status_code, answer.context["failed"]) == (422, {"proposal": Proposal.objects.get().id})
+    answer = sam.post(f"/approvals/{reference}/decline", {"note": ""})
+    assert (answer.status_code, answer.context["failed"]) == (422, Proposal.objects.get().id)
+    assert 'name="note" maxlength="1000" value="" aria-invalid="true"' in answer.content.decode()
     lift = f"/limits/stops/{public_id('stp', Stop.objects.get().id)}/lift"
     answer = rita.post(lift, {"reason": "x" * 1001})
     assert (answer.status_code, answer.context["failed"]) == (422, {"stop": Stop.objects.get().id})

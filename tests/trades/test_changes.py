@@ -234,7 +234,7 @@ class TestACancellation:
         assert told["effects"]["limits"] == [
             {"key": "CPTY BROKER-01", "before": {"used": "10000.00", "currency": "EUR"}, "after": None}
         ]
-        assert [each["key"] for each in told["effects"]["exceptions"]] == ["FINDING"]
+        assert [each["key"] for each in told["effects"]["exceptions"]] == ["LIMIT"]
         assert used() == {"BROKER-01": D(100)}
         assert (codes_of(trade_id), state_of(trade_id)) == ([], (State.CANCELLED, 2))
         assert version_of(trade_id, 2)["cause"] == "CANCEL"
