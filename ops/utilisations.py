@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+
 from core import sql
 from core.clock import business_date
 from core.money import ZERO
@@ -179,7 +181,7 @@ _CALLED = {
 }
 _FIGURES = {"warn", "hard", "floor", "excess_max"}
 _MARK = """
-SELECT l.hard + coalesce(sum(t.amount), 0), l.currency FROM risk_limit l
+SELECT l.hard + coalesce(sum(t.amount), 0), l.currency, l.measure FROM risk_limit l
 LEFT JOIN risk_temporary_excess t ON t.limit_id = l.id AND t.key = %(key)s
     AND t.valid_from <= %(at)s AND t.valid_until > %(at)s
 WHERE l.code = %(code)s GROUP BY l.id
@@ -202,7 +204,9 @@ def _raised(content: dict[str, Any], now: datetime) -> list[tuple[str, str, str]
     found = sql.row(_MARK, {"code": told["code"], "key": told["key"], "at": now})
     if found is None or not told["amount"]:
         return []
-    hard, unit = found[0], f" {found[1]}".rstrip()
+    hard, currency, measure = found
+    base = settings.BASE_CURRENCY if MEASURES[measure].unit == "MONEY" else ""
+    unit = f" {currency or base}".rstrip()
     then = hard + Decimal(told["amount"])
     return [
         (f"Hard mark of {told['key'] or 'all'}", f"{hard:,.2f}{unit}", f"{then:,.2f}{unit}"),

@@ -23,7 +23,7 @@ def _facts(about: About, as_of: AsOf) -> Facts:
     """Return the figures of a limit's member that were wrong by then, the latest first."""
     told = sql.rows(_TOLD, {"limit": about.subject_id, "member": about.member, "as_at": as_of.as_at})
     rows = [
-        (f"{at:%Y-%m-%d %H:%M} UTC", f"{running:.2f}", f"{recomputed:.2f}", f"{running - recomputed:+.2f}")
+        (f"{at:%Y-%m-%d %H:%M} UTC", f"{running:,.2f}", f"{recomputed:,.2f}", f"{running - recomputed:+,.2f}")
         for _, at, running, recomputed in told
         if at is not None
     ]

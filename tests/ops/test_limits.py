@@ -251,7 +251,10 @@ def test_what_two_people_decide_about_limits_is_found_from_the_approvals(
         assert f'action="/approvals/{reference}/approve"' in shown
         assert f'href="/approvals#{reference}"' in screen
     assert "<strong>1,000.50</strong>" in shown
-    assert '<td class="figure wrap">10.00</td><td class="figure wrap"><strong>1,010.00</strong></td>' in shown
+    assert (
+        '<td class="figure wrap">10.00 EUR</td><td class="figure wrap"><strong>1,010.00 EUR</strong></td>'
+        in shown
+    )
     assert "Why it was stopped:</span> left" in shown
     assert "GROSS_EXPOSURE" not in shown
     for proposal in Proposal.objects.all():
