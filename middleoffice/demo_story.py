@@ -265,9 +265,11 @@ _LARGEST = (
 )
 _SHARE_CLIENTS = f"SELECT v.counterparty_ref {_SHARES} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 3"
 _HELD = f"""
-SELECT s.trade_id, s.version, e.id, e.codes
+SELECT s.trade_id, s.version, min(e.id), array_agg(DISTINCT c.code)
 FROM trades_state s JOIN trades_exception e ON e.trade_id = s.trade_id AND e.closed_at IS NULL
-WHERE s.state = {State.EXCEPTION.value} AND e.kind = 'FINDING' ORDER BY s.trade_id
+CROSS JOIN LATERAL unnest(e.codes) AS c(code)
+WHERE s.state = {State.EXCEPTION.value} AND e.kind IN ('FINDING', 'LIMIT')
+GROUP BY s.trade_id, s.version ORDER BY s.trade_id
 """
 _Held = tuple[int, int, int, list[str]]
 

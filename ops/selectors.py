@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,13 +12,18 @@ from django.urls import reverse
 from core import sql
 from core.as_of import HAPPENED, AsOf
 from feed.models import Webhook
+from refdata import fee_rules
+from risk.services import excess, parameters, stops, terms
+from risk.services.check import CLOSED_AS
 from settlement import forecast
 from settlement import selectors as settlement
 from settlement.cut_offs import CutOffs, cut_offs_around
 from settlement.models import Batch
+from settlement.services import release
 from trades.lifecycle import State
 from trades.selectors import as_of as past
 from trades.selectors import exceptions
+from trades.services import single_change
 
 COUNT_CAP = 10_000
 LOOK_CAP = 3_000  # trades of a state that a question about their terms looks at: each is a look-up
@@ -363,19 +369,25 @@ SELECT r.id, r.kind, r.subject, CASE WHEN r.subject = 'trade' THEN r.subject_id 
        v.product, v.currency, v.net_amount, v.counterparty_ref, p.code AS counterparty_code,
        p.name AS counterparty_name
 FROM (
-    SELECT * FROM core_proposal r
-    WHERE r.subject IN ('trade', 'check', 'fee_rule', 'batch') AND {condition} ORDER BY {order} LIMIT %(limit)s
+    SELECT * FROM core_proposal r WHERE r.kind = ANY(%(of)s) AND {condition} ORDER BY {order} LIMIT %(limit)s
 ) AS r
 LEFT JOIN auth_user m ON m.id = r.maker_id
 LEFT JOIN core_api_client a ON a.id = r.maker_client_id
 LEFT JOIN auth_user c ON c.id = r.checker_id
-LEFT JOIN {items} e ON r.subject = 'trade' AND e.trade_id = r.subject_id AND e.kind = 'FINDING'
-    AND e.closed_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT * FROM {items} i WHERE r.subject = 'trade' AND i.trade_id = r.subject_id AND i.kind = ANY(%(kinds)s)
+      AND i.closed_at IS NULL ORDER BY i.deadline, i.id LIMIT 1
+) e ON true
 {version}
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 ORDER BY {order}
 """
 PROPOSALS_SHOWN = 200
+_OF_REST = (excess.KIND, single_change.PROPOSAL_KIND, parameters.KIND, fee_rules.KIND, release.KIND)
+_OF_LIMITS = (
+    *terms.KINDS,
+    stops.KIND,
+)  # they are told apart, with what they would change (ops/utilisations.py)
 _PROPOSAL_NOW = {
     "items": "trades_exception",
     "version": "LEFT JOIN trades_state s ON r.subject = 'trade' AND s.trade_id = r.subject_id"
@@ -394,7 +406,7 @@ _DECIDED = f"core_known(coalesce(r.decided_xid, r.xid), r.decided_at, {HAPPENED}
 def pending_proposals(as_of: AsOf | None = None) -> list[dict[str, Any]]:
     """Return what awaits a second person, or did, the oldest first."""
     condition = "r.state = 'PENDING'" if as_of is None else f"{_MADE} AND NOT {_DECIDED}"
-    return _proposals(condition, order="r.made_at, r.id", limit=PROPOSALS_SHOWN, as_of=as_of)
+    return _proposals(condition, order="r.made_at, r.id", limit=PROPOSALS_SHOWN, as_of=as_of, of=_OF_REST)
 
 
 def proposal_kind(proposal_id: int) -> str | None:
@@ -406,7 +418,7 @@ def proposal_kind(proposal_id: int) -> str | None:
 def decided_proposals(as_of: AsOf | None = None) -> list[dict[str, Any]]:
     """Return what was decided last, or had been."""
     condition = "r.state <> 'PENDING'" if as_of is None else f"{_MADE} AND {_DECIDED}"
-    return _proposals(condition, order="r.id DESC", limit=20, as_of=as_of)
+    return _proposals(condition, order="r.id DESC", limit=20, as_of=as_of, of=(*_OF_REST, *_OF_LIMITS))
 
 
 def pending_proposal_of(trade_id: int) -> dict[str, Any] | None:
@@ -416,6 +428,7 @@ def pending_proposal_of(trade_id: int) -> dict[str, Any] | None:
         order="r.id",
         limit=1,
         trade=trade_id,
+        of=_OF_REST,
     )
     return found[0] if found else None
 
@@ -427,18 +440,25 @@ def pending_release_of(batch_id: int) -> dict[str, Any] | None:
         order="r.id",
         limit=1,
         batch=batch_id,
+        of=_OF_REST,
     )
     return found[0] if found else None
 
 
 def _proposals(
-    condition: str, *, order: str, limit: int, as_of: AsOf | None = None, **parameters: Any
+    condition: str,
+    *,
+    order: str,
+    limit: int,
+    of: Sequence[str],
+    as_of: AsOf | None = None,
+    **parameters: Any,
 ) -> list[dict[str, Any]]:
     sources = _PROPOSAL_NOW if as_of is None else _PROPOSAL_THEN
     statement = _PROPOSALS.format(condition=condition, order=order, **sources)
     if as_of is not None:
         parameters |= as_of.parameters()
-    rows = sql.records(statement, {"limit": limit, **parameters})
+    rows = sql.records(statement, {"limit": limit, "kinds": list(CLOSED_AS), "of": list(of), **parameters})
     for row in rows:
         row["content"] = sql.json_value(row["content"])
     return rows

@@ -7,9 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+
 from core import sql
 from core.clock import business_date
-from core.models import Proposal
 from core.money import ZERO
 from risk import selectors as risk
 from risk.measures import MEASURES
@@ -134,17 +135,21 @@ WHERE p.state = 'PENDING' AND p.kind = ANY(%s) ORDER BY p.id LIMIT 100
 KINDS = (*terms.KINDS, stops.KIND)
 
 
-def pending() -> list[dict[str, Any]]:
-    """Return the proposals about limits and stops that await a second person, the oldest first."""
+def pending(*, now: datetime) -> list[dict[str, Any]]:
+    """Return the proposals about limits and stops that await a second person, the oldest first, with what each would
+    change."""
     rows = sql.records(_PENDING, [list(KINDS)])
     for row in rows:
         row["content"] = sql.json_value(row["content"])
-        row["changes"] = _changes(row["content"]) if row["kind"] == terms.TERMS else []
-        row["title"] = _title(row["kind"], row["content"])
+        if row["kind"] == terms.TERMS:
+            row["changes"] = _changes(row["content"])
+        else:
+            row["changes"] = _raised(row["content"], now) if row["kind"] == terms.EXCESS else []
+        row["title"] = title_of(row["kind"], row["content"])
     return rows
 
 
-def _title(kind: str, content: dict[str, Any]) -> str:
+def title_of(kind: str, content: dict[str, Any]) -> str:
     """Return what a proposal asks for, in one sentence."""
     told = defaultdict(str, content)
     if kind == terms.TERMS:
@@ -175,6 +180,12 @@ _CALLED = {
     "excess_hours": "Excess for at most, hours",
 }
 _FIGURES = {"warn", "hard", "floor", "excess_max"}
+_MARK = """
+SELECT l.hard + coalesce(sum(t.amount), 0), l.currency, l.measure FROM risk_limit l
+LEFT JOIN risk_temporary_excess t ON t.limit_id = l.id AND t.key = %(key)s
+    AND t.valid_from <= %(at)s AND t.valid_until > %(at)s
+WHERE l.code = %(code)s GROUP BY l.id
+"""
 
 
 def _changes(content: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -184,6 +195,22 @@ def _changes(content: dict[str, Any]) -> list[tuple[str, str, str]]:
         (called, _said(name, before.get(name)), _said(name, after.get(name)))
         for name, called in _CALLED.items()
         if (before.get(name) or "") != (after.get(name) or "")
+    ]
+
+
+def _raised(content: dict[str, Any], now: datetime) -> list[tuple[str, str, str]]:
+    """Return what a temporary excess would make of a member's hard mark, from what it is at this moment."""
+    told = defaultdict(str, content)
+    found = sql.row(_MARK, {"code": told["code"], "key": told["key"], "at": now})
+    if found is None or not told["amount"]:
+        return []
+    hard, currency, measure = found
+    base = settings.BASE_CURRENCY if MEASURES[measure].unit == "MONEY" else ""
+    unit = f" {currency or base}".rstrip()
+    then = hard + Decimal(told["amount"])
+    return [
+        (f"Hard mark of {told['key'] or 'all'}", f"{hard:,.2f}{unit}", f"{then:,.2f}{unit}"),
+        ("For how long", "", f"{told['hours']} h"),
     ]
 
 
@@ -199,8 +226,3 @@ def _said(name: str, value: Any) -> str:
     if name == "measure" and value in MEASURES:
         return MEASURES[value].title
     return "" if value is None else str(value)
-
-
-def kind_of(proposal_id: int) -> str | None:
-    """Return the kind of a proposal about limits or stops; None when it is none of these."""
-    return Proposal.objects.filter(id=proposal_id, kind__in=KINDS).values_list("kind", flat=True).first()

@@ -8,8 +8,8 @@ class RiskConfig(AppConfig):
     def ready(self) -> None:
         """Join the lifecycle: limits are released with the trades, dry runs say what the checks would, parts count in
         the place of their block, changes tell what they free and use, approved excesses are carried out, those of
-        changed trades are void, approved parameters of checks are set, and findings say what they wait for. Evidence
-        tells how the checks were set that found something.
+        changed trades are void, approved parameters of checks are set, and what exceeds limits is work of its own.
+        Evidence tells how the checks were set that found something.
         """
         from core.evidence import contribute
         from core.four_eyes import on_approval
@@ -19,12 +19,14 @@ class RiskConfig(AppConfig):
         from risk.services.check import preview
         from risk.services.limits import release_cancelled, release_settled
         from risk.services.supersession import FOLLOWER
+        from risk.work_kinds import KINDS
         from trades.lifecycle import State, on_arrival
         from trades.services.dry_run import on_dry_run
         from trades.services.guards import hold_back
         from trades.services.supersession import on_supersession
-        from trades.work_items import register_causes
+        from trades.work_items import register_causes, register_kinds
 
+        register_kinds(KINDS)
         register_causes(causes())
         on_arrival(State.SETTLED, release_settled)
         on_arrival(State.CANCELLED, release_cancelled)

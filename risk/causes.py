@@ -1,4 +1,4 @@
-"""What the findings of checks and limits wait for, and whose move they are (see trades/work_items.py).
+"""What the findings of checks wait for, and whose move they are (see trades/work_items.py).
 
 A check that has no row here is the move of operations, and no reference data ends it by itself.
 """
@@ -121,17 +121,9 @@ _OF_CHECKS = {
     "OFF_CYCLE": Cause("", waits="ARRAY['settlement-cycles:' || v.product]"),
     "NOT_BUSINESS_DAY": Cause("", subject="f.actual", waits="ARRAY['holidays:' || f.actual]"),
 }
-_OF_LIMITS = (
-    Cause(
-        "LIMIT_BREACH",
-        move=Move.RISK,
-        next_action="Have the excess accepted by a second person, or have the deal made smaller.",
-    ),
-)
 
 
 def causes() -> Iterator[Cause]:
-    """Return what each code found in this app means; what to do next is what its check says."""
+    """Return what the code of each check means; what to do next is what the check says."""
     for code, check in CHECKS.items():
         yield replace(_OF_CHECKS.get(code, Cause(code)), code=code, next_action=check.fix)
-    yield from _OF_LIMITS

@@ -340,9 +340,9 @@ class BackTestTrade(models.Model):
 
 
 class WrongFigure(models.Model):
-    """A running figure that the trades did not add up to: work for somebody until it is closed with a note.
+    """A running figure that the trades did not add up to, and was put right. Never changed.
 
-    It was put right when it was found; what is open is the question why.
+    Why it was wrong is a work item of the limit's member, open until somebody says it (risk/work_kinds.py).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -351,14 +351,7 @@ class WrongFigure(models.Model):
     running = models.DecimalField(max_digits=28, decimal_places=4)
     recomputed = models.DecimalField(max_digits=28, decimal_places=4)
     found_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True)
-    closed_by = models.TextField(default="")
-    note = models.TextField(default="")
 
     class Meta:
         db_table = "risk_wrong_figure"
-        indexes = [
-            models.Index(
-                fields=["found_at"], condition=Q(closed_at__isnull=True), name="risk_wrong_figure_open"
-            )
-        ]
+        indexes = [models.Index(fields=["limit_id", "key", "id"], name="risk_wrong_figure_member")]

@@ -7,6 +7,7 @@ from typing import Any
 
 from core import sql
 from risk.models import Limit, Reservation, Stop
+from risk.work_kinds import FIGURES, LIMIT
 
 MEMBERS_SHOWN = 50
 _MEMBERS = """
@@ -60,14 +61,19 @@ def excesses_in_force(*, at: datetime) -> list[dict[str, Any]]:
     return sql.records(_EXCESSES, {"at": at, "limit": MEMBERS_SHOWN})
 
 
-_WRONG = """
-SELECT w.id, w.key, w.running, w.recomputed, w.found_at, l.code FROM risk_wrong_figure w
-JOIN risk_limit l ON l.id = w.limit_id WHERE w.closed_at IS NULL ORDER BY w.found_at, w.id LIMIT %s
+_WRONG = f"""
+SELECT e.id, e.member AS key, e.deadline, e.opened_at, e.summary, l.code, w.running, w.recomputed, w.found_at
+FROM trades_exception e JOIN risk_limit l ON l.id = e.subject_id
+CROSS JOIN LATERAL (
+    SELECT * FROM risk_wrong_figure w WHERE w.limit_id = e.subject_id AND w.key = e.member ORDER BY w.id DESC LIMIT 1
+) w
+WHERE e.kind = '{FIGURES}' AND e.subject = '{LIMIT}' AND e.trade_id IS NULL AND e.closed_at IS NULL
+ORDER BY e.opened_at, e.id LIMIT %s
 """
 
 
 def wrong_figures() -> list[dict[str, Any]]:
-    """Return the figures that were wrong and are not explained yet, the oldest first."""
+    """Return the exceptions of figures that were wrong and are not explained yet, the oldest first."""
     return sql.records(_WRONG, [MEMBERS_SHOWN])
 
 

@@ -188,6 +188,21 @@ def cut_off_of_batch(batch_id: int) -> datetime:
     return min(known.moment(place, batch.value_date) for place in places.values())
 
 
+def cut_offs_to_come(
+    leaving: Collection[tuple[str, str]], *, now: datetime
+) -> dict[tuple[str, str], datetime]:
+    """Return, by channel and asset, the next cut-off in UTC at which the asset can leave by the channel."""
+    known = cut_offs_around(now.date())
+    assets: dict[str, set[str]] = {}
+    for channel, asset in leaving:
+        assets.setdefault(channel, set()).add(asset)
+    return {
+        (channel, asset): known.moment(place, known.following(place, now=now))
+        for channel, each in assets.items()
+        for asset, place in places_by_asset(known, channel, each).items()
+    }
+
+
 def places_by_asset(cut_offs: CutOffs, channel: str, assets: Collection[str]) -> dict[str, Place]:
     """Return the place of each currency, security or good that leaves by a channel; of many as one, `*`, the widest."""
     if channel == CHANNEL_OF["CASH"]:

@@ -80,8 +80,6 @@ FORMS = {
     "limit_terms": 422,
     "limit_excess": 404,  # of no limit
     "approval_decide:approve": 303,
-    "limit_decide:approve": 303,
-    "limit_decide:withdraw": 403,
     "approval_decide:withdraw": 403,  # somebody else has made it
 }
 # What a client with the scope gets that sends nothing: 200 for a GET, 400 for anything else, unless it stands here.
@@ -199,11 +197,7 @@ class Things:
             "reservations": self.reservation,
             "stops": self.stop,
         }
-        named = {
-            "limit_lift": self.stop,
-            "limit_decide": self.proposals[TERMS],
-            "break_explain": "1",
-        }
+        named = {"limit_lift": self.stop, "break_explain": "1"}
         return "/" + re.sub(r"<[^>]+>", named.get(route.name, known.get(first, "1")), route.path)
 
 

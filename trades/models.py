@@ -169,7 +169,8 @@ class EarlyChange(models.Model):
 class ChangePolicy(models.Model):
     """Which changes need two people: of a kind, from a state on, from an amount in base currency on.
 
-    A trade whose amount in base currency is not known counts as above every amount.
+    The amount of a trade is the larger of what it is worth before the change and after. One that is not known counts as
+    above every amount.
     """
 
     class Kind(models.TextChoices):
@@ -250,8 +251,9 @@ class Override(models.Model):
 
 
 class ExceptionItem(models.Model):
-    """The work item that people see for a trade: one open item per trade and kind (trades/work_items.py).
+    """The work item that people see: one open item per kind and per trade, or what else it hangs on (work_items.py).
 
+    What it is about is named as in the log; `trade_id` is null where that is no trade.
     Closed, it opens again when a cause of it comes back; the closings before are kept by trigger.
     `causes` are the keys that like items share, `waits` the names of reference data that may end them.
     `move`: whose move it is. `root_cause`: what a person found to be behind it.
@@ -259,7 +261,10 @@ class ExceptionItem(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     kind = models.TextField()
-    trade_id = models.BigIntegerField()
+    trade_id = models.BigIntegerField(null=True)
+    subject = models.TextField(db_default="trade")
+    subject_id = models.BigIntegerField()
+    member = models.TextField(db_default="", help_text="which of the subject's members, if it has any")
     codes = ArrayField(models.TextField(), default=list)
     summary = models.TextField()
     amount_at_risk = models.DecimalField(
@@ -301,13 +306,23 @@ class ExceptionItem(models.Model):
             ),
             models.Index(fields=["closed_at"], name="trades_exception_closed"),
             models.Index(fields=["trade_id", "id"], name="trades_exception_trade"),
+            models.Index(
+                fields=["subject_id", "id"],
+                condition=Q(trade_id__isnull=True),
+                name="trades_exception_other",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["trade_id", "kind"],
+                fields=["subject", "subject_id", "member", "kind"],
                 condition=Q(closed_at__isnull=True),
                 name="trades_exception_one_open",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(subject="trade", trade_id=F("subject_id"), trade_id__isnull=False)
+                | (~Q(subject="trade") & Q(trade_id__isnull=True)),
+                name="trades_exception_about",
+            ),
         ]
 
 

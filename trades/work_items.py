@@ -7,13 +7,15 @@ does: when a row of that name changes, the trade goes to the checks again by its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+
+from core.as_of import AsOf
 
 MAX_CAUSE = 200  # characters of a cause's key
 
@@ -29,12 +31,37 @@ class Move(models.TextChoices):
 
 
 @dataclass(frozen=True)
+class About:
+    """What an item hangs on: a subject of the log, its id, and which member of it, where it has several."""
+
+    subject: str
+    subject_id: int
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a person must know of an item that hangs on no trade: a table of texts, and where to go on.
+
+    heads: what stands above the columns; from the second on they hold figures. place: the code and the key by
+    which the console finds the subject's own screen.
+    """
+
+    title: str
+    heads: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    place: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class WorkKind:
     """One kind of work item.
 
     move: whose it is unless a code says otherwise. next_action: what that person does. answered: what closes it.
     mark: what lists show of it before its summary, a word of the console's, for what is not every day's.
     rechecks: whether a change of reference data may send its trade to the checks without anybody asking.
+    by_hand: a person closes it, by saying what was behind it. facts: what is told of it, for a kind that hangs on no
+    trade; given what it is about, and the moment as of which it is asked.
     """
 
     code: str
@@ -45,6 +72,8 @@ class WorkKind:
     move: Move = Move.OPERATIONS
     rechecks: bool = False
     mark: str = ""
+    by_hand: bool = False
+    facts: Callable[[About, AsOf], Facts] | None = None
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ _WORDS = {
     "PENDING": ("clock", "grey", "pending"),
     "PARTIAL": ("partial", "amber", "partial"),
     "SETTLED": ("check-circle", "green", "settled"),
+    "LIMIT_EXCESS": ("limits", "red", "limit excess"),
+    "WRONG_FIGURE": ("alert", "amber", "wrong figure"),
     "CHANGE_REFUSED": ("stop", "amber", "change refused"),
     "FAILED": ("stop", "red", "failed"),
     "MATCHED": ("check", "green", "matched"),

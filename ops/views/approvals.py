@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -12,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from core import four_eyes, ids
+from core.as_of import AsOf
 from core.clock import utc_now
 from core.http.problem import Problem
 from core.models import Proposal
@@ -45,7 +47,20 @@ class Decision:
 
 
 # By the kind of what was proposed.
+_OF_LIMITS = {
+    kind: {
+        "approve": Decision(Right.APPROVE_LIMIT, partial(four_eyes.approve, kind=kind), "Approved."),
+        "decline": Decision(
+            Right.APPROVE_LIMIT, partial(four_eyes.decline, kind=kind), "Declined; nothing changes."
+        ),
+        "withdraw": Decision(
+            Right.PROPOSE_LIMIT, partial(four_eyes.withdraw, kind=kind), "Withdrawn; nothing changes."
+        ),
+    }
+    for kind in utilisations.KINDS
+}
 DECISIONS = {
+    **_OF_LIMITS,
     EXCESS: {
         "approve": Decision(
             Right.APPROVE_EXCESS,
@@ -160,10 +175,24 @@ def _tell_of_checks(proposals: Sequence[dict[str, Any]]) -> None:
         proposal.update({"set": checks.compared(content), "back_tests": found})
 
 
-def _of_limits(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return what awaits a second person on the screen of limits, for those who may read it; it knows no past."""
+def _of_limits(request: HttpRequest, thresholds: Mapping[str, Decimal]) -> list[dict[str, Any]]:
+    """Return what is proposed about limits and stops, for those who may read these; they know no past."""
     readable = as_at(request) is None and may(request.user, Right.READ_LIMITS)
-    return utilisations.pending() if readable else []
+    return (
+        [_shown(each, request, thresholds) for each in utilisations.pending(now=utc_now())]
+        if readable
+        else []
+    )
+
+
+def _decided(as_of: AsOf | None) -> list[dict[str, Any]]:
+    """Return what was decided last, what is about limits with its title."""
+    return [
+        {**each, "title": utilisations.title_of(each["kind"], each["content"])}
+        if each["kind"] in utilisations.KINDS
+        else each
+        for each in selectors.decided_proposals(as_of)
+    ]
 
 
 def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int | None = None) -> HttpResponse:
@@ -174,14 +203,15 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
     for each in pending:
         if each["kind"] == FEE:
             each["set"] = fees.compared(each["content"])
+    of_limits = _of_limits(request, thresholds)
     context = {
         "pending": pending,
-        "of_limits": _of_limits(request),
-        "decided": selectors.decided_proposals(as_of),
+        "of_limits": of_limits,
+        "decided": _decided(as_of),
         "proposals_shown": selectors.PROPOSALS_SHOWN,
         "problem": Shown.of(problem) if problem else None,
         "default_days": DEFAULT_DAYS,
-        "failed": failed if any(each["id"] == failed for each in pending) else None,
+        "failed": failed if any(each["id"] == failed for each in [*pending, *of_limits]) else None,
         "typed": request.POST if problem else {},
     }
     status = problem.status if problem else 200

@@ -14,12 +14,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from core import ids
+from core.as_of import NOW, AsOf
 from core.clock import utc_now
 from core.http.problem import Problem
 from ops import selectors
-from ops.as_of import as_at, clock, where
+from ops.as_of import clock, where
 from ops.desk import actions_of, asked_of, choices
 from ops.permissions import Right, may
+from ops.repair_form import RepairForm, repair_context, version_of
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views.trade import ENDED, steps
 from risk.services.excess import excess_to_type, is_overridable, propose_excess
@@ -35,8 +37,8 @@ from trades.services.desk import REFUSED, UNCHANGED, act_on_exceptions
 from trades.services.recheck import recheck_trades
 from trades.services.refused import answer_refused
 from trades.services.reject import reject_trade
-from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields, repair_trade
-from trades.work_items import CHANGE, MAX_CAUSE, Move, kind_of, kinds, next_action
+from trades.services.repair import repair_trade
+from trades.work_items import CHANGE, MAX_CAUSE, About, Move, kind_of, kinds, next_action
 
 TABS = (
     ("open", "Open"),
@@ -48,7 +50,6 @@ TABS = (
     ("snoozed", "Snoozed"),
     ("closed", "Closed"),
 )
-_FIELD = "set."
 _NARROWINGS = [each.name for each in fields(Narrowing)]
 
 
@@ -128,10 +129,14 @@ def exceptions(request: HttpRequest) -> HttpResponse:
 
 @needs(Right.READ_EXCEPTIONS)
 def exception(request: HttpRequest, ref: str) -> HttpResponse:
-    """Show one exception, with the queue at its left; as of a moment, the trade that it is about."""
-    if as_at(request) is not None:
-        return redirect("trade", ref=ids.public_id(ids.TRADE, _item(ref).trade_id))
-    return _show(request, _item(ref), Place.of(request.GET))
+    """Show one exception, with the queue at its left; as of a moment, the trade that it is about, if any."""
+    item, as_of = _item(ref), where(request)
+    if as_of is not None and item.trade_id is not None:
+        return redirect("trade", ref=ids.public_id(ids.TRADE, item.trade_id))
+    then = item if as_of is None else queue.exception_then(item.id, as_of)
+    if then is None:
+        raise Http404
+    return _show(request, then, Place.of(request.GET))
 
 
 @posted("exceptions")
@@ -179,9 +184,11 @@ def _item(ref: str) -> ExceptionItem:
     return found
 
 
-def _version(request: HttpRequest) -> int:
-    text = request.POST.get("version", "")
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
+def _trade(item: ExceptionItem) -> int:
+    """Return the trade that an exception is about; what is about none cannot be repaired, rejected and so on."""
+    if item.trade_id is None:
+        raise Http404
+    return item.trade_id
 
 
 def _claim(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
@@ -244,10 +251,10 @@ def _on_desk(action: str) -> Callable[[HttpRequest, ExceptionItem, datetime], No
 
 
 def _repair(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
-    form = _RepairForm.of(request, item)
+    form = RepairForm.of(request, _trade(item))
     changes = {name: value for name, value in form.typed.items() if value != form.seen.get(name)}
     version = repair_trade(
-        trade_id=item.trade_id,
+        trade_id=_trade(item),
         version=form.version,
         changes=changes,
         reason=request.POST.get("reason", ""),
@@ -259,7 +266,7 @@ def _repair(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
 
 def _recheck(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
     moved = recheck_trades(
-        trade_ids=[item.trade_id], reason=request.POST.get("reason", ""), actor=actor(request), now=now
+        trade_ids=[_trade(item)], reason=request.POST.get("reason", ""), actor=actor(request), now=now
     )
     if moved:
         messages.success(request, "The checks look at it again.")
@@ -269,8 +276,8 @@ def _recheck(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
 
 def _request_excess(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
     propose_excess(
-        trade_id=item.trade_id,
-        version=_version(request),
+        trade_id=_trade(item),
+        version=version_of(request),
         codes=request.POST.getlist("codes"),
         reason=request.POST.get("reason", ""),
         typed=request.POST.get("amount", ""),
@@ -283,8 +290,8 @@ def _request_excess(request: HttpRequest, item: ExceptionItem, now: datetime) ->
 
 def _reject(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
     reject_trade(
-        trade_id=item.trade_id,
-        version=_version(request),
+        trade_id=_trade(item),
+        version=version_of(request),
         reason=request.POST.get("reason", ""),
         actor=actor(request),
         now=now,
@@ -294,7 +301,7 @@ def _reject(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
 
 def _answer(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
     answer_refused(
-        trade_id=item.trade_id, reason=request.POST.get("reason", ""), actor=actor(request), now=now
+        trade_id=_trade(item), reason=request.POST.get("reason", ""), actor=actor(request), now=now
     )
     messages.success(request, "It is answered; the trade stays as it is.")
 
@@ -316,6 +323,7 @@ ACTIONS = {
         name: Action(Right.WORK_EXCEPTIONS, _on_desk(name))
         for name in ("assign", "snooze", "wake", "root-cause")
     },
+    "close": Action(Right.WORK_EXCEPTIONS, _on_desk("close"), resolves=True),
     "repair": Action(Right.REPAIR, _repair, resolves=True),
     "re-check": Action(Right.REPAIR, _recheck, resolves=True),
     "excess": Action(Right.PROPOSE_EXCESS, _request_excess, resolves=True),
@@ -333,20 +341,17 @@ def _show(
     problem: Problem | None = None,
     failed: str = "",
 ) -> HttpResponse:
-    now = utc_now()
+    now, as_of = clock(request), where(request)
     rows, more = queue.queue(
         view=place.view,
-        narrowing=place.narrowing,
+        narrowing=place.narrowing if as_of is None else Narrowing(code=place.narrowing.code),
         user_id=person(request).id,
         now=now,
         number=place.number,
+        as_of=as_of,
     )
-    shown = timeline.trade(item.trade_id)
-    if shown is None:
-        raise Http404
-    findings = timeline.findings(item.trade_id)
-    held = item.closed_at is None and shown["state"] == State.EXCEPTION
-    proposal = selectors.pending_proposal_of(item.trade_id)
+    kind = kind_of(item.kind)
+    of_trade = _of_trade(request, item, failed) if item.trade_id is not None else _of_other(item, as_of)
     context = {
         "item": item,
         "reference": ids.public_id(ids.EXCEPTION, item.id),
@@ -354,20 +359,10 @@ def _show(
         "more": more,
         "place": place,
         "parameters": place.parameters(),
-        "trade": shown,
-        "steps": steps(State(shown["state"])),
-        "held": held,
-        "kind": kind_of(item.kind),
-        "next_action": next_action(kind=item.kind, codes=item.codes, move=item.move),
-        "refused": item.closed_at is None and item.kind == CHANGE.code,
-        "changeable": State(shown["state"]) not in ENDED,
+        "kind": kind,
+        "next_action": next_action(kind=item.kind, codes=item.codes, move=item.move or kind.move),
         "mine": item.owner_id == person(request).id,
-        "findings": findings,
-        "overridable": _overridable(findings),
-        "proposal": proposal,
-        "to_type": excess_to_type(item.trade_id),
-        **(_repair_context(request, item, failed) if held and may(request.user, Right.REPAIR) else {}),
-        "entries": timeline.timeline(item.trade_id, exception_ids=[item.id]),
+        **of_trade,
         **choices(),
         "desk_fields": {name: each.fields for name, each in DESK_ACTIONS.items()},
         "snoozed": item.snoozed_until is not None and item.snoozed_until > now,
@@ -376,77 +371,42 @@ def _show(
         "typed_of": {failed: request.POST},
         "failed": failed,
         "typed": {**request.POST.dict(), "codes": request.POST.getlist("codes")} if failed else {},
-        "seen_version": shown["version"],
     }
     status = problem.status if problem else 200
     return show(request, "ops/exception.html", context, screen="exception", now=now, status=status)
 
 
-@dataclass(frozen=True)
-class _RepairForm:
-    """A repair as it was sent: the version it started from, with that version's values, and what was typed."""
-
-    version: int
-    seen: dict[str, str]
-    typed: dict[str, str]
-    present: list[RepairField]
-    meanwhile: list[FieldChange]
-
-    @classmethod
-    def of(cls, request: HttpRequest, item: ExceptionItem) -> _RepairForm:
-        """Read the form, and what has become of the trade since the version it shows."""
-        version = _version(request)
-        present = repair_fields(trade_id=item.trade_id)
-        meanwhile = changes_since(trade_id=item.trade_id, version=version)
-        seen = {field.name: field.value for field in present}
-        for change in reversed(meanwhile):
-            seen[change.name] = change.before
-        typed = {
-            name.removeprefix(_FIELD): value.strip()
-            for name, value in request.POST.dict().items()
-            if name.startswith(_FIELD)
-        }
-        return cls(version, seen, typed, present, meanwhile)
-
-    def kept(self) -> dict[str, str]:
-        """Return what was typed into fields that nobody else has changed meanwhile."""
-        moved = self.moved()
-        return {name: value for name, value in self.typed.items() if name not in moved}
-
-    def lost(self) -> dict[str, str]:
-        """Return what was typed, and is not what it was, into fields that somebody else has changed."""
-        moved = self.moved()
-        return {
-            name: value
-            for name, value in self.typed.items()
-            if name in moved and value not in {self.seen[name], moved[name]}
-        }
-
-    def moved(self) -> dict[str, str]:
-        """Return the fields that are not what they were, with their present values."""
-        present = {field.name: field.value for field in self.present}
-        return {
-            each.name: present.get(each.name, "")
-            for each in self.meanwhile
-            if present.get(each.name, "") != self.seen[each.name]
-        }
+def _of_trade(request: HttpRequest, item: ExceptionItem, failed: str) -> dict[str, Any]:
+    """Return what is shown of the trade that an exception is about, and what can be done with it."""
+    trade_id = _trade(item)
+    shown = timeline.trade(trade_id)
+    if shown is None:
+        raise Http404
+    findings = timeline.findings(trade_id)
+    held = item.closed_at is None and shown["state"] == State.EXCEPTION
+    return {
+        "trade": shown,
+        "steps": steps(State(shown["state"])),
+        "held": held,
+        "refused": item.closed_at is None and item.kind == CHANGE.code,
+        "changeable": State(shown["state"]) not in ENDED,
+        "findings": findings,
+        "overridable": _overridable(findings),
+        "proposal": selectors.pending_proposal_of(trade_id),
+        "to_type": excess_to_type(trade_id),
+        "seen_version": shown["version"],
+        "entries": timeline.timeline(trade_id, exception_ids=[item.id]),
+        **(repair_context(request, trade_id, failed) if held and may(request.user, Right.REPAIR) else {}),
+    }
 
 
-def _repair_context(request: HttpRequest, item: ExceptionItem, failed: str) -> dict[str, Any]:
-    """Return the repair form on the present version. Of one that failed it keeps what the person changed,
-    except where somebody else changed the field meanwhile: that is told instead."""
-    if failed != "repair":
-        present, kept = repair_fields(trade_id=item.trade_id), {}
-        told: dict[str, Any] = {"meanwhile": []}
-    else:
-        form = _RepairForm.of(request, item)
-        present, kept = form.present, form.kept()
-        told = {"meanwhile": form.meanwhile, "lost": form.lost(), "stale_version": form.version}
-    shown = [
-        {"field": field, "name": _FIELD + field.name, "value": kept.get(field.name, field.value)}
-        for field in present
-    ]
-    return {"fields": shown, **told}
+def _of_other(item: ExceptionItem, as_of: AsOf | None) -> dict[str, Any]:
+    """Return what its kind tells of an exception that is about no trade, and what happened to it."""
+    told, about = kind_of(item.kind).facts, About(item.subject, item.subject_id, item.member)
+    return {
+        "facts": told(about, as_of or NOW) if told else None,
+        "entries": timeline.timeline_of_item(item, as_of=as_of),
+    }
 
 
 def _overridable(findings: list[Finding]) -> list[str]:

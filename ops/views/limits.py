@@ -12,19 +12,18 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from core import four_eyes, ids
+from core import ids
 from core.clock import business_date, utc_now
 from core.http.problem import Fault, Problem
 from ops import utilisations
-from ops.permissions import ROLES, Right, may
-from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
+from ops.permissions import ROLES, Right
+from ops.shell import Shown, actor, needs, person, posted, show
 from risk import selectors as risk
 from risk.checks._composition import DIMENSIONS
 from risk.measures import MEASURES
 from risk.models import Limit, Stop
 from risk.services.drill_down import trades_using
 from risk.services.limits import limits_in_force
-from risk.services.recompute import close_wrong_figure
 from risk.services.stops import make_stop, propose_lift
 from risk.services.terms import Terms, propose_temporary_excess, propose_terms
 
@@ -42,7 +41,7 @@ def _show(
     request: HttpRequest, problem: Problem | None = None, *, failed: dict[str, int] | None = None
 ) -> HttpResponse:
     now = utc_now()
-    pending = utilisations.pending()
+    pending = utilisations.pending(now=now)
     context = {
         "limits": utilisations.utilisations(now=now, top=_MEMBERS_SHOWN),
         "shown": _MEMBERS_SHOWN,
@@ -200,56 +199,6 @@ def lift(request: HttpRequest, ref: str) -> HttpResponse:
         return _show(request, problem, failed={"stop": stop_id})
     messages.success(request, f"The lifting is proposed. {_WAITS}")
     return HttpResponseRedirect(f"{reverse('limits')}#pending", status=303)
-
-
-@posted("limits")
-@needs(Right.WORK_EXCEPTIONS)
-def explain(request: HttpRequest, figure_id: int) -> HttpResponse:
-    """Close the question why a figure was wrong."""
-    note = _Form(request.POST).text("note")
-    try:
-        close_wrong_figure(figure_id=figure_id, note=note, actor=actor(request), now=utc_now())
-    except Problem as problem:
-        return _show(request, problem, failed={"figure": figure_id})
-    messages.success(request, "Explained and closed.")
-    return HttpResponseRedirect(reverse("limits"), status=303)
-
-
-_DECISIONS = {
-    "approve": (Right.APPROVE_LIMIT, four_eyes.approve, "Approved."),
-    "decline": (Right.APPROVE_LIMIT, four_eyes.decline, "Declined; nothing changes."),
-    "withdraw": (Right.PROPOSE_LIMIT, four_eyes.withdraw, "Withdrawn; nothing changes."),
-}
-
-
-@posted("limits")
-@needs(Right.READ_LIMITS)
-def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
-    """Approve or decline what somebody else has proposed, or withdraw what one has proposed oneself."""
-    proposal_id = ids.database_id(ids.PROPOSAL, ref)
-    kind = utilisations.kind_of(proposal_id) if proposal_id is not None else None
-    if proposal_id is None or kind is None or decision not in _DECISIONS:
-        raise Http404
-    right, service, told = _DECISIONS[decision]
-    if not may(request.user, right):
-        return denied(request, right)
-    note = _Form(request.POST).text("note")
-    try:
-        service(
-            proposal_id=proposal_id,
-            user=person(request),
-            note=note,
-            actor=actor(request),
-            now=utc_now(),
-            kind=kind,
-        )
-    except Problem as problem:
-        return _show(request, problem, failed={"proposal": proposal_id})
-    messages.success(request, told)
-    return HttpResponseRedirect(reverse("limits"), status=303)
-
-
-chooses("decision", {name: (right,) for name, (right, *_) in _DECISIONS.items()}, decide)
 
 
 class _Form:

@@ -41,6 +41,7 @@ from risk.services.decision import (
 from risk.services.limits import Figures, exposures_of, limits_kept, lock_figures, move_figures
 from risk.services.parameters import settings_in_force
 from risk.services.reservations import GONE, draw_reservations, total_of
+from risk.work_kinds import FINDINGS, LIMITS
 from trades.lifecycle import WAKES, State, move_trades
 from trades.services.deadlines import DUE_COLUMNS, Due, deadlines_of
 from trades.services.early import apply_early
@@ -54,6 +55,8 @@ PLANNED_ONCE = 200  # trades of a claim up to which the statement costs more to 
 ACTOR = system("checks")
 PUT_OFF = timedelta(seconds=1)
 CHECK_FAILED = "CHECK_FAILED"
+# The kinds of work items that the checks open, and what they close them with.
+CLOSED_AS = {FINDINGS: "checks pass", LIMITS: "within every limit"}
 
 
 @dataclass(slots=True)
@@ -144,14 +147,18 @@ def _decide(batch: _Batch, now: datetime) -> None:
         move_trades(
             trade_ids=sorted(group), source=State.CAPTURED, target=target, at=now, actor=ACTOR, locked=True
         )
-    close_exceptions(
-        trade_ids=sorted(batch.checked_before.keys() - set(held)),
-        kinds=["FINDING"],
-        resolution="checks pass",
-        closed_by=ACTOR,
-        at=now,
-    )
-    open_exceptions(items=_exceptions(batch, held), at=now, actor=ACTOR)
+    items = _exceptions(batch, held)
+    for kind, resolution in CLOSED_AS.items():
+        close_exceptions(
+            trade_ids=sorted(
+                batch.checked_before.keys() - {each.trade_id for each in items if each.kind == kind}
+            ),
+            kinds=[kind],
+            resolution=resolution,
+            closed_by=ACTOR,
+            at=now,
+        )
+    open_exceptions(items=items, at=now, actor=ACTOR)
 
 
 @cache
@@ -366,7 +373,8 @@ def _withdraw_overridden(batch: _Batch) -> None:
 
 
 def _exceptions(batch: _Batch, held: Sequence[int]) -> list[NewException]:
-    """Return the work items of held trades: why, the money at risk, and until when they must be free to leave."""
+    """Return the work items of held trades, one for what checks find and one for what limits do: why, the money at
+    risk, and until when they must be free to leave."""
     if not held:
         return []
     facts = sql.rows(
@@ -378,18 +386,27 @@ def _exceptions(batch: _Batch, held: Sequence[int]) -> list[NewException]:
     deadlines = deadlines_of({Due(*due) for _, _, *due in facts})
     items = []
     for trade_id, base_amount, *due in facts:
-        blocking = [each for each in batch.findings[trade_id] if each.severity == "BLOCK"]
-        items.append(
+        blocking: dict[str, list[NewFinding]] = {}
+        for each in batch.findings[trade_id]:
+            if each.severity == "BLOCK":
+                blocking.setdefault(kind_of_code(each.code), []).append(each)
+        items += [
             NewException(
                 trade_id=trade_id,
-                kind="FINDING",
-                codes=sorted({each.code for each in blocking}),
-                summary=summary_of([each.message for each in blocking]),
+                kind=kind,
+                codes=sorted({each.code for each in found}),
+                summary=summary_of([each.message for each in found]),
                 amount_at_risk=base_amount,
                 deadline=deadlines.get(Due(*due)),
             )
-        )
+            for kind, found in blocking.items()
+        ]
     return items
+
+
+def kind_of_code(code: str) -> str:
+    """Return the kind of the work item that a blocking finding of ours makes."""
+    return LIMITS if code == BREACH else FINDINGS
 
 
 def summary_of(messages: Sequence[str]) -> str:
@@ -447,7 +464,7 @@ def _hold_unchecked(trade_ids: list[int], now: datetime, actor: Actor) -> None:
         items=[
             NewException(
                 trade_id=trade_id,
-                kind="FINDING",
+                kind=FINDINGS,
                 codes=[CHECK_FAILED],
                 summary=message,
                 amount_at_risk=None,

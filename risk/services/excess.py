@@ -14,7 +14,7 @@ from core.audit import Actor
 from core.http.problem import Fault, Problem
 from core.models import Proposal
 from risk.checks import CHECKS
-from risk.services.check import own_codes, summary_of
+from risk.services.check import CLOSED_AS, kind_of_code, own_codes, summary_of
 from trades.lifecycle import SUBJECT, State, lock_trades, move_trades
 from trades.models import ExceptionItem
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
@@ -167,22 +167,30 @@ def _rejected(trade_id: int) -> bool:
 
 
 def _answer_findings(trade_id: int, version: int, actor: Actor, at: datetime) -> None:
-    """Take what was accepted off the work item of the findings, of a trade that stays held.
+    """Take what was accepted off the work items of the findings, of a trade that stays held.
 
     Whoever accepts an excess has not looked at a rejection. To send the trade to the checks would answer that
     too; the person who answers it does so, and the checks then honour what was accepted.
     """
-    left = _blocking(trade_id, version, own_codes())
-    item = ExceptionItem.objects.filter(trade_id=trade_id, kind="FINDING", closed_at=None).first()
-    if item is not None and left:
-        codes = sorted({each["code"] for each in left})
-        summary = summary_of([each["message"] for each in left])
-        told = NewException(trade_id, "FINDING", codes, summary, item.amount_at_risk, item.deadline)
-        open_exceptions(items=[told], at=at, actor=actor)
-    else:
-        close_exceptions(
-            trade_ids=[trade_id], kinds=["FINDING"], resolution="excess approved", closed_by=actor, at=at
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in CLOSED_AS}
+    for each in _blocking(trade_id, version, own_codes()):
+        found[kind_of_code(each["code"])].append(each)
+    item = ExceptionItem.objects.filter(trade_id=trade_id, kind__in=CLOSED_AS, closed_at=None).first()
+    told = [
+        NewException(
+            trade_id,
+            kind,
+            sorted({each["code"] for each in left}),
+            summary_of([each["message"] for each in left]),
+            item.amount_at_risk if item else None,
+            item.deadline if item else None,
         )
+        for kind, left in found.items()
+        if left
+    ]
+    done = [kind for kind, left in found.items() if not left]
+    close_exceptions(trade_ids=[trade_id], kinds=done, resolution="excess approved", closed_by=actor, at=at)
+    open_exceptions(items=told, at=at, actor=actor)
 
 
 def lock_trade(trade_id: int) -> None:

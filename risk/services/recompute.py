@@ -12,20 +12,22 @@ from django.db import transaction
 from core import sql
 from core.audit import Actor, record
 from core.clock import business_date
-from core.http.problem import Problem, not_found
 from core.money import ZERO
-from core.text import text_faults
 from risk.measures import MEASURES
-from risk.models import WrongFigure
 from risk.services.decision import NOTHING, Held, LimitTerms, Member, decide
 from risk.services.limits import exposures_of, limits_kept
+from risk.work_kinds import FIGURES, LIMIT
 from trades.lifecycle import LIVE_STATES, State
+from trades.services.exceptions import NewException, open_exceptions
+from trades.work_items import About
 
 TASK = "risk.recompute_limits"
 CHUNK = 50_000
 # A window of trades that settled since is told again from those captured lately; what is older is over.
 _WINDOW = timedelta(days=1)
 _CAPTURED_BEFORE = timedelta(days=7)
+WRONG = "WRONG_FIGURE"
+EXPLAINED_WITHIN = timedelta(days=1)  # by then all figures are told again
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,32 +199,10 @@ def _put_right(differences: Sequence[Difference]) -> None:
 
 
 _KEEP = """
-INSERT INTO risk_wrong_figure (limit_id, key, running, recomputed, found_at, closed_by, note)
-SELECT limit_id, key, running, recomputed, %s, '', ''
+INSERT INTO risk_wrong_figure (limit_id, key, running, recomputed, found_at)
+SELECT limit_id, key, running, recomputed, %s
 FROM unnest(%s::bigint[], %s::text[], %s::numeric[], %s::numeric[]) AS d(limit_id, key, running, recomputed)
 """
-
-
-def close_wrong_figure(*, figure_id: int, note: str, actor: Actor, now: datetime) -> None:
-    """Close the question why a figure was wrong, with what was found out.
-
-    Problem 404 for an unknown one, 409 when it is closed already, 422 without a note.
-    """
-    if faults := text_faults(note, pointer="/note"):
-        raise Problem(422, "invalid", "This cannot be closed.", faults=faults)
-    with transaction.atomic():
-        found = WrongFigure.objects.select_for_update().filter(id=figure_id).first()
-        if found is None:
-            raise not_found("wrong figure")
-        if found.closed_at is not None:
-            raise Problem(409, "closed-already", "It is closed already.")
-        found.closed_at, found.closed_by, found.note = now, actor.name, note.strip()
-        found.save(update_fields=["closed_at", "closed_by", "note"])
-        data = {"key": found.key}
-        record(
-            type="limit.explained", subject="limit", ids=[found.limit_id], actor=actor, at=now, reason=found.note,
-            data=data,
-        )  # fmt: skip
 
 
 def _tell(differences: Sequence[Difference], actor: Actor, now: datetime) -> None:
@@ -241,6 +221,28 @@ def _tell(differences: Sequence[Difference], actor: Actor, now: datetime) -> Non
             for each in differences
         ],
     )  # fmt: skip
+    limits = {limit.id: limit for limit in limits_kept(at=now)}
+    items = [_item(each, limits[each.limit_id], now) for each in differences]
+    open_exceptions(items=items, at=now, actor=actor)
+
+
+def _item(wrong: Difference, limit: LimitTerms, now: datetime) -> NewException:
+    """Return the work that a wrong figure is; its money is what the figure was wrong by."""
+    by = max(abs(wrong.running - wrong.recomputed), abs(wrong.held.up), abs(wrong.held.down))
+    if wrong.running != wrong.recomputed:
+        said = f"was {wrong.running:,.2f} where the trades add up to {wrong.recomputed:,.2f}"
+    else:
+        said = f"had {by:,.2f} of room reserved that the reservations do not add up to"
+    return NewException(
+        trade_id=None,
+        about=About(LIMIT, wrong.limit_id, wrong.key),
+        kind=FIGURES,
+        codes=[WRONG],
+        summary=f"The use of {limit.code} by {wrong.key or 'all'} {said}.",
+        amount_at_risk=by if limit.declared.unit == "MONEY" else None,
+        deadline=now + EXPLAINED_WITHIN,
+        causes=[f"{WRONG} {limit.code}"],
+    )
 
 
 def _forget_windows(now: datetime) -> None:

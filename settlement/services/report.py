@@ -13,6 +13,7 @@ from core import sql, work
 from core.audit import Actor
 from core.ids import INSTRUCTION, public_id
 from core.wake import wake_on_commit
+from settlement.cut_offs import cut_offs_to_come
 from settlement.services.advance import TASK, trades_behind
 from settlement.services.standing import SETTLEMENT, Report, Standing, settle
 from trades.lifecycle import lock_trades
@@ -217,8 +218,9 @@ def _apply(
 
 
 _BEHIND = """
-SELECT DISTINCT ON (u.trade_id) u.trade_id, i.id AS instruction_id, v.base_amount
-FROM settlement_instruction i CROSS JOIN LATERAL unnest(i.trade_ids) AS u(trade_id)
+SELECT DISTINCT ON (u.trade_id) u.trade_id, i.id AS instruction_id, v.base_amount, i.channel, i.asset
+FROM settlement_instruction i
+CROSS JOIN LATERAL unnest(i.trade_ids) AS u(trade_id)
 JOIN trades_state s ON s.trade_id = u.trade_id
 JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE i.id = ANY(%s)
@@ -229,10 +231,13 @@ ORDER BY u.trade_id, i.id
 def _open_fails(failed: Mapping[int, Standing], actor: Actor, now: datetime) -> None:
     if not failed:
         return
+    # What settles next leaves by the next cut-off: by then somebody must have done something about it.
+    behind = sql.rows(_BEHIND, [list(failed)])
+    deadlines = cut_offs_to_come({(channel, asset) for *_, channel, asset in behind}, now=now)
     items = []
-    for trade_id, instruction_id, base_amount in sql.rows(_BEHIND, [list(failed)]):
+    for trade_id, instruction_id, base_amount, channel, asset in behind:
         summary = _summary(instruction_id, failed[instruction_id])
-        items.append(NewException(trade_id, "FAIL", [CODE], summary, base_amount))
+        items.append(NewException(trade_id, "FAIL", [CODE], summary, base_amount, deadlines[channel, asset]))
     open_exceptions(items=items, at=now, actor=actor)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -31,6 +32,7 @@ from trades.services.exceptions import (
     close_exceptions,
     open_exceptions,
 )
+from trades.work_items import About
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOON = "2026-11-23T14:00:00Z"
@@ -248,6 +250,19 @@ class TestAScreen:
     def test_of_an_exception_is_its_trade(self, desk, story):
         answer = desk.get(at(5, f"/exceptions/{story['exception']}"))
         assert answer["Location"] == at(5, f"/trades/{story['held']}")
+
+    def test_of_an_exception_on_no_trade_is_the_exception_as_it_was(self, desk, story):
+        told = NewException(None, "FIGURE", ["WRONG_FIGURE"], "first", about=About("limit", 7, "CUST-9"))
+        open_exceptions(items=[told], at=minute(20), actor=system("checks"))
+        ((number,),) = sql.rows("SELECT id FROM trades_exception WHERE kind = 'FIGURE'")
+        address = f"/exceptions/{public_id('exc', number)}"
+        open_exceptions(items=[replace(told, summary="second")], at=minute(30), actor=system("checks"))
+        before, after = shown(desk.get(at(25, address))), shown(desk.get(at(35, address)))
+        assert ("first" in before, "second" in before) == (True, False)
+        assert ("first" in after, "second" in after) == (False, True)
+        assert "Assign" not in before
+        assert "CUST-9" in shown(desk.get(at(25, "/exceptions")))
+        assert desk.get(at(15, address)).status_code == 404
 
     def test_of_batches_shows_those_that_were_sealed(self, desk, story):
         assert story["batch"] in shown(desk.get(at(1, "/batches")))

@@ -48,7 +48,7 @@ def sam(sign_in: SignIn) -> Client:
 
 def decide(who: Client, decision: str = "approve", *, note: str = "") -> int:
     reference = public_id("prp", Proposal.objects.latest("id").id)
-    return who.post(f"/limits/proposals/{reference}/{decision}", {"note": note}).status_code
+    return who.post(f"/approvals/{reference}/{decision}", {"note": note}).status_code
 
 
 def members(client: Client) -> dict[str, list[dict[str, object]]]:
@@ -175,7 +175,9 @@ def test_a_stop_is_seen_on_every_screen_until_two_people_have_lifted_it(
     assert "<strong>Stopped:</strong>" not in clerk.get("/").content.decode()
 
 
-def test_a_figure_that_was_wrong_is_work_until_somebody_explains_it(world: World, rita: Client) -> None:
+def test_a_figure_that_was_wrong_is_work_until_somebody_explains_it(
+    world: World, rita: Client, sign_in: SignIn
+) -> None:
     limit("CPTY", hard="1000")
     checked(unit_trade(0))
     Utilisation.objects.update(used=Decimal("99.99"))
@@ -184,12 +186,20 @@ def test_a_figure_that_was_wrong_is_work_until_somebody_explains_it(world: World
     assert (wrong["code"], wrong["key"], wrong["running"], wrong["recomputed"]) == (
         "CPTY", "BROKER-01", Decimal("99.99"), 100,
     )  # fmt: skip
-    address = f"/limits/wrong/{wrong['id']}"
-    assert rita.post(address, {"note": " "}).status_code == 422
-    assert rita.post(address, {"note": "a bent row"}).status_code == 303
-    assert rita.post(address, {"note": "again"}).status_code == 409
+    address = f"/exceptions/{public_id('exc', wrong['id'])}"
+    assert address in rita.get("/limits").content.decode()
+    clerk = sign_in("operations", name="clerk")
+    page = clerk.get(address).content.decode()
+    assert "The use of CPTY by BROKER-01 was 99.99 where the trades add up to 100.00." in page
+    assert ">-0.01</td>" in page
+    assert "Ask the front office" not in page
+    assert clerk.post(f"{address}/close", {"reason": " "}).status_code == 422
+    assert clerk.post(f"{address}/repair", {}).status_code == 404
+    assert clerk.post(f"{address}/close", {"reason": "a bent row"}).status_code == 303
     assert rita.get("/limits").context["wrong"] == []
-    assert Event.objects.get(type="limit.explained").reason == "a bent row"
+    closed = Event.objects.get(type="exception.closed")
+    assert (closed.subject, closed.reason, closed.data["member"]) == ("limit", "a bent row", "BROKER-01")
+    assert "a bent row" in clerk.get(address).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -237,18 +247,32 @@ def test_what_two_people_decide_about_limits_is_found_from_the_approvals(
     assert "Nothing awaits approval" not in shown
     for proposal in Proposal.objects.all():
         reference = public_id("prp", proposal.id)
-        assert f'href="/limits#{reference}"' in shown
-        assert f'id="{reference}"' in screen
-    assert "<strong>1,000.50</strong>" in screen
-    assert "GROSS_EXPOSURE" not in screen
+        assert f'id="{reference}"' in shown
+        assert f'action="/approvals/{reference}/approve"' in shown
+        assert f'href="/approvals#{reference}"' in screen
+    assert "<strong>1,000.50</strong>" in shown
+    assert (
+        '<td class="figure wrap">10.00 EUR</td><td class="figure wrap"><strong>1,010.00 EUR</strong></td>'
+        in shown
+    )
+    assert "Why it was stopped:</span> left" in shown
+    assert "GROSS_EXPOSURE" not in shown
+    for proposal in Proposal.objects.all():
+        assert (
+            sam.post(f"/approvals/{public_id('prp', proposal.id)}/approve", {"note": ""}).status_code == 303
+        )
+    told = sam.get("/approvals")
+    assert "Nothing awaits approval" in told.content.decode()
+    assert [each["title"] for each in told.context["decided"]] == titles[::-1]
 
 
 def test_a_note_that_was_refused_stays_where_it_was_typed(world: World, rita: Client, sam: Client) -> None:
     rita.post("/limits/terms", TERMS)
     rita.post("/limits/stop", {"kind": "TRADER", "key": "ann", "reason": "left"})
     reference = public_id("prp", Proposal.objects.get().id)
-    answer = sam.post(f"/limits/proposals/{reference}/decline", {"note": ""})
-    assert (answer.status_code, answer.context["failed"]) == (422, {"proposal": Proposal.objects.get().id})
+    answer = sam.post(f"/approvals/{reference}/decline", {"note": ""})
+    assert (answer.status_code, answer.context["failed"]) == (422, Proposal.objects.get().id)
+    assert 'name="note" maxlength="1000" value="" aria-invalid="true"' in answer.content.decode()
     lift = f"/limits/stops/{public_id('stp', Stop.objects.get().id)}/lift"
     answer = rita.post(lift, {"reason": "x" * 1001})
     assert (answer.status_code, answer.context["failed"]) == (422, {"stop": Stop.objects.get().id})

@@ -11,6 +11,7 @@ from core import sql, work
 from core.audit import system
 from core.models import Event
 from refdata.models import Book, FxRate, Instrument, Ssi
+from risk.models import Limit
 from risk.services import check
 from risk.services.check import TASK, check_captured
 from risk.services.excess import approve_excess, propose_excess
@@ -422,6 +423,52 @@ class TestAnOverride:
         limit("SIZE", hard="50", measure="SINGLE_SIZE", dimensions=("book",))
         recheck(trade_id)
         assert [each["subject"] for each in findings_of(trade_id)] == ["SIZE BOOK-1"]
+
+
+class TestWhatExceedsALimit:
+    def test_is_work_of_its_own_kind_and_the_move_of_risk(self):
+        world()
+        limit(hard="50")
+        trade_id = checked(unit_trade(0))
+        item = ExceptionItem.objects.get()
+        assert (item.trade_id, item.kind, item.codes, item.move) == (
+            trade_id,
+            "LIMIT",
+            ["LIMIT_BREACH"],
+            "RISK",
+        )
+        assert item.causes == ["LIMIT_BREACH CPTY BROKER-01"]
+        assert (item.amount_at_risk, item.summary) == (
+            Decimal(100), "With this trade BROKER-01 exceeds the limit CPTY.",
+        )  # fmt: skip
+
+    def test_beside_what_a_check_finds_is_an_item_for_each_and_each_closes_alone(self):
+        world()
+        limit(hard="50")
+        trade_id = checked(unit_trade(0, settlement_date="2026-11-28"))
+        assert self._items() == {"FINDING": (["NOT_BUSINESS_DAY"], ""), "LIMIT": (["LIMIT_BREACH"], "")}
+        Limit.objects.update(hard=Decimal(1000))
+        recheck(trade_id)
+        assert self._items() == {
+            "FINDING": (["NOT_BUSINESS_DAY"], ""),
+            "LIMIT": (["LIMIT_BREACH"], "within every limit"),
+        }
+        Limit.objects.update(hard=Decimal(50))
+        recheck(trade_id)
+        assert self._items()["LIMIT"] == (["LIMIT_BREACH"], "")
+        assert ExceptionItem.objects.get(kind="LIMIT").reopenings == 1
+        assert state_of(trade_id)[0] is State.EXCEPTION
+
+    def test_once_it_is_accepted_closes_with_the_trade_going_on(self):
+        world()
+        limit(hard="50")
+        trade_id = checked(unit_trade(0))
+        TestAnOverride()._accepted(trade_id, ["LIMIT_BREACH"])
+        assert state_of(trade_id)[0] is State.VALIDATED
+        assert self._items() == {"LIMIT": (["LIMIT_BREACH"], "within every limit")}
+
+    def _items(self) -> dict[str, tuple[list[str], str]]:
+        return {each.kind: (each.codes, each.resolution) for each in ExceptionItem.objects.all()}
 
 
 def test_the_log_tells_of_no_finding_without_its_trade():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from core import sql
 from core.audit import Actor
+from settlement.models import Channel
 from settlement.services.acknowledge import Answer, Control, acknowledge_instructions
 from settlement.services.claim import claim_batch
 from settlement.services.report import Report, Standing, report_status, settle
@@ -131,6 +133,18 @@ def test_a_fail_opens_an_exception_and_settlement_closes_it(acknowledged):
     report(Report(cash, "SETTLED"))
     assert open_fails() == []
     assert sql.rows("SELECT resolution FROM trades_exception") == [("settled",)]
+
+
+def test_a_fail_is_due_at_the_next_cut_off_of_its_channel(acknowledged):
+    _, cash, securities = acknowledged
+    Channel.objects.filter(code="CASH").update(cut_off_time=time(9, 30), cut_off_zone="UTC", lead_days=0)
+    Channel.objects.filter(code="SECURITIES").update(cut_off_time=time(17), cut_off_zone="UTC", lead_days=0)
+    report(Report(securities, "FAILED", "LACK"))
+    due = sql.rows("SELECT deadline FROM trades_exception WHERE kind = 'FAIL'")
+    assert due == [(NOW.replace(hour=17, minute=0, second=0, microsecond=0),)]
+    report(Report(cash, "FAILED", "MONY"))
+    ((due_now,),) = sql.rows("SELECT deadline FROM trades_exception WHERE kind = 'FAIL'")
+    assert due_now == datetime.combine(NOW.date() + timedelta(days=1), time(9, 30), tzinfo=UTC)
 
 
 def test_the_exception_stays_while_another_instruction_of_the_trade_fails(acknowledged):

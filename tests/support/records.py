@@ -15,6 +15,7 @@ from django.db import connection, connections
 from core import sql
 from core.audit import Actor
 from refdata.models import Book, FxRate, Instrument, Party
+from risk.services.check import kind_of_code
 from trades.lifecycle import State, move_trades
 from trades.products._reading import read_message
 from trades.services.capture import capture_trades
@@ -115,8 +116,14 @@ def hold(trade_id: int, *, codes: Sequence[str] = ("OFF_MARKET_PRICE",), version
         at=NOW,
     )
     move_trades(trade_ids=[trade_id], source=State.CAPTURED, target=State.EXCEPTION, at=NOW, actor=checks)
+    kinds: dict[str, list[str]] = {}
+    for code in codes:
+        kinds.setdefault(kind_of_code(code), []).append(code)
     open_exceptions(
-        items=[NewException(trade_id, "FINDING", list(codes), "held", Decimal("17227"), LATER)],
+        items=[
+            NewException(trade_id, kind, told, "held", Decimal("17227"), LATER)
+            for kind, told in kinds.items()
+        ],
         at=NOW,
         actor=checks,
     )

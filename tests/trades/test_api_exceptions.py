@@ -14,6 +14,8 @@ from tests.support.records import CLERK, NOW, all_written, events_of, person, st
 from trades.lifecycle import State
 from trades.models import Comment, ExceptionItem
 from trades.services.comments import comment
+from trades.services.exceptions import NewException, open_exceptions
+from trades.work_items import About
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,6 +63,21 @@ class TestReading:
         assert found["next_action"]
         assert found["amount_at_risk"] == f"{item.amount_at_risk:.2f}"
         assert found["deadline"] == item.deadline.isoformat().replace("+00:00", "Z")
+
+    def test_an_item_on_no_trade_says_what_it_is_about_to_who_is_bound_to_no_source(
+        self, front, held
+    ) -> None:
+        item = NewException(
+            None, "FIGURE", ["WRONG_FIGURE"], "wrong", about=About("limit", 7, "BROKER-01"),
+        )  # fmt: skip
+        open_exceptions(items=[item], at=NOW, actor=CLERK)
+        desk = Api("desk")
+        (found,) = desk.get("/exceptions", kind="FIGURE").json()["items"]
+        assert (found["trade"], found["source"], found["links"]["trade"]) == (None, None, None)
+        assert found["about"] == {"subject": "limit", "id": public_id("limit", 7), "member": "BROKER-01"}
+        assert front.get("/exceptions", kind="FIGURE").json()["items"] == []
+        assert front.get(f"/exceptions/{found['id']}").status_code == 404
+        assert desk.get(f"/exceptions/{found['id']}").json()["move"] == "RISK"
 
     def test_a_list_has_what_is_of_the_clients_sources(self, front, held) -> None:
         everybody = Api("desk")

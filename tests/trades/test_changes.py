@@ -17,6 +17,7 @@ from core.audit import Actor
 from core.http.problem import Problem
 from core.ids import TRADE, public_id
 from core.models import ApprovalPolicy
+from refdata.models import FxRate
 from tests.support.api import Api, pointers, problem
 from tests.support.factories import (
     captured_ids,
@@ -233,7 +234,7 @@ class TestACancellation:
         assert told["effects"]["limits"] == [
             {"key": "CPTY BROKER-01", "before": {"used": "10000.00", "currency": "EUR"}, "after": None}
         ]
-        assert [each["key"] for each in told["effects"]["exceptions"]] == ["FINDING"]
+        assert [each["key"] for each in told["effects"]["exceptions"]] == ["LIMIT"]
         assert used() == {"BROKER-01": D(100)}
         assert (codes_of(trade_id), state_of(trade_id)) == ([], (State.CANCELLED, 2))
         assert version_of(trade_id, 2)["cause"] == "CANCEL"
@@ -336,6 +337,30 @@ class TestTwoPeople:
         assert state_of(trade_id) == (State.VALIDATED, 1)
         assert _change(api, trade_id, {"changes": {"trader": "x"}}).status_code == 200
         assert _change(api, small, {}, "cancellations").status_code == 200
+
+    @pytest.mark.parametrize(("quantity", "status"), [("54", 202), ("53", 200)], ids=["reaches it", "below"])
+    def test_an_amendment_counts_with_what_it_comes_to(self, api: Api, quantity: str, status: int) -> None:
+        trade_id = checked(equity(quantity="1"))
+        worth = version_of(trade_id, 1)["base_amount"]
+        self._policy(kind="AMEND", base_amount=worth * 53 + D("0.01"))
+        assert _change(api, trade_id, {"changes": {"quantity": quantity}}).status_code == status
+
+    def test_an_amendment_that_makes_a_deal_small_counts_with_what_it_was(self, api: Api) -> None:
+        self._policy(kind="AMEND", base_amount=D("17000"))
+        trade_id = checked(equity())
+        assert _change(api, trade_id, {"changes": {"quantity": "1"}}).status_code == 202
+
+    def test_another_currency_counts_with_what_the_deal_is_worth_in_it(self, api: Api) -> None:
+        trade_id = checked(unit_trade(0, currency="EUR"))
+        self._policy(kind="AMEND", base_amount=D("100.01"))
+        FxRate.objects.update_or_create(currency="GBP", date=NOW.date(), defaults={"rate": D("2")})
+        assert _change(api, trade_id, {"changes": {"currency": "GBP"}}).status_code == 202
+        assert state_of(trade_id) == (State.VALIDATED, 1)
+
+    def test_an_amendment_to_a_size_nobody_knows_in_base_currency_needs_two(self, api: Api) -> None:
+        trade_id = checked(unit_trade(0, currency="EUR"))
+        self._policy(kind="AMEND", base_amount=D("1000000"))
+        assert _change(api, trade_id, {"changes": {"currency": "ISK"}}).status_code == 202
 
     def test_an_approval_makes_it_and_a_refusal_does_not(self, api: Api) -> None:
         self._policy()

@@ -84,6 +84,7 @@ EXPECTED = {
     "snooze": ["DONE", "DONE", "REFUSED"],
     "wake": ["UNCHANGED", "UNCHANGED", "REFUSED"],
     "root-cause": ["DONE", "DONE", "DONE"],
+    "close": ["REFUSED", "REFUSED", "REFUSED"],
     "re-check": ["DONE", "DONE", "REFUSED"],
     "reject": ["DONE", "DONE", "REFUSED"],
 }
@@ -182,7 +183,12 @@ class TestEffects:
         reference_data()
         trade_id = captured(EQUITY)
         item = ExceptionItem.objects.create(
-            kind="FAIL", trade_id=trade_id, summary="s", opened_at=NOW, codes=["SETTLEMENT_FAILED"]
+            kind="FAIL",
+            trade_id=trade_id,
+            subject_id=trade_id,
+            summary="s",
+            opened_at=NOW,
+            codes=["SETTLEMENT_FAILED"],
         )
         for action in ("reject", "re-check"):
             assert _outcomes(_act([item.id], action, reason="x")) == [(item.id, "REFUSED")]

@@ -189,8 +189,9 @@ class TestMoves:
         [
             ("FINDING", ["OFF_MARKET_PRICE"], "OPERATIONS"),
             ("FINDING", ["SSI_MISSING", "UNKNOWN_PARTY"], "REFERENCE_DATA"),
-            ("FINDING", ["LIMIT_BREACH"], "RISK"),
-            ("FINDING", ["LIMIT_BREACH", "SSI_MISSING"], "OPERATIONS"),
+            ("FINDING", ["RESTRICTED_LIST"], "RISK"),
+            ("FINDING", ["RESTRICTED_LIST", "SSI_MISSING"], "OPERATIONS"),
+            ("LIMIT", ["LIMIT_BREACH"], "RISK"),
             ("FINDING", [], "OPERATIONS"),
             ("REJECTION", ["SETTLEMENT_REJECTED"], "OPERATIONS"),
             ("FAIL", ["SETTLEMENT_FAILED"], "BACK_OFFICE"),
@@ -205,7 +206,7 @@ class TestMoves:
         ExceptionItem.objects.update(move="FRONT_OFFICE")
         _opened(5, codes=["A"], money="11")
         assert ExceptionItem.objects.get().move == "FRONT_OFFICE"
-        _opened(5, codes=["LIMIT_BREACH"])
+        _opened(5, codes=["RESTRICTED_LIST"])
         assert ExceptionItem.objects.get().move == "RISK"
 
 

@@ -12,16 +12,17 @@ from trades.services.comments import MAX_COMMENT
 from trades.services.desk import ACTIONS, MAX_ITEMS, MAX_ROOT_CAUSE
 from trades.work_items import Move
 
-_PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
-_KEY = OpenApiParameter(
+PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
+IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="unique per intended change"
 )
-_TAGS = ["exceptions"]
+TAGS = ["exceptions"]
 # What API clients can do; the others are for people.
 _OPEN_TO_CLIENTS = [name for name, each in ACTIONS.items() if not each.for_people]
 
 
-def _body(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+def body_of(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    """Return the description of a JSON body with these properties."""
     return {
         "application/json": {
             "type": "object",
@@ -34,7 +35,7 @@ def _body(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
 
 list_exceptions = extend_schema(
     operation_id="list_exceptions",
-    tags=_TAGS,
+    tags=TAGS,
     description="Why deals are held, what they risk, whose move it is, and what comes next; of the client's sources.",
     parameters=[
         OpenApiParameter("status", str, enum=["open", "closed"], description="open unless told"),
@@ -45,39 +46,39 @@ list_exceptions = extend_schema(
         OpenApiParameter("cursor", str, description="`next` of the page before"),
         OpenApiParameter("limit", int, description="1 to 1000, default 100"),
     ],
-    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "items and next"), 400: _PROBLEM},
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "items and next"), 400: PROBLEM},
 )
 read_exception = extend_schema(
     operation_id="read_exception",
-    tags=_TAGS,
-    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the item and its comments"), 404: _PROBLEM},
+    tags=TAGS,
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the item and its comments"), 404: PROBLEM},
 )
 list_comments = extend_schema(
     operation_id="list_exception_comments",
-    tags=_TAGS,
-    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "items, the oldest first"), 404: _PROBLEM},
+    tags=TAGS,
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "items, the oldest first"), 404: PROBLEM},
 )
 answer = extend_schema(
     operation_id="answer_exception",
-    tags=_TAGS,
+    tags=TAGS,
     description="Answer a question of operations. An open item becomes their move again.",
-    parameters=[_KEY],
-    request=_body({"text": {"type": "string", "minLength": 1, "maxLength": MAX_COMMENT}}, ["text"]),
+    parameters=[IDEMPOTENCY_KEY],
+    request=body_of({"text": {"type": "string", "minLength": 1, "maxLength": MAX_COMMENT}}, ["text"]),
     examples=[OpenApiExample("An answer", value={"text": "The price is right."}, request_only=True)],
     responses={
         201: OpenApiResponse(OpenApiTypes.OBJECT, "the comment"),
-        **dict.fromkeys((400, 404, 413, 422), _PROBLEM),
+        **dict.fromkeys((400, 404, 413, 422), PROBLEM),
     },
 )
 act = extend_schema(
     operation_id="act_on_exceptions",
-    tags=_TAGS,
+    tags=TAGS,
     description=f"Do one thing to up to {MAX_ITEMS:,} exceptions of the client's sources.",
     parameters=[
-        _KEY,
+        IDEMPOTENCY_KEY,
         OpenApiParameter("dry_run", bool, description="the same results, and nothing is kept"),
     ],
-    request=_body(
+    request=body_of(
         {
             "action": {"type": "string", "enum": _OPEN_TO_CLIENTS},
             "ids": {"type": "array", "maxItems": MAX_ITEMS, "items": {"type": "string"}},
@@ -100,17 +101,17 @@ act = extend_schema(
     ],
     responses={
         207: OpenApiResponse(OpenApiTypes.OBJECT, "one result per item, in order"),
-        **dict.fromkeys((400, 413, 422), _PROBLEM),
+        **dict.fromkeys((400, 413, 422), PROBLEM),
     },
 )
 straight_through = extend_schema(
     operation_id="read_straight_through",
-    tags=_TAGS,
+    tags=TAGS,
     description="The share of trades that never had an exception. It and the losses, by check, by source and by"
     " party, each add up to 100 per cent.",
     parameters=[
         OpenApiParameter("from", OpenApiTypes.DATE, description="the first trade date; today unless told"),
         OpenApiParameter("to", OpenApiTypes.DATE, description="the last trade date; today unless told"),
     ],
-    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "rate, counts and losses"), 400: _PROBLEM},
+    responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "rate, counts and losses"), 400: PROBLEM},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
@@ -40,11 +40,14 @@ def exception_document(row: Mapping[str, Any]) -> dict[str, Any]:
     kind, reference = kind_of(row["kind"]), public_id(EXCEPTION, row["id"])
     amount, is_open = row["amount_at_risk"], row["closed_at"] is None
     base = f"/api/v1/exceptions/{reference}"
+    about = public_id(TRADE if row["trade_id"] else row["subject"], row["subject_id"])
+    trade = about if row["trade_id"] else None
     names = ("codes", "causes", "summary", "move", "owner", "team", "root_cause", "resolution", "reopenings")
     moments = ("deadline", "opened_at", "reopened_at", "closed_at", "snoozed_until", "escalated_at")
     return {
         "id": reference,
-        "trade": public_id(TRADE, row["trade_id"]),
+        "trade": trade,
+        "about": {"subject": row["subject"], "id": about, "member": row["member"] or None},
         "source": row["source"],
         "source_ref": row["source_ref"],
         "status": "OPEN" if is_open else "CLOSED",
@@ -58,7 +61,7 @@ def exception_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "links": {
             "self": base,
             "comments": f"{base}/comments",
-            "trade": f"/api/v1/trades/{public_id(TRADE, row['trade_id'])}",
+            "trade": trade and f"/api/v1/trades/{trade}",
         },
     }
 
@@ -126,7 +129,7 @@ class ExceptionComments(APIView):
     def post(self, request: Request, reference: str) -> HttpResponse:
         client, now, body = client_of(request), utc_now(), request.body
         row = _visible(request, reference)
-        said = _read(body, _SAID)
+        said = read_body(body, _SAID)
 
         def act() -> Answer:
             written = comment(
@@ -150,7 +153,7 @@ class ExceptionActions(APIView):
     @schema.act
     def post(self, request: Request) -> HttpResponse:
         client, now, body = client_of(request), utc_now(), request.body
-        wanted, dry_run = _read(body, _WANTED), wants_dry_run(request)
+        wanted, dry_run = read_body(body, _WANTED), wants_dry_run(request)
 
         def act() -> Answer:
             return _act(wanted, client, now, dry_run=dry_run)
@@ -179,7 +182,7 @@ class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
 _SAID, _WANTED = msgspec.json.Decoder(_Said), msgspec.json.Decoder(_Wanted)
 
 
-def _read(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+def read_body(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     """Return a body as the decoder's type; Problem 400 or 413 when it is none."""
     if len(body) > MAX_BODY_BYTES:
         raise Problem(413, "too-large", f"This request is at most {MAX_BODY_BYTES:,} bytes.")
@@ -197,7 +200,7 @@ def _act(wanted: _Wanted, client: Client, now: datetime, *, dry_run: bool) -> An
     until = wanted.until
     if until is not None and until.tzinfo is None:
         raise unreadable([Fault("/until", "A moment with its offset from UTC.", "type")])
-    visible = {number for number, row in desk.items_of(given).items() if client.may_use(row["source"])}
+    visible = {number for number, row in desk.items_of(given).items() if client.may_use(row["source"] or "")}
     # What is unseen keeps its place under a number that no item has.
     asked = Asked(
         wanted.action,
@@ -210,38 +213,40 @@ def _act(wanted: _Wanted, client: Client, now: datetime, *, dry_run: bool) -> An
         root_cause=wanted.root_cause,
     )
     seen = [number if number in visible else 0 for number in given]
-    results = {
-        each.exception_id: each
-        for each in act_on_exceptions(
-            exception_ids=seen, asked=asked, actor=client.actor(), now=now, dry_run=dry_run
-        )
-    }
-    items = [
-        _result(index, reference, results[number])
-        for index, (reference, number) in enumerate(zip(wanted.ids, seen, strict=True))
-    ]
+    results = act_on_exceptions(
+        exception_ids=seen, asked=asked, actor=client.actor(), now=now, dry_run=dry_run
+    )
+    by_number = {each.exception_id: each for each in results}
+    document = results_document([by_number[number] for number in seen], references=wanted.ids)
+    return Answer(207, encode(document).encode())
+
+
+def results_document(results: Sequence[Result], *, references: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the results of an action as JSON-ready data: how many of each outcome, and each in order.
+
+    references: how the client has named the items; without them, by their public ids.
+    """
+    items = []
+    for index, each in enumerate(results):
+        document = {
+            "index": index,
+            "status": _STATUS.get(each.outcome, 404),
+            "id": references[index] if references else public_id(EXCEPTION, each.exception_id),
+            "outcome": each.outcome,
+        }
+        items.append({**document, "detail": each.detail} if each.detail else document)
     counts = {
         name: sum(1 for each in items if each["outcome"] == name.upper())
         for name in ("done", "unchanged", "refused", "unknown")
     }
-    return Answer(207, encode({**counts, "items": items}).encode())
-
-
-def _result(index: int, reference: str, result: Result) -> dict[str, Any]:
-    document = {
-        "index": index,
-        "status": _STATUS.get(result.outcome, 404),
-        "id": reference,
-        "outcome": result.outcome,
-    }
-    return {**document, "detail": result.detail} if result.detail else document
+    return {**counts, "items": items}
 
 
 def _visible(request: Request, reference: str) -> dict[str, Any]:
     """Return a work item of the client's sources; the others are as if they were not there."""
     number = database_id(EXCEPTION, reference)
     row = None if number is None else desk.item_of(number)
-    if row is None or not client_of(request).may_use(row["source"]):
+    if row is None or not client_of(request).may_use(row["source"] or ""):
         raise not_found("exception")
     return row
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from trades.api import bulk_changes, changes, exceptions, views
+from trades.api import bulk_changes, causes, changes, exceptions, views
 
 urlpatterns = [
     path("trades", views.Trades.as_view(), name="api-trades"),
@@ -9,6 +9,8 @@ urlpatterns = [
     path("trades/<str:reference>/evidence", views.TradeEvidence.as_view(), name="api-trade-evidence"),
     path("trades/<str:reference>/events", views.TradeEvents.as_view(), name="api-trade-events"),
     path("exceptions", exceptions.Exceptions.as_view(), name="api-exceptions"),
+    path("exception-causes", causes.ExceptionCauses.as_view(), name="api-exception-causes"),
+    path("exception-causes/releases", causes.CauseReleases.as_view(), name="api-exception-cause-releases"),
     path("exceptions/<str:reference>", exceptions.ExceptionItem.as_view(), name="api-exception"),
     path(
         "exceptions/<str:reference>/comments",

@@ -13,11 +13,15 @@ from trades.selectors.exceptions import AWAKE, COUNT_CAP, Narrowing, condition_o
 MAX_GROUPS = 200
 _GROUPS = f"""
 WITH open AS MATERIALIZED (
-    SELECT e.id, e.causes, e.move, e.amount_at_risk, e.deadline, e.owner_id, e.opened_at
+    SELECT e.id, e.causes, e.waits, e.move, e.amount_at_risk, e.deadline, e.owner_id, e.opened_at
     FROM trades_exception e
-    WHERE e.closed_at IS NULL AND {AWAKE} ORDER BY e.deadline, e.id LIMIT %(cap)s
+    WHERE e.closed_at IS NULL AND {AWAKE} {{of_sources}} ORDER BY e.deadline, e.id LIMIT %(cap)s
+), waits AS (
+    SELECT o.causes[1] AS cause, array_agg(DISTINCT split_part(w.name, ':', 1)) AS kinds
+    FROM open o CROSS JOIN LATERAL unnest(o.waits) AS w(name) WHERE cardinality(o.causes) = 1 GROUP BY 1
 )
-SELECT c.cause, count(*) AS items, count(*) FILTER (WHERE cardinality(o.causes) = 1) AS alone,
+SELECT c.cause, (SELECT kinds FROM waits WHERE waits.cause = c.cause) AS waits_for, count(*) AS items,
+       count(*) FILTER (WHERE cardinality(o.causes) = 1) AS alone,
        sum(o.amount_at_risk) AS amount_at_risk, min(o.deadline) AS deadline, min(o.opened_at) AS opened_at,
        count(DISTINCT o.owner_id) AS owners, count(*) FILTER (WHERE o.owner_id IS NULL) AS unowned,
        array_agg(DISTINCT o.move) AS moves
@@ -26,22 +30,42 @@ GROUP BY c.cause ORDER BY count(*) DESC, min(o.deadline), c.cause LIMIT %(limit)
 """
 
 
-def groups(*, now: datetime) -> list[dict[str, Any]]:
-    """Return what open items wait for, by cause, the commonest first: how many, how many for that alone, the money.
+_OF_SOURCES = """
+AND EXISTS (SELECT FROM trades_version v
+            WHERE v.trade_id = e.trade_id AND v.version = 1 AND v.source = ANY(%(sources)s))
+"""
+
+
+def groups(*, now: datetime, sources: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return what open items of some sources (none: all items) wait for, by cause, the commonest first: how many, how
+    many for that alone, the money, and the kinds of reference data that may end it (`waits_for`, of those alone).
 
     An item with several causes counts in each of them. Looks at no more than COUNT_CAP items, the most urgent.
     """
-    return sql.records(_GROUPS, {"now": now, "cap": COUNT_CAP, "limit": MAX_GROUPS})
+    return sql.records(
+        _GROUPS.format(of_sources=_OF_SOURCES if sources else ""),
+        {"now": now, "cap": COUNT_CAP, "limit": MAX_GROUPS, "sources": list(sources)},
+    )
 
 
 def ids_of(
-    *, view: str, narrowing: Narrowing, user_id: int, now: datetime, most: int
+    *,
+    view: str,
+    narrowing: Narrowing,
+    user_id: int,
+    now: datetime,
+    most: int,
+    sources: Collection[str] = (),
 ) -> tuple[list[int], bool]:
-    """Return the ids of up to `most` items of a list, the most urgent first, and whether there are more."""
+    """Return the ids of up to `most` items of a list, the most urgent first, and whether there are more.
+
+    sources: only items of trades of these; none: all items.
+    """
+    of_sources = _OF_SOURCES if sources else ""
     found = sql.rows(
-        f"SELECT e.id FROM trades_exception e WHERE {condition_of(view, narrowing)}"
+        f"SELECT e.id FROM trades_exception e WHERE {condition_of(view, narrowing)} {of_sources}"
         " ORDER BY e.deadline, e.id LIMIT %(limit)s",
-        {**asdict(narrowing), "user": user_id, "now": now, "limit": most + 1},
+        {**asdict(narrowing), "user": user_id, "now": now, "limit": most + 1, "sources": list(sources)},
     )
     return [number for (number,) in found[:most]], len(found) > most
 
@@ -51,12 +75,12 @@ SELECT e.*, u.username AS owner, g.name AS team, v.source, v.source_ref
 FROM trades_exception e
 LEFT JOIN auth_user u ON u.id = e.owner_id
 LEFT JOIN auth_group g ON g.id = e.team_id
-JOIN trades_version v ON v.trade_id = e.trade_id AND v.version = 1
+LEFT JOIN trades_version v ON v.trade_id = e.trade_id AND v.version = 1
 """
 
 
 def item_of(exception_id: int) -> dict[str, Any] | None:
-    """Return one item with its owner, its team and the source of its trade, or None."""
+    """Return one item with its owner, its team and the source of its trade, if it is about one; or None."""
     found = sql.records(f"{_ITEM} WHERE e.id = %s", [exception_id])
     return found[0] if found else None
 

@@ -66,7 +66,8 @@ WITH page AS MATERIALIZED (
     ORDER BY {order}
     LIMIT %(limit)s OFFSET %(offset)s
 )
-SELECT e.id, e.kind, e.trade_id, e.codes, e.summary, e.amount_at_risk, e.deadline, e.owner_id, e.claimed_at,
+SELECT e.id, e.kind, e.trade_id, e.subject, e.subject_id, e.member,
+       e.codes, e.summary, e.amount_at_risk, e.deadline, e.owner_id, e.claimed_at,
        e.opened_at, e.closed_at, e.closed_by, e.resolution, e.move, e.causes, e.root_cause, e.snoozed_until,
        e.snooze_reason, e.escalated_at, e.reopenings, t.name AS team, u.username AS owner, v.product, v.source_ref,
        v.counterparty_ref, p.code AS counterparty_code, p.name AS counterparty_name, v.currency, v.net_amount
@@ -82,10 +83,10 @@ _NOW = {
     "terms": "LEFT JOIN trades_state s ON s.trade_id = e.trade_id"
     " LEFT JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version",
 }
-# Who owned an item then is told by the events of the trade; what it said, by the first change after it, if there is
-# one.
+# Who owned an item then is told by the events of what it is about; what it said, by the first change after it, if
+# there is one.
 ITEMS_THEN = f"""(
-        SELECT i.id, i.kind, i.trade_id, u.id AS owner_id,
+        SELECT i.id, i.kind, i.trade_id, i.subject, i.subject_id, i.member, u.id AS owner_id,
                CASE WHEN b.id IS NULL THEN i.codes ELSE b.codes END AS codes,
                CASE WHEN b.id IS NULL THEN i.summary ELSE b.summary END AS summary,
                CASE WHEN b.id IS NULL THEN i.amount_at_risk ELSE b.amount_at_risk END AS amount_at_risk,
@@ -109,7 +110,7 @@ ITEMS_THEN = f"""(
         ) k ON true
         LEFT JOIN LATERAL (
             SELECT t.type, t.actor, t.recorded_at, t.data->>'owner' AS owner FROM core_event t
-            WHERE t.subject_id = i.trade_id AND t.subject = 'trade'
+            WHERE t.subject_id = i.subject_id AND t.subject = i.subject
               AND t.type IN ('exception.claimed', 'exception.assigned', 'exception.released')
               AND (t.data->>'exception_id')::bigint = i.id AND core_known(t.xid, t.recorded_at, {HAPPENED})
             ORDER BY t.id DESC LIMIT 1
@@ -161,7 +162,7 @@ def queue(
 
 @dataclass(frozen=True)
 class Summary:
-    """The open queue in figures; counts above COUNT_CAP mean "more than". Money in base currency."""
+    """The open queue in figures; counts above COUNT_CAP mean "more than". Money in base currency, a trade's once."""
 
     open: int
     mine: int
@@ -184,8 +185,13 @@ SELECT count(*), count(*) FILTER (WHERE owner_id = %(user)s), count(*) FILTER (W
        count(*) FILTER (WHERE opened_at < %(yesterday)s),
        coalesce(sum(amount_at_risk), 0), coalesce(sum(amount_at_risk) FILTER (WHERE deadline < %(now)s), 0),
        count(*) FILTER (WHERE kind = 'REJECTION'), count(*) FILTER (WHERE kind = 'FAIL')
-FROM (SELECT owner_id, deadline, opened_at, amount_at_risk, kind FROM {{items}} e
-      WHERE {_OPEN} ORDER BY deadline, id LIMIT %(cap)s) AS open
+FROM (
+    SELECT owner_id, deadline, opened_at, kind,
+           CASE WHEN row_number() OVER (PARTITION BY subject, subject_id, coalesce(trade_id, id)
+                                        ORDER BY amount_at_risk DESC NULLS LAST, deadline, id) = 1
+                THEN amount_at_risk END AS amount_at_risk
+    FROM (SELECT * FROM {{items}} e WHERE {_OPEN} ORDER BY deadline, id LIMIT %(cap)s) AS urgent
+) AS open
 """
 _LAST_CLOSED = """
 SELECT closed_at, closed_by FROM {items} e WHERE closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT 1
@@ -210,6 +216,14 @@ def summary(*, user_id: int, now: datetime, as_of: AsOf | None = None) -> Summar
     closed = sql.row(_LAST_CLOSED.format(items=items), then)
     assert figures is not None  # noqa: S101 - an aggregate always returns one row
     return Summary(*figures, *(closed or (None, "")))
+
+
+def exception_then(exception_id: int, as_of: AsOf) -> ExceptionItem | None:
+    """Return one exception as it was, with its owner, or None when it was not open yet. It is not to be saved."""
+    found = sql.records(
+        f"SELECT e.* FROM {ITEMS_THEN} e WHERE e.id = %(id)s", {**as_of.parameters(), "id": exception_id}
+    )
+    return ExceptionItem(**found[0]) if found else None
 
 
 _OF_TRADE = (

@@ -10,9 +10,10 @@ from django.db.models import QuerySet
 
 from core import sql
 from core.as_of import HAPPENED, NOW, AsOf
-from trades.lifecycle import State
+from trades.lifecycle import SUBJECT, State
 from trades.models import Comment, ExceptionItem, Finding, TradeVersion
 from trades.selectors.as_of import AS_OF, read_findings
+from trades.work_items import About
 
 MAX_EVENTS = 500
 
@@ -142,7 +143,7 @@ def exceptions(trade_id: int) -> list[ExceptionItem]:
 
 _EVENTS = f"""
 SELECT recorded_at, actor, type, version, reason, request_id, data FROM core_event e
-WHERE subject_id = %(trade_id)s AND subject = 'trade'
+WHERE subject_id = %(subject_id)s AND subject = %(subject)s {{only}}
   AND type NOT IN ('exception.commented', 'exception.asked', 'exception.answered')
   AND core_known(e.xid, e.recorded_at, {HAPPENED})
 ORDER BY id DESC LIMIT %(limit)s
@@ -154,11 +155,29 @@ def timeline(trade_id: int, *, exception_ids: list[int], as_of: AsOf | None = No
 
     A comment's own event is left out: the comment stands there itself.
     """
+    return _entries(_EVENTS.format(only=""), About(SUBJECT, trade_id), exception_ids, as_of)
+
+
+_OF_ITEM = "AND (data->>'exception_id')::bigint = %(exception_id)s"
+
+
+def timeline_of_item(item: ExceptionItem, *, as_of: AsOf | None = None) -> list[Entry]:
+    """Return the events and comments of one exception alone, those of then if asked, the newest first."""
+    about = About(item.subject, item.subject_id)
+    return _entries(_EVENTS.format(only=_OF_ITEM), about, [item.id], as_of)
+
+
+def _entries(statement: str, about: About, exception_ids: list[int], as_of: AsOf | None) -> list[Entry]:
+    parameters = {
+        **(as_of or NOW).parameters(),
+        "subject": about.subject,
+        "subject_id": about.subject_id,
+        "exception_id": exception_ids[0] if exception_ids else None,
+        "limit": MAX_EVENTS,
+    }
     entries = [
         Entry(at, actor, kind, version, reason, request_id, sql.json_value(data))
-        for at, actor, kind, version, reason, request_id, data in sql.rows(
-            _EVENTS, {**(as_of or NOW).parameters(), "trade_id": trade_id, "limit": MAX_EVENTS}
-        )
+        for at, actor, kind, version, reason, request_id, data in sql.rows(statement, parameters)
     ]
     entries += [
         Entry(each.written_at, each.author, "comment", None, each.text, "", {"audience": each.audience})

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 
 from core import sql
 from core.audit import Actor, encode
-from trades.services.exceptions import EVENT_LOG, LOGGED
+from trades.services.exceptions import CHANGED, EVENT_LOG, LOGGED
 
 _CHANGE = """
 WITH held AS MATERIALIZED (
@@ -18,17 +18,19 @@ WITH held AS MATERIALIZED (
 ), changed AS (
     UPDATE trades_exception e SET {what}
     FROM held WHERE e.id = held.id AND {may} AND {differs}
-    RETURNING e.id, e.trade_id, e.kind, e.codes
+    RETURNING {changed}
 ), {logged}
 SELECT id, CASE WHEN NOT {may} THEN 'CLOSED' WHEN {differs} THEN 'DONE' ELSE 'UNCHANGED' END
 FROM held ORDER BY id
 """
-_SAYING_MORE = EVENT_LOG.format(event="%(event)s", more=" || %(told)s::jsonb")
+_SAYING_MORE = EVENT_LOG.format(event="%(event)s", reason="%(reason)s", more=" || %(told)s::jsonb")
 _STILL_OPEN = "held.closed_at IS NULL"
 
 
 def _changing(what: str, *, differs: str, may: str = _STILL_OPEN) -> str:
-    return _CHANGE.format(what=what, differs=f"({differs})", may=f"({may})", logged=_SAYING_MORE)
+    return _CHANGE.format(
+        what=what, differs=f"({differs})", may=f"({may})", changed=CHANGED, logged=_SAYING_MORE
+    )
 
 
 _ASSIGN = _changing(
@@ -134,7 +136,7 @@ WITH near AS MATERIALIZED (
 ), changed AS (
     UPDATE trades_exception e SET escalated_at = %(at)s, snoozed_until = NULL, snooze_reason = ''
     FROM near WHERE e.id = near.id
-    RETURNING e.id, e.trade_id, e.kind, e.codes
+    RETURNING {CHANGED}
 ), {LOGGED}
 SELECT count(*) FROM changed
 """
@@ -145,7 +147,7 @@ WITH over AS MATERIALIZED (
     ORDER BY id LIMIT {_LOOKED_AT_ONCE} FOR UPDATE SKIP LOCKED
 ), changed AS (
     UPDATE trades_exception e SET snoozed_until = NULL, snooze_reason = '' FROM over WHERE e.id = over.id
-    RETURNING e.id, e.trade_id, e.kind, e.codes
+    RETURNING {CHANGED}
 ), {LOGGED}
 SELECT count(*) FROM changed
 """

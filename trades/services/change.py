@@ -109,14 +109,14 @@ def _change_once(
             known = _Known.of(run.values(), parts)
             if going:
                 beside.start(partial(store_versions, going, actor, at))
-            able = _prepare_all(run, known, policies, results)
+            able = _prepare_all(run, known, results)
             asked = Asked.of([each.message for each in able if each.message is not None])
             missing = asked.beyond(context.asked)
             if missing or any(each.change.kind == "ALLOCATE" for each in able):
                 beside.wait()
             if missing:
                 context.add(look_up(missing, at=at), missing)
-            going = _enrich(able, context, at, results)
+            going = _enrich(able, context, at, results, policies)
             ready += going
     store_versions(going, actor, at)
     finish(ready, actor, at)
@@ -131,21 +131,13 @@ def _runs(changes: Mapping[int, Change]) -> Iterator[dict[int, Change]]:
         yield {place: changes[place] for place in places[first : first + RUN]}
 
 
-def _prepare_all(
-    changes: Mapping[int, Change], known: _Known, policies: Policies | None, results: dict[int, Changed]
-) -> list[Ready]:
+def _prepare_all(changes: Mapping[int, Change], known: _Known, results: dict[int, Changed]) -> list[Ready]:
     """Return the changes that can be made; what cannot, or need not, has its result."""
     able = []
     for place, change in changes.items():
         row = known.rows.get(change.trade_id)
         try:
             found = _prepare(place, change, row, known)
-            if (
-                isinstance(found, Ready)
-                and policies
-                and policies.need_two(change.kind, found.row, found.leaving)
-            ):
-                raise _needs_approval()
         except Problem as problem:
             results[place] = _refused(change, row, problem)
             continue
@@ -362,9 +354,13 @@ def _needs_approval() -> Problem:
 
 
 def _enrich(
-    able: Sequence[Ready], context: Context, at: datetime, results: dict[int, Changed]
+    able: Sequence[Ready],
+    context: Context,
+    at: datetime,
+    results: dict[int, Changed],
+    policies: Policies | None,
 ) -> list[Ready]:
-    """Enrich what is amended, and the parts that are asked for; what cannot be, is a refusal."""
+    """Enrich what is amended, and the parts that are asked for; what cannot be, or needs two people, is a refusal."""
     going = []
     for each in able:
         try:
@@ -372,6 +368,10 @@ def _enrich(
                 _enrich_one(each, context)
             if each.change.kind == "ALLOCATE":
                 each.division = divided(_block(each), each.asked, at)
+            if policies and policies.need_two(
+                each.change.kind, each.row, each.leaving, amounts=each.base_amounts
+            ):
+                raise _needs_approval()
         except Problem as problem:
             results[each.place] = _refused(each.change, each.row, problem)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -84,6 +85,11 @@ class Ready:
     asked: Sequence[Part] = ()
     division: Sequence[Terms] = ()
     joined: Sequence[int] = ()
+
+    @property
+    def base_amounts(self) -> list[Decimal | None]:
+        """Return what the trade is worth as it stands and, if its terms change, then, in base currency."""
+        return [self.row["base_amount"], *([self.terms.base_amount] if self.terms else [])]
 
     @property
     def next_version(self) -> int:

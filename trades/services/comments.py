@@ -16,23 +16,24 @@ MAX_COMMENT = 4_000
 
 _COMMENT = """
 WITH held AS MATERIALIZED (
-    SELECT id, trade_id, kind, codes, move, closed_at FROM trades_exception
+    SELECT id, subject, subject_id, move, closed_at FROM trades_exception
     WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE
 ), written AS (
     INSERT INTO trades_comment (exception_id, author, text, written_at, audience)
-    SELECT id, %(actor)s, %(text)s, %(at)s, %(audience)s FROM held ORDER BY id
+    SELECT id, %(actor)s, %(text)s, %(at)s, %(audience)s FROM held
+    WHERE subject = 'trade' OR %(audience)s <> 'FRONT_OFFICE' ORDER BY id
     RETURNING id AS comment_id, exception_id
 ), moved AS (
-    UPDATE trades_exception e SET move = %(move)s FROM held
+    UPDATE trades_exception e SET move = %(move)s FROM held JOIN written ON written.exception_id = held.id
     WHERE e.id = held.id AND held.closed_at IS NULL AND %(move)s NOT IN ('', held.move)
 ), logged AS (
     INSERT INTO core_event (recorded_at, xid, type, subject, subject_id, version, actor, request_id, reason, data)
-    SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, 'trade', trade_id, NULL,
+    SELECT %(at)s, pg_current_xact_id()::text::bigint, %(event)s, subject, subject_id, NULL,
            %(actor)s, %(request_id)s, '',
            jsonb_build_object('exception_id', id, 'comment_id', comment_id) || %(told)s::jsonb
     FROM held JOIN written ON written.exception_id = held.id ORDER BY id
 )
-SELECT exception_id, comment_id FROM written ORDER BY 1
+SELECT id, comment_id FROM held LEFT JOIN written ON written.exception_id = held.id ORDER BY 1
 """
 
 
@@ -44,8 +45,10 @@ def comment_exceptions(
     answers: bool = False,
     actor: Actor,
     now: datetime,
-) -> dict[int, int]:
+) -> dict[int, int | None]:
     """Write a comment of 1 to 4,000 characters on items, open or closed; return its id on each that exists.
+
+    None: what is about no trade has no front office that could read it, and gets no such comment.
 
     audience FRONT_OFFICE: the front office reads it, and open items become its move. answers: it is the front
     office that writes, and they become the move of operations again. Problem 422 for a text that is empty, too
@@ -80,10 +83,15 @@ def comment(
     actor: Actor,
     now: datetime,
 ) -> int:
-    """Write a comment on one item as `comment_exceptions` does, and return its id. Problem 404 for an unknown item."""
+    """Write a comment on one item as `comment_exceptions` does, and return its id. Problem 404 for an unknown item,
+    409 for one that is about no trade, when the front office should read it.
+    """
     written = comment_exceptions(
         exception_ids=[exception_id], text=text, audience=audience, answers=answers, actor=actor, now=now
     )
     if exception_id not in written:
         raise not_found("exception")
-    return written[exception_id]
+    number = written[exception_id]
+    if number is None:
+        raise Problem(409, "no-reader", "It is about no trade, so no front office reads it.")
+    return number

@@ -27,6 +27,9 @@ SNOOZE_MAX = timedelta(days=30)
 DONE, UNCHANGED, REFUSED, UNKNOWN = "DONE", "UNCHANGED", "REFUSED", "UNKNOWN"
 _CLOSED = "It is closed."
 _TAKEN = "Somebody else has it."
+_BY_ITSELF = "It closes by itself, once what it waits for has happened."
+_NO_TRADE = "It is about no trade."
+_NO_READER = "It is about no trade, so no front office reads it."
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,8 @@ _WORDS = {
     items.RELEASED: (DONE, ""),
     items.TAKEN: (REFUSED, _TAKEN),
     items.CLOSED: (REFUSED, _CLOSED),
+    items.ANSWERED: (DONE, ""),
+    items.HELD: (REFUSED, _BY_ITSELF),
     DONE: (DONE, ""),
     UNCHANGED: (UNCHANGED, ""),
 }
@@ -204,7 +209,15 @@ def _comment(call: _Call) -> Told:
         actor=call.actor,
         now=call.now,
     )
-    return dict.fromkeys(written, (DONE, ""))
+    return {each: (REFUSED, _NO_READER) if number is None else (DONE, "") for each, number in written.items()}
+
+
+def _close(call: _Call) -> Told:
+    return _worded(
+        items.close_by_hand(
+            exception_ids=call.ids, resolution=call.asked.reason.strip(), actor=call.actor, now=call.now
+        )
+    )
 
 
 def _snooze(call: _Call) -> Told:
@@ -233,13 +246,14 @@ def _name_root_cause(call: _Call) -> Told:
 
 
 def _open_trades(ids: Sequence[int]) -> tuple[Told, dict[int, int]]:
-    """Return what is refused of items because they are closed, and the trades of the others by item."""
+    """Return what is refused of items because they are closed or about no trade, and the trades of the others."""
     found = sql.rows(
         "SELECT id, trade_id, closed_at IS NULL FROM trades_exception WHERE id = ANY(%s) ORDER BY id",
         [list(ids)],
     )
-    refused = {each: (REFUSED, _CLOSED) for each, _, is_open in found if not is_open}
-    return refused, {each: trade_id for each, trade_id, is_open in found if is_open}
+    refused = {each: (REFUSED, _NO_TRADE if is_open else _CLOSED) for each, _, is_open in found}
+    trades = {each: trade_id for each, trade_id, is_open in found if is_open and trade_id is not None}
+    return {each: told for each, told in refused.items() if each not in trades}, trades
 
 
 def _recheck(call: _Call) -> Told:
@@ -276,6 +290,7 @@ ACTIONS: dict[str, Action] = {
     "snooze": Action("Snooze", _snooze, ("until", "reason")),
     "wake": Action("Bring back", _wake),
     "root-cause": Action("Name the root cause", _name_root_cause, ("root_cause",)),
+    "close": Action("Close with an explanation", _close, ("reason",)),
     "re-check": Action("Re-check", _recheck, ("reason",)),
     "reject": Action("Reject", _reject, ("reason",)),
 }
