@@ -50,17 +50,16 @@ def read_message(raw: bytes | msgspec.Raw) -> Message:
     return message
 
 
-def read_document(document: dict[str, Any], *, given: Any) -> Message:
+def read_document(document: dict[str, Any], *, declared: type[Message], given: Any) -> Message:
     """Return the typed message that an object says, of which all but `given` was read from a message before.
 
-    It may have decimals, dates and moments as they are; what is no message is read once more, as `read_message` does,
-    which names every fault.
+    declared: the message of its product. It may have decimals, dates and moments as they are; what is no message is
+    read once more, as `read_message` does, which names every fault.
     """
-    product = PRODUCTS.get(document["product"])
     data = msgspec.json.encode(given)
-    if product is not None and b"\\" not in data and b"\x7f" not in data:
+    if b"\\" not in data and b"\x7f" not in data:
         with suppress(msgspec.ValidationError):
-            return msgspec.convert(document, product.message)
+            return msgspec.convert(document, declared)
     return read_message(msgspec.json.encode(document))
 
 

@@ -108,7 +108,8 @@ def amended(
     Amounts that follow from a changed field are derived anew, unless the same patch states them; null has one
     derived. Unreadable with every fault, pointing into the changes.
     """
-    document = PRODUCTS[row["product"]].restate(row)
+    product = PRODUCTS[row["product"]]
+    document = product.restate(row)
     document["source_version"] = source_version
     faults: list[Fault] = []
     kept: tuple[str, ...] = STATED_AMOUNTS
@@ -126,7 +127,7 @@ def amended(
         kept = tuple(name for name in kept if name not in follows and name not in following)
         document = after
     try:
-        message = read_document(document, given=patches)
+        message = read_document(document, declared=product.message, given=patches)
     except Unreadable as error:
         moved_faults = [Fault(f"{_POINTER}{each.pointer}", each.detail, each.code) for each in error.faults]
         raise Unreadable(faults + moved_faults) from None

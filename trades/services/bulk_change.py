@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from core import sql
@@ -19,8 +19,7 @@ from trades.services.early import EarlyChange, keep_early
 WAITING = "WAITING"
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True, gc=False):
     """A change with the name of its deal: the trade's id (0: not given), or the source and its reference."""
 
     change: Change
@@ -28,8 +27,7 @@ class Named:
     source_ref: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, gc=False):
     """What became of one change. outcome: of `Outcome`, or WAITING for a deal that has not come."""
 
     outcome: str

@@ -9,6 +9,8 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
+import msgspec
+
 from core import sql
 from core.audit import Actor, encode
 from core.http.problem import Problem, not_found
@@ -35,8 +37,7 @@ class Revision:
     told: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class NextVersion:
+class NextVersion(msgspec.Struct, frozen=True, gc=False):
     """A version to be stored whole. `terms`: None where it repeats those of the version before, `after`: when that one
     was recorded."""
 
