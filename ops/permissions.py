@@ -36,6 +36,9 @@ class Right(Enum):
     PROPOSE_LIMIT = "propose limits, temporary excesses and the lifting of stops"
     APPROVE_LIMIT = "approve or decline limits, temporary excesses and the lifting of stops"
     STOP = "stop a party, trader, book, instrument or source"
+    READ_SSIS = "read settlement instructions"
+    PROPOSE_SSI = "propose settlement instructions"
+    APPROVE_SSI = "approve or decline settlement instructions"
     READ_INTEGRATIONS = "read API clients and webhooks"
     REPLAY = "tell webhooks again"
     READ_AUDIT = "read the audit log"
@@ -75,6 +78,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.PROPOSE_LIMIT: frozenset({SUPERVISOR, RISK}),
     Right.APPROVE_LIMIT: frozenset({SUPERVISOR, RISK}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
+    Right.READ_SSIS: _INSIDE,
+    Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
+    Right.APPROVE_SSI: frozenset({SUPERVISOR, RISK}),
     Right.READ_INTEGRATIONS: _INSIDE,
     Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.READ_AUDIT: frozenset({SUPERVISOR, RISK, AUDITOR, ADMINISTRATOR}),

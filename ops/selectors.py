@@ -356,7 +356,8 @@ SELECT r.id, r.kind, r.subject, CASE WHEN r.subject = 'trade' THEN r.subject_id 
        v.product, v.currency, v.net_amount, v.counterparty_ref, p.code AS counterparty_code,
        p.name AS counterparty_name
 FROM (
-    SELECT * FROM core_proposal r WHERE r.subject IN ('trade', 'check') AND {condition} ORDER BY {order} LIMIT %(limit)s
+    SELECT * FROM core_proposal r WHERE r.subject IN ('trade', 'check', 'party') AND {condition}
+    ORDER BY {order} LIMIT %(limit)s
 ) AS r
 LEFT JOIN auth_user m ON m.id = r.maker_id
 LEFT JOIN core_api_client a ON a.id = r.maker_client_id

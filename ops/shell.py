@@ -49,6 +49,7 @@ DESTINATIONS = (
     Destination("batches", "Batches", "s", Right.READ_BATCHES),
     Destination("limits", "Limits", "l", Right.READ_LIMITS),
     Destination("checks", "Checks", "c", Right.READ_CHECKS),
+    Destination("ssis", "SSIs", "d", Right.READ_SSIS),
     Destination("integrations", "Integrations", "i", Right.READ_INTEGRATIONS),
     Destination("audit", "Audit", "a", Right.READ_AUDIT),
 )
@@ -89,6 +90,8 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "limits": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "limit": (("j k", "Next, previous row"), ("Enter", "Open the trade"), ("Esc", "Back to the limits")),
     "limit_terms": (("Esc", "Back to the limits"),),
+    "ssis": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
+    "ssi_change": (("Esc", "Back to the SSIs"),),
     "approvals": (("j k", "Next, previous row"), ("Enter", "Open what it is about")),
 }
 _OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."
@@ -157,6 +160,7 @@ _SECTIONS = {
     "bulk": "exceptions",
     "batch": "batches",
     "webhook": "integrations",
+    "ssi_change": "ssis",
     "check": "checks",
     "back_test": "checks",
     "limit": "limits",

@@ -21,6 +21,7 @@ from ops.views import (
     limits,
     search,
     session,
+    ssis,
     today,
     trade,
 )
@@ -70,6 +71,8 @@ urlpatterns = [
     path("limits/stop", limits.stop, name="limit_stop"),
     path("limits/stops/<str:ref>/lift", limits.lift, name="limit_lift"),
     path("limits/proposals/<str:ref>/<slug:decision>", limits.decide, name="limit_decide"),
+    path("ssis", ssis.ssis, name="ssis"),
+    path("ssis/change", ssis.ssi_change, name="ssi_change"),
     path("integrations", integrations.integrations, name="integrations"),
     path("integrations/<str:ref>", integrations.webhook, name="webhook"),
     path("integrations/<str:ref>/replay", integrations.tell_again, name="webhook_replay"),

@@ -11,13 +11,16 @@ class SettlementConfig(AppConfig):
     def ready(self) -> None:
         """Have the channels wherever the tables are, also in a database that was just emptied, guard what the
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
-        held trade must be free, declare its kinds of work items, and tell what is known of a batch."""
+        held trade must be free, change SSIs by two people, declare its kinds of work items, and tell what is known of
+        a batch."""
         from core.evidence import contribute, contribute_contents
+        from core.four_eyes import on_approval
         from settlement.evidence import SECTIONS, contents
         from settlement.selectors import cut_offs_of_trades
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections
+        from settlement.services.ssi_change import KIND, apply_ssi_change
         from settlement.services.withhold import withhold_batches
         from settlement.work_kinds import CAUSES, KINDS
         from trades.lifecycle import State, on_arrival
@@ -26,6 +29,7 @@ class SettlementConfig(AppConfig):
         from trades.services.supersession import on_supersession
         from trades.work_items import register_causes, register_kinds
 
+        on_approval(KIND, apply_ssi_change)
         register_kinds(KINDS)
         register_causes(CAUSES)
         contribute(*SECTIONS)

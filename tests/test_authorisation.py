@@ -73,6 +73,7 @@ FORMS = {
     "back_test_of_proposal": 404,  # of no proposal
     "back_test_cancel": 303,
     "limit_terms": 422,
+    "ssi_change": 422,
     "limit_excess": 404,  # of no limit
     "approval_decide:approve": 303,
     "limit_decide:approve": 303,
@@ -86,6 +87,7 @@ ENDPOINTS = {
     ("api-trade-allocations", "POST"): 428,
     ("api-refdata", "POST"): 415,
     ("api-webhook", "PATCH"): 428,
+    ("api-ssi-change", "GET"): 404,
 }
 # And what one gets that has every scope but is bound to a source that has none of the trades, and no webhook.
 ELSEWHERE = {
@@ -127,7 +129,6 @@ ADMIN: dict[str, frozenset[str]] = {
     "refdata.instrument": frozenset({"add", "change"}),
     "refdata.mandate": frozenset({"add", "change"}),
     "refdata.party": frozenset({"add", "change"}),
-    "refdata.ssi": frozenset({"add", "change"}),
     "refdata.watchentry": frozenset({"add", "change"}),
     "settlement.channel": frozenset({"change"}),
     "trades.assignmentrule": _ALL,

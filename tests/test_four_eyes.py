@@ -44,7 +44,8 @@ SETTING = {
 }  # fmt: skip
 CONTENT = {
     "effects": {}, "findings": [], "told": {}, "version": 1, "code": "OFF_MARKET_PRICE", "valid_from": None,
-    "before": SETTING, "after": SETTING,
+    "before": SETTING, "after": SETTING, "party": "BROKER-01", "rows": [], "changes": [],
+    "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": []},
 }  # fmt: skip
 
 

@@ -59,6 +59,7 @@ _WORDS = {
     "VOID": ("cancel", "grey", "void"),
     "WITHDRAWN": ("cancel", "grey", "withdrawn"),
     "CLOSED": ("check-circle", "grey", "closed"),
+    "COMING": ("clock", "blue", "coming"),
     "OPEN": ("alert", "amber", "open"),
     "OVERDUE": ("stop", "red", "overdue"),
     "ESCALATED": ("alert", "red", "escalated"),
@@ -291,7 +292,7 @@ def words(code: str) -> str:
 
 
 # What a pointer leads through that says nothing to people.
-_AROUND = {"changes", "terms", "items", "lines", "milestones", "parameters", "scope"}
+_AROUND = {"changes", "terms", "items", "lines", "milestones", "parameters", "scope", "rows"}
 
 
 @register.filter

@@ -19,12 +19,14 @@ from ops import effects, selectors, utilisations
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
-from ops.views import checks
+from ops.views import checks, ssis
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
 from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 from risk.services.parameters import KIND as CHECK
 from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
+from settlement.services.ssi_change import KIND as SSI
+from settlement.services.ssi_change import approve_ssi_change, decline_ssi_change, withdraw_ssi_change
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import approve_change, decline_change, withdraw_change
 
@@ -63,6 +65,11 @@ DECISIONS = {
             Right.PROPOSE_CHECK, withdraw_parameters, "Withdrawn; the check stays as it is."
         ),
     },
+    SSI: {
+        "approve": Decision(Right.APPROVE_SSI, approve_ssi_change, "Approved; the SSIs are changed."),
+        "decline": Decision(Right.APPROVE_SSI, decline_ssi_change, "Declined; the SSIs stay as they are."),
+        "withdraw": Decision(Right.PROPOSE_SSI, withdraw_ssi_change, "Withdrawn; the SSIs stay as they are."),
+    },
 }
 
 
@@ -87,6 +94,8 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
         # Only a kind that has an amount at stake takes it, whatever the form has sent.
         asked = decision == "approve" and kind in four_eyes.kinds_with_stakes()
         typed = {"typed": request.POST.get("amount", "")} if asked else {}
+        if decision == "approve" and kind == SSI:
+            typed["seen"] = request.POST.get("seen", "")
         chosen.service(
             proposal_id=proposal_id,
             user=person(request),
@@ -126,6 +135,7 @@ def _shown(
         and may(request.user, decisions["withdraw"].right),
         "to_type": four_eyes.to_type(kind=proposal["kind"], amount=amount, among=thresholds),
         "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
+        "ssis": ssis.told(proposal["content"]) if proposal["kind"] == SSI and present else None,
     }
 
 

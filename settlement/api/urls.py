@@ -1,6 +1,6 @@
 from django.urls import path
 
-from settlement.api import views
+from settlement.api import ssi_changes, views
 
 _BATCH = "settlement-batches/<str:reference>"
 
@@ -12,5 +12,7 @@ urlpatterns = [
     path(f"{_BATCH}/instructions", views.Instructions.as_view(), name="api-batch-instructions"),
     path(f"{_BATCH}/statuses", views.Statuses.as_view(), name="api-batch-statuses"),
     path(f"{_BATCH}/acknowledgements", views.Acknowledgements.as_view(), name="api-batch-acknowledgements"),
+    path("ssi-changes", ssi_changes.SsiChanges.as_view(), name="api-ssi-changes"),
+    path("ssi-changes/<str:reference>", ssi_changes.SsiChange.as_view(), name="api-ssi-change"),
     path("settlement-status-reports", views.StatusReports.as_view(), name="api-status-reports"),
 ]
