@@ -15,9 +15,11 @@ class SettlementConfig(AppConfig):
         a batch."""
         from core.evidence import contribute, contribute_contents
         from core.four_eyes import on_approval
+        from refdata.services import on_change
         from settlement.evidence import SECTIONS, contents
         from settlement.selectors import cut_offs_of_trades
         from settlement.services.guard import live_at_the_back_office
+        from settlement.services.pinned import note_ssis
         from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections
         from settlement.services.ssi_change import KIND, apply_ssi_change
@@ -30,6 +32,7 @@ class SettlementConfig(AppConfig):
         from trades.work_items import register_causes, register_kinds
 
         on_approval(KIND, apply_ssi_change)
+        on_change(note_ssis)
         register_kinds(KINDS)
         register_causes(CAUSES)
         contribute(*SECTIONS)

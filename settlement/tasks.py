@@ -10,6 +10,7 @@ from core import work
 from core.audit import system
 from core.clock import utc_now
 from core.wake import wake_on_commit
+from settlement.services import pinned
 from settlement.services.advance import TASK, advance_queued
 from settlement.services.seal_due import seal_due as seal_what_is_due
 
@@ -35,3 +36,13 @@ def advance() -> int:
 def seal_due() -> int:
     """Seal what is due and past its cut-off; return the number of batches."""
     return len(seal_what_is_due(now=utc_now(), actor=system("cut-off")))
+
+
+@shared_task(name=pinned.TASK)
+def watch_pins() -> int:
+    """Look for what is sealed with an SSI that is no longer the choice, and close what is answered; return how many
+    SSIs were looked at."""
+    actor = system("settlement")
+    looked = work.until_none(lambda: pinned.watch_queued(now=utc_now(), actor=actor))
+    pinned.close_answered(now=utc_now(), actor=actor)
+    return looked

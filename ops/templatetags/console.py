@@ -59,6 +59,7 @@ _WORDS = {
     "VOID": ("cancel", "grey", "void"),
     "WITHDRAWN": ("cancel", "grey", "withdrawn"),
     "CLOSED": ("check-circle", "grey", "closed"),
+    "SSI_SUPERSEDED": ("alert", "amber", "other SSI now"),
     "COMING": ("clock", "blue", "coming"),
     "OPEN": ("alert", "amber", "open"),
     "OVERDUE": ("stop", "red", "overdue"),
