@@ -23,6 +23,7 @@ _EFFECT = {
 _ITEM = {
     "trade": public_id(TRADE, 1234),
     "instruction": public_id(INSTRUCTION, 77),
+    "asset_kind": "CASH",
     "asset": "EUR",
     "direction": "DELIVER",
     "quantity": "1085000.00",

@@ -352,6 +352,7 @@ def _item(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "trade": public_id(TRADE, row["trade_id"]),
         "instruction": None if instruction is None else public_id(INSTRUCTION, instruction),
+        "asset_kind": row["asset_kind"],
         "asset": row["asset"],
         "direction": row["direction"],
         "quantity": _written(row["asset_kind"], row["asset"], row["quantity"]),

@@ -40,6 +40,7 @@ def test_a_proposal_is_202_with_what_it_re_routes_and_stores_no_ssi(trade) -> No
         {
             "trade": trade_ref(trade),
             "instruction": None,
+            "asset_kind": "CASH",
             "asset": "USD",
             "direction": "DELIVER",
             "quantity": "100.00",
