@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "sweep": {"task": "core.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "heartbeat": {"task": "core.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
     "seal-due": {"task": "settlement.seal_due", "schedule": 30.0, "options": {"expires": 30}},
+    "watch-pins": {"task": "settlement.watch_pins", "schedule": 30.0, "options": {"expires": 30}},
     "watch-exceptions": {"task": "trades.watch_exceptions", "schedule": 30.0, "options": {"expires": 30}},
     "mark-moment": {"task": "core.mark_moment", "schedule": 300.0, "options": {"expires": 300}},
     "deliver": {"task": "feed.deliver", "schedule": 2.0, "options": {"expires": 2}},

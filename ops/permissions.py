@@ -42,6 +42,9 @@ class Right(Enum):
     PROPOSE_FEE = "propose fee rules"
     APPROVE_FEE = "approve or decline fee rules"
     STOP = "stop a party, trader, book, instrument or source"
+    READ_SSIS = "read settlement instructions"
+    PROPOSE_SSI = "propose settlement instructions"
+    APPROVE_SSI = "approve or decline settlement instructions"
     READ_INTEGRATIONS = "read API clients and webhooks"
     REPLAY = "tell webhooks again"
     READ_AUDIT = "read the audit log"
@@ -87,6 +90,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.PROPOSE_FEE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_FEE: frozenset({SUPERVISOR}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
+    Right.READ_SSIS: _INSIDE,
+    Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
+    Right.APPROVE_SSI: frozenset({SUPERVISOR, RISK}),
     Right.READ_INTEGRATIONS: _INSIDE,
     Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.READ_AUDIT: frozenset({SUPERVISOR, RISK, AUDITOR, ADMINISTRATOR}),

@@ -19,7 +19,7 @@ from settlement import forecast
 from settlement import selectors as settlement
 from settlement.cut_offs import CutOffs, cut_offs_around
 from settlement.models import Batch
-from settlement.services import release
+from settlement.services import release, ssi_change
 from trades.lifecycle import State
 from trades.selectors import as_of as past
 from trades.selectors import exceptions
@@ -383,7 +383,14 @@ LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 ORDER BY {order}
 """
 PROPOSALS_SHOWN = 200
-_OF_REST = (excess.KIND, single_change.PROPOSAL_KIND, parameters.KIND, fee_rules.KIND, release.KIND)
+_OF_REST = (
+    ssi_change.KIND,
+    excess.KIND,
+    single_change.PROPOSAL_KIND,
+    parameters.KIND,
+    fee_rules.KIND,
+    release.KIND,
+)
 _OF_LIMITS = (
     *terms.KINDS,
     stops.KIND,

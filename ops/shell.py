@@ -50,6 +50,7 @@ DESTINATIONS = (
     Destination("limits", "Limits", "l", Right.READ_LIMITS),
     Destination("checks", "Checks", "c", Right.READ_CHECKS),
     Destination("fees", "Fees", "f", Right.READ_FEES),
+    Destination("ssis", "SSIs", "d", Right.READ_SSIS),
     Destination("integrations", "Integrations", "i", Right.READ_INTEGRATIONS),
     Destination("audit", "Audit", "a", Right.READ_AUDIT),
 )
@@ -92,6 +93,8 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "limits": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "limit": (("j k", "Next, previous row"), ("Enter", "Open the trade"), ("Esc", "Back to the limits")),
     "limit_terms": (("Esc", "Back to the limits"),),
+    "ssis": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
+    "ssi_change": (("Esc", "Back to the SSIs"),),
     "approvals": (("j k", "Next, previous row"), ("Enter", "Open what it is about")),
 }
 _OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."
@@ -160,6 +163,7 @@ _SECTIONS = {
     "bulk": "exceptions",
     "batch": "batches",
     "webhook": "integrations",
+    "ssi_change": "ssis",
     "check": "checks",
     "fee_rule": "fees",
     "back_test": "checks",

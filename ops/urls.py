@@ -23,6 +23,7 @@ from ops.views import (
     limits,
     search,
     session,
+    ssis,
     today,
     trade,
 )
@@ -77,6 +78,8 @@ urlpatterns = [
     path("fees/new", fees.new_rule, name="fee_new"),
     path("fees/propose", fees.propose, name="fee_propose"),
     path("fees/rules/<str:ref>", fees.rule, name="fee_rule"),
+    path("ssis", ssis.ssis, name="ssis"),
+    path("ssis/change", ssis.ssi_change, name="ssi_change"),
     path("integrations", integrations.integrations, name="integrations"),
     path("integrations/<str:ref>", integrations.webhook, name="webhook"),
     path("integrations/<str:ref>/replay", integrations.tell_again, name="webhook_replay"),

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Model, QuerySet
@@ -203,11 +203,15 @@ class BookAdmin(ReferenceAdmin):
 
 @admin.register(Ssi)
 class SsiAdmin(ReferenceAdmin):
+    """Shows SSIs; they are changed by two people on a screen of their own."""
+
     kind = KINDS["ssis"]
     list_display = (
         "party",
         "kind",
         "key",
+        "product",
+        "book",
         "account",
         "agent_bic",
         "place_of_settlement",
@@ -220,10 +224,12 @@ class SsiAdmin(ReferenceAdmin):
     autocomplete_fields = ("party",)
     ordering = ("party__code", "kind", "key")
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "delivery_address":
-            kwargs["widget"] = AdminTextareaWidget
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Two people change an SSI, who see what it re-routes: on its screen, or over the API."""
+        return False
 
 
 @admin.register(Holiday)

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from core.audit import encode
 from core.clock import utc_now
+from core.http.authentication import require_scope
 from core.http.cursor import decode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
 from core.http.problem import Fault, Problem, unreadable
@@ -45,6 +46,8 @@ class ReferenceData(APIView):
     def post(self, request: Request, kind: str) -> HttpResponse:
         declared, now, body = kind_of(kind), utc_now(), request.body
         client = client_of(request)
+        if declared.loaded_by:
+            require_scope(client, declared.loaded_by)
         mode, reason = _mode_of(request), _reason_of(request)
         rows = _rows_of(request, body)
 

@@ -39,7 +39,8 @@ load = extend_schema(
     tags=["reference data"],
     description=(
         "Insert or change rows of one kind. A field that is absent keeps its stored value, null sets its "
-        "default. Rows that equal what is stored change nothing."
+        "default. Rows that equal what is stored change nothing. SSIs need the scope ssis:load as well: whoever"
+        " does not have it proposes a change of them (`/ssi-changes`)."
     ),
     parameters=[
         _KIND,

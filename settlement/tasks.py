@@ -11,6 +11,7 @@ from core import work
 from core.audit import system
 from core.clock import utc_now
 from core.wake import wake_on_commit
+from settlement.services import pinned
 from settlement.services.advance import TASK, advance_queued
 from settlement.services.seal_due import seal_due as seal_what_is_due
 from settlement.services.tie_out import tie_out_fees as tie_out
@@ -48,3 +49,13 @@ def tie_out_fees() -> int:
     for each in breaks:
         _log.warning("tie-out: %s", each)
     return len(breaks)
+
+
+@shared_task(name=pinned.TASK)
+def watch_pins() -> int:
+    """Look for what is sealed with an SSI that is no longer the choice, and close what is answered; return how many
+    SSIs were looked at."""
+    actor = system("settlement")
+    looked = work.until_none(lambda: pinned.watch_queued(now=utc_now(), actor=actor))
+    pinned.close_answered(now=utc_now(), actor=actor)
+    return looked

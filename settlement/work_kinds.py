@@ -1,4 +1,5 @@
-"""The work items of settlement: what the back office rejected, and what failed to settle."""
+"""The work items of settlement: what the back office rejected, what failed to settle, and what is pinned to an SSI that
+is no longer the choice."""
 
 from trades.work_items import Cause, Move, WorkKind
 
@@ -19,6 +20,15 @@ KINDS = (
         move=Move.BACK_OFFICE,
         next_action="Chase the settlement with the back office; a later report that it settled closes this.",
         answered="The back office reports that every failed instruction of the trade has settled.",
+    ),
+    WorkKind(
+        code="STALE_SSI",
+        title="sealed with an SSI that is no longer the choice",
+        severity="WARN",
+        mark="SSI_SUPERSEDED",
+        rechecks=True,
+        next_action="Have the back office settle as sealed, or amend the trade so that it is instructed anew.",
+        answered="The SSI is the choice again, or every such instruction is recalled, rejected or settled.",
     ),
 )
 # The back office's reason is what rejections have in common.

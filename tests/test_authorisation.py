@@ -78,6 +78,7 @@ FORMS = {
     "back_test_of_proposal": 404,  # of no proposal
     "back_test_cancel": 303,
     "limit_terms": 422,
+    "ssi_change": 422,
     "limit_excess": 404,  # of no limit
     "approval_decide:approve": 303,
     "approval_decide:withdraw": 403,  # somebody else has made it
@@ -89,6 +90,7 @@ ENDPOINTS = {
     ("api-trade-allocations", "POST"): 428,
     ("api-refdata", "POST"): 415,
     ("api-webhook", "PATCH"): 428,
+    ("api-ssi-change", "GET"): 404,
 }
 # And what one gets that has every scope but is bound to a source that has none of the trades, and no webhook.
 ELSEWHERE = {
@@ -132,7 +134,6 @@ ADMIN: dict[str, frozenset[str]] = {
     "refdata.mandate": frozenset({"add", "change"}),
     "refdata.party": frozenset({"add", "change"}),
     "refdata.settlementcycle": frozenset({"add", "change"}),
-    "refdata.ssi": frozenset({"add", "change"}),
     "refdata.watchentry": frozenset({"add", "change"}),
     "settlement.channel": frozenset({"change"}),
     "trades.assignmentrule": _ALL,

@@ -34,6 +34,8 @@ SCOPES = {
     "settlement:read": "list and pull settlement batches",
     "settlement:ack": "claim batches, acknowledge instructions, report their status",
     "refdata:write": "load reference data",
+    "ssis:load": "load settlement instructions that two people have approved at their source",
+    "ssis:propose": "propose settlement instructions, and see what they re-route",
     "checks:read": "read checks, how they are set, and back-tests",
     "checks:write": "propose how checks are set, and start back-tests",
     "limits:read": "read limits, and ask what deals would use of them",
@@ -45,7 +47,7 @@ SCOPES = {
     "audit:read": "export the evidence of trades and batches",
 }
 # What these are about belongs to many sources at once, so a client that is bound to some may not use them.
-OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack"})
+OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack", "ssis:propose"})
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
@@ -70,6 +72,17 @@ class Client:
     def actor(self) -> Actor:
         """Return the client as the actor of the present request."""
         return Actor(f"client:{self.name}", request_id_var.get())
+
+
+def require_scope(client: Client, needed: str) -> None:
+    """Problem 403 unless a client has a scope."""
+    if needed not in client.scopes:
+        raise Problem(
+            403,
+            "missing-scope",
+            f"This request needs the scope {needed}.",
+            extra={"scope": needed},
+        )
 
 
 def token_hash(token: str) -> bytes:
@@ -190,13 +203,7 @@ class HasScope(BasePermission):
         user: Any = request.user
         if needed is None or not isinstance(user, Client):
             return False
-        if needed not in user.scopes:
-            raise Problem(
-                403,
-                "missing-scope",
-                f"This request needs the scope {needed}.",
-                extra={"scope": needed},
-            )
+        require_scope(user, needed)
         if needed in OF_EVERY_SOURCE and user.sources:
             raise Problem(403, "bound-to-sources", "Only a client of every source may do this.")
         return True

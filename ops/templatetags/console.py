@@ -69,6 +69,8 @@ _WORDS = {
     "VOID": ("cancel", "grey", "void"),
     "WITHDRAWN": ("cancel", "grey", "withdrawn"),
     "CLOSED": ("check-circle", "grey", "closed"),
+    "SSI_SUPERSEDED": ("alert", "amber", "other SSI now"),
+    "COMING": ("clock", "blue", "coming"),
     "OPEN": ("alert", "amber", "open"),
     "OVERDUE": ("stop", "red", "overdue"),
     "ESCALATED": ("alert", "red", "escalated"),
@@ -303,7 +305,7 @@ def words(code: str) -> str:
 
 
 # What a pointer leads through that says nothing to people.
-_AROUND = {"changes", "terms", "items", "lines", "milestones", "parameters", "scope"}
+_AROUND = {"changes", "terms", "items", "lines", "milestones", "parameters", "scope", "rows"}
 
 
 @register.filter

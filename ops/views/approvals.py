@@ -21,7 +21,7 @@ from ops import effects, selectors, utilisations
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
-from ops.views import checks, fees
+from ops.views import checks, fees, ssis
 from refdata.fee_rules import KIND as FEE
 from refdata.fee_rules import approve_rule, decline_rule, withdraw_rule
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
@@ -31,6 +31,8 @@ from risk.services.parameters import KIND as CHECK
 from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
 from settlement.services.release import KIND as RELEASE
 from settlement.services.release import approve_release, decline_release, withdraw_release
+from settlement.services.ssi_change import KIND as SSI
+from settlement.services.ssi_change import approve_ssi_change, decline_ssi_change, withdraw_ssi_change
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import approve_change, decline_change, withdraw_change
 
@@ -94,6 +96,11 @@ DECISIONS = {
         "decline": Decision(Right.APPROVE_RELEASE, decline_release, "Declined; the batch waits on."),
         "withdraw": Decision(Right.PROPOSE_RELEASE, withdraw_release, "Withdrawn; the batch waits on."),
     },
+    SSI: {
+        "approve": Decision(Right.APPROVE_SSI, approve_ssi_change, "Approved; the SSIs are changed."),
+        "decline": Decision(Right.APPROVE_SSI, decline_ssi_change, "Declined; the SSIs stay as they are."),
+        "withdraw": Decision(Right.PROPOSE_SSI, withdraw_ssi_change, "Withdrawn; the SSIs stay as they are."),
+    },
 }
 
 
@@ -131,9 +138,12 @@ def decide(request: HttpRequest, ref: str, decision: str) -> HttpResponse:
 
 
 def _typed(request: HttpRequest, kind: str) -> dict[str, str]:
-    """Return what the approval of a kind takes typed in, whatever the form has sent: an amount, a count, or nothing."""
+    """Return what the approval of a kind takes typed in, whatever the form has sent: an amount, a count,
+    what was seen of the effect, or nothing."""
     if kind == RELEASE:
         return {"typed": request.POST.get("count", "")}
+    if kind == SSI:
+        return {"seen": request.POST.get("seen", "")}
     return {"typed": request.POST.get("amount", "")} if kind in four_eyes.kinds_with_stakes() else {}
 
 
@@ -162,6 +172,7 @@ def _shown(
         and may(request.user, decisions["withdraw"].right),
         "to_type": four_eyes.to_type(kind=proposal["kind"], amount=amount, among=thresholds),
         "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
+        "ssis": ssis.told(proposal["content"]) if proposal["kind"] == SSI and present else None,
     }
 
 

@@ -81,6 +81,7 @@ class Kind:
     fields: ClassVar[dict[str, Field]]
     filters: ClassVar[dict[str, str]] = {}
     example: ClassVar[dict[str, Any]]
+    loaded_by: ClassVar[str] = ""  # the scope that loading it over the API needs besides that of all kinds
 
     def check(self, row: Mapping[str, Any]) -> Iterator[RowFault]:
         """Yield what is wrong with a whole row as it would be stored."""

@@ -30,6 +30,7 @@ class Ssis(Kind):
 
     code = "ssis"
     subject = "ssi"
+    loaded_by = "ssis:load"  # who has it not proposes a change, which two people make
     table = "refdata_ssi"
     joins = "JOIN refdata_party p ON p.id = t.party_id"
     key = (*_PLACE, "valid_from")

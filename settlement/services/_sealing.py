@@ -111,7 +111,7 @@ def legs_of_trades_sql(by_place: bool = False) -> str:
     """
     return f"""
         CREATE TEMPORARY TABLE seal_leg ON COMMIT DROP AS
-        WITH {f"{_REACH}, " if by_place else ""}{_legs_of("seal_trade")}
+        WITH {f"{_REACH}, " if by_place else ""}{legs_of_sql("seal_trade")}
         SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction,
                {_payable("l")} AS quantity,
                l.value_date, l.counterparty_id, k.entity_id, l.ssi_key,
@@ -124,7 +124,7 @@ def legs_of_trades_sql(by_place: bool = False) -> str:
     """
 
 
-def _legs_of(relation: str) -> str:
+def legs_of_sql(relation: str) -> str:
     """Return SQL for the relation `leg`: the legs of trades in a relation with the columns of their versions."""
     return f"""batch AS MATERIALIZED (
             SELECT {", ".join(f"t.{name}" for name in (*_ALWAYS[:-1], *_leg_columns()))},
@@ -141,7 +141,7 @@ def standing_legs_sql() -> str:
             SELECT v.* FROM trades_state s
             JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
             WHERE s.trade_id = ANY(%(ids)s::bigint[])
-        ), {_legs_of("current")}, standing AS MATERIALIZED (
+        ), {legs_of_sql("current")}, standing AS MATERIALIZED (
             SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction, {_payable("l")} AS quantity,
                    l.value_date, l.counterparty_id, k.entity_id
             FROM leg l LEFT JOIN refdata_book k ON k.id = l.book_id

@@ -97,5 +97,5 @@ def token(db: None) -> Callable[..., str]:
 @pytest.fixture
 def writer(token: Callable[..., str]) -> Iterator[HttpClient]:
     """Return an HTTP client that may load and list reference data."""
-    bearer = token("refdata:write", "trades:read")
+    bearer = token("refdata:write", "ssis:load", "trades:read")
     yield HttpClient(headers={"Authorization": f"Bearer {bearer}"})
