@@ -37,6 +37,7 @@ from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import approve_change, decline_change, withdraw_change
 
 _BACK_TESTS_SHOWN = 3
+_FORESEEN = 5  # changes of SSIs whose effect is looked at for one page
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,6 @@ def _shown(
         and may(request.user, decisions["withdraw"].right),
         "to_type": four_eyes.to_type(kind=proposal["kind"], amount=amount, among=thresholds),
         "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
-        "ssis": ssis.told(proposal["content"]) if proposal["kind"] == SSI and present else None,
     }
 
 
@@ -184,6 +184,15 @@ def _tell_of_checks(proposals: Sequence[dict[str, Any]]) -> None:
     )
     for proposal, content, found in zip(proposals, contents, tests, strict=True):
         proposal.update({"set": checks.compared(content), "back_tests": found})
+
+
+def _tell_of_ssis(proposals: Sequence[dict[str, Any]], *, present: bool) -> None:
+    """Tell of changes of SSIs what they re-route: of the first ones now, of the others as it was told when they were
+    made, which is what an approval of these goes by."""
+    for at, proposal in enumerate(proposals):
+        foreseen = present and at < _FORESEEN
+        told = ssis.told(proposal["content"]) if foreseen else {"then": proposal["content"]["effect"]}
+        proposal["ssis"] = told
 
 
 def _of_limits(request: HttpRequest, thresholds: Mapping[str, Decimal]) -> list[dict[str, Any]]:
@@ -215,6 +224,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         if each["kind"] == FEE:
             each["set"] = fees.compared(each["content"])
     of_limits = _of_limits(request, thresholds)
+    _tell_of_ssis([each for each in pending if each["kind"] == SSI], present=as_of is None)
     context = {
         "pending": pending,
         "of_limits": of_limits,

@@ -93,18 +93,17 @@ def _show(
     return show(request, "ops/ssi_change.html", context, screen="ssi_change", now=utc_now(), status=status)
 
 
-def seen(foreseen: Foreseen) -> str:
-    """Return what an approver was shown, as the form gives it back."""
-    return encode(foreseen.effect.summary())
-
-
 def told(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the screens show of a proposal: what it re-routes now, or why it cannot be carried out any more."""
+    """Return what the screens show of a proposal: what it re-routes now, or why it cannot be carried out any more.
+
+    `seen` is what an approval's form gives back of it; `then` what it was when it was proposed, where it is other now.
+    """
     now = foresee_proposal(content=content, now=utc_now())
     if isinstance(now, Problem):
         return {"refused": Shown.of(now), "then": content["effect"]}
-    other = encode(now.effect.summary()) != encode(msgspec.to_builtins(content["effect"]))
-    return {"foreseen": now, "seen": seen(now), "then": content["effect"] if other else None}
+    seen = encode(now.effect.summary())
+    other = msgspec.json.decode(seen) != content["effect"]
+    return {"foreseen": now, "seen": seen, "then": content["effect"] if other else None}
 
 
 def _first(stored: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from refdata.models import Ssi
 from tests.ops.conftest import SignIn
 from tests.settlement.support import trade_ref, validated
 from tests.settlement.test_ssi_change import IBAN, OTHER
-from tests.support.factories import World, equity
+from tests.support.factories import World, equity, party
 
 pytestmark = pytest.mark.django_db
 
@@ -168,3 +168,26 @@ def test_what_cannot_be_is_told_on_the_form_which_keeps_what_was_typed(
 @pytest.mark.parametrize("number", ["0", "x", "99999999999999999999", "١"])
 def test_an_ssi_that_there_is_not_is_not_found(stored, clerk, number: str) -> None:
     assert clerk.get("/ssis/change", {"ssi": number}).status_code == 404
+
+
+def test_a_page_of_many_changes_looks_at_the_first_ones_and_tells_the_others_as_proposed(
+    world, sign_in, supervisor
+) -> None:
+    for number in range(7):
+        party(f"P-{number}", ssis=())
+        answer = sign_in(permissions.OPERATIONS, name="olivia").post(
+            "/ssis/change",
+            {
+                "party": f"P-{number}",
+                "kind": "CASH",
+                "key": "USD",
+                "account": OTHER,
+                "agent_bic": "DEUTDEFF",
+                "valid_from": "2026-11-25",
+                "reason": "the first account",
+            },
+        )
+        assert answer.status_code == 303
+    page = supervisor.get("/approvals")
+    assert page.content.decode().count('name="seen"') == 5
+    assert _text(page).count("When it was proposed: 0 open trades") == 2
