@@ -36,10 +36,10 @@ class SettlementCycles(Kind):
     }
     filters = {"product": "t.product = %s", "market": "t.market = %s"}
     example = {
-        "product": "FX_SPOT",
-        "market": "CAD/USD",
+        "product": "EQUITY",
+        "market": "XBOM",
         "days": 1,
-        "valid_from": "2020-01-01",
+        "valid_from": "2023-01-27",
         "valid_to": None,
     }
 

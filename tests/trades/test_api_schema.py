@@ -36,6 +36,8 @@ def test_whatever_its_description_allows_and_forbids_is_answered_and_never_crash
     answered: Counter[int] = Counter()
     for operation in operations:
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            if mode is GenerationMode.NEGATIVE and operation.label == "GET /api/v1/keys":
+                continue  # it takes nothing, so nothing can be wrong
             _fuzz(front, operation, mode, answered)
     assert {200, 207, 400, 404} <= set(answered), answered
     assert sum(answered.values()) > 300, answered
