@@ -21,7 +21,7 @@ class SettlementConfig(AppConfig):
         from settlement.evidence import SECTIONS, contents
         from settlement.services import release
         from settlement.services.accrue import FOLLOWER as CHARGES
-        from settlement.services.accrue import accrue_fees
+        from settlement.services.accrue import accrue_live, reverse_charges
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.pinned import note_ssis
         from settlement.services.recall import FOLLOWER
@@ -49,8 +49,10 @@ class SettlementConfig(AppConfig):
         on_arrival(State.CAPTURED, answer_rejections)
         on_supersession(FOLLOWER)
         on_supersession(CHARGES)
-        for state in (State.VALIDATED, State.EXCEPTION, State.CANCELLED, State.ALLOCATED):
-            on_arrival(state, accrue_fees)
+        for state in (State.VALIDATED, State.EXCEPTION):
+            on_arrival(state, accrue_live)
+        for state in (State.CANCELLED, State.ALLOCATED):
+            on_arrival(state, reverse_charges)
 
 
 def _have_channels(**_: Any) -> None:

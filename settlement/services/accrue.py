@@ -24,15 +24,38 @@ _NOTHING = f"{State.CANCELLED.value}, {State.ALLOCATED.value}"
 _ON_TOP = ", ".join(f"'{code}'" for code, product in PRODUCTS.items() if product.fees_on_top)
 # Whoever sells an order bills what comes on top of it; everything else that a deal states is ours to pay.
 _STATED_SIGN = f"CASE WHEN d.product IN ({_ON_TOP}) AND d.side = 'SELL' THEN 1 ELSE -1 END"
-WANTED = f"""
-current AS MATERIALIZED (
-    SELECT v.trade_id, v.version, v.product, v.side, v.currency, v.trade_date, v.counterparty_id, v.gross_amount,
-           v.quantity, v.fees, i.market
+_READ = """v.trade_id, v.version, v.product, v.side, v.currency, v.trade_date, v.counterparty_id, v.gross_amount,
+           v.quantity, v.fees, i.market"""
+# OFFSET 0 and LIMIT make each look-up a look-up by key, however wrong PostgreSQL's picture of the tables is.
+_MARKET = "LEFT JOIN LATERAL (SELECT market FROM refdata_instrument i WHERE i.id = v.instrument_id OFFSET 0) i ON true"
+_OF_LIVE = f"""
+    SELECT {_READ}
+    FROM unnest(%(ids)s::bigint[]) AS w(trade_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM trades_version v WHERE v.trade_id = w.trade_id ORDER BY v.version DESC LIMIT 1
+    ) v {_MARKET}
+"""
+_OF_ANY = f"""
+    SELECT {_READ}
     FROM trades_state s
-    JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
-    LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+    CROSS JOIN LATERAL (
+        SELECT * FROM trades_version v WHERE v.trade_id = s.trade_id AND v.version = s.version OFFSET 0
+    ) v {_MARKET}
     WHERE s.trade_id = ANY(%(ids)s::bigint[]) AND s.state NOT IN ({_NOTHING})
-), wanted AS MATERIALIZED (
+"""
+_STANDING_LINES = """
+standing AS MATERIALIZED (
+    SELECT a.* FROM settlement_fee_accrual a
+    WHERE a.trade_id = ANY(%(ids)s::bigint[]) AND a.reverses IS NULL
+      AND NOT EXISTS (SELECT FROM settlement_fee_accrual r WHERE r.reverses = a.id)
+)
+"""
+
+
+def _wanted_sql(current: str) -> str:
+    """Return SQL for the relation `wanted`: what trades are charged. current: SQL for their current versions."""
+    return f"""
+current AS MATERIALIZED ({current}), wanted AS MATERIALIZED (
     SELECT d.trade_id, d.version, w.type, w.currency, w.rule_version_id, w.is_stated,
            w.amount * CASE w.direction WHEN 'RECEIVE' THEN 1 WHEN 'PAY' THEN -1 ELSE {_STATED_SIGN} END AS amount
     FROM (
@@ -43,38 +66,70 @@ current AS MATERIALIZED (
     ) w
     JOIN current d ON d.trade_id = w.trade_id
     WHERE w.amount <> 0
-), standing AS MATERIALIZED (
-    SELECT a.* FROM settlement_fee_accrual a
-    WHERE a.trade_id = ANY(%(ids)s::bigint[]) AND a.reverses IS NULL
-      AND NOT EXISTS (SELECT FROM settlement_fee_accrual r WHERE r.reverses = a.id)
 )
 """
+
+
+WANTED = _wanted_sql(_OF_ANY)
+
 _SAME = """
 a.trade_id = w.trade_id AND a.type = w.type AND a.currency = w.currency AND a.amount = w.amount
 AND a.is_stated = w.is_stated AND a.rule_version_id IS NOT DISTINCT FROM w.rule_version_id
 """
-_ACCRUE = f"""
-WITH {WANTED}
+_INSERT = """
 INSERT INTO settlement_fee_accrual
     (trade_id, version, type, currency, amount, rule_version_id, is_stated, reverses, accrued_at)
-SELECT trade_id, version, type, currency, amount, rule_version_id, is_stated, reverses, %(at)s FROM (
-    SELECT a.trade_id, s.version, a.type, a.currency, -a.amount AS amount, a.rule_version_id, a.is_stated,
-           a.id AS reverses
-    FROM standing a JOIN trades_state s ON s.trade_id = a.trade_id
-    WHERE NOT EXISTS (SELECT FROM wanted w WHERE {_SAME})
+"""
+_REVERSED = """
+SELECT a.trade_id, (SELECT version FROM trades_state s WHERE s.trade_id = a.trade_id) AS version, a.type, a.currency,
+       -a.amount AS amount, a.rule_version_id, a.is_stated, a.id AS reverses
+FROM standing a
+"""
+
+
+def _accrue_sql(current: str) -> str:
+    return f"""
+WITH {_wanted_sql(current)}, {_STANDING_LINES}
+{_INSERT}
+SELECT trade_id, version, type, currency, amount, rule_version_id, is_stated, reverses, %(at)s::timestamptz FROM (
+    {_REVERSED} WHERE NOT EXISTS (SELECT FROM wanted w WHERE {_SAME})
     UNION ALL
     SELECT w.trade_id, w.version, w.type, w.currency, w.amount, w.rule_version_id, w.is_stated, NULL
     FROM wanted w WHERE NOT EXISTS (SELECT FROM standing a WHERE {_SAME})
 ) AS lines ORDER BY trade_id, reverses NULLS LAST, type, currency
+RETURNING id
 """
 
 
-def accrue_fees(trade_ids: Sequence[int], at: datetime, _: Actor) -> None:
-    """Bring the open charges of trades to what their current versions are charged, in the caller's transaction.
+_ACCRUE, _ACCRUE_ANY = _accrue_sql(_OF_LIVE), _accrue_sql(_OF_ANY)
+_REVERSE = f"""
+WITH {_STANDING_LINES} {_INSERT}
+SELECT lines.*, %(at)s::timestamptz FROM ({_REVERSED}) AS lines ORDER BY trade_id, reverses
+"""
+FEW = 200  # trades for which planning would cost more than the statement
+
+
+def accrue_live(trade_ids: Sequence[int], at: datetime, _: Actor) -> None:
+    """Bring the open charges of trades that live to what their newest versions are charged, in the caller's
+    transaction.
 
     The caller has locked the trades. Nothing is accrued or reversed twice.
     """
-    sql.run(_ACCRUE, {"ids": list(trade_ids), "at": at})
+    parameters = {"ids": list(trade_ids), "at": at}
+    if len(trade_ids) <= FEW:
+        sql.planned_rows(_ACCRUE, parameters)
+    else:
+        sql.run(_ACCRUE, parameters)
+
+
+def accrue_any(trade_ids: Sequence[int], at: datetime) -> None:
+    """Do the same for trades that may have been called off meanwhile: they are charged nothing."""
+    sql.run(_ACCRUE_ANY, {"ids": list(trade_ids), "at": at})
+
+
+def reverse_charges(trade_ids: Sequence[int], at: datetime, _: Actor) -> None:
+    """Reverse the open charges of trades that are called off, or divided into parts, in the caller's transaction."""
+    sql.run(_REVERSE, {"ids": list(trade_ids), "at": at})
 
 
 _STANDING = """

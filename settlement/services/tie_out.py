@@ -18,7 +18,7 @@ from core import sql
 from core.audit import Actor, record
 from core.ids import TRADE, public_id
 from core.money import format_amount
-from settlement.services.accrue import WANTED, accrue_fees
+from settlement.services.accrue import WANTED, accrue_any
 from trades.lifecycle import SUBJECT, State, lock_trades
 
 AT_ONCE = 5_000
@@ -82,7 +82,7 @@ def tie_out_fees(
 
 def _correct(breaks: list[Break], *, now: datetime, actor: Actor) -> None:
     trade_ids = sorted({each.trade_id for each in breaks})
-    accrue_fees(trade_ids, now, actor)
+    accrue_any(trade_ids, now)
     for each in breaks:
         record(
             type="trade.fees_corrected",
