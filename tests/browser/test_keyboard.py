@@ -36,13 +36,13 @@ def _log_in(page: Any, name: str) -> None:
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_selector("body[data-screen=today]")
+    page.wait_for_selector("html.scripted body[data-screen=today]")
 
 
 def _go(page: Any, letter: str, screen: str) -> None:
     page.keyboard.press("g")
     page.keyboard.press(letter)
-    page.wait_for_selector(f"body[data-screen={screen}]")
+    page.wait_for_selector(f"html.scripted body[data-screen={screen}]")
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_held_trade_is_taken_repaired_and_seen_validated(held: str, page: Any)
     _go(page, "e", "exceptions")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    page.wait_for_selector("body[data-screen=exception]")
+    page.wait_for_selector("html.scripted body[data-screen=exception]")
     page.keyboard.press("m")
     page.wait_for_selector("text=It is yours.")
     page.keyboard.press("c")
@@ -81,12 +81,12 @@ def test_a_held_trade_is_taken_repaired_and_seen_validated(held: str, page: Any)
     page.keyboard.press("/")
     page.keyboard.type(held)
     page.keyboard.press("Enter")
-    page.wait_for_selector("body[data-screen=trade]")
+    page.wait_for_selector("html.scripted body[data-screen=trade]")
     factories.wait_for(lambda: factories.states() == {"VALIDATED": 1}, seconds=20, what="validated")
     page.reload()
     assert page.locator("main .pill").first.inner_text() == "validated"
     page.keyboard.press("Escape")
-    page.wait_for_selector("body[data-screen=blotter]")
+    page.wait_for_selector("html.scripted body[data-screen=blotter]")
 
 
 def test_exceptions_are_chosen_previewed_and_worked_together(held: str, page: Any) -> None:
@@ -100,7 +100,7 @@ def test_exceptions_are_chosen_previewed_and_worked_together(held: str, page: An
     page.keyboard.type("Name")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_selector("body[data-screen=bulk]")
+    page.wait_for_selector("html.scripted body[data-screen=bulk]")
     page.locator("[name=root_cause]").focus()
     page.keyboard.type("late static data")
     page.keyboard.press("Enter")
