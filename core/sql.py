@@ -69,6 +69,8 @@ def records(statement: str, parameters: Parameters = ()) -> list[dict[str, Any]]
         return [dict(zip(names, each, strict=True)) for each in cursor.fetchall()]
 
 
+# Below it every transaction has ended: rows of those come in one order that no late commit can change.
+OLDEST_OPEN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 PREPARED_MAX = 4  # statements that a connection keeps planned: each holds some megabytes
 # By connection and statement: its name there, and the parameters that stand in it.
 _prepared: WeakKeyDictionary[Any, dict[str, tuple[str, list[str]]]] = WeakKeyDictionary()

@@ -19,6 +19,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
+from core import four_eyes
 from core.audit import Actor, record, system
 from core.clock import business_date
 from core.http.authentication import issue_client, revoke_client, token_hash
@@ -26,8 +27,9 @@ from core.models import ApiClient
 from core.people import record_facts, record_password, user_facts
 from middleoffice.demo_story import tell_story
 from ops import permissions
+from refdata import fee_rules
 from refdata.demo import load_demo_refdata
-from refdata.fee_rules import RuleTerms, approve_rule, newest_versions, pending_proposals, propose_rule
+from refdata.fee_rules import RuleTerms, newest_versions, pending_proposals, propose_rule
 from risk.models import Limit
 
 ACTOR = system("demo")
@@ -240,4 +242,11 @@ def _ensure_fee_rules(now: datetime) -> None:
                     actor=Actor("user:olivia"),
                     now=now,
                 )
-                approve_rule(proposal_id=proposal_id, user=checker, note="", actor=Actor("user:sam"), now=now)
+                four_eyes.approve(
+                    kind=fee_rules.KIND,
+                    proposal_id=proposal_id,
+                    user=checker,
+                    note="",
+                    actor=Actor("user:sam"),
+                    now=now,
+                )

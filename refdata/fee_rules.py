@@ -315,24 +315,3 @@ def _plain_columns(terms: RuleTerms) -> dict[str, Any]:
     names: Sequence[str] = [name for name in RuleTerms.__slots__ if name not in ("counterparty", "tiers")]
     tiers = terms.content()["tiers"]
     return {**{name: getattr(terms, name) for name in names}, "tiers": tiers or None}
-
-
-def approve_rule(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
-) -> Proposal:
-    """Make a proposed version; refuses as `four_eyes.approve` and `apply_rule`."""
-    return four_eyes.approve(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
-
-
-def decline_rule(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
-) -> Proposal:
-    """Refuse a proposed version. Refuses as `four_eyes.decline`."""
-    return four_eyes.decline(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
-
-
-def withdraw_rule(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
-) -> Proposal:
-    """Take back one's own proposed version. Refuses as `four_eyes.withdraw`."""
-    return four_eyes.withdraw(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)

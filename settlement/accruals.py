@@ -24,7 +24,7 @@ def list_accruals(*, trade_id: int | None, after: tuple[int, ...] | None, limit:
     Only what no open transaction can still precede is shown, so a reader that keeps its cursor misses none.
     """
     conditions = [
-        "a.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
+        f"a.xid < {sql.OLDEST_OPEN}",
         *(["a.trade_id = %(trade_id)s"] if trade_id is not None else []),
         *(["(a.xid, a.id) > (%(xid)s, %(id)s)"] if after else []),
     ]

@@ -23,16 +23,15 @@ from ops.permissions import Right, may
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views import checks, fees, ssis
 from refdata.fee_rules import KIND as FEE
-from refdata.fee_rules import approve_rule, decline_rule, withdraw_rule
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
 from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 from risk.services.parameters import KIND as CHECK
 from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
 from settlement.services.release import KIND as RELEASE
-from settlement.services.release import approve_release, decline_release, withdraw_release
+from settlement.services.release import approve_release
 from settlement.services.ssi_change import KIND as SSI
-from settlement.services.ssi_change import approve_ssi_change, decline_ssi_change, withdraw_ssi_change
+from settlement.services.ssi_change import approve_ssi_change
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import approve_change, decline_change, withdraw_change
 
@@ -86,21 +85,35 @@ DECISIONS = {
         ),
     },
     FEE: {
-        "approve": Decision(Right.APPROVE_FEE, approve_rule, "Approved; the rule says so."),
-        "decline": Decision(Right.APPROVE_FEE, decline_rule, "Declined; the rule stays as it is."),
-        "withdraw": Decision(Right.PROPOSE_FEE, withdraw_rule, "Withdrawn; the rule stays as it is."),
+        "approve": Decision(
+            Right.APPROVE_FEE, partial(four_eyes.approve, kind=FEE), "Approved; the rule says so."
+        ),
+        "decline": Decision(
+            Right.APPROVE_FEE, partial(four_eyes.decline, kind=FEE), "Declined; the rule stays as it is."
+        ),
+        "withdraw": Decision(
+            Right.PROPOSE_FEE, partial(four_eyes.withdraw, kind=FEE), "Withdrawn; the rule stays as it is."
+        ),
     },
     RELEASE: {
         "approve": Decision(
             Right.APPROVE_RELEASE, approve_release, "Released; the back office can claim it."
         ),
-        "decline": Decision(Right.APPROVE_RELEASE, decline_release, "Declined; the batch waits on."),
-        "withdraw": Decision(Right.PROPOSE_RELEASE, withdraw_release, "Withdrawn; the batch waits on."),
+        "decline": Decision(
+            Right.APPROVE_RELEASE, partial(four_eyes.decline, kind=RELEASE), "Declined; the batch waits on."
+        ),
+        "withdraw": Decision(
+            Right.PROPOSE_RELEASE, partial(four_eyes.withdraw, kind=RELEASE), "Withdrawn; the batch waits on."
+        ),
     },
     SSI: {
         "approve": Decision(Right.APPROVE_SSI, approve_ssi_change, "Approved; the SSIs are changed."),
-        "decline": Decision(Right.APPROVE_SSI, decline_ssi_change, "Declined; the SSIs stay as they are."),
-        "withdraw": Decision(Right.PROPOSE_SSI, withdraw_ssi_change, "Withdrawn; the SSIs stay as they are."),
+        "decline": Decision(
+            Right.APPROVE_SSI, partial(four_eyes.decline, kind=SSI), "Declined; the SSIs stay as they are."
+        ),
+        "withdraw": Decision(
+            Right.PROPOSE_SSI, partial(four_eyes.withdraw, kind=SSI), "Withdrawn; the SSIs stay as they are."
+        ),
     },
 }
 

@@ -114,20 +114,6 @@ def approve_release(
     return proposal
 
 
-def decline_release(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
-) -> Proposal:
-    """Refuse to release a batch; it waits on. Refuses as `four_eyes.decline`."""
-    return four_eyes.decline(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
-
-
-def withdraw_release(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
-) -> Proposal:
-    """Take back one's own request; the batch waits on. Refuses as `four_eyes.withdraw`."""
-    return four_eyes.withdraw(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
-
-
 def lock_batch(batch_id: int) -> None:
     """Lock the batch that a proposal is about, before the proposal itself."""
     sql.row(_LOCK, [batch_id])

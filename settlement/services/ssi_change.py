@@ -154,20 +154,6 @@ def approve_ssi_change(
     return four_eyes.approve(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
 
 
-def decline_ssi_change(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
-) -> Proposal:
-    """Refuse proposed SSIs; they stay as they are. Refuses as `four_eyes.decline`."""
-    return four_eyes.decline(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
-
-
-def withdraw_ssi_change(
-    *, proposal_id: int, user: AbstractBaseUser, note: str, actor: Actor, now: datetime
-) -> Proposal:
-    """Take back proposed SSIs, by whoever proposed them. Refuses as `four_eyes.withdraw`."""
-    return four_eyes.withdraw(proposal_id=proposal_id, user=user, note=note, now=now, actor=actor, kind=KIND)
-
-
 def apply_ssi_change(proposal: Proposal, actor: Actor, at: datetime) -> None:
     """Store the SSIs that two people want; Problem 409 when they would do something else than was proposed."""
     content = proposal.content

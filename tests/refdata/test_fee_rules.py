@@ -13,14 +13,12 @@ from core.http.problem import Problem
 from core.models import Proposal
 from refdata.fee_rules import (
     RuleTerms,
-    approve_rule,
-    decline_rule,
     newest_versions,
     pending_proposals,
     versions_of,
 )
 from tests.support.factories import check_everything, checked, codes_of, equity, world
-from tests.support.fees import CHECKER, fee_rule, proposed_rule, terms
+from tests.support.fees import CHECKER, approve_rule, decline_rule, fee_rule, proposed_rule, terms
 from tests.support.records import LATER, NOW, TODAY, person
 from trades.services.release import find_held, release_queued
 

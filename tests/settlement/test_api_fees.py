@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.ids import PROPOSAL, TRADE, database_id, public_id
-from refdata.fee_rules import approve_rule
 from refdata.fee_rules_api import EXAMPLE
 from tests.support.api import Api, pointers
 from tests.support.factories import checked, equity, world
-from tests.support.fees import CHECKER, fee_rule
+from tests.support.fees import CHECKER, approve_rule, fee_rule
 from tests.support.records import CLERK, LATER, NOW, TODAY, person
 from trades.services.change import Change
 from trades.services.single_change import change_trade

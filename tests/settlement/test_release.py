@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, transaction
 
-from core import sql
+from core import four_eyes, sql
 from core.audit import Actor
 from core.http.problem import Problem
 from core.ids import BATCH, public_id
 from settlement.models import Channel
 from settlement.services.recall_batch import recall_batch
 from settlement.services.release import (
+    KIND,
     approve_release,
-    decline_release,
     propose_release,
-    withdraw_release,
 )
 from tests.settlement.support import LATER, BackOffice, batch_of, everything, seal, validated
 from tests.support.factories import equity, world
@@ -151,8 +151,8 @@ def test_another_count_is_refused_of_both(maker, checker, typed):
 
 def test_what_is_declined_or_withdrawn_waits_on_and_may_be_asked_for_again(maker, checker):
     batch_id = sealed("0")
-    decide(decline_release, propose(batch_id, maker), checker)
-    decide(withdraw_release, propose(batch_id, maker), maker)
+    decide(partial(four_eyes.decline, kind=KIND), propose(batch_id, maker), checker)
+    decide(partial(four_eyes.withdraw, kind=KIND), propose(batch_id, maker), maker)
     assert BackOffice().claim(batch_id).status_code == 409
     propose(batch_id, maker)
     assert refused(propose, batch_id, checker)[1] == "pending-proposal"

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from core import sql
+from core import four_eyes, sql
 from core.audit import Actor, encode
 from core.http.problem import Problem
 from core.models import Proposal
 from refdata.models import Book, Ssi
 from settlement.services.ssi_change import (
+    KIND,
     LISTED,
     Foreseen,
     approve_ssi_change,
-    decline_ssi_change,
     foresee,
     materially_other,
     propose_ssi_change,
@@ -155,7 +155,8 @@ class TestAProposal:
 
     def test_that_is_declined_changes_nothing(self, made) -> None:
         before = list(Ssi.objects.order_by("id").values())
-        decline_ssi_change(
+        four_eyes.decline(
+            kind=KIND,
             proposal_id=_proposed(END, NEW),
             user=person("checker"),
             note="No.",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from core import sql
+from core import four_eyes, sql
 from core.audit import Actor
-from refdata.fee_rules import RuleTerms, Tier, approve_rule, propose_rule
+from refdata.fee_rules import KIND, RuleTerms, Tier, propose_rule
 from tests.support.records import NOW, person
 
+approve_rule, decline_rule = partial(four_eyes.approve, kind=KIND), partial(four_eyes.decline, kind=KIND)
 MAKER, CHECKER = Actor("user:maker"), Actor("user:checker")
 _numbers = itertools.count(1)
 

@@ -75,7 +75,7 @@ def list_trades(
         asked = [source] if source is not None else all_sources(most=MAX_SOURCES)
         parameters += [asked, [source_ref]]
     else:
-        where.append("s.changed_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        where.append(f"s.changed_xid < {sql.OLDEST_OPEN}")
     for condition, value in (
         ("v.source = ANY(%s)", list(sources) or None),
         ("v.source = %s", source),

@@ -105,7 +105,7 @@ def list_items(
     """
     condition = " AND ".join(
         [
-            "e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
+            f"e.xid < {sql.OLDEST_OPEN}",
             f"e.closed_at IS {'' if is_open else 'NOT '}NULL",
             *(["v.source = ANY(%(sources)s)"] if sources else []),
             *(["(e.xid, e.id) > (%(xid)s, %(id)s)"] if after else []),
