@@ -14,13 +14,13 @@ import sysconfig
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 from django.conf import settings
 
 from middleoffice import lifeline, processes, supervisor
 from middleoffice.embedded.places import open_to_others
 from tests.support.launch import (
+    PARTS,
     PRODUCT,
     ROOT,
     Launcher,
@@ -29,7 +29,9 @@ from tests.support.launch import (
     kill,
     launched,
     nothing_left,
+    processes_of,
     query,
+    ready,
     var_folder,
 )
 from tests.support.product import free_port, live_database_url
@@ -42,14 +44,6 @@ def var():
     """Return a folder that the first test has migrated; the others are quicker on it."""
     with var_folder() as folder:
         yield folder
-
-
-def ready(port: int) -> bool:
-    """Whether the product on `port` says that it can work."""
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def test_one_command_starts_everything_and_ctrl_c_leaves_nothing(var):
@@ -73,20 +67,6 @@ def test_the_second_start_migrates_nothing_and_keeps_the_data(var):
         assert "Migrating" not in product.output
         assert query(var, "SELECT count(*) > 0 FROM django_migrations") == [(True,)]
         assert product.stop(signal.SIGTERM) < 10
-
-
-PARTS = {
-    "web": ("granian",),
-    "worker": ("ForkPoolWorker", "--app middleoffice.celery worker"),
-    "beat": ("beat",),
-    "postgres": ("bin/postgres",),
-    "redis": ("redis-server",),
-}
-
-
-def processes_of(part: str, var: Path) -> set[int]:
-    """Return the processes of one part of the product, its children included."""
-    return {pid for pid, words in belonging_to(var).items() if any(mark in words for mark in PARTS[part])}
 
 
 def test_whatever_is_killed_comes_back(var):

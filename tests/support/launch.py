@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+import httpx
 import psycopg2
 import redis
 
@@ -122,6 +123,29 @@ def kill(pids: Iterable[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+# What tells the processes of each part of the product by their command lines.
+PARTS = {
+    "web": ("granian",),
+    "worker": ("ForkPoolWorker", "--app middleoffice.celery worker"),
+    "beat": ("beat",),
+    "postgres": ("bin/postgres",),
+    "redis": ("redis-server",),
+}
+
+
+def processes_of(part: str, var: Path) -> set[int]:
+    """Return the processes of one part of the product, its children included."""
+    return {pid for pid, words in belonging_to(var).items() if any(mark in words for mark in PARTS[part])}
+
+
+def ready(port: int) -> bool:
+    """Whether the product on `port` says that it can work."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def nothing_left(var: Path, *, seconds: float = 5) -> bool:
