@@ -122,6 +122,14 @@ MEASUREMENTS = (
         1.8,
     ),
     Measurement(
+        "stream_memory_1m_vs_10k",
+        "memory of the web server at its peak while it streams a batch of 1,000,000 instructions",
+        "the same of a batch of 10,000",
+        "MB",
+        1.25,
+        lower_is_better=True,
+    ),
+    Measurement(
         "planted_patterns_found",
         "the lowest recall of any pattern planted in a realistic book of 200,000 trades",
         "all that were planted",
