@@ -19,8 +19,8 @@ _MB = 1024
 # many, and as unlike each other, as those of the pages repeated.
 _REPEATED = """
 WITH made AS (
-    INSERT INTO settlement_batch (channel_id, sequence, value_date, sealed_at, sealed_by, instruction_count, trade_count,
-                                  control_totals, byte_count, sha256)
+    INSERT INTO settlement_batch (channel_id, sequence, value_date, sealed_at, sealed_by, instruction_count,
+                                  trade_count, control_totals, byte_count, sha256)
     SELECT channel_id, sequence + 1, value_date, sealed_at, sealed_by, instruction_count * %(times)s,
            trade_count * %(times)s, control_totals, byte_count * %(times)s, %(digest)s
     FROM settlement_batch WHERE id = %(id)s RETURNING id, instruction_count
@@ -29,7 +29,8 @@ WITH made AS (
     SELECT id, instruction_count, 0, 0, 0 FROM made
 )
 INSERT INTO settlement_batch_page (batch_id, number, first_line, line_count, byte_count, content)
-SELECT made.id, (turn * pages.count + p.number), turn * pages.lines + p.first_line, p.line_count, p.byte_count, p.content
+SELECT made.id, turn * pages.count + p.number, turn * pages.lines + p.first_line, p.line_count, p.byte_count,
+       p.content
 FROM made, settlement_batch_page p, generate_series(0, %(times)s - 1) AS turn,
      (SELECT count(*) AS count, sum(line_count) AS lines FROM settlement_batch_page WHERE batch_id = %(id)s) AS pages
 WHERE p.batch_id = %(id)s
