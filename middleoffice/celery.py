@@ -8,36 +8,52 @@ from celery.schedules import crontab
 from celery.signals import beat_init, worker_process_init
 
 from middleoffice.lifeline import die_with_supervised_parent
+from middleoffice.queues import DEFAULT, RISK, SETTLEMENT, SLOW
 from middleoffice.tuning import tune_process
+
+LONGEST_WAIT = 30.0  # seconds: all hands may be at turns of 20
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "middleoffice.settings")
 
 app = Celery("middleoffice")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.task_default_queue = "default"
+app.conf.task_default_queue = DEFAULT
 app.conf.task_routes = {
-    "risk.back_test": {"queue": "default"},  # no trade waits for these
-    "risk.forget_back_tests": {"queue": "default"},
-    "risk.*": {"queue": "risk"},
-    "settlement.*": {"queue": "settlement"},
+    "risk.back_test": {"queue": SLOW},  # no trade waits for these
+    "risk.forget_back_tests": {"queue": SLOW},
+    # Asked by the clock, and done in a moment where there is nothing to do: not behind the turns of the others.
+    "risk.restate_limits": {"queue": DEFAULT},
+    "risk.enforce_stops": {"queue": DEFAULT},
+    "risk.expire_reservations": {"queue": DEFAULT},
+    "settlement.seal_due": {"queue": DEFAULT},
+    "settlement.watch_pins": {"queue": DEFAULT},
+    "risk.*": {"queue": RISK},
+    "settlement.*": {"queue": SETTLEMENT},
 }
+
+
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    """Return a task of the clock. A message waits longer than any turn takes; then the next one will do."""
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, LONGEST_WAIT)}}
+
+
 app.conf.beat_schedule = {
-    "sweep": {"task": "core.sweep", "schedule": 5.0, "options": {"expires": 5}},
-    "heartbeat": {"task": "core.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
-    "seal-due": {"task": "settlement.seal_due", "schedule": 30.0, "options": {"expires": 30}},
-    "watch-pins": {"task": "settlement.watch_pins", "schedule": 30.0, "options": {"expires": 30}},
-    "watch-exceptions": {"task": "trades.watch_exceptions", "schedule": 30.0, "options": {"expires": 30}},
-    "mark-moment": {"task": "core.mark_moment", "schedule": 300.0, "options": {"expires": 300}},
-    "deliver": {"task": "feed.deliver", "schedule": 2.0, "options": {"expires": 2}},
-    "summarise-log": {"task": "feed.summarise_log", "schedule": 5.0, "options": {"expires": 5}},
+    "sweep": _every(5.0, "core.sweep"),
+    "heartbeat": _every(10.0, "core.heartbeat"),
+    "seal-due": _every(30.0, "settlement.seal_due"),
+    "watch-pins": _every(30.0, "settlement.watch_pins"),
+    "watch-exceptions": _every(30.0, "trades.watch_exceptions"),
+    "mark-moment": _every(300.0, "core.mark_moment"),
+    "deliver": _every(2.0, "feed.deliver"),
+    "summarise-log": _every(5.0, "feed.summarise_log"),
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
-    "seal-log": {"task": "core.seal_log", "schedule": 10.0, "options": {"expires": 10}},
+    "seal-log": _every(10.0, "core.seal_log"),
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},
     "tie-out-fees": {"task": "settlement.tie_out_fees", "schedule": crontab(hour=2, minute=0)},
-    "restate-limits": {"task": "risk.restate_limits", "schedule": 30.0, "options": {"expires": 30}},
-    "enforce-stops": {"task": "risk.enforce_stops", "schedule": 30.0, "options": {"expires": 30}},
-    "expire-reservations": {"task": "risk.expire_reservations", "schedule": 5.0, "options": {"expires": 5}},
-    "learn-sizes": {"task": "risk.learn_sizes", "schedule": 60.0, "options": {"expires": 60}},
+    "restate-limits": _every(30.0, "risk.restate_limits"),
+    "enforce-stops": _every(30.0, "risk.enforce_stops"),
+    "expire-reservations": _every(5.0, "risk.expire_reservations"),
+    "learn-sizes": _every(60.0, "risk.learn_sizes"),
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }
@@ -54,4 +70,4 @@ def _settle_in(**_: Any) -> None:
 @beat_init.connect
 def _beat_heart(**_: Any) -> None:
     """Beat at once, so that a first start is ready in seconds and not after the first interval."""
-    app.send_task("core.heartbeat", expires=10)
+    app.send_task("core.heartbeat", expires=LONGEST_WAIT)

@@ -48,6 +48,9 @@ pytestmark = pytest.mark.faults
 
 SMALL = {"trades": 1_200, "sealers": 3, "amenders": 3, "kills": 5, "bulk": 200}
 FULL = {"trades": 50_000, "sealers": 16, "amenders": 16, "kills": 50, "bulk": 1_000}
+FRESH = (
+    100_000  # amended quantities are from here on: more than any deal's, and not so many that it is unusual
+)
 PATIENCE = 120.0  # seconds for whatever was killed to be back, and for a call to be answered
 
 
@@ -111,7 +114,7 @@ class FrontOffice:
             chosen = chance.sample(free, min(size, len(free)))
             self._busy |= set(chosen)
             self._fresh += len(chosen)
-            wanted = {n: 1_000_000 + self._fresh - place for place, n in enumerate(chosen)}
+            wanted = {n: FRESH + self._fresh - place for place, n in enumerate(chosen)}
         cancel = chance.random() < 0.1
         items: list[dict[str, Any]] = [{"source": "FO-EQ", "source_ref": f"X-{n}"} for n in chosen]
         if not cancel:

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 from middleoffice import lifeline, processes
+from middleoffice.queues import QUEUES
 
 START_SECONDS = 40.0
 QUIET_SECONDS = 15.0
@@ -177,7 +178,7 @@ class LiveProduct:
 
     def _busy(self) -> bool:
         with redis.Redis.from_url(settings.REDIS_URL) as client:
-            waiting = sum(client.llen(queue) for queue in ("default", "risk", "settlement"))
+            waiting = sum(client.llen(queue) for queue in QUEUES)
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
