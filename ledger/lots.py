@@ -16,7 +16,9 @@ from typing import NamedTuple
 
 from core.money import ZERO, round_money
 
-NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # of a deal that does not say when it was done: the first of its day
+NO_TIME = datetime(
+    1970, 1, 1, tzinfo=UTC
+)  # of a deal that does not say when it was done: the first of its day
 _PRECISION = 80  # digits, more than any product of two stored numbers has
 _QUANTUM = Decimal("0.0000000001")
 
@@ -241,9 +243,7 @@ def _split(lots: Lots, split: Split) -> list[Movement]:
         left -= after
         changed = after - lot.quantity
         lot.quantity = after
-        moved.append(
-            Movement(split.place, split.version, Kind.SPLIT, lot.opened, lot.version, changed, ZERO)
-        )
+        moved.append(Movement(split.place, split.version, Kind.SPLIT, lot.opened, lot.version, changed, ZERO))
     refused = all_after - lots.held
     if refused != lots.refused:
         by = refused - lots.refused

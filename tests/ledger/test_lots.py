@@ -134,9 +134,14 @@ def test_a_redemption_closes_every_lot():
 
 _numbers = st.integers(-400, 400).filter(bool)
 _steps = st.lists(
-    st.tuples(st.sampled_from(["FILL"] * 6 + ["SPLIT", "REDEEM"]), _numbers, st.integers(1, 99999), st.integers(0, 500)),
+    st.tuples(
+        st.sampled_from(["FILL"] * 6 + ["SPLIT", "REDEEM"]),
+        _numbers,
+        st.integers(1, 99999),
+        st.integers(0, 500),
+    ),
     max_size=25,
-)  # fmt: skip
+)
 _terms = st.builds(Terms, st.sampled_from(Method), st.booleans(), st.booleans())
 
 
@@ -147,7 +152,9 @@ def _history(drawn) -> list:
             amount = abs(number) * Decimal(cents) / 100
             steps.append(Fill(place(n), 1, Decimal(number) / 10, amount, Decimal(fees) / 100))
         elif kind == "SPLIT":
-            steps.append(Split(place(n, Rank.ACTION), 1, Decimal(abs(number) % 7 + 1), Decimal(cents % 5 + 1)))
+            steps.append(
+                Split(place(n, Rank.ACTION), 1, Decimal(abs(number) % 7 + 1), Decimal(cents % 5 + 1))
+            )
         else:
             steps.append(Redemption(place(n, Rank.ACTION), 1, Decimal(cents) / 100))
     return steps
@@ -197,4 +204,4 @@ def test_places_are_in_the_order_of_day_action_moment_and_trade():
         Place(DAY, Rank.TRADE, late, 3, 2),
         Place(DAY + timedelta(days=1), Rank.ACTION, NO_TIME, 1, 0),
     ]
-    assert sorted(reversed(ordered)) == ordered
+    assert sorted(ordered[::-1]) == ordered

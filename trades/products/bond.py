@@ -88,10 +88,7 @@ BOND = Product(
     ),
     enrich=enrich_security("BOND", 2, _value),
     restate=_restate,
-    expected_amount=(
-        "b.quantity * b.price / 100"
-        f" + {_ACCRUED}"
-    ),
+    expected_amount=(f"b.quantity * b.price / 100 + {_ACCRUED}"),
     actual_amount="b.gross_amount",
     places={"terms": "/accrued_amount"},
     divided=("/gross_amount", "/accrued_amount"),
