@@ -8,7 +8,7 @@ from celery.schedules import crontab
 from celery.signals import beat_init, worker_process_init
 
 from middleoffice.lifeline import die_with_supervised_parent
-from middleoffice.queues import DEFAULT, RISK, SETTLEMENT, SLOW
+from middleoffice.queues import DEFAULT, LEDGER, RISK, SETTLEMENT, SLOW
 from middleoffice.tuning import tune_process
 
 LONGEST_WAIT = 30.0  # seconds: all hands may be at turns of 20
@@ -29,6 +29,7 @@ app.conf.task_routes = {
     "settlement.watch_pins": {"queue": DEFAULT},
     "risk.*": {"queue": RISK},
     "settlement.*": {"queue": SETTLEMENT},
+    "ledger.*": {"queue": LEDGER},
 }
 
 
@@ -46,6 +47,7 @@ app.conf.beat_schedule = {
     "mark-moment": _every(300.0, "core.mark_moment"),
     "deliver": _every(2.0, "feed.deliver"),
     "summarise-log": _every(5.0, "feed.summarise_log"),
+    "post-positions": _every(2.0, "ledger.post_positions"),
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
     "seal-log": _every(10.0, "core.seal_log"),
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},

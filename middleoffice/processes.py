@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "worker": (
         *("python", "-m", "celery", "--app", "middleoffice.celery", "worker"),
         *("--pool", "prefork", "--concurrency", "${WORKER_CONCURRENCY}"),
-        *("--queues", "default,risk,settlement,slow", "--without-gossip", "--without-mingle"),
+        *("--queues", "default,risk,settlement,ledger,slow", "--without-gossip", "--without-mingle"),
         *("--loglevel", "INFO"),
     ),
     "beat": (

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from kombu.utils.scheduling import round_robin_cycle
 
-DEFAULT, RISK, SETTLEMENT, SLOW = "default", "risk", "settlement", "slow"
-QUEUES = (DEFAULT, RISK, SETTLEMENT, SLOW)
+DEFAULT, RISK, SETTLEMENT, LEDGER, SLOW = "default", "risk", "settlement", "ledger", "slow"
+QUEUES = (DEFAULT, RISK, SETTLEMENT, LEDGER, SLOW)
 _FIRST = {DEFAULT: 0, SLOW: 2}
 
 
 class ShortFirst(round_robin_cycle):  # type: ignore[misc]
     """What is short and asked by the clock goes first, what nobody waits for goes last, the others take turns.
 
-    Redis is asked in this order each time. The work behind `risk` and `settlement` takes turns of many seconds, and
+    Redis is asked in this order each time. The work behind the others takes turns of many seconds, and
     with queues that all take turns the clock's messages would wait for one of those each, and pile up for ever.
     """
 
