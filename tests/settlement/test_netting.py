@@ -177,7 +177,7 @@ def test_a_large_net_is_exact_to_the_cent(parties):
 
 def _lines(channel: str) -> list[int]:
     """Seal everything and return how many gross legs each instruction of a channel has, in its order."""
-    seal(date(2026, 11, 30))
+    seal(value_date=date(2026, 11, 30))
     found = sql.rows(
         "SELECT gross_count FROM settlement_instruction WHERE channel = %s ORDER BY value_date, line",
         [channel],

@@ -11,7 +11,7 @@ from core import sql
 from refdata.models import NettingAgreement, Party
 from tests.refdata.conftest import events, faults, load, outcomes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("party")]
 KIND = "netting-agreements"
 ROW = {
     "party": "CP",
@@ -21,11 +21,6 @@ ROW = {
     "securities": "SECURITY",
     "valid_from": "2026-01-01",
 }
-
-
-@pytest.fixture(autouse=True)
-def ours(party) -> Party:
-    return Party.objects.create(code="ENT", name="Ours", role=Party.Role.ENTITY)
 
 
 class TestNettingAgreements:
