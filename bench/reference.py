@@ -82,6 +82,7 @@ class Reference:
         """Return the rows by kind, in an order in which references come before what refers to them."""
         return {
             "parties": list(self._parties()),
+            "netting-agreements": list(self._netting_agreements()),
             "instruments": list(self._instruments()),
             "books": list(self._books()),
             "ssis": list(self._ssis()),
@@ -99,8 +100,20 @@ class Reference:
                 "name": f"Counterparty {n}",
                 "lei": _lei(n + 1),
                 "country": country,
-                "netting": n % 5 != 0,
             }
+
+    def _netting_agreements(self) -> Iterator[dict[str, Any]]:
+        """Four of five parties net everything, the others nothing."""
+        for n, code in enumerate(self.parties):
+            if n % 5 != 0:
+                yield {
+                    "party": code,
+                    "entity": "*",
+                    "payments": "CURRENCY",
+                    "securities": "SECURITY",
+                    "goods": "ITEM",
+                    "valid_from": "2020-01-01",
+                }
 
     def _instruments(self) -> Iterator[dict[str, Any]]:
         for n, each in enumerate(self.securities):

@@ -30,6 +30,7 @@ from refdata.models import (
     Instrument,
     InstrumentIdentifier,
     Mandate,
+    NettingAgreement,
     Party,
     SettlementCycle,
     Ssi,
@@ -144,11 +145,10 @@ class PartyAdmin(ReferenceAdmin):
         "country",
         "lei",
         "restricted",
-        "netting",
         "party_group",
         "kyc_valid_to",
     )
-    list_filter = ("role", "restricted", "netting", "country")
+    list_filter = ("role", "restricted", "country")
     search_fields = ("code", "name", "lei", "bic", "party_group")
     ordering = ("code",)
 
@@ -335,3 +335,24 @@ class AgreementAdmin(ReferenceAdmin):
     search_fields = ("party__code", "party__name", "reference")
     autocomplete_fields = ("party",)
     ordering = ("party__code", "product", "reference")
+
+
+@admin.register(NettingAgreement)
+class NettingAgreementAdmin(ReferenceAdmin):
+    kind = KINDS["netting-agreements"]
+    form = RangedForm
+    list_display = (
+        "party",
+        "entity",
+        "reference",
+        "payments",
+        "securities",
+        "goods",
+        "valid_from",
+        "valid_to",
+    )
+    list_filter = ("payments", "securities", "goods")
+    list_select_related = ("party",)
+    search_fields = ("party__code", "party__name", "entity", "reference")
+    autocomplete_fields = ("party",)
+    ordering = ("party__code", "entity", "valid_from")

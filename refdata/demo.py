@@ -70,6 +70,7 @@ def load_demo_refdata(*, today: date, actor: Actor, now: datetime) -> list[LoadR
         "mandates": _mandates(),
         "watch-lists": _watch_lists(),
         "agreements": _agreements(),
+        "netting-agreements": _netting_agreements(),
         "settlement-cycles": market_cycles(),
     }
     loaded = [
@@ -130,7 +131,6 @@ def _parties() -> Iterator[dict[str, Any]]:
             "role": role,
             "country": country,
             "restricted": code in RESTRICTED,
-            "netting": code not in WITHOUT_NETTING,
             "party_group": GROUP if role == "ENTITY" else "",
             "kyc_valid_to": _LATELY if code in REVIEW_OVERDUE else _LONG_HENCE,
             "lei_valid_to": _LATELY if code in LEI_NOT_RENEWED else _LONG_HENCE,
@@ -164,6 +164,19 @@ def _agreements() -> Iterator[dict[str, Any]]:
                 "reference": "ISDA-2002",
                 "valid_from": _LONG_AGO,
                 "valid_to": _LATELY if code in AGREEMENT_ENDED else None,
+            }
+
+
+def _netting_agreements() -> Iterator[dict[str, Any]]:
+    for code, *_ in (*COUNTERPARTIES, *CUSTOMERS):
+        if code not in WITHOUT_NETTING:
+            yield {
+                "party": code,
+                "entity": "*",
+                "payments": "CURRENCY",
+                "securities": "SECURITY",
+                "goods": "ITEM",
+                "valid_from": _LONG_AGO,
             }
 
 

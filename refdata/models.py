@@ -29,7 +29,6 @@ class Party(models.Model):
     role = models.TextField(choices=Role.choices, default=Role.COUNTERPARTY)
     country = models.TextField(blank=True, help_text="ISO 3166-1 alpha-2")
     restricted = models.BooleanField(default=False, help_text="deals are held for a decision")
-    netting = models.BooleanField(default=True, help_text="a netting agreement is in force")
     party_group = models.TextField(
         blank=True,
         default="",
@@ -542,6 +541,58 @@ class Agreement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference} {self.product}"
+
+
+class NettingAgreement(models.Model):
+    """What is netted between a party and one of our entities, or all of them, for some value dates.
+
+    What no agreement nets is settled gross. An agreement with an entity goes before one with every entity
+    (refdata/netting.py). Rows of the same party and entity never hold on the same value date: an exclusion constraint
+    of the table says so.
+    """
+
+    class Payments(models.TextChoices):
+        NONE = "NONE", "each by itself"
+        CURRENCY = "CURRENCY", "by currency"
+
+    class Securities(models.TextChoices):
+        NONE = "NONE", "each by itself"
+        SECURITY = "SECURITY", "by security and place of settlement"
+
+    class Goods(models.TextChoices):
+        NONE = "NONE", "each by itself"
+        ITEM = "ITEM", "by item"
+
+    id = models.BigAutoField(primary_key=True)
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="netting_agreements")
+    entity = models.TextField(default=ANY, help_text="the code of one of our entities, or * for every one")
+    reference = models.TextField(blank=True, default="", help_text="what the agreement is called")
+    payments = models.TextField(choices=Payments.choices, default=Payments.NONE)
+    securities = models.TextField(choices=Securities.choices, default=Securities.NONE)
+    goods = models.TextField(choices=Goods.choices, default=Goods.NONE)
+    valid_from = models.DateField(help_text="first value date for which it holds")
+    valid_to = models.DateField(null=True, blank=True, help_text="last value date for which it holds")
+
+    class Meta:
+        db_table = "refdata_netting_agreement"
+        constraints = [
+            models.UniqueConstraint(fields=["party", "entity", "valid_from"], name="refdata_netting_once"),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="refdata_netting_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    payments__in=["NONE", "CURRENCY"],
+                    securities__in=["NONE", "SECURITY"],
+                    goods__in=["NONE", "ITEM"],
+                ),
+                name="refdata_netting_words",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference or 'netting'} {self.entity}"
 
 
 class FeeRule(models.Model):

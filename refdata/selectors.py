@@ -28,7 +28,6 @@ class PartyRef:
 
     id: int
     code: str
-    netting: bool
     restricted: bool
     country: str
     role: str
@@ -166,8 +165,8 @@ def _take_cycle(found: References, row: Sequence[Any]) -> None:
 
 
 def _take_party(found: References, asked: set[str], row: Sequence[Any]) -> None:
-    lei, party_id, code, country, role, _, _, netting, restricted, *_ = row
-    party = PartyRef(party_id, code, netting, restricted, country, role)
+    lei, party_id, code, country, role, _, _, _, restricted, *_ = row
+    party = PartyRef(party_id, code, restricted, country, role)
     if code in asked:
         found.parties[code] = party
     if lei in asked:

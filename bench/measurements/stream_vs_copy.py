@@ -19,7 +19,9 @@ def measure(bench: Bench) -> Samples:
     """Seal one large batch of payments in which nothing is netted, then pull it again and again."""
     trades = bench.size(100_000, 20_000)
     database, messages = bench.database("stream"), bench.messages()
-    database.run("UPDATE refdata_party SET netting = false")
+    database.run(
+        "UPDATE refdata_netting_agreement SET payments = 'NONE', securities = 'NONE', goods = 'NONE'"
+    )
     with drainers(bench, database, 1) as worker:
         validate(bench, database, messages, worker, trades)
     seal(bench, database)

@@ -19,8 +19,8 @@ def range_faults(row: Mapping[str, Any]) -> Iterator[RowFault]:
 def find_overlaps(kind: Kind, plans: Sequence[Plan]) -> None:
     """Add a fault to every plan that would hold on a day on which another row of its key holds.
 
-    The kind's key ends with `valid_from` and refers to no other rows. A plan that is refused leaves what is stored as
-    it was, and that may be in another plan's way: the rest are looked at until nothing more is refused.
+    The kind's key ends with `valid_from`; another row is part of it by its code. A plan that is refused leaves what is
+    stored as it was, and that may be in another plan's way: the rest are looked at until nothing more is refused.
     """
     stored = _stored(kind, plans)
     good = list(plans)
@@ -40,7 +40,8 @@ def _stored(kind: Kind, plans: Sequence[Plan]) -> list[tuple[int, dict[str, Any]
         return []
     arrays = ", ".join("%s::text[]" for _ in names)
     columns = ", ".join(f"k{at}" for at in range(len(names)))
-    match = " AND ".join(f"t.{kind.fields[name].column or name} = k.k{at}" for at, name in enumerate(names))
+    read = [kind.fields[name].read or f"t.{kind.fields[name].column or name}" for name in names]
+    match = " AND ".join(f"{each} = k.k{at}" for at, each in enumerate(read))
     rows = sql.rows(
         f"{kind.select} JOIN unnest({arrays}) AS k({columns}) ON {match}",
         [list(column) for column in zip(*places, strict=True)],

@@ -13,6 +13,7 @@ from functools import cache
 from iso4217 import Currency
 
 from core.money import minor_units
+from refdata.netting import ENTITIES, agreements_sql, netted_sql
 from refdata.ssi_choice import NARROWINGS, chosen_sql
 from settlement.formats import canonical
 from trades.lifecycle import State
@@ -119,8 +120,8 @@ def legs_of_trades_sql(by_place: bool = False) -> str:
                {_PART_BY_PLACE if by_place else _PART} AS part,
                1::smallint AS attempt, false AS waited
         FROM leg l
-        LEFT JOIN refdata_book k ON k.id = l.book_id
-        LEFT JOIN refdata_party p ON p.id = l.counterparty_id{_PLACE if by_place else ""}
+        LEFT JOIN {ENTITIES} k ON k.id = l.book_id
+        {agreements_sql("l", "k")}{_PLACE if by_place else ""}
     """
 
 
@@ -156,8 +157,9 @@ def _payable(leg: str) -> str:
 
 
 def _solo(leg: str) -> str:
-    """Return SQL for what keeps a leg apart where the party does not allow netting: a number of its own."""
-    return f"CASE WHEN p.netting THEN 0 ELSE ({leg}.trade_id << {_LEG_BITS}) + {leg}.leg END"
+    """Return SQL for what keeps a leg apart where no agreement nets it: a number of its own."""
+    apart = f"({leg}.trade_id << {_LEG_BITS}) + {leg}.leg"
+    return f"CASE WHEN {netted_sql(f'{leg}.asset_kind')} THEN 0 ELSE {apart} END"
 
 
 @cache
@@ -221,8 +223,8 @@ SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, {_payab
        CASE d.asset_kind WHEN 'CASH' THEN d.asset WHEN 'GOODS' THEN '*' ELSE coalesce(i.market, '') END,
        {_solo("d")}, 0, {NOW}, d.attempt, true
 FROM due d
-LEFT JOIN refdata_book k ON k.id = d.book_id
-LEFT JOIN refdata_party p ON p.id = d.counterparty_id
+LEFT JOIN {ENTITIES} k ON k.id = d.book_id
+{agreements_sql("d", "k")}
 LEFT JOIN refdata_instrument i ON i.code = d.asset
 """
 
@@ -251,7 +253,8 @@ def group_sql(*, with_lanes: bool) -> str:
         CREATE TEMPORARY TABLE seal_group ON COMMIT DROP AS
         WITH grouped AS MATERIALIZED (
             SELECT 0::bigint AS solo, lane, counterparty_id, entity_id, asset, value_date, asset_kind,
-                   max(ssi_key) AS ssi_key, count(*) AS gross_count, array_agg(trade_id) AS trade_ids, min(leg) AS leg,
+                   max(ssi_key) AS ssi_key, count(*) AS gross_count, array_agg(trade_id ORDER BY trade_id) AS trade_ids,
+                   min(leg) AS leg,
                    sum(CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END) AS net
             FROM seal_leg WHERE part = {NOW} AND solo = 0
             GROUP BY counterparty_id, entity_id, asset, value_date, asset_kind, lane

@@ -24,6 +24,7 @@ from tests.support.factories import (
     fx,
     goods,
     live_today,
+    settle_gross,
     settles_on,
     states,
     wait_for,
@@ -94,8 +95,7 @@ def test_promises_of_three_kinds_become_settled_trades(live_product: LiveProduct
 def test_a_pull_cut_in_the_middle_resumes_to_the_same_bytes(live_product: LiveProduct):
     today = live_today()
     made = world(today=today)
-    made.broker.netting = False
-    made.broker.save()
+    settle_gross(made.broker)
     front, office = Front(live_product.base_url), Office(live_product)
     answer = front.post_batch(
         [equity(f"C-{n}", on=today, price="187.00", quantity=str(n + 1)) for n in range(1_500)]

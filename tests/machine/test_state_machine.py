@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from core import sql
 from core.audit import Actor, system
 from core.http.problem import Problem
-from refdata.models import Book, Party
+from refdata.models import Book
 from settlement.models import CHANNELS
 from settlement.services.acknowledge import Answer, Control, acknowledge_instructions
 from settlement.services.advance import advance_queued
@@ -36,7 +36,7 @@ from tests.machine.comparison import Comparison, hashes_of
 from tests.machine.records import NETTING, SHARE, SHARED, Change, Item, Line, Terms
 from tests.machine.reference import Reference
 from tests.settlement.support import client
-from tests.support.factories import capture, check_everything, equity, limit, world
+from tests.support.factories import capture, check_everything, equity, limit, settle_gross, world
 from tests.support.records import CLERK, NOW
 from trades.services.bulk_change import Named, change_deals
 from trades.services.capture import Outcome
@@ -427,7 +427,7 @@ def _run(examples: int, **more: Any) -> None:
         ref
     ) in REFS:  # deals in different books are never taken for copies of each other, and net all the same
         Book.objects.create(code=ref, desk="DESK-1", entity=known.ours)
-    Party.objects.filter(code="CUST-01").update(netting=False)
+    settle_gross(known.customer)
     limit(hard=str(HARD))
     run_state_machine_as_test(
         Deals,

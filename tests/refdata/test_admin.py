@@ -73,12 +73,12 @@ class TestSaving:
         answer = submit(
             staff,
             "party",
-            {"code": "CP", "name": "Counterparty", "role": "COUNTERPARTY", "lei": "", "netting": "on"},
+            {"code": "CP", "name": "Counterparty", "role": "COUNTERPARTY", "lei": ""},
         )
 
         assert answer.status_code == 302
         stored = Party.objects.get()
-        assert (stored.lei, stored.bic, stored.netting, stored.restricted) == (None, None, True, False)
+        assert (stored.lei, stored.bic, stored.restricted) == (None, None, False)
         ((kind, data),) = events()
         assert (kind, data["before"], data["after"]["name"]) == ("party.created", None, "Counterparty")
 
@@ -94,7 +94,6 @@ class TestSaving:
                 "role": "COUNTERPARTY",
                 "lei": LEI,
                 "country": "DE",
-                "netting": "on",
                 "restricted": "on",
             },
             stored.id,
@@ -113,7 +112,7 @@ class TestSaving:
         submit(
             staff,
             "party",
-            {"name": "Counterparty", "role": "COUNTERPARTY", "lei": LEI, "country": "DE", "netting": "on"},
+            {"name": "Counterparty", "role": "COUNTERPARTY", "lei": LEI, "country": "DE"},
             stored.id,
         )
 

@@ -10,7 +10,7 @@ from stdnum import isin, lei
 
 from core.models import Event
 from refdata.demo import load_demo_refdata
-from refdata.demo_universe import EQUITIES, EUROS_PER_UNIT, MARKETS, WITHOUT_SSI
+from refdata.demo_universe import EQUITIES, EUROS_PER_UNIT, MARKETS, WITHOUT_NETTING, WITHOUT_SSI
 from refdata.models import (
     Agreement,
     Book,
@@ -64,7 +64,8 @@ class TestTheDemo:
             "SERVICE": 4,
         }
         assert Party.objects.filter(restricted=True).count() == 1
-        assert Party.objects.filter(netting=False).count() == 4
+        others = Party.objects.filter(netting_agreements=None).exclude(role=Party.Role.ENTITY)
+        assert set(others.values_list("code", flat=True)) == WITHOUT_NETTING
 
     def test_has_right_check_digits(self) -> None:
         demo()

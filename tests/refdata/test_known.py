@@ -68,7 +68,7 @@ def test_only_what_is_new_is_looked_up(loaded):
 
 
 CHANGES = {
-    "a party": lambda: Party.objects.filter(code="CP").update(netting=False),
+    "a party": lambda: Party.objects.filter(code="CP").update(restricted=True),
     "an instrument": lambda: Instrument.objects.update(settlement_cycle=3),
     "an identifier": lambda: InstrumentIdentifier.objects.create(
         instrument=Instrument.objects.get(), scheme="FIGI", value="BBG000B9XRY4"
@@ -99,13 +99,13 @@ def test_what_was_unknown_is_found_once_it_is_there(loaded):
 
 def test_nothing_is_kept_of_what_a_transaction_sees(loaded):
     with transaction.atomic():
-        Party.objects.filter(code="CP").update(netting=False)
-        assert ask().parties["CP"].netting is False
+        Party.objects.filter(code="CP").update(restricted=True)
+        assert ask().parties["CP"].restricted is True
         inside = stamp()
         transaction.set_rollback(True)
     Book.objects.update(desk="OTHER")  # takes the number that was rolled back
     assert stamp() == inside
-    assert ask().parties["CP"].netting is True
+    assert ask().parties["CP"].restricted is False
 
 
 def test_another_day_has_its_own_rates(loaded):

@@ -37,7 +37,7 @@ class TestResolving:
             )
 
         cp, apple_id = Party.objects.get(code="CP").id, Instrument.objects.get().id
-        a_party = PartyRef(cp, "CP", True, False, "DE", "COUNTERPARTY")
+        a_party = PartyRef(cp, "CP", False, "DE", "COUNTERPARTY")
         a_share = InstrumentRef(apple_id, "US0378331005", "USD", "EQUITY", "UNIT", Decimal(1), 1, "XNAS")
         book = Book.objects.get()
         assert found == References(

@@ -30,7 +30,7 @@ class TestLoading:
 
         assert outcomes(report) == ["created"]
         stored = Party.objects.get()
-        assert (stored.code, stored.lei, stored.netting, stored.role) == ("CP", LEI, True, "COUNTERPARTY")
+        assert (stored.code, stored.lei, stored.role) == ("CP", LEI, "COUNTERPARTY")
         event = Event.objects.get()
         assert (event.type, event.subject, event.subject_id) == ("party.created", "party", stored.id)
         assert (event.actor, event.recorded_at) == ("user:tester", NOW)
@@ -170,7 +170,8 @@ class TestEveryKind:
         )
         for code in ("mandates", "watch-lists", "settlement-cycles", "cut-offs"):
             load(code, KINDS[code].example)
-        load("agreements", {**KINDS["agreements"].example, "party": "CP"})
+        for code in ("agreements", "netting-agreements"):
+            load(code, {**KINDS[code].example, "party": "CP"})
         before = events()
 
         rows = [row for _, row in list_rows(kind=KINDS[kind], filters={}, after=0, limit=10)]

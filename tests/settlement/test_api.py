@@ -30,7 +30,7 @@ from tests.settlement.support import (
     state,
     validated,
 )
-from tests.support.factories import equity, fx, world
+from tests.support.factories import equity, fx, settle_gross, world
 
 pytestmark = pytest.mark.django_db
 NDJSON = "application/x-ndjson"
@@ -196,7 +196,8 @@ def test_what_is_not_there_is_not_found(office, more):
 def long_batch():
     """A batch of 2,500 lines on three pages."""
     made = world()
-    Party.objects.filter(id=made.broker.id).update(netting=False, name="Brokér & Söhne")
+    Party.objects.filter(id=made.broker.id).update(name="Brokér & Söhne")
+    settle_gross(made.broker)
     validated(*(equity(f"E-{n:05}") for n in range(2_500)))
     seal()
     return batch_of("CASH")

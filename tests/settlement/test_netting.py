@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -12,9 +13,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import sql
-from refdata.models import Book, Party
+from refdata.models import Book, NettingAgreement, Party
 from tests.settlement.support import bytes_of, seal, validated
-from tests.support.factories import equity, fx, goods, instrument, party, ssi, world
+from tests.support.factories import (
+    NETS_NOTHING,
+    equity,
+    fx,
+    goods,
+    instrument,
+    netting_agreement,
+    party,
+    settle_gross,
+    ssi,
+    world,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +170,70 @@ def test_a_large_net_is_exact_to_the_cent(parties):
 
     found = sql.rows("SELECT quantity, gross_count FROM settlement_instruction WHERE channel = 'CASH'")
     assert found == [(sum(amounts), 2_000)]
+
+
+# --- by agreement ----------------------------------------------------------------------------------------
+
+
+def _lines(channel: str) -> list[int]:
+    """Seal everything and return how many gross legs each instruction of a channel has, in its order."""
+    seal(value_date=date(2026, 11, 30))
+    found = sql.rows(
+        "SELECT gross_count FROM settlement_instruction WHERE channel = %s ORDER BY value_date, line",
+        [channel],
+    )
+    return [count for (count,) in found]
+
+
+@pytest.mark.parametrize(
+    ("agreed", "counts"),
+    [
+        ({"payments": "CURRENCY"}, {"CASH": [4], "SECURITIES": [1, 1], "GOODS": [1, 1, 1, 1]}),
+        ({"securities": "SECURITY"}, {"CASH": [1, 1, 1, 1], "SECURITIES": [2], "GOODS": [1, 1, 1, 1]}),
+        ({"goods": "ITEM"}, {"CASH": [1, 1, 1, 1], "SECURITIES": [1, 1], "GOODS": [2, 2]}),
+    ],
+)
+def test_an_agreement_nets_what_it_names_and_nothing_else(agreed, counts):
+    made = world()
+    NettingAgreement.objects.filter(party=made.broker).update(**{**NETS_NOTHING, **agreed})
+    orders = (goods(counterparty="BROKER-01", currency="USD") for _ in range(2))
+    validated(equity(), equity(), *orders)
+
+    assert {channel: _lines(channel) for channel in counts} == counts
+
+
+def test_an_agreement_with_our_entity_goes_before_one_with_every_entity():
+    made = world()
+    other = party("OURS-2", role=Party.Role.ENTITY)
+    Book.objects.create(code="BOOK-2", desk="DESK-2", entity=other)
+    netting_agreement(made.broker, entity="OURS-2", **NETS_NOTHING)
+    validated(*(equity(book=code) for code in ("BOOK-1", "BOOK-1", "BOOK-2", "BOOK-2")))
+
+    assert _lines("CASH") == [2, 1, 1]
+
+
+def test_an_agreement_holds_for_value_dates_from_its_first_day_to_its_last():
+    made = world()
+    NettingAgreement.objects.filter(party=made.broker).update(valid_from=_DAYS[1], valid_to=_DAYS[1])
+    days = ("2026-11-24", "2026-11-24", "2026-11-25", "2026-11-25", "2026-11-26", "2026-11-26")
+    validated(*(equity(settlement_date=day) for day in days))
+
+    assert _lines("CASH") == [1, 1, 2, 1, 1]
+
+
+def test_what_nobody_agreed_on_is_settled_gross():
+    made = world()
+    settle_gross(made.broker)
+    party("NEW-BANK", netting=False)
+    validated(*(equity(counterparty=code) for code in ("BROKER-01", "BROKER-01", "NEW-BANK", "NEW-BANK")))
+
+    assert _lines("SECURITIES") == [1, 1, 1, 1]
+
+
+def test_the_trades_of_a_net_stand_in_the_order_of_their_capture():
+    world()
+    ids = validated(*(equity(quantity=str(n)) for n in range(5, 0, -1)))
+    seal()
+
+    found = sql.rows("SELECT trade_ids FROM settlement_instruction")
+    assert found == [(sorted(ids),), (sorted(ids),)]

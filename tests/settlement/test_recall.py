@@ -15,7 +15,7 @@ from hypothesis.extra.django import TestCase
 
 from core import sql
 from core.http.problem import Problem
-from refdata.models import Party
+from refdata.models import NettingAgreement, Party
 from settlement.selectors import anything_due, obligations_of, read_batch
 from settlement.services._sealing import standing_legs_sql
 from tests.settlement.support import (
@@ -33,7 +33,7 @@ from tests.settlement.support import (
     validate,
     validated,
 )
-from tests.support.factories import check_everything, equity, findings_of, world
+from tests.support.factories import NETS_ALL, NETS_NOTHING, check_everything, equity, findings_of, world
 from tests.support.records import CLERK, LATER, all_written, events_of
 from trades.services.change import Change
 from trades.services.single_change import Answered, change_trade
@@ -328,7 +328,7 @@ class TestWhateverHappens(TestCase):
     ) -> None:
         if not Party.objects.exists():
             world()
-        Party.objects.update(netting=netting)
+        NettingAgreement.objects.update(**(NETS_ALL if netting else NETS_NOTHING))
         sides = ("BUY", "SELL", "BUY", "SELL")
         trade_ids = validated(
             *(equity(f"E-{n}", side=side, quantity=str(10 + n)) for n, side in enumerate(sides))

@@ -30,7 +30,7 @@ from tests.settlement.support import (
     validated,
     waiting_leg,
 )
-from tests.support.factories import APPLE, equity, fx, goods, instrument, party, ssi, world
+from tests.support.factories import APPLE, equity, fx, goods, instrument, party, settle_gross, ssi, world
 from tests.support.records import NOW, events_of
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +66,8 @@ def test_the_line_of_a_single_trade_says_everything_in_its_documented_order():
     Ssi.objects.filter(party=made.broker, kind="CASH", key="USD").update(
         account='GB "33"', agent_bic="CHASUS33", place_of_settlement="", delivery_address="1 Wall St\nNY"
     )
-    Party.objects.filter(id=made.broker.id).update(netting=False, bic="CHASUS33")
+    Party.objects.filter(id=made.broker.id).update(bic="CHASUS33")
+    settle_gross(made.broker)
     (trade_id,) = validated(equity("E-1"))
     seal()
     batch_id = batch_of("CASH")
@@ -118,7 +119,7 @@ def test_what_cancels_out_is_one_nil_instruction_that_shows_its_legs():
 
 def test_a_party_without_a_netting_agreement_gets_an_instruction_for_each_leg():
     made = world()
-    Party.objects.filter(id=made.broker.id).update(netting=False)
+    settle_gross(made.broker)
     validated(equity("E-2"), equity("E-1"), equity("E-3", side="SELL"))
     seal()
 
@@ -339,7 +340,7 @@ def test_a_counterparty_is_never_split_by_the_bound_of_a_transaction(monkeypatch
 
 def test_more_than_a_page_of_lines_is_paged_and_numbered_without_gaps():
     made = world()
-    Party.objects.filter(id=made.broker.id).update(netting=False)
+    settle_gross(made.broker)
     validated(*(equity(f"E-{n:04}") for n in range(1_003)))
     seal()
     batch_id = batch_of("CASH")

@@ -26,7 +26,7 @@ from core.http.authentication import SCOPES, Client, issue_client
 from core.ids import TRADE, database_id
 from core.models import ApiClient
 from refdata.calendars import BusinessCalendar
-from refdata.models import Book, ClosePrice, FxRate, Instrument, Party, Ssi
+from refdata.models import Book, ClosePrice, FxRate, Instrument, NettingAgreement, Party, Ssi
 from risk.models import Limit
 from risk.services import release
 from risk.services.check import check_captured
@@ -50,12 +50,31 @@ FULL_SSIS = (
 )  # fmt: skip
 
 
-def party(code: str, *, ssis: Iterable[tuple[str, str]] = FULL_SSIS, **fields: Any) -> Party:
-    """Store a party with one settlement instruction for each (kind, key)."""
+def party(
+    code: str, *, ssis: Iterable[tuple[str, str]] = FULL_SSIS, netting: bool = True, **fields: Any
+) -> Party:
+    """Store a party with one settlement instruction for each (kind, key); netting: it nets all that can be."""
     made = Party.objects.create(code=code, name=code.title(), **fields)
+    if netting:
+        netting_agreement(made)
     for kind, key in ssis:
         ssi(made, kind, key)
     return made
+
+
+NETS_ALL = {"payments": "CURRENCY", "securities": "SECURITY", "goods": "ITEM"}
+NETS_NOTHING = {"payments": "NONE", "securities": "NONE", "goods": "NONE"}
+
+
+def netting_agreement(of: Party, **fields: Any) -> NettingAgreement:
+    """Store an agreement that nets everything since long ago, unless it says otherwise."""
+    return NettingAgreement.objects.create(party=of, **{**NETS_ALL, "valid_from": SINCE, **fields})
+
+
+def settle_gross(of: Party | None = None) -> None:
+    """Let a party, or every one, net nothing any more."""
+    found = NettingAgreement.objects.filter(party=of) if of else NettingAgreement.objects.all()
+    found.update(**NETS_NOTHING)
 
 
 def ssi(owner: Party, kind: str, key: str, **fields: Any) -> Ssi:

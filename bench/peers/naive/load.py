@@ -22,8 +22,7 @@ def main() -> None:
     from bench.peers.naive import models
 
     kinds = Reference(date.fromisoformat(sys.argv[1])).kinds()
-    parties = [{k: v for k, v in row.items() if k != "netting"} for row in kinds["parties"]]
-    models.Party.objects.bulk_create(models.Party(**row) for row in parties)
+    models.Party.objects.bulk_create(models.Party(**row) for row in kinds["parties"])
     party_ids = dict(models.Party.objects.values_list("code", "id"))
     models.Instrument.objects.bulk_create(models.Instrument(**row) for row in kinds["instruments"])
     instrument_ids = dict(models.Instrument.objects.values_list("code", "id"))
