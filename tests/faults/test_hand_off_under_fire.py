@@ -48,9 +48,8 @@ pytestmark = pytest.mark.faults
 
 SMALL = {"trades": 1_200, "sealers": 3, "amenders": 3, "kills": 5, "bulk": 200}
 FULL = {"trades": 50_000, "sealers": 16, "amenders": 16, "kills": 50, "bulk": 1_000}
-FRESH = (
-    100_000  # amended quantities are from here on: more than any deal's, and not so many that it is unusual
-)
+# Quantities of deals, and of what they are amended to: none twice, and none unusual beside the others.
+DEALT, AMENDED = 1_000_000, 1_100_000
 PATIENCE = 120.0  # seconds for whatever was killed to be back, and for a call to be answered
 
 
@@ -98,14 +97,14 @@ class FrontOffice:
         first = len(self.deals)
         numbers = range(first, first + count)
         documents = [
-            exact_trade(n, on=self._today, counterparty=f"PARTY-{n % (2 * NETTING)}", quantity=str(n + 1))
+            exact_trade(n, on=self._today, counterparty=f"PARTY-{n % (2 * NETTING)}", quantity=str(DEALT + n))
             for n in numbers
         ]
         answer = self._office.post("/trade-batches", {"items": documents})
         assert answer.status_code == 207, answer.text
         assert answer.json()["created"] == count, answer.text
         with self._lock:
-            self.deals |= {n: n + 1 for n in numbers}
+            self.deals |= {n: DEALT + n for n in numbers}
 
     def change(self, chance: random.Random, size: int = 5) -> None:
         """Amend some deals to quantities that no other has; or cancel one."""
@@ -114,7 +113,7 @@ class FrontOffice:
             chosen = chance.sample(free, min(size, len(free)))
             self._busy |= set(chosen)
             self._fresh += len(chosen)
-            wanted = {n: FRESH + self._fresh - place for place, n in enumerate(chosen)}
+            wanted = {n: AMENDED + self._fresh - place for place, n in enumerate(chosen)}
         cancel = chance.random() < 0.1
         items: list[dict[str, Any]] = [{"source": "FO-EQ", "source_ref": f"X-{n}"} for n in chosen]
         if not cancel:
