@@ -271,8 +271,8 @@ WHERE instruction_id = r.cancellation_id AND kind IN ('ACCEPTED', 'REJECTED')
 HAVING r.cancellation_id IS NOT NULL
 """
 _INSTRUCTIONS = """
-SELECT i.id, i.batch_id, i.line, i.channel, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date, i.gross_count,
-       i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,
+SELECT i.id, i.batch_id, i.line, i.channel, b.sequence, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date,
+       i.gross_count, i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,
        p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
        s.settled_quantity, s.matching, s.matching_reason, s.cancellation, s.cancellation_reason,
        i.cancels, i.replaces, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id
@@ -280,6 +280,7 @@ FROM settlement_instruction i
 CROSS JOIN LATERAL ({said}) s
 LEFT JOIN LATERAL ({recalled}) r ON true
 JOIN refdata_party p ON p.id = i.counterparty_id
+JOIN settlement_batch b ON b.id = i.batch_id
 WHERE i.batch_id = %(batch_id)s AND i.line > %(after)s ORDER BY i.line LIMIT %(limit)s
 """
 
@@ -300,6 +301,41 @@ def instructions_of(
             "limit": limit,
         },
     )
+
+
+def read_instruction(instruction_id: int, *, as_of: AsOf | None = None) -> dict[str, Any] | None:
+    """Return an instruction as `instructions_of` has it, or None; as it was, of a batch that was sealed by then."""
+    place = sql.row("SELECT batch_id, line FROM settlement_instruction WHERE id = %s", [instruction_id])
+    if place is None or (as_of and read_batch(place[0], as_of=as_of) is None):
+        return None
+    (row,) = instructions_of(place[0], after_line=place[1] - 1, limit=1, as_of=as_of)
+    return row
+
+
+_LEGS_AFTER = """
+SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date, v.source,
+       v.source_ref
+FROM settlement_instruction i
+CROSS JOIN LATERAL (
+    SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade_id) WHERE trade_id >= %(trade_id)s
+    ORDER BY trade_id LIMIT %(limit)s + 1
+) AS behind
+JOIN settlement_obligation o ON o.trade_id = behind.trade_id AND o.instruction_id = coalesce(i.cancels, i.id)
+JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
+WHERE i.id = %(id)s AND (o.trade_id, o.leg) > (%(trade_id)s, %(leg)s)
+ORDER BY o.trade_id, o.leg LIMIT %(limit)s
+"""
+
+
+def legs_behind(
+    instruction_id: int, *, after: tuple[int, int] = (0, 0), limit: int = 100
+) -> list[dict[str, Any]]:
+    """Return the gross legs of an instruction in the order of trade and leg, after such a pair.
+
+    Of one that cancels another, the legs of the other.
+    """
+    trade_id, leg = after
+    return sql.records(_LEGS_AFTER, {"id": instruction_id, "trade_id": trade_id, "leg": leg, "limit": limit})
 
 
 # The legs are found through the instruction's trades, of which only as many are looked at as are shown.

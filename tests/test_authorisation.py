@@ -38,7 +38,7 @@ from risk.services.reservations import reserve
 from risk.services.stops import make_stop
 from risk.services.terms import TERMS, Terms, propose_terms
 from tests.feed.support import webhook
-from tests.settlement.support import seal, validated
+from tests.settlement.support import instruction_ids, seal, validated
 from tests.support import factories, records
 from tests.support.api import Api
 from tests.support.fees import fee_rule, proposed_rule
@@ -132,6 +132,7 @@ ADMIN: dict[str, frozenset[str]] = {
     "refdata.holiday": _ALL,
     "refdata.instrument": frozenset({"add", "change"}),
     "refdata.mandate": frozenset({"add", "change"}),
+    "refdata.nettingagreement": frozenset({"add", "change"}),
     "refdata.party": frozenset({"add", "change"}),
     "refdata.settlementcycle": frozenset({"add", "change"}),
     "refdata.watchentry": frozenset({"add", "change"}),
@@ -171,6 +172,7 @@ class Things:
     trade: str
     exception: str
     batch: str
+    instruction: str
     webhook: str
     back_test: str
     reservation: str
@@ -185,6 +187,8 @@ class Things:
             "exceptions": self.exception,
             "batches": self.batch,
             "settlement-batches": self.batch,
+            "instructions": self.instruction,
+            "settlement-instructions": self.instruction,
             "settlement-attestations": "2020-01-01",
             "settlement-recalls": ids.public_id(ids.RECALL, 1),
             "settlement-claims": ids.public_id(ids.CLAIM, 1),
@@ -207,6 +211,7 @@ def things(db: None) -> Things:
     factories.world()
     (settled,) = validated(factories.equity())
     (batch, *_) = seal()
+    (instruction, *_) = instruction_ids(batch)
     (trade,) = factories.captured_ids(factories.equity())
     records.hold(trade)
     ((exception,),) = sql.rows("SELECT max(id) FROM trades_exception")
@@ -234,6 +239,7 @@ def things(db: None) -> Things:
         ids.public_id(ids.TRADE, trade),
         ids.public_id(ids.EXCEPTION, exception),
         ids.public_id(ids.BATCH, batch),
+        ids.public_id(ids.INSTRUCTION, instruction),
         ids.public_id(ids.WEBHOOK, webhook(name="listener")[0].id),
         ids.public_id(ids.BACK_TEST, back_test),
         ids.public_id(ids.RESERVATION, held.id),

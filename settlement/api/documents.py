@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from core.four_eyes import amount_text
-from core.ids import BATCH, CLAIM, INSTRUCTION, public_id
+from core.ids import BATCH, CLAIM, INSTRUCTION, TRADE, public_id
 from core.money import format_amount, format_number
 from core.sql import json_value
 from settlement.forecast import OPEN, UNCLAIMED, CutOffAhead
@@ -80,6 +80,42 @@ def manifest_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "hash": row["manifest_hash"],
         "key_id": row["key_id"],
         "signature": row["signature"],
+    }
+
+
+def instruction_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an instruction as JSON-ready data: what it is, what it cancels and replaces, what was said of it."""
+    reference = public_id(INSTRUCTION, row["id"])
+    cancellation = row["cancellation_id"]
+    return {
+        **status_document(row),
+        "batch": public_id(BATCH, row["batch_id"]),
+        **{name: row[name] for name in ("channel", "asset_kind", "value_date")},
+        "counterparty": row["counterparty_code"],
+        "legs": row["gross_count"],
+        "kind": "CANCEL" if row["cancels"] else "NEW",
+        "cancels": public_id(INSTRUCTION, row["cancels"]) if row["cancels"] else None,
+        "replaces": [public_id(INSTRUCTION, each) for each in row["replaces"] or ()],
+        "recalled": row["recalled"],
+        "cancelled_by": public_id(INSTRUCTION, cancellation) if cancellation else None,
+        "links": {
+            "self": f"/api/v1/settlement-instructions/{reference}",
+            "legs": f"/api/v1/settlement-instructions/{reference}/legs",
+        },
+    }
+
+
+def leg_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a gross leg as JSON-ready data."""
+    quantity = row["quantity"]
+    cash = row["asset_kind"] == "CASH"
+    return {
+        "trade": {
+            "id": public_id(TRADE, row["trade_id"]),
+            **{name: row[name] for name in ("version", "source", "source_ref")},
+        },
+        **{name: row[name] for name in ("leg", "attempt", "asset", "direction", "value_date")},
+        "quantity": format_amount(quantity, row["asset"]) if cash else format_number(quantity),
     }
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from settlement.api import attestations, claims, recalls, ssi_changes, views
+from settlement.api import attestations, claims, instructions, recalls, ssi_changes, views
 from settlement.api.fees import FeeAccruals
 
 _BATCH = "settlement-batches/<str:reference>"
@@ -14,6 +14,14 @@ urlpatterns = [
     path(f"{_BATCH}/instructions", views.Instructions.as_view(), name="api-batch-instructions"),
     path(f"{_BATCH}/statuses", views.Statuses.as_view(), name="api-batch-statuses"),
     path(f"{_BATCH}/acknowledgements", views.Acknowledgements.as_view(), name="api-batch-acknowledgements"),
+    path(
+        "settlement-instructions/<str:reference>", instructions.Instruction.as_view(), name="api-instruction"
+    ),
+    path(
+        "settlement-instructions/<str:reference>/legs",
+        instructions.InstructionLegs.as_view(),
+        name="api-instruction-legs",
+    ),
     path("settlement-claims", claims.OwnClaims.as_view(), name="api-claims"),
     path(
         "settlement-claims/<str:reference>/extensions",

@@ -11,10 +11,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from core import sql, work
-from core.ids import BATCH, EXCEPTION, TRADE, WEBHOOK, public_id
+from core.ids import BATCH, EXCEPTION, INSTRUCTION, TRADE, WEBHOOK, public_id
 from settlement.models import Batch
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
 from tests.ops.conftest import SignIn
+from tests.settlement.support import instruction_ids
 from tests.support.factories import World, check_everything, checked, equity, fx, goods, limit, states
 from trades.models import ExceptionItem
 
@@ -56,6 +57,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "approvals": "/approvals",
         "batches": "/batches",
         "batch": f"/batches/{public_id(BATCH, batch.id)}",
+        "instruction": f"/instructions/{public_id(INSTRUCTION, instruction_ids(batch.id)[0])}",
         "limits": "/limits",
         "ssis": "/ssis?party=BROKER-01",
         "ssi": "/ssis/change",
