@@ -24,7 +24,8 @@ from settlement.selectors import (
     recalls_of_batch,
     withheld_since,
 )
-from settlement.services.recall_batch import RECALLED, REFUSED, recall_batch
+from settlement.services.recall_asked import RECALLED, REFUSED
+from settlement.services.recall_batch import recall_batch
 from settlement.services.release import propose_release
 
 _INSTRUCTIONS_SHOWN = 100
