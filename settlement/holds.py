@@ -9,8 +9,9 @@ from core.as_of import HAPPENED, AsOf
 
 _COLUMNS = """
 SELECT h.id, h.kind, h.subject_id, h.channel, h.asset, h.reason, h.until, h.made_by, h.made_at, p.code AS party_code,
-       p.name AS party_name, {ended} AS ended_at, {by} AS ended_by, {why} AS end_reason
+       p.name AS party_name, i.batch_id, {ended} AS ended_at, {by} AS ended_by, {why} AS end_reason
 FROM settlement_hold h LEFT JOIN refdata_party p ON h.kind = 'COUNTERPARTY' AND p.id = h.subject_id
+LEFT JOIN settlement_instruction i ON h.kind = 'INSTRUCTION' AND i.id = h.subject_id
 """
 _ENDED_THEN = f"(h.ended_at IS NOT NULL AND core_known(h.ended_xid, h.ended_at, {HAPPENED}))"
 _NOW = _COLUMNS.format(ended="h.ended_at", by="h.ended_by", why="h.end_reason") + " WHERE true"
