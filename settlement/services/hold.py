@@ -279,7 +279,8 @@ def _tell(what: str, hold: Hold, actor: Actor, now: datetime, reason: str) -> No
     """Tell the log of a hold, and in the timeline of the trade where it is of one."""
     subjects = [(f"hold.{what}", SUBJECT, hold.id)]
     if hold.kind == Hold.Kind.TRADE:
-        subjects.append((f"trade.hold_{what}", "trade", hold.subject_id))
+        in_its_timeline = "trade.held_back" if what == "made" else "trade.let_go"
+        subjects.append((in_its_timeline, "trade", hold.subject_id))
     for event, subject, subject_id in subjects:
         record(
             type=event,

@@ -129,9 +129,9 @@ class TestATrade:
         made = hold("TRADE", trade_ref(held), reason=" wait ")
         release(made)
         assert told() == [("hold.made", CLERK.name, "wait"), ("hold.released", CLERK.name, "they did")]
-        assert told("trade.hold%") == [
-            ("trade.hold_made", CLERK.name, "wait"),
-            ("trade.hold_released", CLERK.name, "they did"),
+        assert [*told("trade.held%"), *told("trade.let%")] == [
+            ("trade.held_back", CLERK.name, "wait"),
+            ("trade.let_go", CLERK.name, "they did"),
         ]
 
 
