@@ -13,6 +13,7 @@ from core.ids import (
     DELIVERY,
     EVENT,
     EXCEPTION,
+    HOLD,
     INSTRUCTION,
     PROPOSAL,
     RESERVATION,
@@ -36,6 +37,7 @@ PREFIXES = {
     "webhook": WEBHOOK,
     "reservation": RESERVATION,
     "stop": STOP,
+    "hold": HOLD,
 }
 
 

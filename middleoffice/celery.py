@@ -56,6 +56,7 @@ app.conf.beat_schedule = {
     "enforce-stops": _every(30.0, "risk.enforce_stops"),
     "expire-reservations": _every(5.0, "risk.expire_reservations"),
     "learn-sizes": _every(60.0, "risk.learn_sizes"),
+    "expire-holds": _every(60.0, "settlement.expire_holds"),
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }

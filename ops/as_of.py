@@ -31,6 +31,7 @@ SCREENS = {
     "approvals",
     "batches",
     "batch",
+    "holds",
     "search",
 }
 

@@ -29,9 +29,10 @@ class Right(Enum):
     APPROVE_CHANGE = "approve or decline a change of a trade"
     READ_BATCHES = "read batches"
     SEAL = "seal batches"
-    RECALL = "recall sealed batches"
+    RECALL = "recall sealed batches and single instructions"
+    HOLD = "hold what is to be sealed, and release it"
     PROPOSE_RELEASE = "ask for the release of sealed batches"
-    APPROVE_RELEASE = "release sealed batches, or decline to"
+    APPROVE_RELEASE = "release sealed batches and held counterparties, or decline to"
     READ_LIMITS = "read limits"
     READ_CHECKS = "read checks and back-tests"
     PROPOSE_CHECK = "propose how checks are set, and start back-tests"
@@ -78,6 +79,7 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_BATCHES: _INSIDE,
     Right.SEAL: frozenset({OPERATIONS, SUPERVISOR}),
     Right.RECALL: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.HOLD: frozenset({OPERATIONS, SUPERVISOR}),
     Right.PROPOSE_RELEASE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_RELEASE: frozenset({SUPERVISOR}),
     Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},

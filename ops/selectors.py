@@ -15,11 +15,11 @@ from feed.models import Webhook
 from refdata import fee_rules
 from risk.services import excess, parameters, stops, terms
 from risk.services.check import CLOSED_AS
-from settlement import forecast
+from settlement import forecast, holds
 from settlement import selectors as settlement
 from settlement.cut_offs import CutOffs, cut_offs_around
 from settlement.models import Batch
-from settlement.services import release, ssi_change
+from settlement.services import hold, release, ssi_change
 from trades.lifecycle import State
 from trades.selectors import as_of as past
 from trades.selectors import exceptions
@@ -106,6 +106,14 @@ WHERE b.sealed_at < %(before)s AND s.claimed_at IS NULL AND s.recalled_at IS NUL
 """
 
 
+_STANDING_ASIDE = """
+SELECT 1, count(*), min(opened_at) FROM settlement_attestation_break WHERE closed_at IS NULL
+UNION ALL SELECT 2, count(*), min(made_at) FROM settlement_hold WHERE ended_at IS NULL
+UNION ALL SELECT 3, count(*), min(created_at) FROM core_work WHERE not_before = 'infinity'
+ORDER BY 1
+"""
+
+
 def stuck(*, now: datetime, today: date) -> list[Stuck]:
     """Return what waits longer than expected: unchecked trades, trades past their day, unclaimed batches."""
     unchecked = sql.row(
@@ -127,15 +135,13 @@ def stuck(*, now: datetime, today: date) -> list[Stuck]:
         },
     )
     unclaimed = sql.row(_UNCLAIMED, {"before": now - EXPECTED_CLAIM})
-    set_aside = sql.row("SELECT count(*), min(created_at) FROM core_work WHERE not_before = 'infinity'")
-    breaks = sql.row(
-        "SELECT count(*), min(opened_at) FROM settlement_attestation_break WHERE closed_at IS NULL"
-    )
+    breaks, held, set_aside = (tuple(row) for _, *row in sql.rows(_STANDING_ASIDE))
     return [
         _stuck("captured, not checked within 2 min", unchecked, "blotter", "status=captured"),
         _stuck("validated, past the settlement date", unsealed, "blotter", "status=validated"),
         _stuck("batches sealed, not claimed within 15 min", unclaimed, "batches", "view=unclaimed"),
         _stuck("counts of a day that a back office contradicts", breaks, "batches"),
+        _stuck("held by hand", held, "holds"),
         _stuck("work set aside because it ends its worker", set_aside, "batches"),
     ]
 
@@ -195,6 +201,7 @@ def day_then(as_of: AsOf, *, now: datetime, today: date) -> Day:
                 "batches",
                 "view=unclaimed",
             ),
+            _stuck("held by hand", holds.holds_in_force(as_of=as_of), "holds"),
         ],
         past.WINDOW if first else None,
     )
@@ -390,6 +397,7 @@ _OF_REST = (
     parameters.KIND,
     fee_rules.KIND,
     release.KIND,
+    hold.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,
@@ -450,6 +458,15 @@ def pending_release_of(batch_id: int) -> dict[str, Any] | None:
         of=_OF_REST,
     )
     return found[0] if found else None
+
+
+def pending_hold_releases() -> set[int]:
+    """Return the holds whose release awaits a second person."""
+    found = sql.rows(
+        "SELECT subject_id FROM core_proposal WHERE kind = %s AND state = 'PENDING' LIMIT %s",
+        [hold.KIND, PROPOSALS_SHOWN],
+    )
+    return {hold_id for (hold_id,) in found}
 
 
 def _proposals(

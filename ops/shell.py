@@ -82,6 +82,7 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "batches": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "batch": (("j k", "Next, previous row"), ("Esc", "Back to the batches")),
+    "holds": (("j k", "Next, previous row"), ("Enter", "Open what is held"), ("Esc", "Back to the batches")),
     "checks": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "check": (("j k", "Next, previous version"), ("Esc", "Back to the checks")),
     "back_test": (("j k", "Next, previous row"), ("Enter", "Open the trade"), ("Esc", "Back to the check")),
@@ -162,6 +163,7 @@ _SECTIONS = {
     "straight-through": "exceptions",
     "bulk": "exceptions",
     "batch": "batches",
+    "holds": "batches",
     "webhook": "integrations",
     "ssi_change": "ssis",
     "check": "checks",
@@ -170,6 +172,8 @@ _SECTIONS = {
     "limit": "limits",
     "limit_terms": "limits",
 }
+# Those whose address names a record; a list below another screen's has none.
+_OF_RECORDS = _SECTIONS.keys() - {"holds"}
 
 
 def show(
@@ -238,7 +242,7 @@ def posted(screen: str) -> Callable[[View[P]], View[P]]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if request.method != "POST":
-                record = {"ref": str(kwargs["ref"])} if screen in _SECTIONS else {}
+                record = {"ref": str(kwargs["ref"])} if screen in _OF_RECORDS else {}
                 return HttpResponseRedirect(reverse(screen, kwargs=record))
             return view(request, *args, **kwargs)
 

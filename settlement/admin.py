@@ -14,7 +14,7 @@ from core.clock import utc_now
 from core.reasons import ReasonForm, actor_of, reason_of
 from settlement.models import CHANNELS, Batch, BatchClaim, Channel
 
-_CHANNEL_FIELDS = ("name", "cut_off_zone", "cut_off_time", "lead_days", "release_from")
+_CHANNEL_FIELDS = ("name", "cut_off_zone", "cut_off_time", "lead_days", "release_from", "hold_release_from")
 
 
 class _ReadOnly:
@@ -52,6 +52,7 @@ class ChannelAdmin(admin.ModelAdmin[Channel]):
         "cut_off_zone",
         "lead_days",
         "release_from",
+        "hold_release_from",
         "last_sequence",
     )
     readonly_fields = ("code", "last_sequence")

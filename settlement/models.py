@@ -37,10 +37,22 @@ class Channel(models.Model):
         help_text="in base currency: batches from this amount on wait until two people release them; empty: none",
     )
 
+    hold_release_from = models.DecimalField(
+        max_digits=28,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="in base currency: holds of a counterparty that keep back this amount or more are released by two"
+        " people; empty: by one",
+    )
+
     class Meta:
         db_table = "settlement_channel"
         constraints = [
-            models.CheckConstraint(condition=Q(release_from__gte=0), name="settlement_channel_release_from")
+            models.CheckConstraint(condition=Q(release_from__gte=0), name="settlement_channel_release_from"),
+            models.CheckConstraint(
+                condition=Q(hold_release_from__gte=0), name="settlement_channel_hold_from"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -240,13 +252,16 @@ class Release(models.Model):
 
 
 class BatchRecall(models.Model):
-    """Operations want a batch back: at once while nobody has claimed it, else when whoever claimed it last consents.
+    """Operations want a batch back, or one instruction of it: at once while nobody has claimed the batch, else when
+    whoever claimed it last consents.
 
-    state: REQUESTED, RECALLED or REFUSED; a batch that was refused may be asked for again.
+    state: REQUESTED, RECALLED or REFUSED; what was refused may be asked for again. `instruction_id`: null for the
+    whole batch.
     """
 
     id = models.BigAutoField(primary_key=True)
     batch_id = models.BigIntegerField()
+    instruction_id = models.BigIntegerField(null=True)
     state = models.TextField(help_text="REQUESTED, RECALLED or REFUSED")
     reason = models.TextField()
     requested_by = models.TextField()
@@ -261,8 +276,15 @@ class BatchRecall(models.Model):
         indexes = [models.Index(fields=["batch_id", "id"], name="settlement_brecall_batch")]
         constraints = [
             models.UniqueConstraint(
-                fields=["batch_id"], condition=~Q(state="REFUSED"), name="settlement_brecall_one"
-            )
+                fields=["batch_id"],
+                condition=~Q(state="REFUSED") & Q(instruction_id__isnull=True),
+                name="settlement_brecall_one",
+            ),
+            models.UniqueConstraint(
+                fields=["instruction_id"],
+                condition=~Q(state="REFUSED") & Q(instruction_id__isnull=False),
+                name="settlement_brecall_line",
+            ),
         ]
 
 
@@ -446,6 +468,51 @@ class Withholding(models.Model):
                 fields=["batch_id"], condition=Q(ended_at__isnull=True), name="settlement_withholding_open"
             )
         ]
+
+
+class Hold(models.Model):
+    """What operations keep from being sealed until they release it, or until its last day is over.
+
+    `subject_id`: a trade, an instruction, or a counterparty; of a counterparty what goes over one `channel`, and of
+    that, where `asset` is not empty, only that asset. `until`: the last day on which it holds; null: until it is
+    released. Never changed but ended, once.
+    """
+
+    class Kind(models.TextChoices):
+        TRADE = "TRADE"
+        INSTRUCTION = "INSTRUCTION"
+        COUNTERPARTY = "COUNTERPARTY"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.TextField(choices=Kind.choices)
+    subject_id = models.BigIntegerField()
+    channel = models.TextField(default="")
+    asset = models.TextField(default="")
+    reason = models.TextField()
+    until = models.DateField(null=True)
+    made_by = models.TextField()
+    made_at = models.DateTimeField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.TextField(default="")
+    end_reason = models.TextField(default="")
+    ended_xid = models.BigIntegerField(null=True, editable=False)
+
+    class Meta:
+        db_table = "settlement_hold"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject_id", "channel", "asset"],
+                condition=Q(ended_at__isnull=True),
+                name="settlement_hold_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="COUNTERPARTY", channel__in=CHANNELS)
+                | Q(kind__in=("TRADE", "INSTRUCTION"), channel="", asset=""),
+                name="settlement_hold_kind",
+            ),
+        ]
+        indexes = [models.Index(fields=["subject_id"], name="settlement_hold_subject")]
 
 
 class FeeAccrual(models.Model):

@@ -137,18 +137,33 @@ def open_breaks(*, limit: int = 100) -> list[dict[str, Any]]:
 
 
 def recalls_of_batch(batch_id: int) -> list[dict[str, Any]]:
-    """Return what operations asked of a batch, the latest first, with the consumer's answer."""
+    """Return what operations asked of a batch and its instructions, the latest first, with the consumer's answer."""
     return sql.records(
         "SELECT * FROM settlement_batch_recall WHERE batch_id = %s ORDER BY id DESC", [batch_id]
     )
 
 
 def recalls_asked_of(client_id: int, *, limit: int = 1_000) -> list[dict[str, Any]]:
-    """Return the requests to recall a batch that wait for a client's answer, the oldest first."""
+    """Return the requests to recall a batch, or an instruction, that wait for a client's answer, the oldest first."""
     return sql.records(
         "SELECT * FROM settlement_batch_recall WHERE client_id = %s AND state = 'REQUESTED' ORDER BY id LIMIT %s",
         [client_id, limit],
     )
+
+
+# A batch's instructions have ids in one run, so that only its own recalls are looked at.
+_RECALLED_IN = """
+SELECT r.instruction_id FROM settlement_recall r JOIN settlement_instruction i ON i.id = r.instruction_id
+WHERE i.batch_id = %(batch)s AND r.instruction_id BETWEEN
+    (SELECT id FROM settlement_instruction WHERE batch_id = %(batch)s ORDER BY line LIMIT 1)
+    AND (SELECT id FROM settlement_instruction WHERE batch_id = %(batch)s ORDER BY line DESC LIMIT 1)
+ORDER BY r.instruction_id LIMIT %(limit)s
+"""
+
+
+def recalled_in(batch_id: int, *, limit: int = 1_000) -> list[int]:
+    """Return the instructions of a batch that must not be done, because they are recalled, the first ones by line."""
+    return [each for (each,) in sql.rows(_RECALLED_IN, {"batch": batch_id, "limit": limit})]
 
 
 # As text in UTF-8, because the driver would read bytes as hexadecimal digits, twice as many.

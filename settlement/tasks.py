@@ -13,6 +13,7 @@ from core.clock import utc_now
 from core.wake import wake_on_commit
 from settlement.services import pinned
 from settlement.services.advance import TASK, advance_queued
+from settlement.services.hold import expire_holds
 from settlement.services.seal_due import seal_due as seal_what_is_due
 from settlement.services.tie_out import tie_out_fees as tie_out
 
@@ -40,6 +41,12 @@ def advance() -> int:
 def seal_due() -> int:
     """Seal what is due and past its cut-off; return the number of batches."""
     return len(seal_what_is_due(now=utc_now(), actor=system("cut-off")))
+
+
+@shared_task(name="settlement.expire_holds")
+def expire() -> int:
+    """End the holds whose last day is over; return how many."""
+    return work.until_none(lambda: expire_holds(now=utc_now(), actor=system("holds")))
 
 
 @shared_task(name="settlement.tie_out_fees")

@@ -14,8 +14,10 @@ from middleoffice.documentation import SCHEMA
 from refdata.demo import load_demo_refdata
 from settlement.api.reading import (
     read_acknowledgement,
+    read_hold,
     read_lease,
     read_next_claim,
+    read_reason,
     read_recall_answer,
     read_reports,
 )
@@ -75,6 +77,9 @@ def test_every_example_of_reference_data_loads(demo: Api):
         ("/settlement-batches/{reference}/claims", read_lease),
         ("/settlement-claims", read_next_claim),
         ("/settlement-recalls/{reference}/answers", read_recall_answer),
+        ("/settlement-instructions/{reference}/recalls", read_reason),
+        ("/settlement-holds", read_hold),
+        ("/settlement-holds/{reference}/releases", read_reason),
         ("/settlement-claims/{reference}/extensions", read_lease),
         ("/settlement-batches/{reference}/acknowledgements", read_acknowledgement),
         ("/settlement-status-reports", read_reports),

@@ -37,6 +37,7 @@ from risk.services.parameters import Draft
 from risk.services.reservations import reserve
 from risk.services.stops import make_stop
 from risk.services.terms import TERMS, Terms, propose_terms
+from settlement.services.hold import Wanted, make_hold
 from tests.feed.support import webhook
 from tests.settlement.support import instruction_ids, seal, validated
 from tests.support import factories, records
@@ -177,6 +178,7 @@ class Things:
     back_test: str
     reservation: str
     stop: str
+    hold: str
     proposals: dict[str, str]
 
     def path(self, route: Route) -> str:
@@ -191,6 +193,9 @@ class Things:
             "settlement-instructions": self.instruction,
             "settlement-attestations": "2020-01-01",
             "settlement-recalls": ids.public_id(ids.RECALL, 1),
+            "settlement-instructions": ids.public_id(ids.INSTRUCTION, 1),
+            "settlement-holds": self.hold,
+            "holds": self.hold,
             "settlement-claims": ids.public_id(ids.CLAIM, 1),
             "integrations": self.webhook,
             "webhooks": self.webhook,
@@ -232,6 +237,9 @@ def things(db: None) -> Things:
         now=NOW,
     )
     stop = make_stop(kind="TRADER", key="nobody", reason="because", actor=CLERK, now=NOW)
+    kept = make_hold(
+        wanted=Wanted("TRADE", ids.public_id(ids.TRADE, trade)), reason="because", actor=CLERK, now=NOW
+    )
     fee_rule(RULE, is_stated=False)
     rule = proposed_rule(RULE, is_stated=False, rate="11")
     excess = propose_excess(trade_id=trade, codes=["OFF_MARKET_PRICE"], reason="because", **how)
@@ -244,6 +252,7 @@ def things(db: None) -> Things:
         ids.public_id(ids.BACK_TEST, back_test),
         ids.public_id(ids.RESERVATION, held.id),
         ids.public_id(ids.STOP, stop),
+        ids.public_id(ids.HOLD, kept.id),
         {
             EXCESS: ids.public_id(ids.PROPOSAL, excess),
             CHANGE: ids.public_id(ids.PROPOSAL, changed.proposal_id),

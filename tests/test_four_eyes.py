@@ -49,6 +49,8 @@ CONTENT = {
     "before": SETTING, "after": SETTING, "channel": "CASH", "sequence": 1, "value_date": "2026-11-25",
     "instruction_count": 2, "sha256": "0" * 64,
     "party": "BROKER-01", "rows": [], "changes": [],
+    "hold": "hld_11", "kind": "COUNTERPARTY", "subject": "BROKER-01", "asset": "", "until": None, "trades": 1,
+    "held_because": "because", "amount": "1.00",
     "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": []},
 }  # fmt: skip
 

@@ -41,6 +41,7 @@ _WORDS = {
     "CLAIMED": ("user", "blue", "claimed"),
     "UNRELEASED": ("two-people", "violet", "awaits release"),
     "RECALLED": ("back", "grey", "recalled"),
+    "HELD": ("stop", "amber", "held"),
     "REQUESTED": ("clock", "amber", "asked for"),
     "REFUSED": ("stop", "amber", "refused"),
     "ANSWERED": ("receipt", "blue", "answered"),

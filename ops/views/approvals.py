@@ -28,6 +28,7 @@ from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 from risk.services.parameters import KIND as CHECK
 from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
+from settlement.services.hold import KIND as HOLD
 from settlement.services.release import KIND as RELEASE
 from settlement.services.release import approve_release
 from settlement.services.ssi_change import KIND as SSI
@@ -105,6 +106,17 @@ DECISIONS = {
         "withdraw": Decision(
             Right.PROPOSE_RELEASE, partial(four_eyes.withdraw, kind=RELEASE), "Withdrawn; the batch waits on."
         ),
+    },
+    HOLD: {
+        "approve": Decision(
+            Right.APPROVE_RELEASE,
+            partial(four_eyes.approve, kind=HOLD),
+            "Approved; what was held is sealed with the next batch.",
+        ),
+        "decline": Decision(
+            Right.APPROVE_RELEASE, partial(four_eyes.decline, kind=HOLD), "Declined; it stays held."
+        ),
+        "withdraw": Decision(Right.HOLD, partial(four_eyes.withdraw, kind=HOLD), "Withdrawn; it stays held."),
     },
     SSI: {
         "approve": Decision(Right.APPROVE_SSI, approve_ssi_change, "Approved; the SSIs are changed."),

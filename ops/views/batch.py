@@ -11,11 +11,12 @@ from django.urls import reverse
 
 from core import ids
 from core.clock import utc_now
-from core.http.problem import Problem
+from core.http.problem import Fault, Problem
 from ops import selectors
 from ops.as_of import clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, needs, person, posted, show
+from settlement.holds import held_among
 from settlement.models import Batch
 from settlement.selectors import (
     instructions_of,
@@ -24,7 +25,9 @@ from settlement.selectors import (
     recalls_of_batch,
     withheld_since,
 )
-from settlement.services.recall_batch import RECALLED, REFUSED, recall_batch
+from settlement.services.recall_asked import RECALLED, REFUSED, REQUESTED
+from settlement.services.recall_batch import recall_batch
+from settlement.services.recall_line import recall_instruction
 from settlement.services.release import propose_release
 
 _INSTRUCTIONS_SHOWN = 100
@@ -52,6 +55,25 @@ def recall(request: HttpRequest, ref: str) -> HttpResponse:
             raise Http404 from None
         return _show(request, ref, problem=problem, failed="recall")
     told = "Recalled; its legs wait to be sealed anew." if state == RECALLED else "Asked for it back."
+    messages.success(request, told)
+    return HttpResponseRedirect(reverse("batch", args=[ref]), status=303)
+
+
+@posted("batch")
+@needs(Right.RECALL)
+def recall_line(request: HttpRequest, ref: str) -> HttpResponse:
+    """Recall one instruction of a batch that nobody has claimed, or ask whoever has for it."""
+    line = ids.database_id(ids.INSTRUCTION, request.POST.get("instruction", "").strip())
+    try:
+        if line is None:
+            fault = Fault("/instruction", "A reference such as ins_4S7H.", "invalid")
+            raise Problem(422, "invalid", "The instruction was not recalled.", faults=[fault])
+        state = recall_instruction(
+            instruction_id=line, reason=request.POST.get("reason", ""), actor=actor(request), now=utc_now()
+        )
+    except Problem as problem:
+        return _show(request, ref, problem=problem, failed="recall-line")
+    told = "Recalled; a later batch cancels it." if state == RECALLED else "Asked for it back."
     messages.success(request, told)
     return HttpResponseRedirect(reverse("batch", args=[ref]), status=303)
 
@@ -113,6 +135,8 @@ def _show(
         "problem": Shown.of(problem) if problem else None,
         "failed": failed,
         "typed": request.POST if problem else {},
+        "line": request.POST.get("instruction", "") if problem else request.GET.get("recall", ""),
+        "held": held_among([row["id"] for row in rows], as_of=as_of),
         **_standing(request, found),
     }
     status = problem.status if problem else 200
@@ -139,7 +163,11 @@ def _standing(request: HttpRequest, found: Batch) -> dict[str, Any]:
         "recalls": asked,
         "may_recall": as_of is None
         and may(request.user, Right.RECALL)
-        and all(each["state"] == REFUSED for each in asked),
+        and all(each["state"] == REFUSED for each in asked if each["instruction_id"] is None),
+        "may_recall_lines": as_of is None
+        and may(request.user, Right.RECALL)
+        and row.get("recalled_at") is None
+        and not any(each["state"] == REQUESTED for each in asked if each["instruction_id"] is None),
     }
 
 

@@ -16,6 +16,7 @@ from ops import selectors
 from ops.as_of import clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, needs, posted, show
+from settlement.holds import holds_in_force
 from settlement.models import CHANNELS, Channel
 from settlement.selectors import open_breaks
 from settlement.services.attest import close_break
@@ -119,6 +120,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         "tabs": TABS,
         "days": selectors.cut_offs_ahead(now=now) if as_of is None else [],
         "breaks": open_breaks() if as_of is None else [],
+        "held": holds_in_force(as_of=as_of)[0],
         "may_explain": may(request.user, Right.WORK_EXCEPTIONS),
         "failed": failed,
         "problem": Shown.of(problem) if problem else None,

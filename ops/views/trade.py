@@ -16,6 +16,7 @@ from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.accruals import accruals_of
+from settlement.holds import holds_of_trade
 from settlement.selectors import obligations_of
 from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
@@ -139,6 +140,7 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "exception_kinds": {code: each.title for code, each in kinds().items()},
         "findings": timeline.findings(trade_id, as_of),
         "legs": legs,
+        "holds": holds_of_trade(trade_id, as_of=as_of) if state not in ENDED else [],
         "charges": accruals_of(trade_id, as_of=as_of),
         "can_cancel_again": as_of is None
         and any(leg["cancellation_processing"] == "REJECTED" and leg["recalled_for_it"] for leg in legs),
@@ -162,6 +164,7 @@ def _possible(found: dict[str, Any], *, now_is: bool) -> dict[str, bool]:
     return {
         "can_amend": open_ and state != State.ALLOCATED,
         "can_cancel": open_ and alone,
+        "can_hold": open_ and state != State.ALLOCATED,
         "can_allocate": open_ and alone and is_divisible(found["product"]),
     }
 

@@ -16,12 +16,12 @@ from core.http.cursor import page
 from core.http.idempotency import Answer, answer_once
 from core.http.problem import not_found
 from core.http.views import RawParser, client_of, json_response
-from core.ids import CLAIM, database_id
+from core.ids import CLAIM, INSTRUCTION, database_id, public_id
 from settlement.api import claims_schema as schema
 from settlement.api.addressed import batch_id_of, batch_of
 from settlement.api.documents import claim_document
 from settlement.api.reading import read_lease, read_next_claim
-from settlement.selectors import claims_of, open_claims_of
+from settlement.selectors import claims_of, open_claims_of, recalled_in
 from settlement.services.claim import Claim, claim_batch, claim_next, extend_claim, release_batch
 
 
@@ -122,7 +122,9 @@ def _answer(claim: Claim, now: datetime) -> Answer:
         "expires_at": claim.expires_at,
         "ended_at": None,
     }
-    return Answer(201 if claim.is_new else 200, msgspec.json.encode(claim_document(row, now=now)))
+    recalled = [public_id(INSTRUCTION, each) for each in recalled_in(claim.batch_id)]
+    document = {**claim_document(row, now=now), "recalled": recalled}
+    return Answer(201 if claim.is_new else 200, msgspec.json.encode(document))
 
 
 def _release(batch_id: int, client: Client, now: datetime) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
-from core.ids import BATCH, CLAIM, public_id
+from core.ids import BATCH, CLAIM, INSTRUCTION, public_id
 from settlement.api.describing import KEY, PROBLEM, REFERENCE, example, object_of
 from settlement.models import CHANNELS
 from settlement.services.claim import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
@@ -28,6 +28,12 @@ _CLAIM_EXAMPLE = {
     "ended_at": None,
     "open": True,
 }
+# A consumer learns with the claim what of the batch is recalled by then.
+_CLAIMED_SAYS = (
+    "claimed; `recalled`: up to 1,000 instructions of the batch that must not be done any more, which a later batch"
+    " cancels"
+)
+_CLAIMED = {**_CLAIM_EXAMPLE, "recalled": [public_id(INSTRUCTION, 1204)]}
 list_claims = extend_schema(
     operation_id="list_settlement_claims",
     tags=["settlement"],
@@ -47,10 +53,10 @@ claim = extend_schema(
     },
     examples=[
         example("Five minutes", {"lease_seconds": 300}, response=False),
-        example("Claimed", _CLAIM_EXAMPLE, status="201"),
+        example("Claimed", _CLAIMED, status="201"),
     ],
     responses={
-        201: OpenApiResponse(OpenApiTypes.OBJECT, "claimed"),
+        201: OpenApiResponse(OpenApiTypes.OBJECT, _CLAIMED_SAYS),
         200: OpenApiResponse(OpenApiTypes.OBJECT, "the client's own claim, extended"),
         400: PROBLEM,
         404: PROBLEM,
@@ -91,10 +97,10 @@ claim_next = extend_schema(
     },
     examples=[
         example("Five minutes", {"channel": "CASH", "lease_seconds": 300}, response=False),
-        example("Claimed", _CLAIM_EXAMPLE, status="201"),
+        example("Claimed", _CLAIMED, status="201"),
     ],
     responses={
-        201: OpenApiResponse(OpenApiTypes.OBJECT, "claimed"),
+        201: OpenApiResponse(OpenApiTypes.OBJECT, _CLAIMED_SAYS),
         400: PROBLEM,
         404: OpenApiResponse(OpenApiTypes.OBJECT, "no batch waits; Retry-After says when to ask again"),
         422: PROBLEM,

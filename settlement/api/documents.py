@@ -139,6 +139,7 @@ def status_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "settled_quantity": shown["settled_quantity"],
         "cancellation": row["cancellation"] or None,
         "cancellation_reasons": _reasons(row["cancellation_reason"]),
+        "recalled": row["recalled"],
     }
 
 

@@ -9,10 +9,12 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from core.http.body import JsonBody
 from core.http.problem import Fault, Problem, unreadable
 from core.ids import INSTRUCTION, database_id
 from settlement.models import CHANNELS
 from settlement.services.acknowledge import MAX_ITEMS, Answer, Control
+from settlement.services.hold import Wanted
 from settlement.services.standing import KINDS, Kind, Report
 
 MAX_BYTES = 8 * 1024 * 1024  # 10,000 items of any sensible width
@@ -24,6 +26,7 @@ _QUANTITY = re.compile(QUANTITY)
 _TOTAL = re.compile(r"[0-9]{1,28}(\.[0-9]{1,10})?")  # a sum may be wider than any quantity in it
 _DIRECTIONS = ("DELIVER", "RECEIVE", "NIL")
 _ANSWERS = ("ACCEPTED", "REJECTED")
+HOLD_TEXTS = ("kind", "subject", "channel", "asset")
 RECALL_ANSWERS = ("CONSENT", "REFUSE")
 MAX_ASSETS = MAX_ITEMS
 MAX_ASSET_LENGTH = 64
@@ -85,6 +88,23 @@ def read_recall_answer(body: bytes) -> tuple[bool, str]:
         faults.add("/reason", "A text.", "type")
     faults.raise_if_any()
     return document["answer"] == RECALL_ANSWERS[0], document.get("reason", "")
+
+
+def read_reason(body: bytes) -> str:
+    """Return the reason of a body that has nothing else; Problem 400 with every fault."""
+    given = JsonBody(body, known=("reason",))
+    reason = given.text("reason", required=True)
+    given.check()
+    return reason or ""
+
+
+def read_hold(body: bytes) -> tuple[Wanted, str]:
+    """Return what is to be held, and why; Problem 400 with every fault."""
+    given = JsonBody(body, known=("kind", "subject", "channel", "asset", "until", "reason"))
+    texts = {name: given.text(name, required=name in ("kind", "subject")) or "" for name in HOLD_TEXTS}
+    until, reason = given.day("until"), given.text("reason", required=True)
+    given.check()
+    return Wanted(**texts, until=until), reason or ""
 
 
 def read_counts(body: bytes, *, measures: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -118,6 +118,7 @@ _STATUS_EXAMPLE = {
     "settled_quantity": "1000.00",
     "cancellation": None,
     "cancellation_reasons": [],
+    "recalled": False,
 }
 
 

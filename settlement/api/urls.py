@@ -1,6 +1,6 @@
 from django.urls import path
 
-from settlement.api import attestations, claims, instructions, recalls, ssi_changes, views
+from settlement.api import attestations, claims, holds, instructions, recalls, ssi_changes, views
 from settlement.api.fees import FeeAccruals
 
 _BATCH = "settlement-batches/<str:reference>"
@@ -35,6 +35,13 @@ urlpatterns = [
         recalls.RecallAnswers.as_view(),
         name="api-recall-answers",
     ),
+    path(
+        "settlement-instructions/<str:reference>/recalls",
+        recalls.InstructionRecalls.as_view(),
+        name="api-instruction-recalls",
+    ),
+    path("settlement-holds", holds.Holds.as_view(), name="api-holds"),
+    path("settlement-holds/<str:reference>/releases", holds.HoldReleases.as_view(), name="api-hold-releases"),
     path("ssi-changes", ssi_changes.SsiChanges.as_view(), name="api-ssi-changes"),
     path("ssi-changes/<str:reference>", ssi_changes.SsiChange.as_view(), name="api-ssi-change"),
     path("settlement-status-reports", views.StatusReports.as_view(), name="api-status-reports"),

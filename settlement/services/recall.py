@@ -97,12 +97,26 @@ def recall_instructions(trade_ids: Sequence[int], cause: Cause, at: datetime, ac
     close_fails(recalled, resolution="recalled", actor=actor, now=at)
 
 
-def net_anew(recalled: Sequence[int], *, except_of: Sequence[int] = (), at: datetime, actor: Actor) -> None:
+def net_anew(
+    recalled: Sequence[int],
+    *,
+    except_of: Sequence[int] = (),
+    at: datetime,
+    actor: Actor,
+    reason: str = "",
+) -> None:
     """Let the legs of recalled instructions wait for the next seal, but those of some trades, which are instructed
     again by their own next version. In the transaction of the recall, which the log is told of here."""
     given = {"ids": list(except_of), "recalled": list(recalled)}
     netted_anew = sql.rows(_NET_ANEW, given)
-    record(type="instruction.recalled", subject="instruction", ids=sorted(recalled), actor=actor, at=at)
+    record(
+        type="instruction.recalled",
+        subject="instruction",
+        ids=sorted(recalled),
+        actor=actor,
+        at=at,
+        reason=reason,
+    )
     record(
         type="trade.renetted",
         subject=SUBJECT,

@@ -12,26 +12,16 @@ from django.db import transaction
 
 from core import sql
 from core.audit import Actor, record
-from core.http.authentication import Client
-from core.http.problem import Problem, not_found
+from core.http.problem import Problem
 from core.text import text_faults
 from settlement.services.advance import trades_behind
 from settlement.services.claim import hold_batch
 from settlement.services.recall import net_anew
+from settlement.services.recall_asked import ask, require_not_asked, settle_lines
 from settlement.services.release import void_release
 from settlement.services.report import close_fails
 from settlement.services.seal import BATCH
 from trades.lifecycle import lock_trades
-
-REQUESTED, RECALLED, REFUSED = "REQUESTED", "RECALLED", "REFUSED"
-
-_STATE = "SELECT claimed_at, recalled_at FROM settlement_batch_state WHERE batch_id = %s"
-_LAST_CLIENT = "SELECT client_id FROM settlement_batch_claim WHERE batch_id = %s ORDER BY id DESC LIMIT 1"
-_ASK = """
-INSERT INTO settlement_batch_recall
-    (batch_id, state, reason, requested_by, requested_at, client_id, answered_by, answered_at, answer_reason)
-VALUES (%s, %s, %s, %s, %s, %s, '', NULL, '')
-"""
 
 
 def recall_batch(*, batch_id: int, reason: str, actor: Actor, now: datetime) -> str:
@@ -44,59 +34,16 @@ def recall_batch(*, batch_id: int, reason: str, actor: Actor, now: datetime) -> 
         raise Problem(422, "invalid", "The batch was not recalled.", faults=faults)
     with transaction.atomic():
         hold_batch(batch_id)
-        claimed_at, recalled_at = sql.rows(_STATE, [batch_id])[0]
-        if recalled_at is not None:
-            raise Problem(409, "batch-recalled", "The batch is recalled already.")
-        if sql.row(_REQUEST, [batch_id]) is not None:
-            raise Problem(409, "recall-requested", "The consumer is asked already, and has not answered.")
-        _require_recallable(batch_id)
-        state = RECALLED if claimed_at is None else REQUESTED
-        client = None if claimed_at is None else sql.rows(_LAST_CLIENT, [batch_id])[0][0]
-        sql.run(_ASK, [batch_id, state, reason.strip(), actor.name, now, client])
-        event = "batch.recalled" if claimed_at is None else "batch.recall_requested"
-        if claimed_at is None:
-            _recall(batch_id, actor, now)
+        claimed = require_not_asked(batch_id=batch_id)
+        require_batch_recallable(batch_id)
+        state = ask(
+            batch_id=batch_id, instruction_id=None, claimed=claimed, reason=reason, actor=actor, now=now
+        )
+        event = "batch.recall_requested" if claimed else "batch.recalled"
+        if not claimed:
+            take_back_batch(batch_id, actor, now)
         record(type=event, subject=BATCH, ids=[batch_id], actor=actor, at=now, reason=reason.strip())
     return state
-
-
-_REQUEST = f"SELECT id FROM settlement_batch_recall WHERE batch_id = %s AND state = '{REQUESTED}'"
-_OF_REQUEST = "SELECT batch_id, client_id FROM settlement_batch_recall WHERE id = %s"
-_ANSWERED = "SELECT state FROM settlement_batch_recall WHERE id = %s"
-_ANSWER = """
-UPDATE settlement_batch_recall SET state = %s, answered_by = %s, answered_at = %s, answer_reason = %s WHERE id = %s
-"""
-
-
-def answer_recall(
-    *, recall_id: int, consents: bool, reason: str, client: Client, actor: Actor, now: datetime
-) -> str:
-    """Take the consumer's answer to a request; return RECALLED or REFUSED. The same answer again changes nothing.
-
-    With its consent the batch is recalled at once, and its claim ends. Problem 422 for a refusal without a reason, 404
-    for a request that is not the client's to answer, 409 when it was answered otherwise, or when something of the
-    batch has settled meanwhile.
-    """
-    if faults := text_faults(reason, pointer="/reason", required=not consents):
-        raise Problem(422, "invalid", "The answer was not taken.", faults=faults)
-    wanted = RECALLED if consents else REFUSED
-    with transaction.atomic():
-        of = sql.row(_OF_REQUEST, [recall_id])
-        if of is None or of[1] != client.id:
-            raise not_found("recall")
-        hold_batch(of[0])
-        ((state,),) = sql.rows(_ANSWERED, [recall_id])
-        if state == wanted:
-            return wanted
-        if state != REQUESTED:
-            raise Problem(409, "already-answered", f"The request was answered before: {state}.")
-        if consents:
-            _require_recallable(of[0])
-            _recall(of[0], actor, now)
-        sql.run(_ANSWER, [wanted, actor.name, now, reason.strip(), recall_id])
-        event = "batch.recalled" if consents else "batch.recall_refused"
-        record(type=event, subject=BATCH, ids=[of[0]], actor=actor, at=now, reason=reason.strip())
-    return wanted
 
 
 # What nets to nothing counts as settled once it is accepted, but nobody has moved anything.
@@ -119,7 +66,8 @@ _WHY_NOT = (
 )
 
 
-def _require_recallable(batch_id: int) -> None:
+def require_batch_recallable(batch_id: int) -> None:
+    """Raise Problem 409 when a batch that is held cannot be recalled."""
     ((*found,),) = sql.rows(_IN_THE_WAY, [batch_id])
     for is_so, (code, why) in zip(found, _WHY_NOT, strict=True):
         if is_so:
@@ -157,7 +105,7 @@ UPDATE settlement_batch_state SET recalled_at = %(at)s, changed_at = %(at)s WHER
 """
 
 
-def _recall(batch_id: int, actor: Actor, at: datetime) -> None:
+def take_back_batch(batch_id: int, actor: Actor, at: datetime) -> None:
     """Recall a batch that is held, in the caller's transaction: states of instructions first, then trades."""
     live = sql.rows(_LIVE, [batch_id])
     ids = [instruction_id for instruction_id, _ in live]
@@ -171,3 +119,4 @@ def _recall(batch_id: int, actor: Actor, at: datetime) -> None:
     close_fails(ids, resolution="recalled", actor=actor, now=at)
     sql.run(_END, {"batch_id": batch_id, "at": at})
     void_release(batch_id=batch_id, actor=actor, now=at)
+    settle_lines(batch_id=batch_id, actor=actor, now=at)

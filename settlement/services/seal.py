@@ -18,6 +18,7 @@ from settlement.cut_offs import Place
 from settlement.models import CHANNEL_OF
 from settlement.selectors import content
 from settlement.services import _lanes, _sealing
+from settlement.services._holding import keep_back_held
 from settlement.services.advance import TASK as ADVANCE
 from settlement.services.manifest import write_manifests
 from settlement.services.release import hold_for_release
@@ -213,6 +214,7 @@ def _expand(wanted: _Wanted) -> _Found:
     waited = sql.run(_sealing.waiting_legs_sql(wanted.by_place), wanted.parameters()) > 0
     if waited and (stopped := held_back("(SELECT DISTINCT trade_id FROM seal_leg WHERE waited)")):
         sql.run("DELETE FROM seal_leg WHERE waited AND trade_id = ANY(%s)", [stopped])
+    keep_back_held()
     _choose_lanes()
     _group()
     recalled = sql.run(_sealing.RECALLED, wanted.parameters()) > 0

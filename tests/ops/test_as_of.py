@@ -317,12 +317,13 @@ class TestAScreen:
 
     def test_of_today_tells_what_stood_before_each_cut_off_and_what_was_stuck(self, desk, story):
         stuck = {n: desk.get(at(n, "/")).context["stuck"] for n in (10, 13, 20)}
-        assert [each.number.count for each in stuck[10]] == [0, 0, 0]
-        assert [each.number.count for each in stuck[13]] == [1, 0, 0]
-        assert [each.number.count for each in stuck[20]] == [1, 0, 1]
+        assert [each.number.count for each in stuck[10]] == [0, 0, 0, 0]
+        assert [each.number.count for each in stuck[13]] == [1, 0, 0, 0]
+        assert [each.number.count for each in stuck[20]] == [1, 0, 1, 0]
         assert {each.target.partition("?")[0] for each in stuck[20]} == {
             at(20, "/trades"),
             at(20, "/batches"),
+            at(20, "/holds"),
         }
         held = {
             line.cut.channel: [each.count for each in line.open]

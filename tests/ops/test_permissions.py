@@ -18,6 +18,7 @@ SCREENS = {
     "/straight-through": Right.READ_EXCEPTIONS,
     "/approvals": Right.READ_APPROVALS,
     "/batches": Right.READ_BATCHES,
+    "/holds": Right.READ_BATCHES,
     "/limits": Right.READ_LIMITS,
     "/checks": Right.READ_CHECKS,
     "/checks/OFF_MARKET_PRICE": Right.READ_CHECKS,

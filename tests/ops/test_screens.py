@@ -44,6 +44,9 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         checked(document)
     held = ExceptionItem.objects.get()
     desk.post("/batches/seal", {"value_date": "2026-12-31", "channels": ["CASH", "SECURITIES", "GOODS"]})
+    desk.post(
+        "/holds/new", {"kind": "COUNTERPARTY", "subject": "BROKER-01", "channel": "CASH", "reason": "wait"}
+    )
     batch = Batch.objects.filter(channel_id="CASH").first()
     assert batch is not None
     return {
@@ -58,6 +61,9 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "batches": "/batches",
         "batch": f"/batches/{public_id(BATCH, batch.id)}",
         "instruction": f"/instructions/{public_id(INSTRUCTION, instruction_ids(batch.id)[0])}",
+        "batch with a line to recall": f"/batches/{public_id(BATCH, batch.id)}?recall=ins_11",
+        "holds": "/holds?view=all",
+        "hold": f"/holds?kind=TRADE&subject={public_id(TRADE, settled)}",
         "limits": "/limits",
         "ssis": "/ssis?party=BROKER-01",
         "ssi": "/ssis/change",

@@ -42,6 +42,7 @@ def test_a_changed_cut_off_is_told_once(admin):
             "cut_off_time": "18:00:00",
             "lead_days": 1,
             "release_from": None,
+            "hold_release_from": None,
         },
         "after": {
             "name": "Payments",
@@ -49,6 +50,7 @@ def test_a_changed_cut_off_is_told_once(admin):
             "cut_off_time": "17:00:00",
             "lead_days": 1,
             "release_from": None,
+            "hold_release_from": None,
         },
     }
 

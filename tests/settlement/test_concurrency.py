@@ -18,7 +18,8 @@ from core.http.authentication import Client
 from core.http.problem import Problem
 from settlement.services.acknowledge import Answer, Control, acknowledge_instructions
 from settlement.services.claim import claim_batch, claim_next
-from settlement.services.recall_batch import answer_recall, recall_batch
+from settlement.services.recall_answer import answer_recall
+from settlement.services.recall_batch import recall_batch
 from settlement.services.report import Report, report_status
 from tests.settlement.support import (
     advance,
