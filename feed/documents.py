@@ -14,6 +14,7 @@ from core.ids import (
     EVENT,
     EXCEPTION,
     INSTRUCTION,
+    INVOICE,
     PROPOSAL,
     RESERVATION,
     STOP,
@@ -36,6 +37,7 @@ PREFIXES = {
     "webhook": WEBHOOK,
     "reservation": RESERVATION,
     "stop": STOP,
+    "invoice": INVOICE,
 }
 
 

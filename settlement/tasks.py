@@ -11,7 +11,7 @@ from core import work
 from core.audit import system
 from core.clock import utc_now
 from core.wake import wake_on_commit
-from settlement.services import pinned
+from settlement.services import invoice, pinned
 from settlement.services.advance import TASK, advance_queued
 from settlement.services.seal_due import seal_due as seal_what_is_due
 from settlement.services.tie_out import tie_out_fees as tie_out
@@ -34,6 +34,27 @@ def advance() -> int:
     if work.waiting(TASK):
         wake_on_commit(TASK)
     return done
+
+
+@shared_task(name=invoice.TASK)
+def bill() -> int:
+    """Bill trades until none waits or the turn is over; return how many trades."""
+    done = 0
+    ends = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < ends:
+        claimed = invoice.bill_queued(now=utc_now(), actor=system("invoices"))
+        done += claimed
+        if not claimed:
+            return done
+    if work.waiting(invoice.TASK):
+        wake_on_commit(invoice.TASK)
+    return done
+
+
+@shared_task(name="settlement.bill_due")
+def bill_due() -> int:
+    """Bill the services whose day has come and the charges that are due; return the number of documents."""
+    return invoice.bill_due(now=utc_now(), actor=system("invoices"))
 
 
 @shared_task(name="settlement.seal_due")

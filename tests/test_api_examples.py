@@ -26,7 +26,7 @@ from tests.support.records import NOW, TODAY
 # Parties first: what other kinds refer to must be there.
 REFERENCE_DATA = (
     "parties", "instruments", "books", "ssis", "holidays", "close-prices", "fx-rates", "mandates", "watch-lists",
-    "agreements", "settlement-cycles", "cut-offs",
+    "agreements", "settlement-cycles", "cut-offs", "billing-terms",
 )  # fmt: skip
 
 
