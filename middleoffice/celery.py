@@ -35,6 +35,7 @@ app.conf.beat_schedule = {
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},
     "tie-out-fees": {"task": "settlement.tie_out_fees", "schedule": crontab(hour=2, minute=0)},
     "bill-due": {"task": "settlement.bill_due", "schedule": crontab(hour=0, minute=30)},
+    "tie-out-invoices": {"task": "settlement.tie_out_invoices", "schedule": crontab(hour=2, minute=30)},
     "restate-limits": {"task": "risk.restate_limits", "schedule": 30.0, "options": {"expires": 30}},
     "enforce-stops": {"task": "risk.enforce_stops", "schedule": 30.0, "options": {"expires": 30}},
     "expire-reservations": {"task": "risk.expire_reservations", "schedule": 5.0, "options": {"expires": 5}},

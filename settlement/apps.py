@@ -20,7 +20,7 @@ class SettlementConfig(AppConfig):
         from refdata.services import on_change
         from settlement.cut_offs import cut_offs_of_trades
         from settlement.evidence import SECTIONS, contents
-        from settlement.services import release
+        from settlement.services import credit, release
         from settlement.services.accrue import FOLLOWER as CHARGES
         from settlement.services.accrue import accrue_live, reverse_charges
         from settlement.services.guard import live_at_the_back_office
@@ -40,6 +40,7 @@ class SettlementConfig(AppConfig):
 
         on_approval(release.KIND, release.apply_release, lock=release.lock_batch)
         on_approval(KIND, apply_ssi_change)
+        on_approval(credit.KIND, credit.apply_credit, lock=credit.lock_invoice)
         on_change(note_ssis)
         register_kinds(KINDS)
         register_causes(CAUSES)

@@ -13,6 +13,7 @@ from core.clock import utc_now
 from core.wake import wake_on_commit
 from settlement.services import invoice, pinned
 from settlement.services.advance import TASK, advance_queued
+from settlement.services.invoice_tie_out import tie_out_invoices as tie_out_bills
 from settlement.services.seal_due import seal_due as seal_what_is_due
 from settlement.services.tie_out import tie_out_fees as tie_out
 
@@ -69,6 +70,15 @@ def tie_out_fees() -> int:
     breaks = tie_out(correct=True, now=utc_now(), actor=system("tie-out"))
     for each in breaks:
         _log.warning("tie-out: %s", each)
+    return len(breaks)
+
+
+@shared_task(name="settlement.tie_out_invoices")
+def tie_out_invoices() -> int:
+    """Tie the invoices out, bill and credit what does not; return the number of breaks."""
+    breaks = tie_out_bills(correct=True, now=utc_now(), actor=system("tie-out"))
+    for each in breaks:
+        _log.warning("tie-out of invoices: %s", each)
     return len(breaks)
 
 

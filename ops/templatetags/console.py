@@ -70,6 +70,7 @@ _WORDS = {
     "WITHDRAWN": ("cancel", "grey", "withdrawn"),
     "CLOSED": ("check-circle", "grey", "closed"),
     "SSI_SUPERSEDED": ("alert", "amber", "other SSI now"),
+    "INVOICE_BREAK": ("alert", "amber", "invoice break"),
     "COMING": ("clock", "blue", "coming"),
     "OPEN": ("alert", "amber", "open"),
     "OVERDUE": ("stop", "red", "overdue"),

@@ -22,6 +22,11 @@ deal AS MATERIALIZED (
 """
 
 # The most specific terms hold: by party, then product, then entity.
+_TERMS = """
+    SELECT * FROM refdata_billing_terms t
+    WHERE t.party IN ('*', p.code) AND t.product IN ('*', {product}) AND t.entity IN ('*', e.code)
+    ORDER BY t.party = '*', t.product = '*', t.entity = '*' LIMIT 1
+"""
 DEALS = f"""
 WITH {_DEAL}
 SELECT d.trade_id, d.version, d.state, d.product, d.currency, d.counterparty_id, d.entity_id, d.trade_date,
@@ -29,11 +34,7 @@ SELECT d.trade_id, d.version, d.state, d.product, d.currency, d.counterparty_id,
 FROM deal d
 LEFT JOIN refdata_party p ON p.id = d.counterparty_id
 LEFT JOIN refdata_party e ON e.id = d.entity_id
-LEFT JOIN LATERAL (
-    SELECT * FROM refdata_billing_terms t
-    WHERE t.party IN ('*', p.code) AND t.product IN ('*', d.product) AND t.entity IN ('*', e.code)
-    ORDER BY t.party = '*', t.product = '*', t.entity = '*' LIMIT 1
-) t ON true
+LEFT JOIN LATERAL ({_TERMS.format(product="d.product")}) t ON true
 ORDER BY d.trade_id
 """
 
@@ -100,10 +101,10 @@ ORDER BY a.trade_id, a.type, a.currency
 """
 
 # Lines that still count as billed, and what was credited of each by hand.
-STANDING = """
-SELECT l.id, l.invoice_id, l.trade_id, l.version, l.item, l.part, l.leg, l.instruction_id, l.report_id, l.accrual_id,
-       l.text, l.quantity, l.unit_price, l.net, l.tax_rate, l.tax_rule_version_id, l.tax, i.entity_id, i.customer_id,
-       i.currency, i.reference, i.trade_id AS invoice_trade_id,
+_STANDING = """
+SELECT l.id, l.line, l.invoice_id, l.trade_id, l.version, l.item, l.part, l.leg, l.instruction_id, l.report_id,
+       l.accrual_id, l.text, l.quantity, l.unit_price, l.net, l.tax_rate, l.tax_rule_version_id, l.tax, i.entity_id,
+       i.customer_id, i.currency, i.reference, i.trade_id AS invoice_trade_id,
        c.quantity AS credited_quantity, c.net AS credited_net, c.tax AS credited_tax, c.count AS credit_count
 FROM settlement_invoice_line l
 JOIN settlement_invoice i ON i.id = l.invoice_id
@@ -112,10 +113,26 @@ CROSS JOIN LATERAL (
            count(*)::int AS count, coalesce(bool_or(c.is_closing), false) AS closed
     FROM settlement_invoice_line c WHERE c.credits = l.id
 ) c
-WHERE l.trade_id = ANY(%(ids)s::bigint[]) AND l.credits IS NULL AND NOT c.closed
+WHERE {which} AND l.credits IS NULL AND NOT c.closed
 ORDER BY l.trade_id, l.item, l.part
 """
+STANDING = _STANDING.format(which="l.trade_id = ANY(%(ids)s::bigint[])")
+STANDING_OF_INVOICE = _STANDING.format(which="l.invoice_id = %(invoice_id)s")
 PARTS = """
 SELECT trade_id, item, max(part) FROM settlement_invoice_line
 WHERE trade_id = ANY(%(ids)s::bigint[]) AND credits IS NULL GROUP BY trade_id, item
+"""
+
+# What one person may credit alone of an invoice, in its currency: less than this.
+ALONE_BELOW = f"""
+SELECT coalesce(min(t.credit_alone_below), 0)
+FROM settlement_invoice i
+JOIN refdata_party p ON p.id = i.customer_id
+JOIN refdata_party e ON e.id = i.entity_id
+CROSS JOIN LATERAL (
+    SELECT DISTINCT v.product FROM settlement_invoice_line l
+    JOIN trades_version v ON v.trade_id = l.trade_id AND v.version = l.version WHERE l.invoice_id = i.id
+) v
+LEFT JOIN LATERAL ({_TERMS.format(product="v.product")}) t ON true
+WHERE i.id = %s
 """
