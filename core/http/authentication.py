@@ -33,6 +33,7 @@ SCOPES = {
     "exceptions:work": "act on exceptions: assign, comment, snooze, re-check, reject",
     "settlement:read": "list and pull settlement batches",
     "settlement:ack": "claim batches, acknowledge instructions, report their status",
+    "invoices:credit": "credit invoices, and propose what needs a second person",
     "refdata:write": "load reference data",
     "ssis:load": "load settlement instructions that two people have approved at their source",
     "ssis:propose": "propose settlement instructions, and see what they re-route",
@@ -47,7 +48,7 @@ SCOPES = {
     "audit:read": "export the evidence of trades and batches",
 }
 # What these are about belongs to many sources at once, so a client that is bound to some may not use them.
-OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack", "ssis:propose"})
+OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack", "invoices:credit", "ssis:propose"})
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
