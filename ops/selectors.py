@@ -19,7 +19,7 @@ from settlement import forecast
 from settlement import selectors as settlement
 from settlement.cut_offs import CutOffs, cut_offs_around
 from settlement.models import Batch
-from settlement.services import release, ssi_change
+from settlement.services import credit, release, ssi_change
 from trades.lifecycle import State
 from trades.selectors import as_of as past
 from trades.selectors import exceptions
@@ -362,7 +362,8 @@ def gross_legs(instruction_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
 
 _PROPOSALS = """
 SELECT r.id, r.kind, r.subject, CASE WHEN r.subject = 'trade' THEN r.subject_id END AS trade_id,
-       CASE WHEN r.subject = 'batch' THEN r.subject_id END AS batch_id, r.content, r.maker_id,
+       CASE WHEN r.subject = 'batch' THEN r.subject_id END AS batch_id,
+       CASE WHEN r.subject = 'invoice' THEN r.subject_id END AS invoice_id, r.content, r.maker_id,
        coalesce(m.username, a.name) AS maker, r.reason, r.made_at, r.state,
        c.username AS checker, r.decided_at, r.decision_note,
        e.id AS exception_id, e.summary, e.deadline, e.amount_at_risk,
@@ -390,6 +391,7 @@ _OF_REST = (
     parameters.KIND,
     fee_rules.KIND,
     release.KIND,
+    credit.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,
@@ -447,6 +449,18 @@ def pending_release_of(batch_id: int) -> dict[str, Any] | None:
         order="r.id",
         limit=1,
         batch=batch_id,
+        of=_OF_REST,
+    )
+    return found[0] if found else None
+
+
+def pending_credit_of(invoice_id: int) -> dict[str, Any] | None:
+    """Return the credit of an invoice that awaits a second person, or None."""
+    found = _proposals(
+        "r.kind = 'credit_invoice' AND r.state = 'PENDING' AND r.subject_id = %(invoice)s",
+        order="r.id",
+        limit=1,
+        invoice=invoice_id,
         of=_OF_REST,
     )
     return found[0] if found else None

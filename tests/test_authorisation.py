@@ -42,6 +42,7 @@ from tests.settlement.support import seal, validated
 from tests.support import factories, records
 from tests.support.api import Api
 from tests.support.fees import fee_rule, proposed_rule
+from tests.support.invoices import deliver, delivered_by, sealed_order
 from tests.support.records import CLERK, NOW, person
 from trades.models import ChangePolicy
 from trades.services.change import Change
@@ -125,6 +126,7 @@ ADMIN: dict[str, frozenset[str]] = {
     "core.approvalpolicy": frozenset({"add", "change"}),
     "feed.webhook": frozenset({"add"}),
     "refdata.agreement": frozenset({"add", "change"}),
+    "refdata.billingterms": frozenset({"add", "change"}),
     "refdata.book": frozenset({"add", "change"}),
     "refdata.closeprice": frozenset({"add", "change"}),
     "refdata.cutoff": frozenset({"add", "change"}),
@@ -175,6 +177,7 @@ class Things:
     back_test: str
     reservation: str
     stop: str
+    invoice: str
     proposals: dict[str, str]
 
     def path(self, route: Route) -> str:
@@ -197,6 +200,7 @@ class Things:
             "fee-rules": RULE,
             "reservations": self.reservation,
             "stops": self.stop,
+            "invoices": self.invoice,
         }
         named = {"limit_lift": self.stop, "break_explain": "1"}
         return "/" + re.sub(r"<[^>]+>", named.get(route.name, known.get(first, "1")), route.path)
@@ -227,6 +231,8 @@ def things(db: None) -> Things:
         now=NOW,
     )
     stop = make_stop(kind="TRADER", key="nobody", reason="because", actor=CLERK, now=NOW)
+    deliver(delivered_by(sealed_order())[0])
+    ((invoice,),) = sql.rows("SELECT id FROM settlement_invoice")
     fee_rule(RULE, is_stated=False)
     rule = proposed_rule(RULE, is_stated=False, rate="11")
     excess = propose_excess(trade_id=trade, codes=["OFF_MARKET_PRICE"], reason="because", **how)
@@ -238,6 +244,7 @@ def things(db: None) -> Things:
         ids.public_id(ids.BACK_TEST, back_test),
         ids.public_id(ids.RESERVATION, held.id),
         ids.public_id(ids.STOP, stop),
+        ids.public_id(ids.INVOICE, invoice),
         {
             EXCESS: ids.public_id(ids.PROPOSAL, excess),
             CHANGE: ids.public_id(ids.PROPOSAL, changed.proposal_id),

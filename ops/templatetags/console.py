@@ -70,6 +70,8 @@ _WORDS = {
     "WITHDRAWN": ("cancel", "grey", "withdrawn"),
     "CLOSED": ("check-circle", "grey", "closed"),
     "SSI_SUPERSEDED": ("alert", "amber", "other SSI now"),
+    "INVOICE": ("document", "grey", "invoice"),
+    "CREDIT_NOTE": ("back", "grey", "credit note"),
     "INVOICE_BREAK": ("alert", "amber", "invoice break"),
     "COMING": ("clock", "blue", "coming"),
     "OPEN": ("alert", "amber", "open"),

@@ -16,6 +16,7 @@ from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.accruals import accruals_of
+from settlement.invoices import invoices_of
 from settlement.selectors import obligations_of
 from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
@@ -140,6 +141,7 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "findings": timeline.findings(trade_id, as_of),
         "legs": legs,
         "charges": accruals_of(trade_id, as_of=as_of),
+        "invoices": invoices_of(trade_id) if as_of is None else [],
         "can_cancel_again": as_of is None
         and any(leg["cancellation_processing"] == "REJECTED" and leg["recalled_for_it"] for leg in legs),
         "versions": _versions(trade_id, found["version"]),
