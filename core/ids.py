@@ -35,6 +35,7 @@ STOP = "stp"
 BACK_TEST = "bkt"
 RECALL = "rcl"
 HOLD = "hld"
+INVOICE = "inv"
 
 
 def public_id(prefix: str, number: int) -> str:

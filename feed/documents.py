@@ -15,6 +15,7 @@ from core.ids import (
     EXCEPTION,
     HOLD,
     INSTRUCTION,
+    INVOICE,
     PROPOSAL,
     RESERVATION,
     STOP,
@@ -38,6 +39,7 @@ PREFIXES = {
     "reservation": RESERVATION,
     "stop": STOP,
     "hold": HOLD,
+    "invoice": INVOICE,
 }
 
 

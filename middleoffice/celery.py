@@ -57,6 +57,8 @@ app.conf.beat_schedule = {
     "expire-reservations": _every(5.0, "risk.expire_reservations"),
     "learn-sizes": _every(60.0, "risk.learn_sizes"),
     "expire-holds": _every(60.0, "settlement.expire_holds"),
+    "bill-due": {"task": "settlement.bill_due", "schedule": crontab(hour=0, minute=30)},
+    "tie-out-invoices": {"task": "settlement.tie_out_invoices", "schedule": crontab(hour=2, minute=30)},
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }

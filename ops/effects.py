@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ops.templatetags.console import asset_quantity, base_money
+from ops.templatetags.console import asset_quantity, base_money, money
 
 _SECTIONS = {
     "findings": "Finding",
@@ -16,6 +16,7 @@ _SECTIONS = {
     "limits": "Use of limit",
     "legs": "Leg to settle",
     "recalled_instructions": "Instruction recalled",
+    "invoices": "Invoice, open",
 }
 
 
@@ -47,8 +48,9 @@ def _said(section: str, value: Any) -> str:
         return ", ".join(value["codes"])
     if section == "proposals":
         return str(value["kind"])
-    if section == "limits":
-        return f"{base_money(Decimal(value['used']))} {value['currency']}"
+    if section in {"limits", "invoices"}:
+        used = base_money(Decimal(value["used"])) if section == "limits" else _amount(value)
+        return f"{used} {value['currency']}"
     if section == "legs":
         return f"{value['direction'].lower()} {_figure(value)} {value['asset']} on {value['value_date']}"
     if section == "recalled_instructions":
@@ -57,6 +59,11 @@ def _said(section: str, value: Any) -> str:
         what = f"{value['direction'].lower()} {_figure(value)} {value['asset']} of {value['batch']}"
         return f"{what} is cancelled{netted}"
     return str(value)
+
+
+def _amount(value: Mapping[str, Any]) -> str:
+    """Return an amount as it is shown everywhere."""
+    return money(Decimal(value["amount"]), value["currency"])
 
 
 def _figure(value: Mapping[str, Any]) -> str:

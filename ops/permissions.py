@@ -42,6 +42,9 @@ class Right(Enum):
     READ_FEES = "read fee rules and what is charged"
     PROPOSE_FEE = "propose fee rules"
     APPROVE_FEE = "approve or decline fee rules"
+    READ_INVOICES = "read invoices and credit notes"
+    CREDIT = "credit invoices, and propose what needs a second person"
+    APPROVE_CREDIT = "approve or decline credits of invoices"
     STOP = "stop a party, trader, book, instrument or source"
     READ_SSIS = "read settlement instructions"
     PROPOSE_SSI = "propose settlement instructions"
@@ -91,6 +94,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_FEES: _INSIDE,
     Right.PROPOSE_FEE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_FEE: frozenset({SUPERVISOR}),
+    Right.READ_INVOICES: _INSIDE,
+    Right.CREDIT: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_CREDIT: frozenset({SUPERVISOR}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_SSIS: _INSIDE,
     Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),

@@ -19,7 +19,7 @@ from settlement import forecast, holds
 from settlement import selectors as settlement
 from settlement.cut_offs import CutOffs, cut_offs_around
 from settlement.models import Batch
-from settlement.services import hold, release, ssi_change
+from settlement.services import credit, hold, release, ssi_change
 from trades.lifecycle import State
 from trades.selectors import as_of as past
 from trades.selectors import exceptions
@@ -369,7 +369,8 @@ def gross_legs(instruction_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
 
 _PROPOSALS = """
 SELECT r.id, r.kind, r.subject, CASE WHEN r.subject = 'trade' THEN r.subject_id END AS trade_id,
-       CASE WHEN r.subject = 'batch' THEN r.subject_id END AS batch_id, r.content, r.maker_id,
+       CASE WHEN r.subject = 'batch' THEN r.subject_id END AS batch_id,
+       CASE WHEN r.subject = 'invoice' THEN r.subject_id END AS invoice_id, r.content, r.maker_id,
        coalesce(m.username, a.name) AS maker, r.reason, r.made_at, r.state,
        c.username AS checker, r.decided_at, r.decision_note,
        e.id AS exception_id, e.summary, e.deadline, e.amount_at_risk,
@@ -398,6 +399,7 @@ _OF_REST = (
     fee_rules.KIND,
     release.KIND,
     hold.KIND,
+    credit.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,
@@ -467,6 +469,18 @@ def pending_hold_releases() -> set[int]:
         [hold.KIND, PROPOSALS_SHOWN],
     )
     return {hold_id for (hold_id,) in found}
+
+
+def pending_credit_of(invoice_id: int) -> dict[str, Any] | None:
+    """Return the credit of an invoice that awaits a second person, or None."""
+    found = _proposals(
+        "r.kind = 'credit_invoice' AND r.state = 'PENDING' AND r.subject_id = %(invoice)s",
+        order="r.id",
+        limit=1,
+        invoice=invoice_id,
+        of=_OF_REST,
+    )
+    return found[0] if found else None
 
 
 def _proposals(

@@ -22,6 +22,7 @@ from refdata.kinds._validity import find_overlaps
 from refdata.kinds.base import Kind, Plan, value_faults
 from refdata.models import (
     Agreement,
+    BillingTerms,
     Book,
     ClosePrice,
     CutOff,
@@ -356,3 +357,21 @@ class NettingAgreementAdmin(ReferenceAdmin):
     search_fields = ("party__code", "party__name", "entity", "reference")
     autocomplete_fields = ("party",)
     ordering = ("party__code", "entity", "valid_from")
+
+
+@admin.register(BillingTerms)
+class BillingTermsAdmin(ReferenceAdmin):
+    kind = KINDS["billing-terms"]
+    list_display = (
+        "entity",
+        "party",
+        "product",
+        "days",
+        "end_of_month",
+        "services",
+        "fees",
+        "credit_alone_below",
+    )
+    list_filter = ("product", "fees")
+    search_fields = ("entity", "party")
+    ordering = ("entity", "party", "product")

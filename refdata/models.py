@@ -668,3 +668,50 @@ class FeeRuleVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule_id} version {self.version}"
+
+
+class BillingTerms(models.Model):
+    """How those are billed that it is for: entity, party and product are codes, or * for every one."""
+
+    class Services(models.TextChoices):
+        DATE = "DATE", "when their period or milestone ends, or when they are delivered before"
+        DELIVERY = "DELIVERY", "when they are delivered"
+
+    class Fees(models.TextChoices):
+        TRADE = "TRADE", "for each trade"
+        MONTH = "MONTH", "each month"
+
+    id = models.BigAutoField(primary_key=True)
+    entity = models.TextField(default=ANY, help_text="the code of who bills, or * for every entity")
+    party = models.TextField(default=ANY, help_text="the code of who is billed, or * for every party")
+    product = models.TextField(default=ANY, help_text="a product, or * for every one")
+    days = models.SmallIntegerField(help_text="calendar days from the invoice's date to the due date")
+    end_of_month = models.BooleanField(default=False, help_text="due on the last day of that month")
+    services = models.TextField(choices=Services.choices, default=Services.DATE)
+    fees = models.TextField(choices=Fees.choices, default=Fees.TRADE)
+    credit_alone_below = models.DecimalField(
+        max_digits=19,
+        decimal_places=4,
+        default=0,
+        help_text="in the invoice's currency: one person credits less than this, two people what is more",
+    )
+
+    class Meta:
+        db_table = "refdata_billing_terms"
+        verbose_name_plural = "billing terms"
+        constraints = [
+            models.UniqueConstraint(fields=["entity", "party", "product"], name="refdata_billing_terms_once"),
+            models.CheckConstraint(
+                condition=Q(days__gte=0, days__lte=365), name="refdata_billing_terms_days"
+            ),
+            models.CheckConstraint(
+                condition=Q(services__in=["DATE", "DELIVERY"], fees__in=["TRADE", "MONTH"]),
+                name="refdata_billing_terms_words",
+            ),
+            models.CheckConstraint(
+                condition=Q(credit_alone_below__gte=0), name="refdata_billing_terms_credit"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entity} {self.party} {self.product}"

@@ -12,17 +12,19 @@ class SettlementConfig(AppConfig):
     def ready(self) -> None:
         """Have channels and manifests wherever the tables are, also in a database that was just emptied, guard what the
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
-        held trade must be free, change SSIs and release holds by two people, accrue what deals are charged, declare its
-        kinds of work items, and tell what is known of a batch."""
+        held trade must be free, change SSIs and release holds by two people, accrue what deals are charged, credit what
+        was billed of them and holds no longer, declare its kinds of work items, and tell what is known of a batch."""
         from core.evidence import contribute, contribute_contents
         from core.four_eyes import on_approval
         from refdata.services import on_change
         from settlement.cut_offs import cut_offs_of_trades
         from settlement.evidence import SECTIONS, contents
-        from settlement.services import hold, release
+        from settlement.services import credit, hold, release
         from settlement.services.accrue import FOLLOWER as CHARGES
         from settlement.services.accrue import accrue_live, reverse_charges
         from settlement.services.guard import live_at_the_back_office
+        from settlement.services.invoice import FOLLOWER as INVOICES
+        from settlement.services.invoice import correct_billed
         from settlement.services.pinned import note_ssis
         from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections
@@ -38,6 +40,7 @@ class SettlementConfig(AppConfig):
         on_approval(release.KIND, release.apply_release, lock=release.lock_batch)
         on_approval(KIND, apply_ssi_change)
         on_approval(hold.KIND, hold.apply_release, lock=hold.lock_hold)
+        on_approval(credit.KIND, credit.apply_credit, lock=credit.lock_invoice)
         on_change(note_ssis)
         register_kinds(KINDS)
         register_causes(CAUSES)
@@ -50,10 +53,12 @@ class SettlementConfig(AppConfig):
         on_arrival(State.CAPTURED, answer_rejections)
         on_supersession(FOLLOWER)
         on_supersession(CHARGES)
+        on_supersession(INVOICES)
         for state in (State.VALIDATED, State.EXCEPTION):
             on_arrival(state, accrue_live)
         for state in (State.CANCELLED, State.ALLOCATED):
             on_arrival(state, reverse_charges)
+            on_arrival(state, correct_billed)
 
 
 def _have_channels(**_: Any) -> None:

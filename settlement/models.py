@@ -540,4 +540,137 @@ class FeeAccrual(models.Model):
         indexes = [
             models.Index(fields=["trade_id", "id"], name="settlement_accrual_trade"),
             models.Index(fields=["xid", "id"], name="settlement_accrual_order"),
+            models.Index(
+                fields=["trade_id"],
+                condition=Q(amount__gt=0, is_stated=False, reverses__isnull=True),
+                name="settlement_accrual_billable",
+            ),
         ]
+
+
+class InvoiceSeries(models.Model):
+    """The last number of a series of an entity's invoices or credit notes; its row is locked until a number is used.
+
+    series: INV for orders, FEE for statements of fees, CRN for credit notes.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    entity_id = models.BigIntegerField()
+    series = models.TextField()
+    last_number = models.BigIntegerField()
+
+    class Meta:
+        db_table = "settlement_invoice_series"
+        constraints = [
+            models.UniqueConstraint(fields=["entity_id", "series"], name="settlement_invoice_series_once")
+        ]
+
+
+class Invoice(models.Model):
+    """What an entity of ours bills a customer, or credits of an invoice. Never changed.
+
+    `reference` is its number as documents carry it. `trade_id`: the order, or the only trade, that it is for; null for
+    a statement of several. `credits`: the invoice that a credit note is for. `billing` is the customer as it was known
+    then. The amounts of a credit note are what is given back: above zero, too.
+    """
+
+    class Kind(models.TextChoices):
+        INVOICE = "INVOICE", "invoice"
+        CREDIT_NOTE = "CREDIT_NOTE", "credit note"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.TextField(choices=Kind.choices)
+    series = models.TextField()
+    number = models.BigIntegerField()
+    reference = models.TextField(unique=True)
+    entity_id = models.BigIntegerField()
+    customer_id = models.BigIntegerField()
+    billing = models.JSONField()
+    currency = models.TextField(help_text="ISO 4217")
+    invoice_date = models.DateField()
+    due_date = models.DateField()
+    trade_id = models.BigIntegerField(null=True)
+    credits = models.BigIntegerField(null=True)
+    reason = models.TextField(default="", help_text="of a credit note")
+    net = models.DecimalField(max_digits=28, decimal_places=4)
+    tax = models.DecimalField(max_digits=28, decimal_places=4)
+    gross = models.DecimalField(max_digits=28, decimal_places=4)
+    issued_at = models.DateTimeField()
+    issued_by = models.TextField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+
+    class Meta:
+        db_table = "settlement_invoice"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["entity_id", "series", "number"], name="settlement_invoice_number"
+            ),
+            models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="settlement_invoice_gross"),
+            models.CheckConstraint(
+                condition=Q(kind="INVOICE", credits__isnull=True)
+                | Q(kind="CREDIT_NOTE", credits__isnull=False, series="CRN"),
+                name="settlement_invoice_kind",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["xid", "id"], name="settlement_invoice_order"),
+            models.Index(fields=["customer_id", "id"], name="settlement_invoice_customer"),
+            models.Index(
+                fields=["credits"], condition=Q(credits__isnull=False), name="settlement_invoice_credits"
+            ),
+        ]
+
+
+class InvoiceLine(models.Model):
+    """What is billed of one line of an order, or of one charge; or what is credited of such a line. Never changed.
+
+    `item` names what is billed of the trade: `line 3`, or `fee COMMISSION USD`; `part` counts its invoice lines, or
+    the credits of one invoice line: each is made once. `leg`, `instruction_id` and `report_id` say what was delivered,
+    `accrual_id` what was accrued. `credits`: the line that a credit is of; `is_closing`: the credit takes back all
+    that was open of it, because it no longer holds; what holds instead is billed anew.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    invoice_id = models.BigIntegerField()
+    line = models.IntegerField()
+    trade_id = models.BigIntegerField()
+    version = models.IntegerField()
+    item = models.TextField()
+    part = models.IntegerField()
+    leg = models.IntegerField(null=True)
+    instruction_id = models.BigIntegerField(null=True)
+    report_id = models.BigIntegerField(null=True)
+    accrual_id = models.BigIntegerField(null=True)
+    text = models.TextField()
+    quantity = models.DecimalField(max_digits=28, decimal_places=10)
+    unit_price = models.DecimalField(max_digits=28, decimal_places=10)
+    net = models.DecimalField(max_digits=28, decimal_places=4)
+    tax_rate = models.DecimalField(max_digits=12, decimal_places=6, null=True, help_text="per cent")
+    tax_rule_version_id = models.BigIntegerField(null=True)
+    tax = models.DecimalField(max_digits=28, decimal_places=4)
+    gross = models.DecimalField(max_digits=28, decimal_places=4)
+    credits = models.BigIntegerField(null=True)
+    is_closing = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "settlement_invoice_line"
+        constraints = [
+            models.UniqueConstraint(fields=["invoice_id", "line"], name="settlement_invoice_line_once"),
+            models.UniqueConstraint(
+                fields=["trade_id", "item", "part"],
+                condition=Q(credits__isnull=True),
+                name="settlement_invoice_line_part",
+            ),
+            models.UniqueConstraint(
+                fields=["credits", "part"],
+                condition=Q(credits__isnull=False),
+                name="settlement_invoice_line_credit",
+            ),
+            models.UniqueConstraint(
+                fields=["credits"], condition=Q(is_closing=True), name="settlement_invoice_line_closed"
+            ),
+            models.CheckConstraint(
+                condition=Q(gross=F("net") + F("tax")), name="settlement_invoice_line_gross"
+            ),
+        ]
+        indexes = [models.Index(fields=["accrual_id"], name="settlement_invoice_line_accr")]

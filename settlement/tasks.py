@@ -11,9 +11,10 @@ from core import work
 from core.audit import system
 from core.clock import utc_now
 from core.wake import wake_on_commit
-from settlement.services import pinned
+from settlement.services import invoice, pinned
 from settlement.services.advance import TASK, advance_queued
 from settlement.services.hold import expire_holds
+from settlement.services.invoice_tie_out import tie_out_invoices as tie_out_bills
 from settlement.services.seal_due import seal_due as seal_what_is_due
 from settlement.services.tie_out import tie_out_fees as tie_out
 
@@ -37,6 +38,27 @@ def advance() -> int:
     return done
 
 
+@shared_task(name=invoice.TASK)
+def bill() -> int:
+    """Bill trades until none waits or the turn is over; return how many trades."""
+    done = 0
+    ends = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < ends:
+        claimed = invoice.bill_queued(now=utc_now(), actor=system("invoices"))
+        done += claimed
+        if not claimed:
+            return done
+    if work.waiting(invoice.TASK):
+        wake_on_commit(invoice.TASK)
+    return done
+
+
+@shared_task(name="settlement.bill_due")
+def bill_due() -> int:
+    """Bill the services whose day has come and the charges that are due; return the number of documents."""
+    return invoice.bill_due(now=utc_now(), actor=system("invoices"))
+
+
 @shared_task(name="settlement.seal_due")
 def seal_due() -> int:
     """Seal what is due and past its cut-off; return the number of batches."""
@@ -55,6 +77,15 @@ def tie_out_fees() -> int:
     breaks = tie_out(correct=True, now=utc_now(), actor=system("tie-out"))
     for each in breaks:
         _log.warning("tie-out: %s", each)
+    return len(breaks)
+
+
+@shared_task(name="settlement.tie_out_invoices")
+def tie_out_invoices() -> int:
+    """Tie the invoices out, bill and credit what does not; return the number of breaks."""
+    breaks = tie_out_bills(correct=True, now=utc_now(), actor=system("tie-out"))
+    for each in breaks:
+        _log.warning("tie-out of invoices: %s", each)
     return len(breaks)
 
 

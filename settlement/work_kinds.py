@@ -1,5 +1,5 @@
-"""The work items of settlement: what the back office rejected, what failed to settle, and what is pinned to an SSI that
-is no longer the choice."""
+"""The work items of settlement: what the back office rejected, what failed to settle, what is pinned to an SSI that is
+no longer the choice, and invoices that do not add up."""
 
 from trades.work_items import Cause, Move, WorkKind
 
@@ -29,6 +29,14 @@ KINDS = (
         rechecks=True,
         next_action="Have the back office settle as sealed, or amend the trade so that it is instructed anew.",
         answered="The SSI is the choice again, or every such instruction is recalled, rejected or settled.",
+    ),
+    WorkKind(
+        code="INVOICE",
+        title="invoices that do not tie out",
+        severity="WARN",
+        mark="INVOICE_BREAK",
+        next_action="Find out why the documents do not add up, and credit or have billed what is wrong.",
+        answered="The nightly tie-out finds that what is billed of the trade adds up.",
     ),
 )
 # The back office's reason is what rejections have in common.

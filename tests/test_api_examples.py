@@ -12,6 +12,7 @@ import time_machine
 from core.audit import system
 from middleoffice.documentation import SCHEMA
 from refdata.demo import load_demo_refdata
+from settlement.api.invoices import read_credit
 from settlement.api.reading import (
     read_acknowledgement,
     read_hold,
@@ -28,7 +29,7 @@ from tests.support.records import NOW, TODAY
 # Parties first: what other kinds refer to must be there.
 REFERENCE_DATA = (
     "parties", "instruments", "books", "ssis", "holidays", "close-prices", "fx-rates", "mandates", "watch-lists",
-    "agreements", "netting-agreements", "settlement-cycles", "cut-offs",
+    "agreements", "netting-agreements", "settlement-cycles", "cut-offs", "billing-terms",
 )  # fmt: skip
 
 
@@ -83,6 +84,7 @@ def test_every_example_of_reference_data_loads(demo: Api):
         ("/settlement-claims/{reference}/extensions", read_lease),
         ("/settlement-batches/{reference}/acknowledgements", read_acknowledgement),
         ("/settlement-status-reports", read_reports),
+        ("/invoices/{reference}/credits", read_credit),
     ],
 )
 def test_every_example_of_the_back_office_can_be_read(path, read):

@@ -43,6 +43,7 @@ from tests.settlement.support import instruction_ids, seal, validated
 from tests.support import factories, records
 from tests.support.api import Api
 from tests.support.fees import fee_rule, proposed_rule
+from tests.support.invoices import deliver, delivered_by, sealed_order
 from tests.support.records import CLERK, NOW, person
 from trades.models import ChangePolicy
 from trades.services.change import Change
@@ -126,6 +127,7 @@ ADMIN: dict[str, frozenset[str]] = {
     "core.approvalpolicy": frozenset({"add", "change"}),
     "feed.webhook": frozenset({"add"}),
     "refdata.agreement": frozenset({"add", "change"}),
+    "refdata.billingterms": frozenset({"add", "change"}),
     "refdata.book": frozenset({"add", "change"}),
     "refdata.closeprice": frozenset({"add", "change"}),
     "refdata.cutoff": frozenset({"add", "change"}),
@@ -179,6 +181,7 @@ class Things:
     reservation: str
     stop: str
     hold: str
+    invoice: str
     proposals: dict[str, str]
 
     def path(self, route: Route) -> str:
@@ -193,7 +196,6 @@ class Things:
             "settlement-instructions": self.instruction,
             "settlement-attestations": "2020-01-01",
             "settlement-recalls": ids.public_id(ids.RECALL, 1),
-            "settlement-instructions": ids.public_id(ids.INSTRUCTION, 1),
             "settlement-holds": self.hold,
             "holds": self.hold,
             "settlement-claims": ids.public_id(ids.CLAIM, 1),
@@ -206,6 +208,7 @@ class Things:
             "fee-rules": RULE,
             "reservations": self.reservation,
             "stops": self.stop,
+            "invoices": self.invoice,
         }
         named = {"limit_lift": self.stop, "break_explain": "1"}
         return "/" + re.sub(r"<[^>]+>", named.get(route.name, known.get(first, "1")), route.path)
@@ -240,6 +243,8 @@ def things(db: None) -> Things:
     kept = make_hold(
         wanted=Wanted("TRADE", ids.public_id(ids.TRADE, trade)), reason="because", actor=CLERK, now=NOW
     )
+    deliver(delivered_by(sealed_order())[0])
+    ((invoice,),) = sql.rows("SELECT id FROM settlement_invoice")
     fee_rule(RULE, is_stated=False)
     rule = proposed_rule(RULE, is_stated=False, rate="11")
     excess = propose_excess(trade_id=trade, codes=["OFF_MARKET_PRICE"], reason="because", **how)
@@ -253,6 +258,7 @@ def things(db: None) -> Things:
         ids.public_id(ids.RESERVATION, held.id),
         ids.public_id(ids.STOP, stop),
         ids.public_id(ids.HOLD, kept.id),
+        ids.public_id(ids.INVOICE, invoice),
         {
             EXCESS: ids.public_id(ids.PROPOSAL, excess),
             CHANGE: ids.public_id(ids.PROPOSAL, changed.proposal_id),

@@ -50,7 +50,7 @@ CONTENT = {
     "instruction_count": 2, "sha256": "0" * 64,
     "party": "BROKER-01", "rows": [], "changes": [],
     "hold": "hld_11", "kind": "COUNTERPARTY", "subject": "BROKER-01", "asset": "", "until": None, "trades": 1,
-    "held_because": "because", "amount": "1.00",
+    "held_because": "because", "amount": "1.00", "invoice": "OURS-INV-000001", "gross": "1.00", "lines": [],
     "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": []},
 }  # fmt: skip
 

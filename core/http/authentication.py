@@ -34,6 +34,7 @@ SCOPES = {
     "settlement:read": "list and pull settlement batches",
     "settlement:ack": "claim batches, acknowledge instructions, report their status",
     "settlement:operate": "hold what is to be sealed, release it, and recall instructions",
+    "invoices:credit": "credit invoices, and propose what needs a second person",
     "refdata:write": "load reference data",
     "ssis:load": "load settlement instructions that two people have approved at their source",
     "ssis:propose": "propose settlement instructions, and see what they re-route",
@@ -48,7 +49,9 @@ SCOPES = {
     "audit:read": "export the evidence of trades and batches",
 }
 # What these are about belongs to many sources at once, so a client that is bound to some may not use them.
-OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack", "settlement:operate", "ssis:propose"})
+OF_EVERY_SOURCE = frozenset(
+    {"settlement:read", "settlement:ack", "settlement:operate", "invoices:credit", "ssis:propose"}
+)
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 

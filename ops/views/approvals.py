@@ -28,6 +28,7 @@ from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 from risk.services.parameters import KIND as CHECK
 from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
+from settlement.services.credit import KIND as CREDIT
 from settlement.services.hold import KIND as HOLD
 from settlement.services.release import KIND as RELEASE
 from settlement.services.release import approve_release
@@ -94,6 +95,21 @@ DECISIONS = {
         ),
         "withdraw": Decision(
             Right.PROPOSE_FEE, partial(four_eyes.withdraw, kind=FEE), "Withdrawn; the rule stays as it is."
+        ),
+    },
+    CREDIT: {
+        "approve": Decision(
+            Right.APPROVE_CREDIT,
+            partial(four_eyes.approve, kind=CREDIT),
+            "Approved; the invoice is credited.",
+        ),
+        "decline": Decision(
+            Right.APPROVE_CREDIT,
+            partial(four_eyes.decline, kind=CREDIT),
+            "Declined; the invoice stays as it is.",
+        ),
+        "withdraw": Decision(
+            Right.CREDIT, partial(four_eyes.withdraw, kind=CREDIT), "Withdrawn; the invoice stays as it is."
         ),
     },
     RELEASE: {

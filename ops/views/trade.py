@@ -17,6 +17,7 @@ from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.accruals import accruals_of
 from settlement.holds import holds_of_trade
+from settlement.invoices import invoices_of
 from settlement.selectors import obligations_of
 from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
@@ -142,6 +143,7 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "legs": legs,
         "holds": holds_of_trade(trade_id, as_of=as_of) if state not in ENDED else [],
         "charges": accruals_of(trade_id, as_of=as_of),
+        "invoices": invoices_of(trade_id) if as_of is None else [],
         "can_cancel_again": as_of is None
         and any(leg["cancellation_processing"] == "REJECTED" and leg["recalled_for_it"] for leg in legs),
         "versions": _versions(trade_id, found["version"]),

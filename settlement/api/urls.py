@@ -1,6 +1,6 @@
 from django.urls import path
 
-from settlement.api import attestations, claims, holds, instructions, recalls, ssi_changes, views
+from settlement.api import attestations, claims, holds, instructions, invoices, recalls, ssi_changes, views
 from settlement.api.fees import FeeAccruals
 
 _BATCH = "settlement-batches/<str:reference>"
@@ -45,5 +45,8 @@ urlpatterns = [
     path("ssi-changes", ssi_changes.SsiChanges.as_view(), name="api-ssi-changes"),
     path("ssi-changes/<str:reference>", ssi_changes.SsiChange.as_view(), name="api-ssi-change"),
     path("settlement-status-reports", views.StatusReports.as_view(), name="api-status-reports"),
+    path("invoices", invoices.Invoices.as_view(), name="api-invoices"),
+    path("invoices/<str:reference>", invoices.Invoice.as_view(), name="api-invoice"),
+    path("invoices/<str:reference>/credits", invoices.Credits.as_view(), name="api-invoice-credits"),
     path("fee-accruals", FeeAccruals.as_view(), name="api-fee-accruals"),
 ]

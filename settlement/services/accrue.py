@@ -14,6 +14,7 @@ from core import sql
 from core.audit import Actor
 from core.ids import TRADE, public_id
 from core.money import format_amount
+from settlement.services.invoice import queue_billing
 from trades.fees import expected_fees_sql, stated_fees_sql
 from trades.lifecycle import State
 from trades.products import PRODUCTS
@@ -89,7 +90,7 @@ FROM standing a
 
 def _accrue_sql(current: str) -> str:
     return f"""
-WITH {_wanted_sql(current)}, {_STANDING_LINES}
+WITH {_wanted_sql(current)}, {_STANDING_LINES}, made AS (
 {_INSERT}
 SELECT trade_id, version, type, currency, amount, rule_version_id, is_stated, reverses, %(at)s::timestamptz FROM (
     {_REVERSED} WHERE NOT EXISTS (SELECT FROM wanted w WHERE {_SAME})
@@ -97,7 +98,8 @@ SELECT trade_id, version, type, currency, amount, rule_version_id, is_stated, re
     SELECT w.trade_id, w.version, w.type, w.currency, w.amount, w.rule_version_id, w.is_stated, NULL
     FROM wanted w WHERE NOT EXISTS (SELECT FROM standing a WHERE {_SAME})
 ) AS lines ORDER BY trade_id, reverses NULLS LAST, type, currency
-RETURNING id
+RETURNING trade_id, amount, is_stated, reverses
+) SELECT DISTINCT trade_id FROM made WHERE reverses IS NOT NULL OR (amount > 0 AND NOT is_stated) ORDER BY trade_id
 """
 
 
@@ -113,18 +115,17 @@ def accrue_live(trade_ids: Sequence[int], at: datetime, _: Actor) -> None:
     """Bring the open charges of trades that live to what their newest versions are charged, in the caller's
     transaction.
 
-    The caller has locked the trades. Nothing is accrued or reversed twice.
+    The caller has locked the trades. Nothing is accrued or reversed twice. What a customer is billed for, or was, is
+    billed anew soon.
     """
     parameters = {"ids": list(trade_ids), "at": at}
-    if len(trade_ids) <= FEW:
-        sql.planned_rows(_ACCRUE, parameters)
-    else:
-        sql.run(_ACCRUE, parameters)
+    run = sql.planned_rows if len(trade_ids) <= FEW else sql.rows
+    queue_billing([trade_id for (trade_id,) in run(_ACCRUE, parameters)])
 
 
 def accrue_any(trade_ids: Sequence[int], at: datetime) -> None:
     """Do the same for trades that may have been called off meanwhile: they are charged nothing."""
-    sql.run(_ACCRUE_ANY, {"ids": list(trade_ids), "at": at})
+    queue_billing([trade_id for (trade_id,) in sql.rows(_ACCRUE_ANY, {"ids": list(trade_ids), "at": at})])
 
 
 def reverse_charges(trade_ids: Sequence[int], at: datetime, _: Actor) -> None:

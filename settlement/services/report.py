@@ -14,7 +14,9 @@ from core.audit import Actor
 from core.ids import INSTRUCTION, public_id
 from core.wake import wake_on_commit
 from settlement.cut_offs import cut_offs_to_come
+from settlement.models import CHANNEL_OF
 from settlement.services.advance import TASK, trades_behind
+from settlement.services.invoice import queue_billing
 from settlement.services.standing import SETTLEMENT, Report, Standing, settle
 from trades.lifecycle import lock_trades
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
@@ -41,7 +43,7 @@ class Result:
 _STANDING = """
 SELECT s.instruction_id, s.batch_id, s.processing, s.settlement, s.settlement_reason, s.settled_quantity, s.matching,
        s.matching_reason, s.cancellation, s.cancellation_reason, i.quantity,
-       i.cancels, EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id) AS recalled
+       i.channel, i.cancels, EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id) AS recalled
 FROM settlement_instruction_state s JOIN settlement_instruction i ON i.id = s.instruction_id
 WHERE s.instruction_id = ANY(%s) ORDER BY s.instruction_id FOR UPDATE OF s
 """
@@ -204,6 +206,13 @@ def _apply(
         sql.run(_COUNT, {"ids": [rows[each]["batch_id"] for each in settled], "now": now})
         work.enqueue(TASK, settled)
         wake_on_commit(TASK)
+    delivered = [
+        each
+        for each, standing in changed.items()
+        if rows[each]["channel"] == CHANNEL_OF["GOODS"]
+        and standing.settled_quantity > before[each].settled_quantity
+    ]
+    queue_billing(trades_behind(delivered))
     failed = [
         each
         for each, standing in changed.items()

@@ -49,7 +49,8 @@ def lots(asset: str) -> list[tuple[int, Decimal, Decimal]]:
     """Return the open lots of an instrument in every book: which trade opened each, what is left, and its cost."""
     return sql.rows(
         "SELECT l.lot_trade_id, l.quantity, l.cost FROM ledger_lot l"
-        " JOIN refdata_instrument i ON i.id = l.instrument_id WHERE i.code = %s ORDER BY l.book_id, l.lot_day, l.lot_moment, l.lot_trade_id",
+        " JOIN refdata_instrument i ON i.id = l.instrument_id WHERE i.code = %s"
+        " ORDER BY l.book_id, l.lot_day, l.lot_moment, l.lot_trade_id",
         [asset],
     )
 

@@ -240,7 +240,15 @@ class TestTheDescription:
         load("parties", {"code": "MERIDIAN-UK", "name": "Entity", "role": "ENTITY"})
         order = (
             *("parties", "instruments", "books", "ssis", "holidays", "close-prices", "fx-rates"),
-            *("mandates", "watch-lists", "agreements", "netting-agreements", "settlement-cycles", "cut-offs"),
+            *(
+                "mandates",
+                "watch-lists",
+                "agreements",
+                "netting-agreements",
+                "settlement-cycles",
+                "cut-offs",
+                "billing-terms",
+            ),
         )
 
         assert set(order) == set(by_kind) == set(KINDS)
