@@ -49,6 +49,43 @@ def _leg_sql(numbered: str, leg: Leg, products: list[str], batch: str) -> str:
     )
 
 
+@cache
+def holdings_sql(batch: str = "batch") -> str:
+    """Return SQL for what the trades in relation `batch` (columns of trades_version) make us hold: a row a leg.
+
+    The query's rows: trade_id, version, leg (as in `legs_sql`), book_id, instrument_id (0: cash; null while it is not
+    known), currency (of the cash, or in which the rest is paid), counterparty_id, quantity (above zero: we get it),
+    amount and fees (what the quantity costs without them, and they; 0 of cash), value_date. Fees in other currencies
+    and those of orders, which are billed beside their lines, are in no position but that of cash.
+    """
+    return "\nUNION ALL\n".join(
+        _holding_sql(product, number, leg, batch)
+        for product in PRODUCTS.values()
+        for number, leg in enumerate(product.legs, start=1)
+        if leg.is_held
+    )
+
+
+def _holding_sql(product: Product, number: int, leg: Leg, batch: str) -> str:
+    quantity = _value(leg.quantity, "numeric")
+    instrument, currency, amount, fees = "0::bigint", _value(leg.asset), "0", "0"
+    if leg.kind != "CASH":
+        of_line = leg.asset.startswith(f"{LINES}.")
+        instrument = "(line.item->>'instrument_id')::bigint" if of_line else "b.instrument_id"
+        currency, amount = "b.currency", leg.worth
+        if not leg.per_line:
+            paid = f"({product.paid_amount})"
+            fees = f"CASE b.side WHEN 'BUY' THEN b.net_amount - {paid} ELSE {paid} - b.net_amount END"
+    giver = "BUY" if leg.giver == "BUYER" else "SELL"
+    return (
+        f"SELECT b.trade_id, b.version, {_numbered(product, number, leg)} AS leg, b.book_id,"
+        f" {instrument} AS instrument_id, {currency} AS currency, coalesce(b.counterparty_id, 0) AS counterparty_id,"
+        f" CASE b.side WHEN '{giver}' THEN -{quantity} ELSE {quantity} END AS quantity,"
+        f" ({amount})::numeric AS amount, ({fees})::numeric AS fees, {_value(leg.date, 'date')} AS value_date"
+        f" FROM {batch} b{_lines(leg)} WHERE b.product = '{product.code}' AND {quantity} <> 0"
+    )
+
+
 def _numbered(product: Product, number: int, leg: Leg) -> str:
     return f"{_line_legs_from(product, leg)} + line.n::int" if leg.per_line else str(number)
 

@@ -237,6 +237,8 @@ class Leg:
     the terms have them. A plain name is a column; `lines.sku` is the key of each line of an order, which makes
     one leg a line; `far.date` is the key of the object `far` in the column `terms`.
     signed: a quantity below zero goes the other way, and one of zero is no obligation.
+    worth: SQL over a version row `b` (and `line.item`) for what a quantity of a security or a good costs before fees;
+    empty for cash, and for what nobody holds a position in, such as work done.
     """
 
     kind: Literal["CASH", "SECURITY", "GOODS"]
@@ -245,6 +247,12 @@ class Leg:
     giver: Literal["BUYER", "SELLER"]
     date: str = "settlement_date"
     signed: bool = False
+    worth: str = field(default="", compare=False)
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether what the leg moves makes a position."""
+        return self.kind == "CASH" or bool(self.worth)
 
     @property
     def places(self) -> tuple[str, str, str]:

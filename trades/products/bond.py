@@ -21,6 +21,7 @@ from trades.products.base import (
     restate_security,
 )
 
+_ACCRUED = "coalesce(b.terms->>'stated_accrued', b.terms->'contract'->>'accrued_amount', '0')::numeric"
 _PRICE_QUANTUM = Decimal("0.0000000001")
 
 
@@ -76,15 +77,18 @@ BOND = Product(
     message=BondMessage,
     settlement_cycle=2,
     legs=(
-        Leg("SECURITY", asset="instrument_ref", quantity="quantity", giver="SELLER"),
+        Leg(
+            "SECURITY",
+            asset="instrument_ref",
+            quantity="quantity",
+            giver="SELLER",
+            worth=f"b.gross_amount - {_ACCRUED}",  # interest is no part of what the bond itself costs
+        ),
         Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER"),
     ),
     enrich=enrich_security("BOND", 2, _value),
     restate=_restate,
-    expected_amount=(
-        "b.quantity * b.price / 100"
-        " + coalesce(b.terms->>'stated_accrued', b.terms->'contract'->>'accrued_amount', '0')::numeric"
-    ),
+    expected_amount=(f"b.quantity * b.price / 100 + {_ACCRUED}"),
     actual_amount="b.gross_amount",
     places={"terms": "/accrued_amount"},
     divided=("/gross_amount", "/accrued_amount"),

@@ -13,7 +13,7 @@ EQUITY = Product(
     message=EquityMessage,
     settlement_cycle=2,
     legs=(
-        Leg("SECURITY", asset="instrument_ref", quantity="quantity", giver="SELLER"),
+        Leg("SECURITY", asset="instrument_ref", quantity="quantity", giver="SELLER", worth="b.gross_amount"),
         Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER"),
     ),
     enrich=enrich_security("EQUITY", 2),

@@ -80,7 +80,13 @@ GOODS = Product(
     message=GoodsMessage,
     settlement_cycle=LEAD_DAYS,
     legs=(
-        Leg("GOODS", asset="lines.sku", quantity="lines.quantity", giver="SELLER"),
+        Leg(
+            "GOODS",
+            asset="lines.sku",
+            quantity="lines.quantity",
+            giver="SELLER",
+            worth="(line.item->>'amount')::numeric",
+        ),
         Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER"),
     ),
     enrich=_enrich,

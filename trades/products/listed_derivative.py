@@ -48,7 +48,7 @@ LISTED_DERIVATIVE = Product(
     message=ListedDerivativeMessage,
     settlement_cycle=1,
     legs=(
-        Leg("SECURITY", asset="instrument_ref", quantity="quantity", giver="SELLER"),
+        Leg("SECURITY", asset="instrument_ref", quantity="quantity", giver="SELLER", worth="b.gross_amount"),
         Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER", signed=True),
     ),
     enrich=enrich_security("LISTED_DERIVATIVE", 1, _value),

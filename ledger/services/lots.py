@@ -1,0 +1,194 @@
+"""The lots of positions, told again from wherever their past has changed, and kept as rows."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from core import sql
+from core.audit import Actor
+from ledger.lots import NO_TIME, Fill, Lot, Lots, Method, Movement, Place, Rank, Terms, play
+from ledger.models import Basis
+from ledger.services.shorts import follow_refusals
+
+_DEFAULT = Terms()
+_REFUSED = Place(NO_TIME.date(), Rank.TRADE, NO_TIME, 0, 0)  # where what is refused is kept among the lots
+
+
+class Touched(NamedTuple):
+    """A position, and the place from which its lots must be told again."""
+
+    book_id: int
+    instrument_id: int
+    day: date
+    moment: datetime
+    source_id: int
+    leg: int
+
+
+class Key(NamedTuple):
+    """What has lots of its own."""
+
+    book_id: int
+    instrument_id: int
+    currency: str
+
+
+_PLACES = """
+unnest(%(books)s::bigint[], %(instruments)s::bigint[], %(days)s::date[], %(moments)s::timestamptz[],
+       %(sources)s::bigint[], %(legs)s::int[]) AS t(book_id, instrument_id, day, moment, source_id, leg)
+"""
+_LOT_COLUMNS = "lot_trade_id, lot_leg, lot_version, lot_day, lot_moment"
+_KEPT = "book_id, instrument_id, currency, lot_trade_id, lot_leg"
+# An open lot is the sum of its movements; `deltas` are some that came or went.
+_ADD_UP = f"""
+INSERT INTO ledger_lot AS l (book_id, instrument_id, currency, {_LOT_COLUMNS}, quantity, cost)
+SELECT book_id, instrument_id, currency, lot_trade_id, lot_leg, max(lot_version), max(lot_day), max(lot_moment),
+       sum(quantity), sum(cost)
+FROM deltas GROUP BY {_KEPT} ORDER BY {_KEPT}
+ON CONFLICT ({_KEPT}) DO UPDATE
+    SET quantity = l.quantity + excluded.quantity, cost = l.cost + excluded.cost, lot_version = excluded.lot_version,
+        lot_day = excluded.lot_day, lot_moment = excluded.lot_moment
+"""
+_TAKE_BACK = f"""
+WITH gone AS (
+    DELETE FROM ledger_lot_movement m USING {_PLACES}
+    WHERE m.book_id = t.book_id AND m.instrument_id = t.instrument_id
+      AND (m.day, m.rank, m.moment, m.source_id, m.leg) >= (t.day, '{Rank.TRADE.value}', t.moment, t.source_id, t.leg)
+    RETURNING m.*
+), deltas AS (
+    SELECT book_id, instrument_id, currency, {_LOT_COLUMNS}, -quantity AS quantity, -cost AS cost FROM gone
+), summed AS ({_ADD_UP})
+SELECT DISTINCT source_id FROM gone WHERE kind = 'REFUSED' AND rank = '{Rank.TRADE.value}'
+"""
+_EMPTY = """
+DELETE FROM ledger_lot l USING (SELECT DISTINCT book_id, instrument_id FROM {places}) t
+WHERE l.book_id = t.book_id AND l.instrument_id = t.instrument_id AND l.quantity = 0 AND l.cost = 0
+"""
+_OPEN = f"""
+SELECT l.book_id, l.instrument_id, l.currency, {_LOT_COLUMNS}, l.quantity, l.cost
+FROM {_PLACES} JOIN ledger_lot l USING (book_id, instrument_id)
+ORDER BY l.book_id, l.instrument_id, l.currency, l.lot_day, l.lot_moment, l.lot_trade_id, l.lot_leg
+"""
+_FILLS = f"""
+SELECT e.book_id, e.instrument_id, e.currency, e.effective_date, e.moment, e.trade_id, e.leg, e.version, e.quantity,
+       e.amount, e.fees
+FROM {_PLACES} JOIN ledger_position_entry e USING (book_id, instrument_id)
+WHERE e.basis = '{Basis.TRADED.value}' AND e.trade_id IS NOT NULL AND e.reverses IS NULL
+  AND e.effective_date >= t.day
+  AND (e.effective_date, e.moment, e.trade_id, e.leg) >= (t.day, t.moment, t.source_id, t.leg)
+  AND NOT EXISTS (SELECT FROM ledger_position_entry r WHERE r.reverses = e.id)
+ORDER BY e.book_id, e.instrument_id, e.currency, e.effective_date, e.moment, e.trade_id, e.leg
+"""
+_MOVED = (
+    "book_id", "instrument_id", "currency", "day", "rank", "moment", "source_id", "leg", "version", "kind",
+    *_LOT_COLUMNS.split(", "), "quantity", "cost", "value", "gain",
+)  # fmt: skip
+
+
+def retell_lots(*, touched: Sequence[Touched], now: datetime, actor: Actor) -> None:
+    """Tell the lots of positions again, each from a place on, in the caller's transaction, which has locked them."""
+    if not touched:
+        return
+    names = ("books", "instruments", "days", "moments", "sources", "legs")
+    places = dict(zip(names, (list(each) for each in zip(*touched, strict=True)), strict=True))
+    were_refused = {source_id for (source_id,) in sql.rows(_TAKE_BACK, places)}
+    lots, fills = _open_lots(places), _fills(places)
+    terms = policies(book_ids=sorted({each.book_id for each in touched}))
+    moved = {
+        key: play(lots.setdefault(key, Lots(key.currency)), steps, terms[key.book_id])
+        for key, steps in fills.items()
+    }
+    _store(moved)
+    sql.run(_EMPTY.format(places=_PLACES), places)
+    follow_refusals(were=were_refused, moved=moved, now=now, actor=actor)
+
+
+def _open_lots(places: Mapping[str, Any]) -> dict[Key, Lots]:
+    found: dict[Key, Lots] = {}
+    for book, instrument, currency, trade_id, leg, version, day, moment, quantity, cost in sql.rows(
+        _OPEN, dict(places)
+    ):
+        key = Key(book, instrument, currency)
+        lots = found.setdefault(key, Lots(currency))
+        if trade_id:
+            lots.open.append(Lot(Place(day, Rank.TRADE, moment, trade_id, leg), version, quantity, cost))
+        else:
+            lots.refused = quantity
+    for lots in found.values():
+        lots.open = [lot for lot in lots.open if lot.quantity]
+    return found
+
+
+def _fills(places: Mapping[str, Any]) -> dict[Key, list[Fill]]:
+    found: dict[Key, list[Fill]] = defaultdict(list)
+    for book, instrument, currency, day, moment, trade_id, leg, version, *numbers in sql.rows(
+        _FILLS, dict(places)
+    ):
+        place = Place(day, Rank.TRADE, moment, trade_id, leg)
+        found[Key(book, instrument, currency)].append(Fill(place, version, *numbers))
+    return found
+
+
+def _store(moved: Mapping[Key, Iterable[Movement]]) -> None:
+    rows = [(*key, *_row(each)) for key, movements in moved.items() for each in movements]
+    if not rows:
+        return
+    first = sql.row("SELECT coalesce(max(id), 0) FROM ledger_lot_movement")
+    sql.copy_rows("ledger_lot_movement", _MOVED, rows)
+    sql.run(
+        f"WITH deltas AS (SELECT * FROM ledger_lot_movement WHERE id > %s) {_ADD_UP}",
+        [first[0] if first else 0],
+    )
+
+
+def _row(moved: Movement) -> tuple[Any, ...]:
+    opened = moved.opened or _REFUSED
+    return (
+        *moved.place,
+        moved.version,
+        moved.kind,
+        opened.source_id,
+        opened.leg,
+        moved.lot_version,
+        opened.day,
+        opened.moment,
+        moved.quantity,
+        moved.cost,
+        moved.value,
+        moved.gain,
+    )
+
+
+@dataclass(frozen=True)
+class _Policy:
+    """How a book counts: the first day of each of its terms, and these."""
+
+    days: list[date]
+    terms: list[Terms]
+
+    def on(self, day: date) -> Terms:
+        at = bisect_right(self.days, day)
+        return self.terms[at - 1] if at else _DEFAULT
+
+
+_POLICIES = """
+SELECT book_id, valid_from, method, opens_short, with_fees FROM ledger_lot_policy p
+WHERE book_id = ANY(%s)
+  AND NOT EXISTS (SELECT FROM ledger_lot_policy l WHERE l.book_id = p.book_id AND l.version > p.version
+                  AND l.valid_from <= p.valid_from)
+ORDER BY book_id, valid_from
+"""
+
+
+def policies(*, book_ids: Sequence[int]) -> dict[int, Callable[[date], Terms]]:
+    """Return how books count on a day: the latest version whose day has come, and FIFO with shorts before any."""
+    found = {book_id: _Policy([], []) for book_id in book_ids}
+    for book_id, day, method, opens_short, with_fees in sql.rows(_POLICIES, [list(book_ids)]):
+        found[book_id].days.append(day)
+        found[book_id].terms.append(Terms(Method(method), opens_short, with_fees))
+    return {book_id: policy.on for book_id, policy in found.items()}

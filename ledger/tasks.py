@@ -1,0 +1,23 @@
+"""The worker's side of the ledger."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+
+from core.audit import system
+from core.clock import utc_now
+from ledger.services import posting
+
+TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
+
+
+@shared_task(name=posting.TASK)
+def post_positions() -> int:
+    """Let the positions follow the trades until none has changed or the turn is over; return how many."""
+    done, ends = 0, time.monotonic() + TURN_SECONDS
+    actor = system("positions")
+    while time.monotonic() < ends and (posted := posting.post_changed(now=utc_now(), actor=actor)):
+        done += posted
+    return done
