@@ -34,6 +34,9 @@ RESERVATION = "rsv"
 STOP = "stp"
 BACK_TEST = "bkt"
 RECALL = "rcl"
+STATEMENT = "stm"
+RECONCILIATION_RUN = "run"
+BREAK = "brk"
 
 
 def public_id(prefix: str, number: int) -> str:

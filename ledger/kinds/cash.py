@@ -35,7 +35,7 @@ CASH = Kind(
         "currency": "EUR",
         "amount": "-1085000.00",
         "value_date": "2026-11-23",
-        "reference": "ins-2D9",
+        "reference": "ins-2DK",
     },
     reference=instruction_reference,
     account="account",

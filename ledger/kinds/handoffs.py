@@ -31,7 +31,7 @@ HANDOFFS = Kind(
         },
     ),
     example={
-        "instruction": "ins_2D9",
+        "instruction": "ins_2DK",
         "asset": "EUR",
         "direction": "DELIVER",
         "quantity": "1085000.00",
