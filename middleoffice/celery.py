@@ -40,6 +40,7 @@ app.conf.beat_schedule = {
     "expire-reservations": {"task": "risk.expire_reservations", "schedule": 5.0, "options": {"expires": 5}},
     "learn-sizes": {"task": "risk.learn_sizes", "schedule": 60.0, "options": {"expires": 60}},
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
+    "ask-due-runs": {"task": "ledger.ask_due_runs", "schedule": 60.0, "options": {"expires": 60}},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }
 app.autodiscover_tasks()

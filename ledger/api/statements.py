@@ -96,7 +96,12 @@ def _sent(request: Request, body: bytes, client: Client) -> tuple[Sent, bool]:
     if not client.may_use(texts["source"]):
         raise Problem(403, "foreign-source", "This client may not send for that source.")
     sent = Sent(
-        texts["kind"], texts["source"], body, request.content_type or "", day, int(revision) if revision else None
+        texts["kind"],
+        texts["source"],
+        body,
+        request.content_type or "",
+        day,
+        int(revision) if revision else None,
     )
     return sent, texts["dry_run"] == "true"
 

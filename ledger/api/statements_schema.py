@@ -43,13 +43,16 @@ EXAMPLE: dict[str, Any] = {
 _ABOUT = [
     OpenApiParameter("kind", str, required=True, enum=list(KINDS), description="what it lists"),
     OpenApiParameter(
-        "source", str, required=True, description="who says so: a front office's source, a bank, a back office"
+        "source",
+        str,
+        required=True,
+        description="who says so: a front office's source, a bank, a back office",
     ),
+    OpenApiParameter("business_date", str, description="the day it is of; camt.053 says it itself"),
     OpenApiParameter(
-        "business_date", str, description="the day it is of; camt.053 says it itself"
-    ),
-    OpenApiParameter(
-        "revision", int, description="1 for the first file of the day; left out: the next one. The highest counts"
+        "revision",
+        int,
+        description="1 for the first file of the day; left out: the next one. The highest counts",
     ),
     OpenApiParameter("dry_run", bool, description="true: read it and name its faults, store nothing"),
 ]
@@ -58,8 +61,8 @@ send = extend_schema(
     operation_id="send_statement",
     tags=TAGS,
     description=(
-        "Send a statement or list: CSV with a head, JSON with `lines`, or, of cash, camt.053. It is taken whole or not at"
-        " all; every fault names its line and field. Opening balance and entries must make the closing balance. The"
+        "Send a statement or list: CSV with a head, JSON with `lines`, or, of cash, camt.053. It is taken whole or not"
+        " at all; every fault names its line and field. Opening balance and entries must make the closing balance. The"
         " same file of a day twice adds nothing, a corrected one is the next revision. Reconciliations of its kind and"
         " source run with it."
     ),
@@ -82,7 +85,9 @@ send = extend_schema(
     ],
     responses={
         200: OpenApiResponse(OpenApiTypes.OBJECT, "it was stored before, or this was a dry run"),
-        201: OpenApiResponse(OpenApiTypes.OBJECT, "stored", examples=[OpenApiExample("Stored", value=EXAMPLE)]),
+        201: OpenApiResponse(
+            OpenApiTypes.OBJECT, "stored", examples=[OpenApiExample("Stored", value=EXAMPLE)]
+        ),
         400: PROBLEM,
         403: PROBLEM,
         409: PROBLEM,
@@ -105,6 +110,8 @@ list_all = extend_schema(
 read = extend_schema(
     operation_id="read_statement",
     tags=TAGS,
-    parameters=[OpenApiParameter("reference", str, OpenApiParameter.PATH, description="the statement, `stm_…`")],
+    parameters=[
+        OpenApiParameter("reference", str, OpenApiParameter.PATH, description="the statement, `stm_…`")
+    ],
     responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "the statement without its lines"), 404: PROBLEM},
 )

@@ -75,7 +75,9 @@ class Balance:
 
     def content(self) -> dict[str, str]:
         """Return the balance as data for JSON."""
-        numbers = {name: str(format_number(getattr(self, name))) for name in ("opening", "entries", "closing")}
+        numbers = {
+            name: str(format_number(getattr(self, name))) for name in ("opening", "entries", "closing")
+        }
         return {"account": self.account, "currency": self.currency, **numbers}
 
 
@@ -173,7 +175,9 @@ def _balance(
     if raw.entry == "ENTRY":
         sums[of] = sums.get(of, ZERO) + amount
     elif raw.entry in told.setdefault(of, {}):
-        parsed.fault(Fault(raw.place, f"A second {raw.entry.lower()} balance of {of[0]} in {of[1]}.", "twice"))
+        parsed.fault(
+            Fault(raw.place, f"A second {raw.entry.lower()} balance of {of[0]} in {of[1]}.", "twice")
+        )
     else:
         told[of][raw.entry] = amount
 

@@ -1,4 +1,4 @@
-"""JSON: an object whose `lines` are objects with the names of the fields; of cash also `balances`. Texts, not numbers."""
+"""JSON: an object whose `lines` are objects of the fields, all texts; of cash also `balances`."""
 
 from __future__ import annotations
 

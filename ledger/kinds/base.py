@@ -30,7 +30,8 @@ class Kind:
     fields that tell their lines apart, which a corrected file leaves as they are. money: the field of the amount and
     that of its currency, or, valued by close prices, of the quantity and that of its instrument. snapshot: a
     statement says what is there, and not what happened on its day. account: the field by which our side is narrowed
-    to what the statements are about. levels: the rules of a new definition, as data.
+    to what the statements are about. near: fields of which two records come near that share all but one. levels: the
+    rules of a new definition, as data.
     """
 
     code: str
@@ -44,6 +45,7 @@ class Kind:
     example: Mapping[str, str]
     reference: Callable[[str], str] = str
     snapshot: bool = False
+    near: tuple[str, ...] = ()
     account: str = ""
     balances: bool = False
 

@@ -16,7 +16,10 @@ CASH = Kind(
         Field("amount", "decimal", "above zero what came in, below what went out"),
         Field("value_date", "date", "when it counts"),
         Field(
-            "reference", "instruction", "what the payment says: our instruction's id, or any text", required=False
+            "reference",
+            "instruction",
+            "what the payment says: our instruction's id, or any text",
+            required=False,
         ),
     ),
     ours=lambda: side("cash").query,

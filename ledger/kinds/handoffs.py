@@ -37,5 +37,6 @@ HANDOFFS = Kind(
         "quantity": "1085000.00",
         "value_date": "2026-11-25",
     },
+    near=("instruction", "asset", "direction"),
     reference=instruction_reference,
 )

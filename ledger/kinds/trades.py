@@ -66,5 +66,6 @@ TRADES = Kind(
         "amount": "18726.95",
         "settlement_date": "2026-11-25",
     },
+    near=("source_ref", "instrument", "side"),
     reference=lambda number: public_id(TRADE, int(number)),
 )

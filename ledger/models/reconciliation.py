@@ -8,8 +8,6 @@ from django.db.models import Q
 
 from core.models import TransactionId
 
-_AMOUNT = {"max_digits": 38, "decimal_places": 10}
-
 
 class Statement(models.Model):
     """A statement or list of a source, of one business date. Never changed.
@@ -109,29 +107,29 @@ class ReconciliationRun(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     reconciliation_id = models.BigIntegerField()
-    version = models.IntegerField(default=0)
+    version = models.IntegerField(default=0, db_default=0)
     business_date = models.DateField()
     start_date = models.DateField(null=True)
-    state = models.TextField(choices=State.choices, default=State.WAITING)
+    state = models.TextField(choices=State.choices, default=State.WAITING, db_default=State.WAITING)
     asked_by = models.TextField()
     asked_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     failure = models.TextField(default="", db_default="")
     statement_ids = ArrayField(models.BigIntegerField(), default=list)
-    ours = models.IntegerField(default=0)
-    theirs = models.IntegerField(default=0)
-    matched_ours = models.IntegerField(default=0)
-    matched_theirs = models.IntegerField(default=0)
-    forced_ours = models.IntegerField(default=0)
-    forced_theirs = models.IntegerField(default=0)
-    differing_ours = models.IntegerField(default=0)
-    differing_theirs = models.IntegerField(default=0)
-    unmatched_ours = models.IntegerField(default=0)
-    unmatched_theirs = models.IntegerField(default=0)
-    new = models.IntegerField(default=0)
-    unchanged = models.IntegerField(default=0)
-    changed = models.IntegerField(default=0)
-    cleared = models.IntegerField(default=0)
+    ours = models.IntegerField(default=0, db_default=0)
+    theirs = models.IntegerField(default=0, db_default=0)
+    matched_ours = models.IntegerField(default=0, db_default=0)
+    matched_theirs = models.IntegerField(default=0, db_default=0)
+    forced_ours = models.IntegerField(default=0, db_default=0)
+    forced_theirs = models.IntegerField(default=0, db_default=0)
+    differing_ours = models.IntegerField(default=0, db_default=0)
+    differing_theirs = models.IntegerField(default=0, db_default=0)
+    unmatched_ours = models.IntegerField(default=0, db_default=0)
+    unmatched_theirs = models.IntegerField(default=0, db_default=0)
+    new = models.IntegerField(default=0, db_default=0)
+    unchanged = models.IntegerField(default=0, db_default=0)
+    changed = models.IntegerField(default=0, db_default=0)
+    cleared = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "ledger_reconciliation_run"
@@ -189,7 +187,7 @@ class Break(models.Model):
     theirs = models.JSONField()
     differences = models.JSONField()
     near = models.JSONField()
-    amount = models.DecimalField(**_AMOUNT, null=True)
+    amount = models.DecimalField(max_digits=38, decimal_places=10, null=True)
     unit = models.TextField(default="", db_default="", help_text="the amount's currency, or its instrument")
     base_amount = models.DecimalField(max_digits=28, decimal_places=4, null=True)
     opened_at = models.DateTimeField()
@@ -203,9 +201,7 @@ class Break(models.Model):
 
     class Meta:
         db_table = "ledger_break"
-        constraints = [
-            models.UniqueConstraint(fields=["reconciliation_id", "key"], name="ledger_break_key")
-        ]
+        constraints = [models.UniqueConstraint(fields=["reconciliation_id", "key"], name="ledger_break_key")]
         indexes = [
             models.Index(
                 fields=["reconciliation_id", "id"],

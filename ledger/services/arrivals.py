@@ -1,4 +1,4 @@
-"""What follows a statement: it is stored, and the reconciliations that wait for it are asked to run."""
+"""What follows a statement: it is stored, and the reconciliations that go with it are asked to run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from core.audit import Actor
+from ledger.services.runs import ask_runs_with
 from ledger.services.statements import Sent, Stored, store_statement
 
 
@@ -16,4 +17,9 @@ def receive_statement(*, sent: Sent, actor: Actor, now: datetime) -> Stored:
     The same file again adds nothing and asks for nothing. Refuses as `store_statement`.
     """
     with transaction.atomic():
-        return store_statement(sent=sent, actor=actor, now=now)
+        stored = store_statement(sent=sent, actor=actor, now=now)
+        if stored.is_new:
+            ask_runs_with(
+                kind=stored.kind, source=stored.source, day=stored.business_date, actor=actor, now=now
+            )
+    return stored

@@ -88,7 +88,9 @@ def preview_statement(*, sent: Sent, now: datetime) -> Preview:
     elif parsed.business_date not in (None, day):
         parsed.fault(Fault("/business_date", f"The file is of {parsed.business_date}.", "mismatch"))
     elif not today - OLDEST <= day <= today + timedelta(days=1):
-        parsed.fault(Fault("/business_date", f"No later than tomorrow, {today + timedelta(days=1)}.", "range"))
+        parsed.fault(
+            Fault("/business_date", f"No later than tomorrow, {today + timedelta(days=1)}.", "range")
+        )
     return Preview(day, chosen, kind, parsed)
 
 
@@ -104,8 +106,7 @@ def store_statement(*, sent: Sent, actor: Actor, now: datetime) -> Stored:
     digest = hashlib.sha256(sent.content).hexdigest()
     with transaction.atomic():
         _one_at_a_time(sent)
-        stored = _store(sent, preview, digest, actor, now)
-    return stored
+        return _store(sent, preview, digest, actor, now)
 
 
 def refusal(parsed: Parsed) -> Problem:
@@ -123,7 +124,12 @@ def format_of(media_type: str, kind: Kind) -> StatementFormat:
         if said in each.media_types and (not each.kinds or kind.code in each.kinds):
             return each
     known = sorted(
-        {name for each in FORMATS.values() if kind.code in (each.kinds or (kind.code,)) for name in each.media_types}
+        {
+            name
+            for each in FORMATS.values()
+            if kind.code in (each.kinds or (kind.code,))
+            for name in each.media_types
+        }
     )
     raise Problem(415, "unsupported-media-type", f"Send it as {', '.join(known)}.")
 
@@ -164,7 +170,14 @@ def _store(sent: Sent, preview: Preview, digest: str, actor: Actor, now: datetim
             if sent.revision not in (None, revision):
                 raise Problem(409, "same-file", f"This file is revision {revision} of that day already.")
             return Stored(
-                statement_id, sent.kind, sent.source, day, revision, count, is_new=False, in_force=revision == last
+                statement_id,
+                sent.kind,
+                sent.source,
+                day,
+                revision,
+                count,
+                is_new=False,
+                in_force=revision == last,
             )
         if revision == sent.revision:
             raise Problem(409, "revision-taken", f"Revision {revision} of that day is another file.")
@@ -173,7 +186,14 @@ def _store(sent: Sent, preview: Preview, digest: str, actor: Actor, now: datetim
         raise Problem(409, "too-many-revisions", f"A day has at most {REVISION_MAX:,} revisions.")
     balances = encode([each.content() for each in parsed.balances])
     count = len(parsed.lines)
-    about = [sent.kind, sent.source, day, revision, preview.format.code, sent.file_name[:200].replace("\0", "")]
+    about = [
+        sent.kind,
+        sent.source,
+        day,
+        revision,
+        preview.format.code,
+        sent.file_name[:200].replace("\0", ""),
+    ]
     found = sql.row(_INSERT, [*about, digest, count, balances, now, actor.name])
     assert found is not None  # noqa: S101 - an insert returns its row
     (statement_id,) = found

@@ -31,7 +31,9 @@ def csv_file(text: str, *, kind: str = "CASH", day: date | None = TODAY, **how: 
     return Sent(kind, "BANK", text.encode(), "text/csv", day, **how)
 
 
-def entry(amount: str, direction: str = "CRDT", *, reference: str = "", currency: str = "EUR", more: str = "") -> str:
+def entry(
+    amount: str, direction: str = "CRDT", *, reference: str = "", currency: str = "EUR", more: str = ""
+) -> str:
     """Return a booked entry of camt.053 with one transaction."""
     refs = f"<Refs><EndToEndId>{reference}</EndToEndId></Refs>" if reference else ""
     return (

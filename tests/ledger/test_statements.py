@@ -105,7 +105,10 @@ def test_the_same_file_of_a_day_twice_adds_nothing():
     first, again = send(csv_file(GOOD)), send(csv_file(GOOD), now=NOW + timedelta(hours=1))
     assert (first.is_new, again.is_new) == (True, False)
     assert (first.statement_id, first.revision) == (again.statement_id, again.revision)
-    assert sql.row("SELECT count(*), (SELECT count(*) FROM ledger_statement_line) FROM ledger_statement") == (1, 1)
+    assert sql.row("SELECT count(*), (SELECT count(*) FROM ledger_statement_line) FROM ledger_statement") == (
+        1,
+        1,
+    )
 
 
 def test_a_corrected_file_is_the_next_revision_and_counts_instead():
@@ -200,7 +203,9 @@ def test_a_file_is_sent_read_and_listed_over_the_api():
     assert api.get(answer["Location"].removeprefix("/api/v1")).json() == answer.json()
     assert api.get("/statements", kind="CASH").json() == {"items": [answer.json()], "next": None}
     assert api.post(path, GOOD.encode(), content_type="text/csv").status_code == 200
-    tried = api.post(f"{path}&dry_run=true", GOOD.replace("59.50", "1").encode(), content_type="text/csv", key="")
+    tried = api.post(
+        f"{path}&dry_run=true", GOOD.replace("59.50", "1").encode(), content_type="text/csv", key=""
+    )
     assert pointers(problem(tried, 400, "unreadable")) == [f"/balances/{ACCOUNT}/EUR"]
 
 

@@ -22,15 +22,19 @@ _MEDIA_TYPES = {".csv": "text/csv", ".json": "application/json", ".xml": "applic
 
 class Command(BaseCommand):
     help = (
-        "Store a statement or list, from a .csv, .json or .xml file, to be reconciled. It is taken whole or not at all, and"
-        " every fault is named. Loading it again adds nothing."
+        "Store a statement or list, from a .csv, .json or .xml file, to be reconciled. It is taken whole or not at all,"
+        " and every fault is named. Loading it again adds nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--kind", required=True, choices=list(KINDS))
-        parser.add_argument("--source", required=True, help="who says so: a front office, a bank, a back office")
-        parser.add_argument("--date", type=date.fromisoformat, help="its business date; camt.053 says it itself")
+        parser.add_argument(
+            "--source", required=True, help="who says so: a front office, a bank, a back office"
+        )
+        parser.add_argument(
+            "--date", type=date.fromisoformat, help="its business date; camt.053 says it itself"
+        )
         parser.add_argument("--revision", type=int, help="default: the next one of the day")
 
     def handle(self, *, file: Path, kind: str, source: str, revision: int | None, **options: Any) -> None:

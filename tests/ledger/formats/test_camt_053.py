@@ -17,7 +17,9 @@ def parsed(*entries: str, **how: str) -> Parsed:
 
 
 def lines(*entries: str, **how: str) -> list[tuple[str, str]]:
-    return [(line.fields["amount"], line.fields.get("reference", "")) for line in parsed(*entries, **how).lines]
+    return [
+        (line.fields["amount"], line.fields.get("reference", "")) for line in parsed(*entries, **how).lines
+    ]
 
 
 def test_entries_are_signed_and_refer_to_our_instruction():
@@ -54,7 +56,9 @@ def test_an_overdrawn_balance_is_below_zero():
 
 def test_entries_that_do_not_make_the_closing_balance_are_a_named_fault():
     found = parsed(entry("5.00"), opening="1.00", closing="7.00")
-    assert [(fault.pointer, fault.code) for fault in found.faults] == [(f"/balances/{ACCOUNT}/EUR", "balance")]
+    assert [(fault.pointer, fault.code) for fault in found.faults] == [
+        (f"/balances/{ACCOUNT}/EUR", "balance")
+    ]
 
 
 def test_a_fault_is_named_by_its_place():
