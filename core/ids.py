@@ -36,6 +36,9 @@ BACK_TEST = "bkt"
 RECALL = "rcl"
 HOLD = "hld"
 INVOICE = "inv"
+STATEMENT = "stm"
+RECONCILIATION_RUN = "run"
+BREAK = "brk"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -6,9 +6,10 @@ import time
 
 from celery import shared_task
 
+from core import work
 from core.audit import system
 from core.clock import utc_now
-from ledger.services import posting
+from ledger.services import posting, runs
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -21,3 +22,16 @@ def post_positions() -> int:
     while time.monotonic() < ends and (posted := posting.post_changed(now=utc_now(), actor=actor)):
         done += posted
     return done
+
+
+@shared_task(name=runs.TASK)
+def reconcile() -> int:
+    """Do the runs that wait; return how many were looked at."""
+    actor = system("reconciliation")
+    return work.until_none(lambda: runs.run_queued(actor=actor, now=utc_now()))
+
+
+@shared_task(name="ledger.ask_due_runs")
+def ask_due_runs() -> int:
+    """Ask for the runs of reconciliations whose time of the day has come; return how many."""
+    return len(runs.ask_due_runs(actor=system("schedule"), now=utc_now()))

@@ -60,6 +60,7 @@ app.conf.beat_schedule = {
     "bill-due": {"task": "settlement.bill_due", "schedule": crontab(hour=0, minute=30)},
     "tie-out-invoices": {"task": "settlement.tie_out_invoices", "schedule": crontab(hour=2, minute=30)},
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
+    "ask-due-runs": {"task": "ledger.ask_due_runs", "schedule": 60.0, "options": {"expires": 60}},
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }
 app.autodiscover_tasks()

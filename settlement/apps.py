@@ -13,9 +13,10 @@ class SettlementConfig(AppConfig):
         """Have channels and manifests wherever the tables are, also in a database that was just emptied, guard what the
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
         held trade must be free, change SSIs and release holds by two people, accrue what deals are charged, credit what
-        was billed of them and holds no longer, declare its kinds of work items, and tell what is known of a batch."""
+        was billed of them and holds no longer, declare its kinds of work items, and tell what is known of a batch and what a reconciliation compares."""
         from core.evidence import contribute, contribute_contents
         from core.four_eyes import on_approval
+        from core.sides import contribute_sides
         from refdata.services import on_change
         from settlement.cut_offs import cut_offs_of_trades
         from settlement.evidence import SECTIONS, contents
@@ -30,6 +31,7 @@ class SettlementConfig(AppConfig):
         from settlement.services.reject import answer_rejections
         from settlement.services.ssi_change import KIND, apply_ssi_change
         from settlement.services.withhold import withhold_batches
+        from settlement.sides import SIDES
         from settlement.work_kinds import CAUSES, KINDS
         from trades.lifecycle import State, on_arrival
         from trades.services.deadlines import on_deadlines
@@ -45,6 +47,7 @@ class SettlementConfig(AppConfig):
         register_kinds(KINDS)
         register_causes(CAUSES)
         contribute(*SECTIONS)
+        contribute_sides(*SIDES)
         contribute_contents("batch", contents)
         post_migrate.connect(_have_channels, sender=self)
         guard_economics(live_at_the_back_office)

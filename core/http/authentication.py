@@ -44,13 +44,24 @@ SCOPES = {
     "limits:reserve": "reserve room under the limits for deals of the client's sources",
     "limits:propose": "propose limits and temporary excesses",
     "stops:write": "stop a party, trader, book, instrument or source, and propose to lift a stop",
+    "statements:write": "send statements and lists of the client's sources, to be reconciled",
+    "reconciliations:read": "read statements, reconciliations, their runs and breaks",
+    "reconciliations:run": "start runs of reconciliations",
+    "reconciliations:propose": "propose reconciliations and forced matches",
     "events:read": "read the event feed",
     "webhooks:write": "set up webhooks, read their deliveries, replay them",
     "audit:read": "export the evidence of trades and batches",
 }
 # What these are about belongs to many sources at once, so a client that is bound to some may not use them.
 OF_EVERY_SOURCE = frozenset(
-    {"settlement:read", "settlement:ack", "settlement:operate", "invoices:credit", "ssis:propose"}
+    {
+        "settlement:read",
+        "settlement:ack",
+        "settlement:operate", "invoices:credit", "ssis:propose",
+        "reconciliations:read",
+        "reconciliations:run",
+        "reconciliations:propose",
+    }
 )
 _NOTE_USE_EVERY = timedelta(minutes=1)
 

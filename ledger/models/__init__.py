@@ -10,9 +10,23 @@ from ledger.models.positions import (
     PositionEntry,
     PositionMark,
 )
+from ledger.models.reconciliation import (
+    Break,
+    BreakStep,
+    ForcedMatch,
+    Reconciliation,
+    ReconciliationRun,
+    ReconciliationVersion,
+    RunResult,
+    Statement,
+    StatementLine,
+)
 
 __all__ = [
     "Basis",
+    "Break",
+    "BreakStep",
+    "ForcedMatch",
     "Lot",
     "LotMovement",
     "LotPolicy",
@@ -20,4 +34,10 @@ __all__ = [
     "PositionDue",
     "PositionEntry",
     "PositionMark",
+    "Reconciliation",
+    "ReconciliationRun",
+    "ReconciliationVersion",
+    "RunResult",
+    "Statement",
+    "StatementLine",
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from core.xml import MAX_DEPTH
 from middleoffice.documentation.markdown import page, sentence, table
 from settlement.api.messages import MESSAGES
-from settlement.api.xml import MAX_DEPTH
 from settlement.formats import FORMATS
 from settlement.formats.base import Format
 from settlement.services.report import MAX_ITEMS

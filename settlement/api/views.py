@@ -22,6 +22,7 @@ from core.http.moments import as_of, as_of_list, next_key
 from core.http.problem import Fault, Problem, unreadable
 from core.http.views import RawParser, client_of, json_response
 from core.ids import INSTRUCTION, public_id
+from core.xml import is_xml
 from settlement.api import schema
 from settlement.api.addressed import batch_id_of, batch_of
 from settlement.api.documents import (
@@ -32,7 +33,7 @@ from settlement.api.documents import (
 )
 from settlement.api.formats import RENDERERS, Negotiation, format_of, stream
 from settlement.api.reading import read_acknowledgement, read_reports
-from settlement.api.xml import is_xml, read_messages
+from settlement.api.xml import read_messages
 from settlement.evidence import evidence_of_batch
 from settlement.forecast import next_cut_offs
 from settlement.models import CHANNELS

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from ledger.formats import FORMATS as STATEMENT_FORMATS
+from ledger.kinds import KINDS as RECONCILED
 from refdata.services import KINDS
 from risk.checks import CHECKS
 from risk.measures import MEASURES
@@ -30,6 +32,8 @@ PARTS = {
     "refdata/kinds": "tests/refdata/kinds",
     "settlement/formats": "tests/settlement/formats",
     "settlement/api/messages": "tests/settlement/messages",
+    "ledger/kinds": "tests/ledger/kinds",
+    "ledger/formats": "tests/ledger/formats",
 }
 
 
@@ -66,6 +70,8 @@ def test_every_twin_tests_something(folder):
         (KINDS, "refdata/kinds"),
         (FORMATS, "settlement/formats"),
         (MESSAGES, "settlement/api/messages"),
+        (RECONCILED, "ledger/kinds"),
+        (STATEMENT_FORMATS, "ledger/formats"),
     ],
     ids=PARTS,
 )

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-from lxml import etree
 
 from core.http.problem import Fault
 from core.ids import INSTRUCTION, database_id
+from core.xml import Element, child, path_of
 from settlement.services.standing import Kind, Report
 
 NO_REASON = "NORE"  # ISO 20022's code for a reason that is not given
 _REASON = re.compile(r"[A-Za-z0-9_.-]{1,35}")
-Element = Any  # lxml's own type says less than its stubs
 
 
 @dataclass
@@ -27,7 +24,7 @@ class Reading:
 
     def fault(self, element: Element, detail: str, code: str = "invalid") -> None:
         """Note what is wrong with an element."""
-        self.faults.append(Fault(self.pointer + _path(element), detail, code))
+        self.faults.append(Fault(self.pointer + path_of(element), detail, code))
 
     def instruction(self, parent: Element, *paths: str) -> int:
         """Return the instruction that the first of these elements names; 0 and a fault when none does."""
@@ -68,23 +65,3 @@ class StatusMessage:
     title: str
     statuses: tuple[tuple[str, str], ...]
     read: Callable[[Element, Reading], Iterator[Report]]
-
-
-def child(parent: Element, path: str) -> Element | None:
-    """Return the first element at a path of local names, whatever their namespace."""
-    return parent.find("/".join(f"{{*}}{name}" for name in path.split("/")))
-
-
-def name_of(element: Element) -> str:
-    """Return the local name of an element."""
-    return str(etree.QName(element).localname)
-
-
-def _path(element: Element) -> str:
-    """Return where an element stands below its message: local names, with a number where there are several."""
-    parts = []
-    while (parent := element.getparent()) is not None and name_of(element) != "Document":
-        same = [each for each in parent if isinstance(each.tag, str) and name_of(each) == name_of(element)]
-        parts.append(name_of(element) + (f"/{same.index(element)}" if len(same) > 1 else ""))
-        element = parent
-    return "".join(f"/{part}" for part in reversed(parts))

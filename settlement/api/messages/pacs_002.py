@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from settlement.api.messages.base import NO_REASON, Element, Reading, StatusMessage, child
+from core.xml import Element, child
+from settlement.api.messages.base import NO_REASON, Reading, StatusMessage
 from settlement.services.standing import Kind, Report
 
 # ISO 20022's external codes of payment transaction statuses.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from settlement.api.messages.base import Element, Reading, StatusMessage, child, name_of
+from core.xml import Element, child, name_of
+from settlement.api.messages.base import Reading, StatusMessage
 from settlement.services.standing import Kind, Report
 
 _PROCESSING: dict[str, Kind] = {

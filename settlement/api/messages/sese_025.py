@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from settlement.api.messages.base import Element, Reading, StatusMessage, child
+from core.xml import Element, child
+from settlement.api.messages.base import Reading, StatusMessage
 from settlement.services.standing import Report
 
 _QUANTITY = re.compile(r"[0-9]{1,18}(\.[0-9]{0,10})?|\.[0-9]{1,10}")

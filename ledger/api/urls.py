@@ -1,0 +1,17 @@
+from django.urls import path
+
+from ledger.api import reconciliations, statements
+
+_RECONCILIATION = "reconciliations/<str:code>"
+
+urlpatterns = [
+    path("statements", statements.Statements.as_view(), name="api-statements"),
+    path("statements/<str:reference>", statements.Statement.as_view(), name="api-statement"),
+    path("reconciliations", reconciliations.Reconciliations.as_view(), name="api-reconciliations"),
+    path(_RECONCILIATION, reconciliations.Reconciliation.as_view(), name="api-reconciliation"),
+    path(f"{_RECONCILIATION}/runs", reconciliations.Runs.as_view(), name="api-reconciliation-runs"),
+    path(f"{_RECONCILIATION}/breaks", reconciliations.Breaks.as_view(), name="api-reconciliation-breaks"),
+    path("reconciliation-runs/<str:reference>", reconciliations.Run.as_view(), name="api-reconciliation-run"),
+    path("breaks/<str:reference>", reconciliations.Break.as_view(), name="api-break"),
+    path("forced-matches", reconciliations.ForcedMatches.as_view(), name="api-forced-matches"),
+]
