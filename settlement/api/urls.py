@@ -2,6 +2,7 @@ from django.urls import path
 
 from settlement.api import attestations, claims, recalls, ssi_changes, views
 from settlement.api.fees import FeeAccruals
+from settlement.api.open_records import OpenRecordCounts, OpenRecords
 
 _BATCH = "settlement-batches/<str:reference>"
 
@@ -30,5 +31,7 @@ urlpatterns = [
     path("ssi-changes", ssi_changes.SsiChanges.as_view(), name="api-ssi-changes"),
     path("ssi-changes/<str:reference>", ssi_changes.SsiChange.as_view(), name="api-ssi-change"),
     path("settlement-status-reports", views.StatusReports.as_view(), name="api-status-reports"),
+    path("open-records", OpenRecords.as_view(), name="api-open-records"),
+    path("open-record-counts", OpenRecordCounts.as_view(), name="api-open-record-counts"),
     path("fee-accruals", FeeAccruals.as_view(), name="api-fee-accruals"),
 ]
