@@ -35,6 +35,7 @@ AGES: dict[str, tuple[timedelta, timedelta | None]] = {
 }
 _PREFIX = {"TRADE": TRADE, "INSTRUCTION": INSTRUCTION, "EXCEPTION": EXCEPTION, "PROPOSAL": PROPOSAL}
 _LEG_BITS = 20
+_AT_ONCE = 8  # rows of the table that one statement of a list asks
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,6 @@ class Group:
     money: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-def moves_of(mover: Mover | None = None) -> list[tuple[Population, Rule]]:
-    """Return the rows of the table, of one mover or of all, in its order."""
-    return [each for each in RULES.values() if mover is None or each[1].mover is mover]
-
-
 def list_open(
     *, wanted: Wanted, now: datetime, after: tuple[int, ...] | None = None, limit: int
 ) -> list[dict[str, Any]]:
@@ -79,34 +75,49 @@ def list_open(
     parameters, conditions = _asked(wanted, now)
     if parameters is None:
         return []
-    found: list[dict[str, Any]] = []
     first, last_key = after or (0, None)
-    for number, (population, rule) in enumerate(RULES.values()):
-        if number < first or not _is_wanted(population, rule, wanted):
-            continue
-        extra = [*conditions, *([f"{population.key} > %(after)s"] if number == first and after else [])]
-        statement = f"""{_select(population, rule, extra)} ORDER BY {population.order} LIMIT %(limit)s"""
-        rows = sql.records(statement, {**parameters, "after": last_key, "limit": limit - len(found)})
-        found += [_told(row, number, population, rule) for row in rows]
+    chosen = [each for each in _chosen(wanted) if each[0] >= first]
+    found: list[dict[str, Any]] = []
+    for at in range(0, len(chosen), _AT_ONCE):
+        parts = [
+            f"SELECT {number} AS number, r.* FROM ({_select(population, rule, [*conditions, *later])}"
+            f" ORDER BY {population.order} LIMIT %(limit)s) AS r"
+            for number, population, rule in chosen[at : at + _AT_ONCE]
+            for later in [[f"{population.key} > %(after)s"] if after and number == first else []]
+        ]
+        rows = sql.records(
+            f"{' UNION ALL '.join(parts)} ORDER BY number, key LIMIT %(limit)s",
+            {**parameters, "after": last_key, "limit": limit - len(found)},
+        )
+        found += _told(rows)
         if len(found) >= limit:
             break
     return found
 
 
+def _chosen(wanted: Wanted) -> list[tuple[int, Population, Rule]]:
+    """Return the rows of the table that a filter leaves, each with its number."""
+    return [
+        (number, population, rule)
+        for number, (population, rule) in enumerate(RULES.values())
+        if (wanted.mover is None or rule.mover is wanted.mover)
+        and (not wanted.rule or rule.code == wanted.rule)
+        and not (wanted.channel and population.channel.startswith("NULL"))
+        and not (wanted.value_date and population.value_date.startswith("NULL"))
+    ]
+
+
 def count_open(*, wanted: Wanted, now: datetime) -> list[Group]:
     """Return every wanted row of the table that has records, with counts and money up to MOST records each."""
     parameters, conditions = _asked(wanted, now)
-    chosen = [
-        (number, population, rule)
-        for number, (population, rule) in enumerate(RULES.values())
-        if _is_wanted(population, rule, wanted)
-    ]
+    chosen = _chosen(wanted)
     if parameters is None or not chosen:
         return []
     parts = [
         f"SELECT {number} AS number, asset, bucket, count(*), sum(quantity) FROM (SELECT"
         f" CASE WHEN is_money THEN asset END AS asset, CASE WHEN is_money THEN quantity END AS quantity,"
-        f" width_bucket(extract(epoch FROM %(now)s::timestamptz - since)::float8, %(steps)s::float8[]) AS bucket"
+        f" width_bucket(extract(epoch FROM %(now)s::timestamptz - coalesce(since, %(now)s))::float8,"
+        f" %(steps)s::float8[]) AS bucket"
         f" FROM ({_select(population, rule, conditions, brief=True)} LIMIT {MOST + 1}) AS r) AS r"
         f" GROUP BY asset, bucket"
         for number, population, rule in chosen
@@ -147,45 +158,44 @@ def moves_of_instructions(instruction_ids: Sequence[int], *, now: datetime) -> d
     return {row["key"]: row for row in rows}
 
 
-_LIVE_OF_TRADE = """
-SELECT o.instruction_id FROM settlement_obligation o WHERE o.trade_id = %(trade)s AND o.instruction_id IS NOT NULL
-UNION
-SELECT r.cancellation_id FROM settlement_obligation o JOIN settlement_recall r ON r.instruction_id = o.instruction_id
-WHERE o.trade_id = %(trade)s AND r.cancellation_id IS NOT NULL
-LIMIT 500
+# What of a trade may be open: its instructions with what cancels them, its work items and what is proposed of it.
+_OF_TRADE = """
+(SELECT 'INSTRUCTION', o.instruction_id FROM settlement_obligation o
+ WHERE o.trade_id = %(trade)s AND o.instruction_id IS NOT NULL
+ UNION
+ SELECT 'INSTRUCTION', r.cancellation_id FROM settlement_obligation o
+ JOIN settlement_recall r ON r.instruction_id = o.instruction_id
+ WHERE o.trade_id = %(trade)s AND r.cancellation_id IS NOT NULL LIMIT 500)
+UNION ALL
+(SELECT 'EXCEPTION', id FROM trades_exception WHERE trade_id = %(trade)s AND closed_at IS NULL LIMIT 100)
+UNION ALL
+SELECT 'PROPOSAL', id FROM core_proposal WHERE subject = 'trade' AND subject_id = %(trade)s AND state = 'PENDING'
 """
-_ITEMS_OF_TRADE = "SELECT id FROM trades_exception WHERE trade_id = %s AND closed_at IS NULL LIMIT 100"
-_PROPOSED_OF_TRADE = (
-    "SELECT id FROM core_proposal WHERE subject = 'trade' AND subject_id = %s AND state = 'PENDING'"
-)
 
 
 def _keys_of_trade(trade_id: int) -> dict[str, list[int]]:
     """Return the keys of everything of a trade that may be open, by the kind of record; of its legs, its own."""
-    return {
-        "TRADE": [trade_id],
-        "LEG": [trade_id],
-        "INSTRUCTION": [each for (each,) in sql.rows(_LIVE_OF_TRADE, {"trade": trade_id})],
-        "EXCEPTION": [each for (each,) in sql.rows(_ITEMS_OF_TRADE, [trade_id])],
-        "PROPOSAL": [each for (each,) in sql.rows(_PROPOSED_OF_TRADE, [trade_id])],
-    }
+    keys: dict[str, list[int]] = {"TRADE": [trade_id], "LEG": [trade_id]}
+    for record, key in sql.rows(_OF_TRADE, {"trade": trade_id}):
+        keys.setdefault(record, []).append(key)
+    return keys
 
 
 def _of_keys(keys: Mapping[str, list[int]], now: datetime) -> list[dict[str, Any]]:
     parameters, _ = _asked(Wanted(), now)
-    found = []
+    asked = dict(parameters or {})
+    parts = []
     for number, (population, rule) in enumerate(RULES.values()):
         wanted = keys.get(population.record)
         if not wanted:
             continue
+        asked[f"keys_{population.record}"] = wanted
         looked_up = population.trade if population.record == "LEG" else population.key
-        only = [f"{looked_up} = ANY(%(keys)s::bigint[])"]
-        rows = sql.records(
-            f"{_select(population, rule, only)} ORDER BY {population.order}",
-            {**(parameters or {}), "keys": wanted},
-        )
-        found += [_told(row, number, population, rule) for row in rows]
-    return found
+        only = [f"{looked_up} = ANY(%(keys_{population.record})s::bigint[])"]
+        parts.append(f"SELECT {number} AS number, r.* FROM ({_select(population, rule, only)}) AS r")
+    if not parts:
+        return []
+    return _told(sql.records(f"{' UNION ALL '.join(parts)} ORDER BY number, key", asked))
 
 
 def _asked(wanted: Wanted, now: datetime) -> tuple[dict[str, Any] | None, list[str]]:
@@ -219,15 +229,6 @@ def _asked(wanted: Wanted, now: datetime) -> tuple[dict[str, Any] | None, list[s
         if high:
             conditions.append("{since} > %(old)s")
     return parameters, conditions
-
-
-def _is_wanted(population: Population, rule: Rule, wanted: Wanted) -> bool:
-    return (
-        (wanted.mover is None or rule.mover is wanted.mover)
-        and (not wanted.rule or rule.code == wanted.rule)
-        and not (wanted.channel and population.channel.startswith("NULL"))
-        and not (wanted.value_date and population.value_date.startswith("NULL"))
-    )
 
 
 @cache
@@ -265,19 +266,27 @@ def _select(population: Population, rule: Rule, conditions: Iterable[str], *, br
     return f"SELECT {columns} FROM {population.source}{parties} WHERE {_where(population, rule)}{filters}"
 
 
-def _told(row: dict[str, Any], number: int, population: Population, rule: Rule) -> dict[str, Any]:
-    key = row["key"]
-    if population.record == "LEG":
-        reference = f"{public_id(TRADE, key >> _LEG_BITS)}/{key % (1 << _LEG_BITS)}"
-    else:
-        reference = public_id(_PREFIX[population.record], key)
-    return {
-        **row,
-        "at": (number, key),
-        "record": population.record,
-        "reference": reference,
-        "rule": rule.code,
-        "title": rule.title,
-        "mover": rule.mover,
-        "next": rule.next,
-    }
+def _told(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    table = list(RULES.values())
+    told = []
+    for row in rows:
+        population, rule = table[row["number"]]
+        told.append(
+            {
+                **row,
+                "at": (row["number"], row["key"]),
+                "record": population.record,
+                "reference": _reference(population.record, row["key"]),
+                "rule": rule.code,
+                "title": rule.title,
+                "mover": rule.mover,
+                "next": rule.next,
+            }
+        )
+    return told
+
+
+def _reference(record: str, key: int) -> str:
+    if record == "LEG":
+        return f"{public_id(TRADE, key >> _LEG_BITS)}/{key % (1 << _LEG_BITS)}"
+    return public_id(_PREFIX[record], key)

@@ -128,7 +128,7 @@ UNANSWERED = Population(
             Mover.BACK_OFFICE,
             "Claim the batch again and acknowledge what is left.",
             when="true",
-            since=_CLAIM.format(what="least(coalesce(c.ended_at, c.expires_at), c.expires_at)"),
+            since=f"coalesce({_CLAIM.format(what='least(c.ended_at, c.expires_at)')}, b.claimed_at)",
             evidence=_CLAIM.format(what="settlement_public_id('clm', c.id)"),
             who=_CLAIM.format(what="c.client_name"),
         ),

@@ -164,34 +164,49 @@ _CANCELLATIONS = 1_000_000
 
 def _combine(batch_id: int, counterparty_id: int) -> None:
     """Have an instruction of a batch in every combination, and the cancellations that some of them need."""
-    for at, (processing, settlement, matching, cancellation, recall, later) in enumerate(CASES):
-        key = _FIRST + at
-        sql.run(_INSTRUCTION, [key, batch_id, key, counterparty_id, NOW.date() + later])
-        sql.run(_STATE, [key, batch_id, processing, settlement, matching, cancellation, NOW])
+    instructions, states, recalls = [], [], []
+
+    def make(key: int, batch: int, day: date, *said: str) -> None:
+        instructions.append([key, batch, key, counterparty_id, day])
+        states.append([key, batch, *said])
+
+    for key, (processing, settlement, matching, cancellation, recall, later) in enumerate(
+        CASES, start=_FIRST
+    ):
+        make(key, batch_id, NOW.date() + later, processing, settlement, matching, cancellation)
         if recall == "none":
             continue
-        sent = recall in {"sent", "refused"}
-        if sent:
-            other = _CANCELLATIONS + key
-            sql.run(_INSTRUCTION, [other, batch_id + 1, other, counterparty_id, NOW.date()])
-            said = "REJECTED" if recall == "refused" else "SEALED"
-            sql.run(_STATE, [other, batch_id + 1, said, "PENDING", "", "", NOW])
-        sql.run(
-            "INSERT INTO settlement_recall"
-            " (instruction_id, cause_ids, recalled_at, recalled_by, cancellation_id, with_batch)"
-            " VALUES (%s, '{1}', %s, 'x', %s, %s)",
-            [key, NOW, _CANCELLATIONS + key if sent else None, recall == "with batch"],
-        )
+        other = _CANCELLATIONS + key if recall in {"sent", "refused"} else None
+        if other:
+            make(
+                other,
+                batch_id + 1,
+                NOW.date(),
+                "REJECTED" if recall == "refused" else "SEALED",
+                "PENDING",
+                "",
+                "",
+            )
+        recalls.append([key, other, recall == "with batch"])
+    sql.run(_INSTRUCTIONS, [[*each] for each in zip(*instructions, strict=True)])
+    sql.run(_STATES, [NOW, *([*each] for each in zip(*states, strict=True))])
+    sql.run(_RECALLS, [NOW, *([*each] for each in zip(*recalls, strict=True))])
 
 
-_INSTRUCTION = """
-INSERT INTO settlement_instruction (id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset,
-    direction, quantity, value_date, our_ssi_id, their_ssi_id, gross_count, trade_ids)
-VALUES (%s, %s, %s, 'CASH', %s, 1, 'CASH', 'USD', 'DELIVER', 10, %s, 1, 1, 1, '{1}')
+_INSTRUCTIONS = """
+INSERT INTO settlement_instruction (id, batch_id, line, counterparty_id, value_date, channel, entity_id, asset_kind,
+    asset, direction, quantity, our_ssi_id, their_ssi_id, gross_count, trade_ids)
+SELECT u.*, 'CASH', 1, 'CASH', 'USD', 'DELIVER', 10, 1, 1, 1, '{1}'
+FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::bigint[], %s::date[]) AS u
 """
-_STATE = """
+_STATES = """
 INSERT INTO settlement_instruction_state (instruction_id, batch_id, processing, settlement, matching, cancellation,
-    processing_reason, settlement_reason, settled_quantity, changed_at) VALUES (%s, %s, %s, %s, %s, %s, '', '', 0, %s)
+    processing_reason, settlement_reason, settled_quantity, changed_at)
+SELECT u.*, '', '', 0, %s FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[]) AS u
+"""
+_RECALLS = """
+INSERT INTO settlement_recall (instruction_id, cancellation_id, with_batch, cause_ids, recalled_at, recalled_by)
+SELECT u.*, '{1}', %s, 'x' FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS u
 """
 
 
