@@ -39,6 +39,7 @@ INVOICE = "inv"
 STATEMENT = "stm"
 RECONCILIATION_RUN = "run"
 BREAK = "brk"
+STATUS_REPORT = "rpt"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -408,6 +408,28 @@ class InstructionState(models.Model):
 
     class Meta:
         db_table = "settlement_instruction_state"
+        indexes = [  # what is open of what was accepted, and what was rejected: the moves of settlement/moves
+            models.Index(
+                fields=["instruction_id"],
+                condition=Q(processing="ACCEPTED")
+                & (
+                    Q(settlement__in=["FAILED", "PARTIAL"])
+                    | Q(Q(matching="UNMATCHED") | ~Q(cancellation=""), settlement="PENDING")
+                ),
+                name="settlement_istate_trouble",
+            ),
+            models.Index(
+                fields=["instruction_id"],
+                condition=Q(processing="ACCEPTED")
+                & Q(~Q(matching="UNMATCHED"), settlement="PENDING", cancellation=""),
+                name="settlement_istate_quiet",
+            ),
+            models.Index(
+                fields=["instruction_id"],
+                condition=Q(processing="REJECTED"),
+                name="settlement_istate_rejected",
+            ),
+        ]
 
 
 class BatchClaim(models.Model):

@@ -57,7 +57,9 @@ OF_EVERY_SOURCE = frozenset(
     {
         "settlement:read",
         "settlement:ack",
-        "settlement:operate", "invoices:credit", "ssis:propose",
+        "settlement:operate",
+        "invoices:credit",
+        "ssis:propose",
         "reconciliations:read",
         "reconciliations:run",
         "reconciliations:propose",

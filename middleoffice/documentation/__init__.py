@@ -16,6 +16,7 @@ from middleoffice.documentation.checks import all_checks, one_check
 from middleoffice.documentation.formats import all_formats, one_format, status_messages
 from middleoffice.documentation.installation import commands, environment
 from middleoffice.documentation.markdown import fenced
+from middleoffice.documentation.moves import moves
 from middleoffice.documentation.places import DOCS, MADE_FOLDERS, ROOT, SCHEMA
 from middleoffice.documentation.products import all_products, one_product
 from middleoffice.documentation.records import lifecycle, measures, reference_data
@@ -38,6 +39,7 @@ def pages() -> dict[str, str]:
         "reference/status-messages.md": status_messages(),
         "reference/lifecycle.md": lifecycle(),
         "reference/measures.md": measures(),
+        "reference/moves.md": moves(),
         "reference/reference-data.md": reference_data(),
         "reference/environment.md": environment(),
         "reference/commands.md": commands(),

@@ -17,6 +17,7 @@ from core.ids import public_id
 from core.money import exact_money, minor_units, round_money
 from ops.icons import icon as draw
 from ops.preferences import Preferences
+from settlement.moves.base import Mover
 from trades.lifecycle import State
 
 register = template.Library()
@@ -104,6 +105,20 @@ _WORDS = {
     "EXPIRED": ("cancel", "grey", "expired"),
 }
 
+# Icon and colour of whoever has a move.
+_MOVERS = {
+    Mover.OPERATIONS: ("user", "amber"),
+    Mover.RISK: ("limits", "amber"),
+    Mover.APPROVER: ("two-people", "violet"),
+    Mover.FRONT_OFFICE: ("edit", "amber"),
+    Mover.REFERENCE_DATA: ("document", "amber"),
+    Mover.BACK_OFFICE: ("send", "blue"),
+    Mover.COUNTERPARTY: ("user", "blue"),
+    Mover.MARKET: ("ssis", "blue"),
+    Mover.SYSTEM: ("today", "grey"),
+    Mover.TIME: ("clock", "grey"),
+}
+
 # Events whose subject or verb is not yet the words that people use.
 _SUBJECTS = {"proposal": "The request for approval"}
 _VERBS = {
@@ -144,6 +159,13 @@ def trade_state(value: int) -> SafeString:
 def mark(value: str) -> SafeString:
     """Show any other state by its code: `{{ finding.severity|mark }}`."""
     return pill(*_WORDS.get(value, ("dot", "grey", value.lower().replace("_", " "))))
+
+
+@register.filter
+def mover_mark(name: str) -> SafeString:
+    """Show who has a move: `{{ row.mover.name|mover_mark }}`."""
+    mover = Mover[name]
+    return pill(*_MOVERS[mover], mover.value)
 
 
 @register.filter

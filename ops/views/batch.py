@@ -18,6 +18,7 @@ from ops.permissions import Right, may
 from ops.shell import Shown, actor, needs, person, posted, show
 from settlement.holds import held_among
 from settlement.models import Batch
+from settlement.open_records import moves_of_instructions
 from settlement.selectors import (
     instructions_of,
     manifest_of,
@@ -120,6 +121,7 @@ def _show(
     more = len(rows) > _INSTRUCTIONS_SHOWN
     del rows[_INSTRUCTIONS_SHOWN:]
     legs = selectors.gross_legs([row["id"] for row in rows])
+    moves = {} if as_of else moves_of_instructions([row["id"] for row in rows], now=now)
     context = {
         "batch": found,
         "reference": ids.public_id(ids.BATCH, found.id),
@@ -127,7 +129,7 @@ def _show(
         "manifest": manifest_of(found.id),
         "claims": selectors.claims(found.id, as_of),
         "withheld_at": withheld_since(found.id, at=now),
-        "instructions": [(row, legs[row["id"]]) for row in rows],
+        "instructions": [(row, legs[row["id"]], moves.get(row["id"])) for row in rows],
         "more": more,
         "last_line": rows[-1]["line"] if rows else 0,
         "first_page": after == "0",

@@ -18,6 +18,7 @@ from ops.shell import Shown, actor, needs, posted, show
 from settlement.accruals import accruals_of
 from settlement.holds import holds_of_trade
 from settlement.invoices import invoices_of
+from settlement.open_records import moves_of_trade
 from settlement.selectors import obligations_of
 from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
@@ -37,10 +38,10 @@ _WAY = (
     State.SETTLED,
 )
 
-# Whose move it is in each state, in one sentence.
+# Where a trade stands in each state, in one sentence.
 _MOVES = {
     State.CAPTURED: "The checks run next, by themselves.",
-    State.EXCEPTION: "Held: operations decide what happens to it.",
+    State.EXCEPTION: "Held until its exception is worked.",
     State.VALIDATED: "Waits for its batches to be sealed at the cut-off.",
     State.INSTRUCTED: "Sealed; the back office claims the batches next.",
     State.HANDED_OFF: "The back office has it and answers next.",
@@ -134,6 +135,7 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "trade": found,
         "reference": ids.public_id(ids.TRADE, trade_id),
         "move": _MOVES[state],
+        "moves": moves_of_trade(trade_id, now=now) if as_of is None else [],
         "steps": steps(state),
         "held": state == State.EXCEPTION,
         "open_exception": next((each for each in exceptions if each.closed_at is None), None),

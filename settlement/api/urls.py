@@ -2,6 +2,7 @@ from django.urls import path
 
 from settlement.api import attestations, claims, holds, instructions, invoices, recalls, ssi_changes, views
 from settlement.api.fees import FeeAccruals
+from settlement.api.open_records import OpenRecordCounts, OpenRecords
 
 _BATCH = "settlement-batches/<str:reference>"
 
@@ -48,5 +49,7 @@ urlpatterns = [
     path("invoices", invoices.Invoices.as_view(), name="api-invoices"),
     path("invoices/<str:reference>", invoices.Invoice.as_view(), name="api-invoice"),
     path("invoices/<str:reference>/credits", invoices.Credits.as_view(), name="api-invoice-credits"),
+    path("open-records", OpenRecords.as_view(), name="api-open-records"),
+    path("open-record-counts", OpenRecordCounts.as_view(), name="api-open-record-counts"),
     path("fee-accruals", FeeAccruals.as_view(), name="api-fee-accruals"),
 ]

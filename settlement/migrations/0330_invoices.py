@@ -47,7 +47,7 @@ UNDO = (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("settlement", "0311_holds"),
+        ("settlement", "0320_open_instructions"),
     ]
 
     operations = [

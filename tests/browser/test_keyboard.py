@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "a password for tests"
 SCREENS = (
     "/", "/trades", "/exceptions", "/exceptions/causes", "/straight-through", "/approvals", "/batches", "/limits",
+    "/settlement?mover=OPERATIONS",
     "/audit", "/ssis", "/ssis/change",
 )  # fmt: skip
 

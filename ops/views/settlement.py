@@ -1,0 +1,166 @@
+"""Settlement: whose move everything unfinished is, grouped by who must act, down to the records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from core import ids
+from core.clock import utc_now
+from core.http.cursor import encode_cursor, numbers_of
+from ops.permissions import Right
+from ops.shell import needs, show
+from refdata.models import Book, Party
+from settlement.models import CHANNELS
+from settlement.moves.base import Mover
+from settlement.moves.table import RULES
+from settlement.open_records import AGES, MOST, Group, Wanted, count_open, list_open
+
+TABS = (("settlement", "Whose move"),)
+AGE_WORDS = {
+    "under-1h": "under 1 h",
+    "1h-1d": "1 h to 1 d",
+    "1d-3d": "1 to 3 d",
+    "3d-7d": "3 to 7 d",
+    "over-7d": "over 7 d",
+}
+PAGE = 50
+_FIELDS = ("mover", "rule", "age", "channel", "party", "book", "value_date", "asset")
+_OFFERED = 500
+_MONEY_SHOWN = 2
+_LONGEST = 128
+
+
+@dataclass
+class Moves:
+    """The rows of the table that one mover has, and what they come to; `capped`: at least so much."""
+
+    mover: Mover
+    groups: list[Group] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many records."""
+        return sum(each.count for each in self.groups)
+
+    @property
+    def capped(self) -> bool:
+        """Whether there are more than were counted."""
+        return any(each.capped for each in self.groups)
+
+
+@needs(Right.READ_BATCHES)
+def settlement(request: HttpRequest) -> HttpResponse:
+    """Show who must act on what is unfinished; with a filter by mover or row, the records too."""
+    now = utc_now()
+    wanted, typed = read_wanted(request.GET)
+    by_mover: dict[Mover, Moves] = {}
+    for group in count_open(wanted=_without_choice(wanted), now=now):
+        by_mover.setdefault(group.rule.mover, Moves(group.rule.mover)).groups.append(group)
+    context: dict[str, Any] = {
+        "tabs": TABS,
+        "movers": [by_mover[each] for each in Mover if each in by_mover],
+        "typed": typed,
+        "narrows": any(name in typed for name in _FIELDS if name not in {"mover", "rule"}),
+        "ages": AGE_WORDS,
+        "channels": CHANNELS,
+        "books": list(Book.objects.order_by("code").values_list("code", flat=True)[:_OFFERED]),
+        "parties": list(Party.objects.order_by("code").values_list("code", "name")[:_OFFERED]),
+        "most": MOST,
+        "money_shown": _MONEY_SHOWN,
+        "listed": _listed(request, wanted, typed, now),
+    }
+    return show(request, "ops/settlement.html", context, screen="settlement", now=now)
+
+
+def read_wanted(given: Mapping[str, str]) -> tuple[Wanted, dict[str, str]]:
+    """Return the filter of an address, and what of the address was understood; the rest filters nothing."""
+    texts = {name: given.get(name, "").replace("\0", "").strip()[:_LONGEST] for name in _FIELDS}
+    known = {
+        "mover": texts["mover"] in Mover.__members__,
+        "rule": texts["rule"] in RULES,
+        "age": texts["age"] in AGES,
+        "channel": texts["channel"] in CHANNELS,
+        "value_date": _date(texts["value_date"]) is not None,
+    }
+    typed = {name: text for name, text in texts.items() if text and known.get(name, True)}
+    wanted = Wanted(
+        mover=Mover[typed["mover"]] if "mover" in typed else None,
+        value_date=_date(typed.get("value_date", "")),
+        **{name: typed.get(name, "") for name in ("rule", "age", "channel", "party", "book", "asset")},
+    )
+    return wanted, typed
+
+
+def _without_choice(wanted: Wanted) -> Wanted:
+    """Return the filter of the overview, which keeps every mover in sight whichever is chosen."""
+    return Wanted(
+        age=wanted.age,
+        channel=wanted.channel,
+        party=wanted.party,
+        book=wanted.book,
+        value_date=wanted.value_date,
+        asset=wanted.asset,
+    )
+
+
+def _listed(request: HttpRequest, wanted: Wanted, typed: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """Return a page of the records that are chosen, nothing when none are."""
+    if not typed:
+        return {}
+    after = numbers_of(request.GET.get("after", ""))
+    after = after if after and len(after) == 2 else None
+    rows = list_open(wanted=wanted, now=now, after=after, limit=PAGE + 1)
+    more = len(rows) > PAGE
+    del rows[PAGE:]
+    for row in rows:
+        row["place"] = place_of(row["reference"], row["trade_id"])
+        row["proof"] = place_of(row["evidence"] or "", row["trade_id"])
+    return {
+        "rows": rows,
+        "title": _title(wanted),
+        "next": encode_cursor(rows[-1]["at"]) if more else "",
+        "later": after is not None,
+        "totals": _totals(rows),
+    }
+
+
+def _title(wanted: Wanted) -> str:
+    if wanted.rule:
+        title = RULES[wanted.rule][1].title
+        return title[:1].upper() + title[1:]
+    return f"Waits for {wanted.mover.value}" if wanted.mover else "Open records"
+
+
+def _totals(rows: list[dict[str, Any]]) -> list[tuple[str, Decimal]]:
+    """Return what is open on a page, by currency."""
+    totals: dict[str, Decimal] = {}
+    for row in rows:
+        if row["is_money"] and row["quantity"] is not None:
+            totals[row["asset"]] = totals.get(row["asset"], Decimal(0)) + row["quantity"]
+    return sorted(totals.items())
+
+
+def place_of(reference: str, trade_id: int | None) -> str:
+    """Return the address of what a reference names; of what has no screen of its own, its trade's, else nothing."""
+    prefix = reference.partition("_")[0]
+    if prefix == ids.EXCEPTION:
+        return reverse("exception", args=[reference])
+    if prefix == ids.PROPOSAL:
+        return reverse("approvals")
+    if prefix == ids.BATCH:
+        return reverse("batch", args=[reference])
+    return "" if trade_id is None else reverse("trade", args=[ids.public_id(ids.TRADE, trade_id)])
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

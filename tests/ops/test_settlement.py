@@ -1,0 +1,81 @@
+"""The screen of settlement tells whose move everything unfinished is, down to the records."""
+
+from __future__ import annotations
+
+import html
+
+from core.ids import INSTRUCTION, TRADE, public_id
+from ops.views.settlement import PAGE
+from tests.ops.conftest import SignIn
+from tests.settlement.support import batch_of, instruction_ids, seal, validated
+from tests.support.factories import World, captured_ids, equity
+from tests.support.records import hold
+
+
+def text_of(answer) -> str:
+    assert answer.status_code == 200
+    return html.unescape(answer.content.decode())
+
+
+def test_with_nothing_open_the_screen_says_so(world: World, sign_in: SignIn) -> None:
+    text = text_of(sign_in("operations").get("/settlement"))
+    assert "Nothing is open" in text
+    assert "Nothing open matches" in text_of(sign_in("operations").get("/settlement?channel=CASH"))
+
+
+def test_records_are_grouped_by_who_must_act_and_lead_to_their_list(world: World, sign_in: SignIn) -> None:
+    validated(equity("sealed"))
+    seal()
+    (waiting,) = validated(equity("waiting"))
+    (held,) = captured_ids(equity("held"))
+    hold(held)
+    caller = sign_in("operations")
+    text = text_of(caller.get("/settlement"))
+    for told in (
+        "sealed, and claimed by nobody yet",
+        "waits for its cut-off",
+        "back office",
+        "operations",
+        "time",
+    ):
+        assert told in text
+    assert public_id(TRADE, waiting) not in text  # no list before something is chosen
+    listed = text_of(caller.get("/settlement?mover=TIME"))
+    assert f"/trades/{public_id(TRADE, waiting)}" in listed
+    assert "It is sealed at its cut-off, by itself." in listed
+    assert public_id(TRADE, held) not in listed
+    unclaimed = text_of(caller.get("/settlement?rule=UNCLAIMED&channel=CASH"))
+    (cash,) = instruction_ids(batch_of("CASH"))
+    assert public_id(INSTRUCTION, cash) in unclaimed
+    assert public_id(INSTRUCTION, instruction_ids(batch_of("SECURITIES"))[0]) not in unclaimed
+
+
+def test_a_list_goes_on_page_by_page(world: World, sign_in: SignIn) -> None:
+    trades = validated(*(equity(f"t{n}") for n in range(PAGE + 1)))
+    caller = sign_in("auditor")
+    answer = caller.get("/settlement?mover=TIME")
+    first = text_of(answer)
+    assert public_id(TRADE, trades[0]) in first
+    assert public_id(TRADE, trades[-1]) not in first
+    following = text_of(caller.get(f"/settlement?mover=TIME&after={answer.context['listed']['next']}"))
+    assert public_id(TRADE, trades[-1]) in following
+    assert public_id(TRADE, trades[0]) not in following
+
+
+def test_what_cannot_be_read_of_an_address_filters_nothing(world: World, sign_in: SignIn) -> None:
+    validated(equity())
+    wrong = "mover=NOBODY&rule=NONE&age=old&channel=SEA&value_date=soon&after=bent"
+    assert "waits for its cut-off" in text_of(sign_in("risk").get(f"/settlement?{wrong}"))
+
+
+def test_a_trade_and_a_batch_tell_their_own_answer(world: World, sign_in: SignIn) -> None:
+    (trade_id,) = validated(equity())
+    caller = sign_in("operations")
+    assert "It is sealed at its cut-off, by itself." in text_of(
+        caller.get(f"/trades/{public_id(TRADE, trade_id)}")
+    )
+    seal()
+    shown = text_of(caller.get(f"/trades/{public_id(TRADE, trade_id)}"))
+    assert shown.count("Claim the batch.") == 2
+    batch = public_id("bat", batch_of("CASH"))
+    assert "sealed, and claimed by nobody yet. Claim the batch." in text_of(caller.get(f"/batches/{batch}"))
