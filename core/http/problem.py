@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -14,6 +16,8 @@ from rest_framework.response import Response
 from core.audit import encode, request_id_var
 
 CONTENT_TYPE = "application/problem+json"
+AGAIN_SECONDS = 2  # until a client asks again that met a database which was away
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,26 @@ def render_exception(error: Exception, context: Any) -> HttpResponse | Response 
         return render(Problem(403, "forbidden", "This is not allowed."))
     if isinstance(error, RequestDataTooBig):
         return render(Problem(413, "too-large", "The request is too large."))
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return render(_of_database(error))
     if isinstance(error, exceptions.APIException):
         return render(_of_drf(error))
     return None
+
+
+def _of_database(error: Exception) -> Problem:
+    """Return the problem of a database that is away, restarts, or gave up on a statement.
+
+    It may have gone after the commit and before the answer, so nothing is said of what was stored.
+    """
+    _log.error("the database failed: %s", str(error).strip(), exc_info=error)
+    return Problem(
+        503,
+        "database-unavailable",
+        "The database cannot be asked at the moment.",
+        detail="Send the request again, under the same Idempotency-Key: it is done once.",
+        headers={"Retry-After": str(AGAIN_SECONDS)},
+    )
 
 
 # DRF's own words for these are patterns to be filled in.

@@ -6,11 +6,14 @@ import json
 
 import pytest
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import connection
 from django.http import Http404
 from rest_framework import exceptions
 
 from core.audit import request_id_var
 from core.http.problem import Fault, Problem, not_found, render, render_exception, unreadable
+from tests.support.api import Api, problem
+from tests.support.factories import equity
 
 
 def rendered(error: Exception):
@@ -19,6 +22,18 @@ def rendered(error: Exception):
     document = json.loads(answer.content)
     assert document["status"] == answer.status_code
     return answer, document
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_away_is_503_with_when_to_ask_again_and_the_next_request_is_served(monkeypatch):
+    api = Api()
+    connection.close()
+    with monkeypatch.context() as away:
+        away.setitem(connection.settings_dict, "HOST", "/nowhere")
+        answer = api.post("/trades", equity())
+        problem(answer, 503, "database-unavailable")
+        assert answer["Retry-After"] == "2"
+    assert api.post("/trades", equity()).status_code == 201
 
 
 def test_a_problem_is_a_complete_document():

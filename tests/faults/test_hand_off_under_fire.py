@@ -50,7 +50,7 @@ SMALL = {"trades": 1_200, "sealers": 3, "amenders": 3, "kills": 5, "bulk": 200}
 FULL = {"trades": 50_000, "sealers": 16, "amenders": 16, "kills": 50, "bulk": 1_000}
 # Quantities of deals, and of what they are amended to: none twice, and none unusual beside the others.
 DEALT, AMENDED = 1_000_000, 1_100_000
-PATIENCE = 120.0  # seconds for whatever was killed to be back, and for a call to be answered
+PATIENCE = 300.0  # seconds for whatever was killed to be back, and for a call to be answered
 
 
 class Office:
@@ -77,7 +77,7 @@ class Office:
             answers.append(answer)
             return answer.status_code < 500 and answer.status_code not in {409, 429}
 
-        assert lifeline.wait_until(answered, seconds=PATIENCE, pause=0.2), answers[-1:]
+        assert lifeline.wait_until(answered, seconds=PATIENCE, pause=0.2), [each.text for each in answers[-1:]]
         return answers[-1]
 
 
