@@ -1,5 +1,6 @@
 """What the ledger keeps, one file a part of it."""
 
+from ledger.models.actions import CorporateAction, CorporateActionVersion
 from ledger.models.positions import (
     Basis,
     Lot,
@@ -13,6 +14,8 @@ from ledger.models.positions import (
 
 __all__ = [
     "Basis",
+    "CorporateAction",
+    "CorporateActionVersion",
     "Lot",
     "LotMovement",
     "LotPolicy",

@@ -27,6 +27,11 @@ def post(trade_ids: Sequence[int] | None = None, *, at: Any = NOW) -> None:
     """Take trades into the positions as the worker does: these, or all."""
     lock_positions()
     every = [trade_id for (trade_id,) in sql.rows("SELECT trade_id FROM trades_state ORDER BY trade_id")]
+    if trade_ids is None and every:
+        sql.run(
+            "UPDATE ledger_position_mark SET xid = (SELECT max(changed_xid) FROM trades_state), trade_id = %s",
+            every[-1:],
+        )
     post_trades(trade_ids=every if trade_ids is None else list(trade_ids), now=at, actor=ACTOR)
 
 
@@ -49,7 +54,8 @@ def lots(asset: str) -> list[tuple[int, Decimal, Decimal]]:
     """Return the open lots of an instrument in every book: which trade opened each, what is left, and its cost."""
     return sql.rows(
         "SELECT l.lot_trade_id, l.quantity, l.cost FROM ledger_lot l"
-        " JOIN refdata_instrument i ON i.id = l.instrument_id WHERE i.code = %s ORDER BY l.book_id, l.lot_day, l.lot_moment, l.lot_trade_id",
+        " JOIN refdata_instrument i ON i.id = l.instrument_id WHERE i.code = %s"
+        " ORDER BY l.book_id, l.lot_day, l.lot_moment, l.lot_trade_id",
         [asset],
     )
 
