@@ -23,8 +23,8 @@ class PositionEntry(models.Model):
 
     `instrument_id` is 0 for cash, `counterparty_id` 0 where there is none. `amount` is what the quantity is worth in
     `currency` before `fees`, 0 of cash. `effective_date` is the trade date or the settlement date, by the basis;
-    `settles_on` the settlement date in either case, `moment` when it was dealt on its day. `recorded_at`: when the ledger
-    knew it.
+    `settles_on` the settlement date in either case, `moment` when it was dealt on its day. `recorded_at`: when the
+    ledger knew it.
     """
 
     id = models.BigAutoField(primary_key=True)
