@@ -42,12 +42,16 @@ SCOPES = {
     "limits:reserve": "reserve room under the limits for deals of the client's sources",
     "limits:propose": "propose limits and temporary excesses",
     "stops:write": "stop a party, trader, book, instrument or source, and propose to lift a stop",
+    "positions:read": "read positions, the entries behind them, lots and corporate actions",
+    "positions:propose": "propose corporate actions, and how books count their lots",
     "events:read": "read the event feed",
     "webhooks:write": "set up webhooks, read their deliveries, replay them",
     "audit:read": "export the evidence of trades and batches",
 }
 # What these are about belongs to many sources at once, so a client that is bound to some may not use them.
-OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack", "ssis:propose"})
+OF_EVERY_SOURCE = frozenset(
+    {"settlement:read", "settlement:ack", "ssis:propose", "positions:read", "positions:propose"}
+)
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
