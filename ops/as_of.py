@@ -31,6 +31,8 @@ SCREENS = {
     "approvals",
     "batches",
     "batch",
+    "positions",
+    "position",
     "search",
 }
 

@@ -41,6 +41,9 @@ class Right(Enum):
     READ_FEES = "read fee rules and what is charged"
     PROPOSE_FEE = "propose fee rules"
     APPROVE_FEE = "approve or decline fee rules"
+    READ_POSITIONS = "read positions, lots and corporate actions"
+    PROPOSE_POSITION = "propose corporate actions and how books count their lots"
+    APPROVE_POSITION = "approve or decline corporate actions and how books count their lots"
     STOP = "stop a party, trader, book, instrument or source"
     READ_SSIS = "read settlement instructions"
     PROPOSE_SSI = "propose settlement instructions"
@@ -89,6 +92,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_FEES: _INSIDE,
     Right.PROPOSE_FEE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_FEE: frozenset({SUPERVISOR}),
+    Right.READ_POSITIONS: _EVERYONE,
+    Right.PROPOSE_POSITION: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_POSITION: frozenset({SUPERVISOR}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_SSIS: _INSIDE,
     Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),

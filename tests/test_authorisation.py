@@ -59,7 +59,7 @@ STRANGER, DISABLED, NO_ROLE, SUPERUSER = (
 )
 
 # What whoever is let in gets for a screen, 200 unless it stands here, and for a form sent empty, unless 422.
-SCREENS = {"search": 302, "audit_day_evidence": 422, "limit_member": 404}  # of no limit
+SCREENS = {"position": 404, "search": 302, "audit_day_evidence": 422, "limit_member": 404}  # of no limit
 FORMS = {
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
@@ -73,6 +73,7 @@ FORMS = {
     "exception_act:wake": 303,
     "exception_bulk": 303,
     "fee_propose": 422,
+    "corporate_actions_propose": 422,
     "batch_release": 409,  # it does not wait to be released
     "check_propose": 409,  # nothing would change
     "back_test_of_proposal": 404,  # of no proposal

@@ -19,13 +19,10 @@ from core.http.views import RawParser, client_of, json_response
 from core.ids import PROPOSAL, public_id
 from ledger.api import actions_schema as schema
 from ledger.selectors.actions import action_content, list_actions
+from ledger.services.action_files import FIELDS, read_action
 from ledger.services.corporate_actions import AT_ONCE, ActionTerms, propose_actions
 from ledger.services.lot_policies import PolicyTerms, propose_policy
 
-_ACTION = (
-    "reference", "type", "instrument", "ex_date", "record_date", "pay_date", "currency", "rate", "new", "old",
-    "cancelled",
-)  # fmt: skip
 _MAX_BYTES = 500_000
 
 
@@ -106,7 +103,7 @@ def read_actions(body: bytes) -> tuple[list[tuple[str, ActionTerms]], str]:
         if not isinstance(each, dict):
             read.faults.append(Fault(f"/actions/{at}", "An object.", "type"))
             continue
-        inner = JsonBody(encode(each).encode(), known=_ACTION)
+        inner = JsonBody(encode(each).encode(), known=FIELDS)
         action = read_action(inner)
         read.faults += [
             Fault(f"/actions/{at}{fault.pointer}", fault.detail, fault.code) for fault in inner.faults
@@ -115,33 +112,6 @@ def read_actions(body: bytes) -> tuple[list[tuple[str, ActionTerms]], str]:
             found.append(action)
     read.check()
     return found, reason or ""
-
-
-def read_action(read: JsonBody) -> tuple[str, ActionTerms] | None:
-    """Return one action with its reference, None where its faults, which stay in `read`, leave none."""
-    reference, instrument = (
-        read.text(name, required=True, max_length=100) for name in ("reference", "instrument")
-    )
-    type_, currency = read.text("type", required=True), read.text("currency", max_length=10)
-    ex_date = read.day("ex_date", required=True)
-    record_date, pay_date = read.day("record_date"), read.day("pay_date")
-    rate, new, old = (read.decimal(name) for name in ("rate", "new", "old"))
-    cancelled = read.flag("cancelled")
-    if read.faults or not (reference and instrument and type_ and ex_date):
-        return None
-    terms = ActionTerms(
-        type=type_,
-        instrument=instrument,
-        ex_date=ex_date,
-        record_date=record_date or ex_date,
-        pay_date=pay_date or ex_date,
-        currency=currency or "",
-        rate=rate,
-        new=new,
-        old=old,
-        cancelled=bool(cancelled),
-    )
-    return reference, terms
 
 
 def read_policy(body: bytes) -> tuple[str, PolicyTerms, date, str]:

@@ -17,11 +17,13 @@ from core.as_of import AsOf
 from core.clock import utc_now
 from core.http.problem import Problem
 from core.models import Proposal
+from ledger.services.corporate_actions import KIND as ACTION
+from ledger.services.lot_policies import KIND as POLICY
 from ops import effects, selectors, utilisations
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
-from ops.views import checks, fees, ssis
+from ops.views import checks, fees, positions, ssis
 from refdata.fee_rules import KIND as FEE
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
 from risk.services.excess import KIND as EXCESS
@@ -94,6 +96,26 @@ DECISIONS = {
         "withdraw": Decision(
             Right.PROPOSE_FEE, partial(four_eyes.withdraw, kind=FEE), "Withdrawn; the rule stays as it is."
         ),
+    },
+    **{
+        kind: {
+            "approve": Decision(
+                Right.APPROVE_POSITION,
+                partial(four_eyes.approve, kind=kind),
+                "Approved; positions are told again.",
+            ),
+            "decline": Decision(
+                Right.APPROVE_POSITION,
+                partial(four_eyes.decline, kind=kind),
+                "Declined; positions stay as they are.",
+            ),
+            "withdraw": Decision(
+                Right.PROPOSE_POSITION,
+                partial(four_eyes.withdraw, kind=kind),
+                "Withdrawn; positions stay as they are.",
+            ),
+        }
+        for kind in (ACTION, POLICY)
     },
     RELEASE: {
         "approve": Decision(
@@ -236,6 +258,8 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
     for each in pending:
         if each["kind"] == FEE:
             each["set"] = fees.compared(each["content"])
+        elif each["kind"] in (ACTION, POLICY):
+            each["set"] = positions.compared(each["content"])
     of_limits = _of_limits(request, thresholds)
     _tell_of_ssis([each for each in pending if each["kind"] == SSI], present=as_of is None)
     context = {
