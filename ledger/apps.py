@@ -6,11 +6,11 @@ class LedgerConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        """Declare the kinds of work items of positions and reconciliations, and change reconciliations and match their
-        breaks by two people."""
+        """Set what two people approve of corporate actions, lots and reconciliations, and declare the kinds of
+        work items of positions and of breaks."""
         from core.four_eyes import on_approval
         from ledger import breaks_work
-        from ledger.services import definitions, forced
+        from ledger.services import corporate_actions, definitions, forced, lot_policies
         from ledger.work_kinds import KINDS
         from trades.work_items import register_causes, register_kinds
 
@@ -19,3 +19,5 @@ class LedgerConfig(AppConfig):
         register_causes(breaks_work.CAUSES)
         on_approval(definitions.KIND, definitions.apply_reconciliation, lock=definitions.lock_reconciliation)
         on_approval(forced.KIND, forced.apply_forced_match, lock=forced.lock_break, stakes=True)
+        on_approval(corporate_actions.KIND, corporate_actions.apply_action, lock=corporate_actions.lock_all)
+        on_approval(lot_policies.KIND, lot_policies.apply_policy, lock=corporate_actions.lock_all)

@@ -9,7 +9,7 @@ from celery import shared_task
 from core import work
 from core.audit import system
 from core.clock import utc_now
-from ledger.services import posting, runs
+from ledger.services import posting, runs, verify
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -21,6 +21,8 @@ def post_positions() -> int:
     actor = system("positions")
     while time.monotonic() < ends and (posted := posting.post_changed(now=utc_now(), actor=actor)):
         done += posted
+    while time.monotonic() < ends and posting.post_due(now=utc_now(), actor=actor):
+        pass
     return done
 
 
@@ -35,3 +37,9 @@ def reconcile() -> int:
 def ask_due_runs() -> int:
     """Ask for the runs of reconciliations whose time of the day has come; return how many."""
     return len(runs.ask_due_runs(actor=system("schedule"), now=utc_now()))
+
+
+@shared_task(name=verify.TASK)
+def verify_positions() -> int:
+    """Tell every position again from the trades and put right what differs; return how many figures did."""
+    return len(verify.verify_positions(now=utc_now(), actor=system("verify_positions"), correct=True))

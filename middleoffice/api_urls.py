@@ -19,4 +19,5 @@ urlpatterns = [
     path("v1/", include("feed.api.urls")),
     path("v1/", include("risk.api.checks.urls")),
     path("v1/", include("risk.api.urls")),
+    path("v1/", include("ledger.api.urls")),
 ]

@@ -48,6 +48,7 @@ app.conf.beat_schedule = {
     "deliver": _every(2.0, "feed.deliver"),
     "summarise-log": _every(5.0, "feed.summarise_log"),
     "post-positions": _every(2.0, "ledger.post_positions"),
+    "verify-positions": {"task": "ledger.verify_positions", "schedule": crontab(hour=2, minute=30)},
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
     "seal-log": _every(10.0, "core.seal_log"),
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},

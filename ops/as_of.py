@@ -32,6 +32,8 @@ SCREENS = {
     "batches",
     "batch",
     "holds",
+    "positions",
+    "position",
     "search",
 }
 

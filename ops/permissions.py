@@ -45,6 +45,9 @@ class Right(Enum):
     READ_INVOICES = "read invoices and credit notes"
     CREDIT = "credit invoices, and propose what needs a second person"
     APPROVE_CREDIT = "approve or decline credits of invoices"
+    READ_POSITIONS = "read positions, lots and corporate actions"
+    PROPOSE_POSITION = "propose corporate actions and how books count their lots"
+    APPROVE_POSITION = "approve or decline corporate actions and how books count their lots"
     STOP = "stop a party, trader, book, instrument or source"
     READ_SSIS = "read settlement instructions"
     PROPOSE_SSI = "propose settlement instructions"
@@ -97,6 +100,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_INVOICES: _INSIDE,
     Right.CREDIT: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_CREDIT: frozenset({SUPERVISOR}),
+    Right.READ_POSITIONS: _EVERYONE,
+    Right.PROPOSE_POSITION: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_POSITION: frozenset({SUPERVISOR}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_SSIS: _INSIDE,
     Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),

@@ -12,6 +12,7 @@ from django.urls import reverse
 from core import sql
 from core.as_of import HAPPENED, AsOf
 from feed.models import Webhook
+from ledger.services import corporate_actions, lot_policies
 from refdata import fee_rules
 from risk.services import excess, parameters, stops, terms
 from risk.services.check import CLOSED_AS
@@ -397,6 +398,8 @@ _OF_REST = (
     single_change.PROPOSAL_KIND,
     parameters.KIND,
     fee_rules.KIND,
+    corporate_actions.KIND,
+    lot_policies.KIND,
     release.KIND,
     hold.KIND,
     credit.KIND,

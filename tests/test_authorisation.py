@@ -27,7 +27,7 @@ from core.models import ApiClient
 from feed.models import Webhook
 from middleoffice.access import METHODS, Route, routes
 from ops.permissions import ADMINISTRATOR, GRANTS, ROLES, Right
-from ops.views.approvals import DECISIONS
+from ops.proposals import DECISIONS
 from refdata.fee_rules import KIND as FEE
 from risk.models import Reservation
 from risk.services.back_test import start_back_test
@@ -61,7 +61,7 @@ STRANGER, DISABLED, NO_ROLE, SUPERUSER = (
 )
 
 # What whoever is let in gets for a screen, 200 unless it stands here, and for a form sent empty, unless 422.
-SCREENS = {"search": 302, "audit_day_evidence": 422, "limit_member": 404}  # of no limit
+SCREENS = {"position": 404, "search": 302, "audit_day_evidence": 422, "limit_member": 404}  # of no limit
 FORMS = {
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
@@ -75,6 +75,7 @@ FORMS = {
     "exception_act:wake": 303,
     "exception_bulk": 303,
     "fee_propose": 422,
+    "corporate_actions_propose": 422,
     "batch_release": 409,  # it does not wait to be released
     "check_propose": 409,  # nothing would change
     "back_test_of_proposal": 404,  # of no proposal

@@ -20,7 +20,7 @@ from core.http.problem import Problem
 from core.models import Proposal
 from middleoffice.access import routes
 from ops.permissions import ROLES
-from ops.views.approvals import DECISIONS
+from ops.proposals import DECISIONS
 from risk.services.terms import Terms
 from tests.support.factories import captured_ids, equity, world
 from tests.support.fees import terms

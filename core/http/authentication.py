@@ -48,6 +48,8 @@ SCOPES = {
     "reconciliations:read": "read statements, reconciliations, their runs and breaks",
     "reconciliations:run": "start runs of reconciliations",
     "reconciliations:propose": "propose reconciliations and forced matches",
+    "positions:read": "read positions, the entries behind them, lots and corporate actions",
+    "positions:propose": "propose corporate actions, and how books count their lots",
     "events:read": "read the event feed",
     "webhooks:write": "set up webhooks, read their deliveries, replay them",
     "audit:read": "export the evidence of trades and batches",
@@ -63,6 +65,8 @@ OF_EVERY_SOURCE = frozenset(
         "reconciliations:read",
         "reconciliations:run",
         "reconciliations:propose",
+        "positions:read",
+        "positions:propose",
     }
 )
 _NOTE_USE_EVERY = timedelta(minutes=1)

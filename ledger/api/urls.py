@@ -1,6 +1,6 @@
 from django.urls import path
 
-from ledger.api import reconciliations, statements
+from ledger.api import actions, positions, reconciliations, statements
 
 _RECONCILIATION = "reconciliations/<str:code>"
 
@@ -14,4 +14,10 @@ urlpatterns = [
     path("reconciliation-runs/<str:reference>", reconciliations.Run.as_view(), name="api-reconciliation-run"),
     path("breaks/<str:reference>", reconciliations.Break.as_view(), name="api-break"),
     path("forced-matches", reconciliations.ForcedMatches.as_view(), name="api-forced-matches"),
+    path("positions", positions.Positions.as_view(), name="api-positions"),
+    path("position-entries", positions.Entries.as_view(), name="api-position-entries"),
+    path("lots", positions.Lots.as_view(), name="api-lots"),
+    path("lot-movements", positions.LotMovements.as_view(), name="api-lot-movements"),
+    path("corporate-actions", actions.CorporateActions.as_view(), name="api-corporate-actions"),
+    path("lot-policies", actions.LotPolicies.as_view(), name="api-lot-policies"),
 ]

@@ -1,5 +1,6 @@
 """What the ledger keeps, one file a part of it."""
 
+from ledger.models.actions import CorporateAction, CorporateActionVersion
 from ledger.models.positions import (
     Basis,
     Lot,
@@ -26,6 +27,8 @@ __all__ = [
     "Basis",
     "Break",
     "BreakStep",
+    "CorporateAction",
+    "CorporateActionVersion",
     "ForcedMatch",
     "Lot",
     "LotMovement",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.db import models
 from django.db.models import Q
 
@@ -21,7 +23,8 @@ class PositionEntry(models.Model):
 
     `instrument_id` is 0 for cash, `counterparty_id` 0 where there is none. `amount` is what the quantity is worth in
     `currency` before `fees`, 0 of cash. `effective_date` is the trade date or the settlement date, by the basis;
-    `moment` when it was dealt on its day. `recorded_at`: when the ledger knew it.
+    `settles_on` the settlement date in either case, `moment` when it was dealt on its day. `recorded_at`: when the
+    ledger knew it.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -38,6 +41,7 @@ class PositionEntry(models.Model):
     amount = models.DecimalField(max_digits=28, decimal_places=4)
     fees = models.DecimalField(max_digits=28, decimal_places=4)
     effective_date = models.DateField()
+    settles_on = models.DateField()
     moment = models.DateTimeField()
     reverses = models.BigIntegerField(null=True, unique=True)
     recorded_at = models.DateTimeField()
@@ -83,11 +87,15 @@ class Position(models.Model):
 
 
 class PositionMark(models.Model):
-    """How far positions have followed the trades: the one row whose lock lets one follow them at a time."""
+    """How far positions have followed the trades: the one row whose lock lets one follow them at a time.
+
+    `paid_to`: the day up to which what corporate actions pay has been entered as settled.
+    """
 
     one = models.BooleanField(primary_key=True, default=True)
     xid = models.BigIntegerField(default=0)
     trade_id = models.BigIntegerField(default=0)
+    paid_to = models.DateField(db_default=date(1970, 1, 1))
 
     class Meta:
         db_table = "ledger_position_mark"

@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 
 from core import sql
 from core.audit import Actor
-from ledger.lots import NO_TIME, Fill, Lot, Lots, Method, Movement, Place, Rank, Terms, play
+from core.clock import business_date
+from ledger.lots import NO_TIME, Fill, Lot, Lots, Method, Movement, Place, Rank, Step, Terms, play
 from ledger.models import Basis
+from ledger.services.effects import Held, actions_of, tell_actions
+from ledger.services.entries import STANDING
 from ledger.services.shorts import follow_refusals
 
 _DEFAULT = Terms()
@@ -28,6 +31,11 @@ class Touched(NamedTuple):
     moment: datetime
     source_id: int
     leg: int
+
+
+def from_the_beginning(book_id: int, instrument_id: int) -> Touched:
+    """Return a position that must be told again as a whole."""
+    return Touched(book_id, instrument_id, NO_TIME.date(), NO_TIME, 0, 0)
 
 
 class Key(NamedTuple):
@@ -78,10 +86,10 @@ _FILLS = f"""
 SELECT e.book_id, e.instrument_id, e.currency, e.effective_date, e.moment, e.trade_id, e.leg, e.version, e.quantity,
        e.amount, e.fees
 FROM {_PLACES} JOIN ledger_position_entry e USING (book_id, instrument_id)
-WHERE e.basis = '{Basis.TRADED.value}' AND e.trade_id IS NOT NULL AND e.reverses IS NULL
+WHERE e.basis = '{Basis.TRADED.value}' AND e.trade_id IS NOT NULL
   AND e.effective_date >= t.day
   AND (e.effective_date, e.moment, e.trade_id, e.leg) >= (t.day, t.moment, t.source_id, t.leg)
-  AND NOT EXISTS (SELECT FROM ledger_position_entry r WHERE r.reverses = e.id)
+  AND {STANDING}
 ORDER BY e.book_id, e.instrument_id, e.currency, e.effective_date, e.moment, e.trade_id, e.leg
 """
 _MOVED = (
@@ -94,18 +102,32 @@ def retell_lots(*, touched: Sequence[Touched], now: datetime, actor: Actor) -> N
     """Tell the lots of positions again, each from a place on, in the caller's transaction, which has locked them."""
     if not touched:
         return
+    actions = actions_of(each.instrument_id for each in touched)
+    touched = [
+        from_the_beginning(each.book_id, each.instrument_id) if each.instrument_id in actions else each
+        for each in touched
+    ]
+    held = [Held(each.book_id, each.instrument_id) for each in touched if each.instrument_id in actions]
+    told = tell_actions(held=held, actions=actions, now=now, today=business_date(now))
     names = ("books", "instruments", "days", "moments", "sources", "legs")
     places = dict(zip(names, (list(each) for each in zip(*touched, strict=True)), strict=True))
     were_refused = {source_id for (source_id,) in sql.rows(_TAKE_BACK, places)}
-    lots, fills = _open_lots(places), _fills(places)
+    lots, steps = _open_lots(places), _fills(places)
+    for each, found in told.items():
+        for currency, changes in found.steps.items():
+            steps[Key(each.book_id, each.instrument_id, currency)] += changes
     terms = policies(book_ids=sorted({each.book_id for each in touched}))
     moved = {
-        key: play(lots.setdefault(key, Lots(key.currency)), steps, terms[key.book_id])
-        for key, steps in fills.items()
+        key: play(lots.setdefault(key, Lots(key.currency)), sorted(each, key=_place), terms[key.book_id])
+        for key, each in steps.items()
     }
     _store(moved)
     sql.run(_EMPTY.format(places=_PLACES), places)
     follow_refusals(were=were_refused, moved=moved, now=now, actor=actor)
+
+
+def _place(step: Step) -> Place:
+    return step.place
 
 
 def _open_lots(places: Mapping[str, Any]) -> dict[Key, Lots]:
@@ -124,8 +146,8 @@ def _open_lots(places: Mapping[str, Any]) -> dict[Key, Lots]:
     return found
 
 
-def _fills(places: Mapping[str, Any]) -> dict[Key, list[Fill]]:
-    found: dict[Key, list[Fill]] = defaultdict(list)
+def _fills(places: Mapping[str, Any]) -> dict[Key, list[Step]]:
+    found: dict[Key, list[Step]] = defaultdict(list)
     for book, instrument, currency, day, moment, trade_id, leg, version, *numbers in sql.rows(
         _FILLS, dict(places)
     ):

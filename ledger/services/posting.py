@@ -14,8 +14,10 @@ from django.db import transaction
 
 from core import sql
 from core.audit import Actor
+from core.clock import business_date
 from ledger.models import Basis
-from ledger.services.lots import Touched, retell_lots
+from ledger.services.entries import ADD_UP, REVERSED, SAID, STANDING
+from ledger.services.lots import Touched, from_the_beginning, retell_lots
 from trades.lifecycle import State
 from trades.products._legs import holdings_sql
 
@@ -35,15 +37,11 @@ ORDER BY changed_xid, trade_id LIMIT %s
 """
 # A trade that is called off makes us hold nothing; of a block that is divided, its parts do.
 _NOTHING = f"{State.CANCELLED.value}, {State.ALLOCATED.value}"
-_KEY = "book_id, instrument_id, currency, counterparty_id"
-_SAID = f"leg, basis, {_KEY}, quantity, amount, fees, effective_date, moment"
-# What stands in the place of _SAID in the entry that reverses `a`.
-REVERSED = f"a.leg, a.basis, {_KEY}, -a.quantity, -a.amount, -a.fees, a.effective_date, a.moment"
 
 
 def _same(a: str, b: str) -> str:
     """Return SQL for whether two rows say the same of one trade."""
-    of_a, of_b = (", ".join(f"{row}.{each}" for each in ("trade_id", *_SAID.split(", "))) for row in (a, b))
+    of_a, of_b = (", ".join(f"{row}.{each}" for each in ("trade_id", *SAID.split(", "))) for row in (a, b))
     return f"({of_a}) = ({of_b})"
 
 
@@ -62,43 +60,33 @@ WITH batch AS MATERIALIZED (
 ), wanted AS MATERIALIZED (
     SELECT p.trade_id, p.version, p.leg, basis.basis, p.book_id, p.instrument_id, p.currency, p.counterparty_id,
            p.quantity::numeric(28, 10) AS quantity, p.amount::numeric(28, 4) AS amount, p.fees::numeric(28, 4) AS fees,
-           basis.effective_date, coalesce(b.executed_at, 'epoch'::timestamptz) AS moment
+           basis.effective_date, p.value_date AS settles_on, coalesce(b.executed_at, 'epoch'::timestamptz) AS moment
     FROM placed p JOIN batch b ON b.trade_id = p.trade_id
     CROSS JOIN LATERAL (VALUES ('{Basis.TRADED.value}', b.trade_date), ('{Basis.SETTLED.value}', p.value_date))
         AS basis(basis, effective_date)
     WHERE p.is_placed AND (basis.basis = '{Basis.TRADED.value}' OR b.state = {State.SETTLED.value})
 ), standing AS MATERIALIZED (
     SELECT e.* FROM ledger_position_entry e
-    WHERE e.trade_id = ANY(%(ids)s::bigint[]) AND e.reverses IS NULL
-      AND NOT EXISTS (SELECT FROM ledger_position_entry r WHERE r.reverses = e.id)
+    WHERE e.trade_id = ANY(%(ids)s::bigint[]) AND {STANDING}
 ), posted AS (
-    INSERT INTO ledger_position_entry (trade_id, version, {_SAID}, reverses, recorded_at)
+    INSERT INTO ledger_position_entry (trade_id, version, {SAID}, reverses, recorded_at)
     SELECT lines.*, %(at)s::timestamptz FROM (
         SELECT a.trade_id, s.version, {REVERSED}, a.id AS reverses
         FROM standing a JOIN trades_state s ON s.trade_id = a.trade_id
         WHERE NOT EXISTS (SELECT FROM wanted w WHERE {_same("a", "w")})
         UNION ALL
-        SELECT w.trade_id, w.version, {_SAID}, NULL
+        SELECT w.trade_id, w.version, {SAID}, NULL
         FROM wanted w WHERE NOT EXISTS (SELECT FROM standing a WHERE {_same("a", "w")})
     ) AS lines ORDER BY trade_id, reverses NULLS LAST, leg, basis DESC
     RETURNING *
-)
-"""
-ADD_UP = f"""
-totals AS (
-    INSERT INTO ledger_position AS p ({_KEY}, traded, settled)
-    SELECT {_KEY}, coalesce(sum(quantity) FILTER (WHERE basis = '{Basis.TRADED.value}'), 0),
-           coalesce(sum(quantity) FILTER (WHERE basis = '{Basis.SETTLED.value}'), 0)
-    FROM posted GROUP BY {_KEY} ORDER BY {_KEY}
-    ON CONFLICT ({_KEY}) DO UPDATE
-        SET traded = p.traded + excluded.traded, settled = p.settled + excluded.settled
 )
 """
 # Where the lots of each position must be told again from. What has settled moves none, but what actions come to.
 _TOUCHED = f"""
 SELECT DISTINCT ON (book_id, instrument_id)
        book_id, instrument_id, effective_date, moment, trade_id, leg
-FROM posted WHERE instrument_id <> 0 AND basis = '{Basis.TRADED.value}'
+FROM posted p WHERE instrument_id <> 0 AND (basis = '{Basis.TRADED.value}' OR EXISTS (
+    SELECT FROM ledger_corporate_action_version a WHERE a.instrument_id = p.instrument_id))
 ORDER BY book_id, instrument_id, effective_date, moment, trade_id, leg
 """
 
@@ -133,3 +121,45 @@ def post_trades(*, trade_ids: Sequence[int], now: datetime, actor: Actor) -> Non
     """Bring the positions and lots to what trades come to now, in the caller's transaction, which has locked them."""
     found = sql.rows(f"{_POST}, {ADD_UP} {_TOUCHED}", {"ids": list(trade_ids), "at": now})
     retell_lots(touched=[Touched(*row) for row in found], now=now, actor=actor)
+
+
+# What is payable from a day on counts as settled from then on.
+_PAYABLE = """
+INSERT INTO ledger_position_due (book_id, instrument_id)
+SELECT DISTINCT p.book_id, p.instrument_id FROM ledger_position_mark m
+JOIN ledger_corporate_action_version a ON a.pay_date > m.paid_to AND a.pay_date <= %(today)s
+JOIN ledger_position p ON p.instrument_id = a.instrument_id
+ON CONFLICT DO NOTHING
+"""
+_TAKE_DUE = """
+DELETE FROM ledger_position_due WHERE (book_id, instrument_id) IN (
+    SELECT book_id, instrument_id FROM ledger_position_due ORDER BY book_id, instrument_id LIMIT %s)
+RETURNING book_id, instrument_id
+"""
+
+
+def post_due(*, now: datetime, actor: Actor, step: int = DUE) -> int:
+    """Tell up to `step` positions again from their beginning, because an action, a policy or the day has changed;
+    return how many."""
+    today = business_date(now)
+    with transaction.atomic():
+        lock_positions()
+        if sql.row("SELECT 1 FROM ledger_position_mark WHERE paid_to < %s", [today]):
+            sql.run(_PAYABLE, {"today": today})
+            sql.run("UPDATE ledger_position_mark SET paid_to = %s", [today])
+        due = sorted(sql.rows(_TAKE_DUE, [step]))
+        retell_lots(touched=[from_the_beginning(*each) for each in due], now=now, actor=actor)
+    return len(due)
+
+
+_DUE = """
+INSERT INTO ledger_position_due (book_id, instrument_id)
+SELECT DISTINCT book_id, instrument_id FROM ledger_position
+WHERE instrument_id <> 0 AND (book_id = %(book)s OR instrument_id = %(instrument)s)
+ON CONFLICT DO NOTHING
+"""
+
+
+def retell_later(*, book_id: int | None = None, instrument_id: int | None = None) -> None:
+    """Have every position of a book, or in an instrument, told again soon. The caller has locked the positions."""
+    sql.run(_DUE, {"book": book_id, "instrument": instrument_id})

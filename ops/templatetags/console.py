@@ -53,6 +53,8 @@ _WORDS = {
     "SETTLED": ("check-circle", "green", "settled"),
     "LIMIT_EXCESS": ("limits", "red", "limit excess"),
     "WRONG_FIGURE": ("alert", "amber", "wrong figure"),
+    "WRONG_POSITION": ("alert", "amber", "wrong position"),
+    "SHORT_SALE": ("alert", "amber", "short sale"),
     "CHANGE_REFUSED": ("stop", "amber", "change refused"),
     "FAILED": ("stop", "red", "failed"),
     "MATCHED": ("check", "green", "matched"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -16,134 +14,23 @@ from core import four_eyes, ids
 from core.as_of import AsOf
 from core.clock import utc_now
 from core.http.problem import Problem
-from core.models import Proposal
+from ledger.services.corporate_actions import KIND as ACTION
+from ledger.services.lot_policies import KIND as POLICY
 from ops import effects, selectors, utilisations
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
+from ops.proposals import DECISIONS, KINDS, subject_of
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
-from ops.views import checks, fees, ssis
+from ops.views import checks, fees, positions, ssis
 from refdata.fee_rules import KIND as FEE
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
-from risk.services.excess import KIND as EXCESS
-from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 from risk.services.parameters import KIND as CHECK
-from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
-from settlement.services.credit import KIND as CREDIT
-from settlement.services.hold import KIND as HOLD
 from settlement.services.release import KIND as RELEASE
-from settlement.services.release import approve_release
 from settlement.services.ssi_change import KIND as SSI
-from settlement.services.ssi_change import approve_ssi_change
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
-from trades.services.single_change import approve_change, decline_change, withdraw_change
 
 _BACK_TESTS_SHOWN = 3
 _FORESEEN = 5  # changes of SSIs whose effect is looked at for one page
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What becomes of a proposal: the right it needs, what it calls, what the person is told."""
-
-    right: Right
-    service: Callable[..., Proposal]
-    told: str
-
-
-# By the kind of what was proposed.
-_OF_LIMITS = {
-    kind: {
-        "approve": Decision(Right.APPROVE_LIMIT, partial(four_eyes.approve, kind=kind), "Approved."),
-        "decline": Decision(
-            Right.APPROVE_LIMIT, partial(four_eyes.decline, kind=kind), "Declined; nothing changes."
-        ),
-        "withdraw": Decision(
-            Right.PROPOSE_LIMIT, partial(four_eyes.withdraw, kind=kind), "Withdrawn; nothing changes."
-        ),
-    }
-    for kind in utilisations.KINDS
-}
-DECISIONS = {
-    **_OF_LIMITS,
-    EXCESS: {
-        "approve": Decision(
-            Right.APPROVE_EXCESS,
-            approve_excess,
-            "Approved; the trade goes on unless something else holds it.",
-        ),
-        "decline": Decision(Right.APPROVE_EXCESS, decline_excess, "Declined; the trade stays held."),
-        "withdraw": Decision(Right.PROPOSE_EXCESS, withdraw_excess, "Withdrawn; the trade stays held."),
-    },
-    CHANGE: {
-        "approve": Decision(Right.APPROVE_CHANGE, approve_change, "Approved; the trade is changed."),
-        "decline": Decision(Right.APPROVE_CHANGE, decline_change, "Declined; the trade stays as it is."),
-        "withdraw": Decision(Right.CHANGE, withdraw_change, "Withdrawn; the trade stays as it is."),
-    },
-    CHECK: {
-        "approve": Decision(Right.APPROVE_CHECK, approve_parameters, "Approved; the check is set so."),
-        "decline": Decision(Right.APPROVE_CHECK, decline_parameters, "Declined; the check stays as it is."),
-        "withdraw": Decision(
-            Right.PROPOSE_CHECK, withdraw_parameters, "Withdrawn; the check stays as it is."
-        ),
-    },
-    FEE: {
-        "approve": Decision(
-            Right.APPROVE_FEE, partial(four_eyes.approve, kind=FEE), "Approved; the rule says so."
-        ),
-        "decline": Decision(
-            Right.APPROVE_FEE, partial(four_eyes.decline, kind=FEE), "Declined; the rule stays as it is."
-        ),
-        "withdraw": Decision(
-            Right.PROPOSE_FEE, partial(four_eyes.withdraw, kind=FEE), "Withdrawn; the rule stays as it is."
-        ),
-    },
-    CREDIT: {
-        "approve": Decision(
-            Right.APPROVE_CREDIT,
-            partial(four_eyes.approve, kind=CREDIT),
-            "Approved; the invoice is credited.",
-        ),
-        "decline": Decision(
-            Right.APPROVE_CREDIT,
-            partial(four_eyes.decline, kind=CREDIT),
-            "Declined; the invoice stays as it is.",
-        ),
-        "withdraw": Decision(
-            Right.CREDIT, partial(four_eyes.withdraw, kind=CREDIT), "Withdrawn; the invoice stays as it is."
-        ),
-    },
-    RELEASE: {
-        "approve": Decision(
-            Right.APPROVE_RELEASE, approve_release, "Released; the back office can claim it."
-        ),
-        "decline": Decision(
-            Right.APPROVE_RELEASE, partial(four_eyes.decline, kind=RELEASE), "Declined; the batch waits on."
-        ),
-        "withdraw": Decision(
-            Right.PROPOSE_RELEASE, partial(four_eyes.withdraw, kind=RELEASE), "Withdrawn; the batch waits on."
-        ),
-    },
-    HOLD: {
-        "approve": Decision(
-            Right.APPROVE_RELEASE,
-            partial(four_eyes.approve, kind=HOLD),
-            "Approved; what was held is sealed with the next batch.",
-        ),
-        "decline": Decision(
-            Right.APPROVE_RELEASE, partial(four_eyes.decline, kind=HOLD), "Declined; it stays held."
-        ),
-        "withdraw": Decision(Right.HOLD, partial(four_eyes.withdraw, kind=HOLD), "Withdrawn; it stays held."),
-    },
-    SSI: {
-        "approve": Decision(Right.APPROVE_SSI, approve_ssi_change, "Approved; the SSIs are changed."),
-        "decline": Decision(
-            Right.APPROVE_SSI, partial(four_eyes.decline, kind=SSI), "Declined; the SSIs stay as they are."
-        ),
-        "withdraw": Decision(
-            Right.PROPOSE_SSI, partial(four_eyes.withdraw, kind=SSI), "Withdrawn; the SSIs stay as they are."
-        ),
-    },
-}
 
 
 @needs(Right.READ_APPROVALS)
@@ -214,6 +101,8 @@ def _shown(
         and may(request.user, decisions["withdraw"].right),
         "to_type": four_eyes.to_type(kind=proposal["kind"], amount=amount, among=thresholds),
         "rows": effects.rows(proposal["content"]["effects"]) if changes else [],
+        "part": f"ops/proposals/{KINDS[proposal['kind']].part}.html",
+        "where": subject_of(proposal),
     }
 
 
@@ -251,7 +140,7 @@ def _decided(as_of: AsOf | None) -> list[dict[str, Any]]:
     return [
         {**each, "title": utilisations.title_of(each["kind"], each["content"])}
         if each["kind"] in utilisations.KINDS
-        else each
+        else {**each, "where": subject_of(each)}
         for each in selectors.decided_proposals(as_of)
     ]
 
@@ -264,6 +153,8 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
     for each in pending:
         if each["kind"] == FEE:
             each["set"] = fees.compared(each["content"])
+        elif each["kind"] in (ACTION, POLICY):
+            each["set"] = positions.compared(each["content"])
     of_limits = _of_limits(request, thresholds)
     _tell_of_ssis([each for each in pending if each["kind"] == SSI], present=as_of is None)
     context = {

@@ -77,7 +77,9 @@ class Office:
             answers.append(answer)
             return answer.status_code < 500 and answer.status_code not in {409, 429}
 
-        assert lifeline.wait_until(answered, seconds=PATIENCE, pause=0.2), [each.text for each in answers[-1:]]
+        assert lifeline.wait_until(answered, seconds=PATIENCE, pause=0.2), [
+            each.text for each in answers[-1:]
+        ]
         return answers[-1]
 
 

@@ -27,6 +27,11 @@ def post(trade_ids: Sequence[int] | None = None, *, at: Any = NOW) -> None:
     """Take trades into the positions as the worker does: these, or all."""
     lock_positions()
     every = [trade_id for (trade_id,) in sql.rows("SELECT trade_id FROM trades_state ORDER BY trade_id")]
+    if trade_ids is None and every:
+        sql.run(
+            "UPDATE ledger_position_mark SET xid = (SELECT max(changed_xid) FROM trades_state), trade_id = %s",
+            every[-1:],
+        )
     post_trades(trade_ids=every if trade_ids is None else list(trade_ids), now=at, actor=ACTOR)
 
 

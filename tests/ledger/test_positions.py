@@ -14,6 +14,7 @@ from core import sql
 from core.http.problem import Problem
 from ledger.models import Lot, LotMovement, LotPolicy, PositionEntry
 from ledger.services.posting import post_changed
+from ledger.services.verify import verify_positions
 from ledger.tasks import post_positions
 from refdata.models import Book
 from tests.ledger.support import (
@@ -390,6 +391,7 @@ def test_any_sequence_leaves_what_a_replay_of_the_trades_makes(db, steps, first,
         for name, n in steps:
             getattr(desk, name)(n)
         post()
+        assert verify_positions(now=NOW, actor=ACTOR, correct=False) == []
         made = rows_of_all()
         assert made == replayed()
         held = sql.rows(
