@@ -189,7 +189,7 @@ def _lines(channel: str) -> list[int]:
     ("agreed", "counts"),
     [
         ({"payments": "CURRENCY"}, {"CASH": [4], "SECURITIES": [1, 1], "GOODS": [1, 1, 1, 1]}),
-        ({"securities": "SECURITY"}, {"CASH": [1, 1, 1, 1], "SECURITIES": [2], "GOODS": [1, 1, 1, 1]}),
+        ({"securities": "SECURITY"}, {"CASH": [2, 1, 1], "SECURITIES": [2], "GOODS": [1, 1, 1, 1]}),
         ({"goods": "ITEM"}, {"CASH": [1, 1, 1, 1], "SECURITIES": [1, 1], "GOODS": [2, 2]}),
     ],
 )

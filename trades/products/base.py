@@ -237,6 +237,8 @@ class Leg:
     the terms have them. A plain name is a column; `lines.sku` is the key of each line of an order, which makes
     one leg a line; `far.date` is the key of the object `far` in the column `terms`.
     signed: a quantity below zero goes the other way, and one of zero is no obligation.
+    against: where the terms have the asset of the leg that it is settled against, on the same date: a product has two
+    such legs, of a security and of its payment, or none. Both settle gross or by netting agreements.
     """
 
     kind: Literal["CASH", "SECURITY", "GOODS"]
@@ -245,6 +247,7 @@ class Leg:
     giver: Literal["BUYER", "SELLER"]
     date: str = "settlement_date"
     signed: bool = False
+    against: str = ""
 
     @property
     def places(self) -> tuple[str, str, str]:

@@ -76,8 +76,8 @@ BOND = Product(
     message=BondMessage,
     settlement_cycle=2,
     legs=(
-        Leg("SECURITY", asset="instrument_ref", quantity="quantity", giver="SELLER"),
-        Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER"),
+        Leg("SECURITY", asset="instrument_ref", quantity="quantity", giver="SELLER", against="currency"),
+        Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER", against="instrument_ref"),
     ),
     enrich=enrich_security("BOND", 2, _value),
     restate=_restate,
