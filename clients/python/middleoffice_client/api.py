@@ -63,7 +63,7 @@ class Batch:
 class Line:
     """What an acknowledgement needs of a canonical line, and how it settles.
 
-    `settlement_type` is DVP, FOP, PAYMENT or DELIVERY (of goods); `linked` is what an instruction of DVP settles against.
+    `settlement_type` is DVP, FOP, PAYMENT or DELIVERY (of goods); `linked` what an instruction of DVP settles against.
     """
 
     instruction: str
