@@ -101,6 +101,13 @@ MEASUREMENTS = (
         0.40,
     ),
     Measurement(
+        "seal_vs_grouping",
+        "from VALIDATED to sealed batches",
+        "the one statement that groups the same legs and inserts the same instructions and obligations",
+        "trades/s",
+        0.5,
+    ),
+    Measurement(
         "bulk_amend_vs_capture",
         "bulk amendments of 10,000 trades over HTTP, one client, all committed",
         "bulk capture of as many",

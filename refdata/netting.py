@@ -41,6 +41,12 @@ def netted_sql(asset_kind: str) -> str:
     return f"(CASE {asset_kind} {cases} END) <> 'NONE'"
 
 
+def against_payment_sql(leg: str) -> str:
+    """Return the condition, over the joins of `agreements_sql`, under which a leg settles together with the one that
+    it is dealt against (its column `against`): payments that net by currency leave apart from what they pay."""
+    return f"({leg}.against IS NOT NULL AND {agreed_sql('payments')} = 'NONE')"
+
+
 def agreed_sql(column: str) -> str:
     """Return SQL, over the joins of `agreements_sql`, for what is agreed of `payments`, `securities` or `goods`."""
     return f"CASE WHEN named.id IS NULL THEN coalesce(general.{column}, 'NONE') ELSE named.{column} END"

@@ -13,6 +13,13 @@ CHANNEL_OF = {"CASH": "CASH", "SECURITY": "SECURITIES", "GOODS": "GOODS"}
 CHANNELS = tuple(CHANNEL_OF.values())
 
 
+def settlement_type_sql(asset_kind: str, linked: str) -> str:
+    """Return SQL for how an instruction settles: DVP (delivery versus payment, together with the one it is linked to),
+    FOP (a security free of payment), PAYMENT (of money alone) or DELIVERY (of goods, paid apart)."""
+    return f"""CASE WHEN {linked} IS NOT NULL THEN 'DVP' WHEN {asset_kind} = 'SECURITY' THEN 'FOP'
+                    WHEN {asset_kind} = 'CASH' THEN 'PAYMENT' ELSE 'DELIVERY' END"""
+
+
 class Channel(models.Model):
     """A road to the back office with its gap-free sequence and its cut-off in local time.
 
@@ -175,7 +182,8 @@ class Instruction(models.Model):
     `trade_ids`: the trades behind it, once for each leg. The legs are found through them: an index by
     instruction on the legs would cost a tenth of the seal.
     `cancels`: the instruction that must not be done any more, whose particulars it repeats. `replaces`: the
-    recalled instructions of which it has legs.
+    recalled instructions of which it has legs. `linked_id`: of delivery versus payment, the other instruction of the
+    pair, which names this one; one that cancels repeats that of what it cancels.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -195,6 +203,7 @@ class Instruction(models.Model):
     trade_ids = ArrayField(models.BigIntegerField())
     cancels = models.BigIntegerField(null=True)
     replaces = ArrayField(models.BigIntegerField(), null=True)
+    linked_id = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "settlement_instruction"

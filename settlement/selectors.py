@@ -8,7 +8,7 @@ from typing import Any
 
 from core import sql
 from core.as_of import HAPPENED, AsOf
-from settlement.models import BatchManifest
+from settlement.models import BatchManifest, settlement_type_sql
 from trades.lifecycle import State
 
 BATCH_STATUSES = ("RECALLED", "SEALED", "CLAIMED", "ACKNOWLEDGED", "SETTLED")
@@ -286,7 +286,8 @@ WHERE instruction_id = r.cancellation_id AND kind IN ('ACCEPTED', 'REJECTED')
 HAVING r.cancellation_id IS NOT NULL
 """
 _INSTRUCTIONS = """
-SELECT i.id, i.batch_id, i.line, i.channel, b.sequence, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date,
+SELECT {settlement_type} AS settlement_type, i.linked_id,
+       i.id, i.batch_id, i.line, i.channel, b.sequence, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date,
        i.gross_count, i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,
        p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
        s.settled_quantity, s.matching, s.matching_reason, s.cancellation, s.cancellation_reason,
@@ -306,6 +307,7 @@ def instructions_of(
     """Return instructions of a batch after a line, with what the back office has said of them, or had."""
     return sql.records(
         _INSTRUCTIONS.format(
+            settlement_type=settlement_type_sql("i.asset_kind", "i.linked_id"),
             said=SAID_NOW if as_of is None else SAID_THEN,
             recalled=RECALLED_NOW if as_of is None else RECALLED_THEN,
         ),

@@ -96,6 +96,8 @@ def instruction_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "kind": "CANCEL" if row["cancels"] else "NEW",
         "cancels": public_id(INSTRUCTION, row["cancels"]) if row["cancels"] else None,
         "replaces": [public_id(INSTRUCTION, each) for each in row["replaces"] or ()],
+        "settlement_type": row["settlement_type"],
+        "linked": public_id(INSTRUCTION, row["linked_id"]) if row["linked_id"] else None,
         "recalled": row["recalled"],
         "cancelled_by": public_id(INSTRUCTION, cancellation) if cancellation else None,
         "links": {

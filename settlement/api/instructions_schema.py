@@ -40,6 +40,8 @@ _EXAMPLE: dict[str, Any] = {
     "kind": "NEW",
     "cancels": None,
     "replaces": [public_id(INSTRUCTION, 871)],
+    "settlement_type": "PAYMENT",
+    "linked": None,
     "recalled": False,
     "cancelled_by": None,
     "links": {
@@ -62,7 +64,8 @@ read_instruction = extend_schema(
     tags=["settlement"],
     description=(
         "`replaces` names the cancelled instructions of which it has legs; `cancelled_by` the instruction of a later"
-        " batch that cancels it, once it was `recalled`."
+        " batch that cancels it, once it was `recalled`. `settlement_type` is DVP, FOP, PAYMENT or DELIVERY (of goods);"
+        " of DVP `linked` is the other instruction of the pair."
     ),
     parameters=[_REFERENCE, *AXES],
     examples=[example("A net that replaces another", _EXAMPLE)],

@@ -102,6 +102,16 @@ _LINE_EXAMPLE = {
     "their_ssi": {"account": "DE89…", "agent_bic": "", "place_of_settlement": "", "delivery_address": ""},
     "legs": 1,
     "trade": {"id": public_id(TRADE, 1001), "source": "FO-EQ", "source_ref": "E-1001"},
+    "kind": "NEW",
+    "cancels": None,
+    "replaces": [],
+    "settlement_type": "DVP",
+    "linked": {
+        "instruction": _SECOND,
+        "common_reference": _SECOND,
+        "asset": "DE0007164600",
+        "quantity": "10",
+    },
 }
 _STATUS_EXAMPLE = {
     "instruction": _FIRST,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from stdnum import iban
 
 from settlement.formats._lines import NIL, cancellation, fits, is_bic, is_lei
-from settlement.formats._xml import DECLARATION, element, leaf, moment, one_line
+from settlement.formats._xml import DECLARATION, amount, element, leaf, moment, one_line
 from settlement.formats.base import Line, Party, Refusal, Sealed, Tally
 
 _DIGITS, _PLACES = 18, 5
@@ -25,6 +25,11 @@ REFUSALS = (
     Refusal("not-cash", "it delivers no money", lambda line: line.asset_kind != "CASH"),
     cancellation("camt.056"),
     NIL,
+    Refusal(
+        "against-delivery",
+        "it is paid by the settlement of the security that it is linked to",
+        lambda line: line.linked is not None,
+    ),
     Refusal(
         "incoming",
         "the money comes in, so that the counterparty orders it; a camt.057 would announce it",
@@ -99,7 +104,7 @@ def _sums(tally: Tally) -> str:
     if not fits(total, digits=_DIGITS, places=_PLACES):
         return ""
     one = next(iter(by_currency)) if len(by_currency) == 1 else None
-    return leaf("CtrlSum", total) + (_amount("TtlIntrBkSttlmAmt", total, one) if one else "")
+    return leaf("CtrlSum", total) + (amount("TtlIntrBkSttlmAmt", total, one) if one else "")
 
 
 def transfers(
@@ -121,7 +126,7 @@ def _transfer(
     return element(
         "CdtTrfTxInf",
         element("PmtId", *(leaf(name, line.instruction) for name in ("InstrId", "EndToEndId", "TxId"))),
-        _amount("IntrBkSttlmAmt", line.quantity, line.asset),
+        amount("IntrBkSttlmAmt", line.quantity, line.asset),
         leaf("IntrBkSttlmDt", line.value_date),
         leaf("ChrgBr", charges),
         element("InstgAgt", we),
@@ -133,10 +138,6 @@ def _transfer(
         element("Cdtr", creditor(line.counterparty)),
         _account("CdtrAcct", theirs.account),
     )
-
-
-def _amount(name: str, amount: str, currency: str) -> str:
-    return f'<{name} Ccy="{currency}">{amount}</{name}>'
 
 
 def _account(name: str, account: str) -> str:

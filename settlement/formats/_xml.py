@@ -22,6 +22,11 @@ def leaf(name: str, text: str | None) -> str:
     return f"<{name}>{escape(text)}</{name}>" if text else ""
 
 
+def amount(name: str, quantity: str, currency: str) -> str:
+    """Return an element with an amount of a currency."""
+    return f'<{name} Ccy="{currency}">{quantity}</{name}>'
+
+
 def one_line(text: str, *, most: int) -> str:
     """Return a name on one line, of at most so many characters, without those that XML cannot hold."""
     return _SPACES.sub(" ", _UNWRITABLE.sub("", text)).strip()[:most].strip()

@@ -43,6 +43,15 @@ class SingleTrade(msgspec.Struct, frozen=True):
     source_ref: str
 
 
+class Linked(msgspec.Struct, frozen=True):
+    """The other line of a pair that settles as delivery versus payment, and what goes the opposite way by it."""
+
+    instruction: str
+    common_reference: str
+    asset: str
+    quantity: str
+
+
 class Terms(msgspec.Struct, frozen=True):
     """What the trades behind a line say of it besides: their trade dates, and whether its quantity is a bond's
     nominal. Versions of trades never change, and so neither does this."""
@@ -76,6 +85,8 @@ class Line(msgspec.Struct, frozen=True):
     kind: str = "NEW"
     cancels: str | None = None
     replaces: tuple[str, ...] = ()
+    settlement_type: str = ""  # of batches that were sealed before lines had one
+    linked: Linked | None = None
     terms: Terms | None = None
 
 

@@ -21,22 +21,29 @@ The keys of a line, always all of them and always in this order:
     cancels       public id of the instruction of an earlier batch that is cancelled; the line repeats its
                   particulars. Null where kind is NEW
     replaces      public ids of cancelled instructions of which this one has legs; an empty array for most
+    settlement_type  DVP, FOP, PAYMENT or DELIVERY: a security or a payment that settle against each other, a security
+                  free of payment, a payment alone, goods that are paid apart
+    linked        of DVP, {"instruction", "common_reference", "asset", "quantity"}: the other instruction of the pair,
+                  the reference that both lines have in common, and what is delivered or paid by it, the opposite way;
+                  else null
 
-Lines stand in the order of counterparty code, entity code, asset, direction, quantity, SSIs, then source, reference and
-leg of a single trade: the same content makes the same lines in whichever order the trades came. Only the public
-ids differ, since they number what was sealed. Cancellations stand behind them, in the order of what they cancel.
-They count in the control totals, under the direction and quantity of what they cancel.
+Lines stand in the order of counterparty code, entity code, asset, direction, quantity, SSIs, the asset that they settle
+against, then source, reference and leg of a single trade: the same content makes the same lines in whichever order the
+trades came. Only the public ids differ, since they number what was sealed. Cancellations stand behind them, in the
+order of what they cancel. They count in the control totals, under the direction and quantity of what they cancel.
 """
 
 from __future__ import annotations
 
 from settlement.formats.base import Format
+from settlement.models import settlement_type_sql
 
 PAGE_LINES = 1_000
 
 # Over a net `s`: `place` stands for counterparty code, entity code, asset and direction, in that order.
 ORDER = (
-    's.place, s.quantity, s.our_ssi_id, s.their_ssi_id, s.source COLLATE "C", s.source_ref COLLATE "C", s.leg'
+    's.place, s.quantity, s.our_ssi_id, s.their_ssi_id, s.against COLLATE "C", s.lane,'
+    ' s.source COLLATE "C", s.source_ref COLLATE "C", s.leg'
 )
 
 
@@ -65,22 +72,28 @@ AFTER = f"""
 """
 
 # A line: over a net `n` and what it has in common with others, `c`.
-LINE = """
-'{"instruction":"' || settlement_public_id('ins', n.instruction_id) || '","line":' || n.line
+LINE = f"""
+'{{"instruction":"' || settlement_public_id('ins', n.instruction_id) || '","line":' || n.line
 || c.before || to_json(n.asset)
 || ',"direction":"' || n.direction || '","quantity":"' || n.quantity_text
 || c.after || n.gross_count
 || CASE WHEN n.source IS NULL THEN ',"trade":null' ELSE
-       ',"trade":{"id":"' || settlement_public_id('trd', n.trade_ids[1])
-       || '","source":' || to_json(n.source) || ',"source_ref":' || to_json(n.source_ref) || '}' END
+       ',"trade":{{"id":"' || settlement_public_id('trd', n.trade_ids[1])
+       || '","source":' || to_json(n.source) || ',"source_ref":' || to_json(n.source_ref) || '}}' END
 || CASE WHEN n.cancels IS NOT NULL THEN
-       ',"kind":"CANCEL","cancels":"' || settlement_public_id('ins', n.cancels) || E'","replaces":[]}\n'
+       ',"kind":"CANCEL","cancels":"' || settlement_public_id('ins', n.cancels) || '","replaces":[]'
    WHEN n.replaces IS NOT NULL THEN
        ',"kind":"NEW","cancels":null,"replaces":[' || (
            SELECT string_agg('"' || settlement_public_id('ins', each) || '"', ',' ORDER BY each)
            FROM unnest(n.replaces) AS each
-       ) || E']}\n'
-   ELSE E',"kind":"NEW","cancels":null,"replaces":[]}\n' END
+       ) || ']'
+   ELSE ',"kind":"NEW","cancels":null,"replaces":[]' END
+|| CASE WHEN n.linked IS NULL THEN
+       ',"settlement_type":"' || {settlement_type_sql("n.asset_kind", "n.linked")} || E'","linked":null}}\n'
+   ELSE ',"settlement_type":"DVP","linked":{{"instruction":"' || settlement_public_id('ins', n.linked)
+       || '","common_reference":"' || settlement_public_id('ins',
+              CASE n.asset_kind WHEN 'CASH' THEN n.linked ELSE coalesce(n.cancels, n.instruction_id) END)
+       || '","asset":' || to_json(n.linked_asset) || ',"quantity":"' || n.linked_quantity || E'"}}}}\n' END
 """
 
 CANONICAL = Format(
@@ -115,6 +128,15 @@ CANONICAL = Format(
             "NEW; or CANCEL and the instruction of an earlier batch that must not be done any more",
         ),
         ("`replaces`", "cancelled instructions of which it has legs"),
+        (
+            "`settlement_type`",
+            "DVP (a security and its payment against each other), FOP, PAYMENT or DELIVERY (goods, paid apart)",
+        ),
+        (
+            "`linked`",
+            "of DVP the other line of the pair: `instruction`, `common_reference` that both have, `asset`, `quantity`;"
+            " null otherwise",
+        ),
     ),
     lines=None,
 )

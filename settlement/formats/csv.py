@@ -42,6 +42,19 @@ _COLUMNS: tuple[tuple[str, str, Callable[[Line], object]], ...] = (
     ("trade", "the trade of which it is one leg", lambda line: line.trade and line.trade.id),
     ("source", "its front-office system", lambda line: line.trade and line.trade.source),
     ("source_ref", "its id there", lambda line: line.trade and line.trade.source_ref),
+    ("settlement_type", "DVP, FOP, PAYMENT or DELIVERY", lambda line: line.settlement_type),
+    (
+        "linked",
+        "of DVP the other instruction of the pair",
+        lambda line: line.linked and line.linked.instruction,
+    ),
+    (
+        "common_reference",
+        "what both instructions of the pair have",
+        lambda line: line.linked and line.linked.common_reference,
+    ),
+    ("linked_asset", "what goes the opposite way", lambda line: line.linked and line.linked.asset),
+    ("linked_quantity", "and how much of it", lambda line: line.linked and line.linked.quantity),
 )
 
 
@@ -72,4 +85,5 @@ CSV = Format(
     fields=tuple((f"`{name}`", meaning) for name, meaning, _ in _COLUMNS),
     lines=_lines,
     head=_head,
+    revision=2,
 )

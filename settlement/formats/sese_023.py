@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from settlement.formats._lines import NIL, cancellation, fits, giver_and_taker, is_bic, is_lei
-from settlement.formats._xml import DECLARATION, element, leaf, moment
+from settlement.formats._xml import DECLARATION, amount, element, leaf, moment
 from settlement.formats.base import Format, Line, Party, Refusal, Sealed, Ssi, Tally, Terms
 
 _MESSAGE = "sese.023.002.11"
@@ -70,6 +70,13 @@ _REFUSALS = (
         _too_wide,
     ),
     Refusal(
+        "amount-too-wide",
+        f"an amount has at most {_DIGITS} digits",
+        lambda line: (
+            line.linked is not None and not fits(line.linked.quantity, digits=_DIGITS, places=_DIGITS)
+        ),
+    ),
+    Refusal(
         "id-too-long",
         f"a transaction id has at most {_LONGEST_ID} characters",
         lambda line: len(line.instruction) > _LONGEST_ID,
@@ -96,7 +103,8 @@ def _message(line: Line) -> str:
         element(
             "SttlmTpAndAddtlParams",
             leaf("SctiesMvmntTp", "DELI" if line.direction == "DELIVER" else "RECE"),
-            leaf("Pmt", "FREE"),
+            leaf("Pmt", "FREE" if line.linked is None else "APMT"),
+            leaf("CmonId", transaction_id(line.linked.common_reference) if line.linked else None),
         ),
         element(
             "TradDtls",
@@ -111,8 +119,20 @@ def _message(line: Line) -> str:
         ),
         element("SttlmParams", element("SctiesTxTp", leaf("Cd", "TRAD" if line.legs == 1 else "NETT"))),
         _their_side(line),
+        _payment(line),
     )
     return f'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:{_MESSAGE}">{content}</Document>'
+
+
+def _payment(line: Line) -> str:
+    """Return what is paid against the delivery: who delivers is credited."""
+    if line.linked is None:
+        return ""
+    return element(
+        "SttlmAmt",
+        amount("Amt", line.linked.quantity, line.linked.asset),
+        leaf("CdtDbtInd", "CRDT" if line.direction == "DELIVER" else "DBIT"),
+    )
 
 
 def _quantity(line: Line) -> str:
@@ -158,13 +178,14 @@ SESE_023 = Format(
     extension="sese.023.xml",
     description=(
         "Securities to be delivered and received, a whole message for each line, one on each row of the file, in one"
-        f" element `SettlementBatch` of the namespace `{_ENVELOPE}` that says how many they are. Deliveries are free of"
-        " payment: the money goes by the channel CASH, netted by itself."
+        f" element `SettlementBatch` of the namespace `{_ENVELOPE}` that says how many they are. What settles against"
+        " payment says the amount; the rest is free of payment, its money goes by the channel CASH by itself."
     ),
     fields=(
         ("`TxId`", "the instruction, with a hyphen in place of the underscore: `ins-…`"),
         ("`SttlmTpAndAddtlParams/SctiesMvmntTp`", "`direction`: DELI or RECE"),
-        ("`SttlmTpAndAddtlParams/Pmt`", "FREE"),
+        ("`SttlmTpAndAddtlParams/Pmt`", "APMT where `settlement_type` is DVP, else FREE"),
+        ("`SttlmTpAndAddtlParams/CmonId`", "of DVP `linked.common_reference`, written like `TxId`"),
         ("`TradDtls/TradDt`", "the trade date; VARI where trades of several dates are netted in it"),
         ("`TradDtls/SttlmDt`", "`value_date`"),
         ("`FinInstrmId/ISIN`", "`asset`"),
@@ -179,10 +200,15 @@ SESE_023 = Format(
             "`counterparty` behind its agent: its BIC, else its name in SWIFT's character set X; its LEI",
         ),
         ("`…/SfkpgAcct`", "`their_ssi.account`, with the counterparty"),
+        (
+            "`SttlmAmt`",
+            "of DVP `linked.quantity` with `linked.asset` as its `Ccy`; CRDT when we deliver, else DBIT",
+        ),
     ),
     refusals=_REFUSALS,
     head=_head,
     lines=_lines,
     tail="</SettlementBatch>\n",
     needs_terms=True,
+    revision=2,
 )

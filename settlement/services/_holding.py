@@ -11,7 +11,7 @@ _CHANNEL = "CASE {kind} " + " ".join(f"WHEN '{k}' THEN '{c}'" for k, c in CHANNE
 ANY = "SELECT 1 FROM settlement_hold WHERE ended_at IS NULL LIMIT 1"
 
 # Legs that the trade's own instruction brings stay undone, as those of another channel do: the trade stays VALIDATED.
-# Those that have waited go on waiting.
+# Those that have waited go on waiting. Of a delivery versus payment both legs stay, whichever is held.
 _KEEP_BACK = f"""
 WITH hold AS MATERIALIZED (SELECT * FROM settlement_hold WHERE ended_at IS NULL), held AS MATERIALIZED (
     SELECT l.trade_id, l.leg FROM hold h JOIN seal_leg l ON h.kind = 'TRADE' AND l.trade_id = h.subject_id
@@ -24,10 +24,16 @@ WITH hold AS MATERIALIZED (SELECT * FROM settlement_hold WHERE ended_at IS NULL)
     SELECT l.trade_id, l.leg FROM hold h
     JOIN seal_leg l ON h.kind = 'COUNTERPARTY' AND l.counterparty_id = h.subject_id
         AND h.channel = {_CHANNEL.format(kind="l.asset_kind")} AND h.asset IN ('', l.asset)
+), kept AS (
+    SELECT trade_id, leg FROM held
+    UNION
+    SELECT o.trade_id, o.leg FROM held h
+    JOIN seal_leg l ON l.trade_id = h.trade_id AND l.leg = h.leg AND l.against <> ''
+    JOIN seal_leg o ON o.trade_id = l.trade_id AND o.leg <> l.leg AND o.against <> ''
 ), waiting AS (
-    DELETE FROM seal_leg l USING held h WHERE l.waited AND l.trade_id = h.trade_id AND l.leg = h.leg
+    DELETE FROM seal_leg l USING kept h WHERE l.waited AND l.trade_id = h.trade_id AND l.leg = h.leg
 )
-UPDATE seal_leg l SET part = {ELSEWHERE} FROM held h
+UPDATE seal_leg l SET part = {ELSEWHERE} FROM kept h
 WHERE NOT l.waited AND l.part = {NOW} AND l.trade_id = h.trade_id AND l.leg = h.leg
 """
 

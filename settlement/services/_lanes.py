@@ -6,12 +6,12 @@ from refdata.ssi_choice import NARROWED, NARROWINGS, chosen_sql
 
 _ALIKE = ", ".join(("asset_kind", "ssi_key", "value_date", *NARROWINGS))
 # The SSIs of legs whose party or entity has one that is narrowed, as one number for each pair: by the asset alone
-# they are not known. Whoever has none pays nothing for it.
+# they are not known. Whoever has none pays nothing for it. Both legs that settle against each other have one number.
 LANES = f"""
 CREATE TEMPORARY TABLE seal_lane ON COMMIT DROP AS
 WITH narrowing AS MATERIALIZED (SELECT DISTINCT party_id FROM ({NARROWED}) AS n), need AS MATERIALIZED (
-    SELECT l.trade_id, l.leg, l.counterparty_id, l.entity_id, l.asset_kind, l.ssi_key, l.value_date, v.product,
-           v.currency, coalesce(i.market, '') AS market, coalesce(k.code, '') AS book
+    SELECT l.trade_id, l.leg, l.counterparty_id, l.entity_id, l.asset_kind, l.against, l.ssi_key, l.value_date,
+           v.product, v.currency, coalesce(i.market, '') AS market, coalesce(k.code, '') AS book
     FROM seal_leg l
     JOIN trades_version v ON v.trade_id = l.trade_id AND v.version = l.version
     LEFT JOIN refdata_book k ON k.id = v.book_id
@@ -21,13 +21,20 @@ WITH narrowing AS MATERIALIZED (SELECT DISTINCT party_id FROM ({NARROWED}) AS n)
 ), chosen AS MATERIALIZED (
     SELECT n.*, {chosen_sql("n")} AS ssi_id
     FROM (SELECT counterparty_id AS party_id, {_ALIKE} FROM need UNION SELECT entity_id, {_ALIKE} FROM need) AS n
+), settled AS MATERIALIZED (
+    SELECT trade_id, leg, asset_kind, against, ours.ssi_id AS our_ssi_id, theirs.ssi_id AS their_ssi_id
+    FROM need
+    LEFT JOIN (SELECT party_id AS entity_id, {_ALIKE}, ssi_id FROM chosen) AS ours USING (entity_id, {_ALIKE})
+    LEFT JOIN (SELECT party_id AS counterparty_id, {_ALIKE}, ssi_id FROM chosen) AS theirs
+        USING (counterparty_id, {_ALIKE})
 )
-SELECT trade_id, leg, ours.ssi_id AS our_ssi_id, theirs.ssi_id AS their_ssi_id,
-       dense_rank() OVER (ORDER BY ours.ssi_id, theirs.ssi_id) AS lane
-FROM need
-LEFT JOIN (SELECT party_id AS entity_id, {_ALIKE}, ssi_id FROM chosen) AS ours USING (entity_id, {_ALIKE})
-LEFT JOIN (SELECT party_id AS counterparty_id, {_ALIKE}, ssi_id FROM chosen) AS theirs
-    USING (counterparty_id, {_ALIKE})
+SELECT l.trade_id, l.leg, l.asset_kind, l.our_ssi_id, l.their_ssi_id, dense_rank() OVER (
+    ORDER BY CASE WHEN l.asset_kind = 'CASH' AND l.against <> ''
+                  THEN ROW(o.our_ssi_id, o.their_ssi_id, l.our_ssi_id, l.their_ssi_id)
+                  ELSE ROW(l.our_ssi_id, l.their_ssi_id, o.our_ssi_id, o.their_ssi_id) END
+) AS lane
+FROM settled l
+LEFT JOIN settled o ON l.against <> '' AND o.against <> '' AND o.trade_id = l.trade_id AND o.leg <> l.leg
 """
 ANY_NARROWED = f"SELECT EXISTS ({NARROWED})"
 TAKE_LANES = """

@@ -13,7 +13,7 @@ from functools import cache
 from iso4217 import Currency
 
 from core.money import minor_units
-from refdata.netting import ENTITIES, agreements_sql, netted_sql
+from refdata.netting import ENTITIES, against_payment_sql, agreed_sql, agreements_sql, netted_sql
 from refdata.ssi_choice import NARROWINGS, chosen_sql
 from settlement.formats import canonical
 from trades.lifecycle import State
@@ -79,28 +79,49 @@ reach AS MATERIALIZED (
 )"""
 
 
-def _reach_of(leg: str, instrument: str) -> str:
-    """Return SQL that joins the reach of a leg's place. instrument: that of a security."""
-    return f"""JOIN reach r ON r.asset_kind = {leg}.asset_kind
-            AND r.market = CASE WHEN {leg}.asset_kind = 'SECURITY'
+def _reach_of(reach: str, *, kind: str, asset: str, instrument: str) -> str:
+    """Return SQL that joins the reach of the place of an asset of a kind. instrument: that of a security."""
+    return f"""LEFT JOIN reach {reach} ON {reach}.asset_kind = {kind}
+            AND {reach}.market = CASE WHEN {kind} = 'SECURITY'
                                  AND {instrument}.market = ANY(%(reach_markets)s::text[])
                                 THEN {instrument}.market ELSE '*' END
-            AND r.currency = CASE WHEN {leg}.asset_kind = 'CASH' AND {leg}.asset = ANY(%(cash_currencies)s::text[])
-                                  THEN {leg}.asset
-                                  WHEN {leg}.asset_kind = 'SECURITY'
+            AND {reach}.currency = CASE WHEN {kind} = 'CASH' AND {asset} = ANY(%(cash_currencies)s::text[])
+                                  THEN {asset}
+                                  WHEN {kind} = 'SECURITY'
                                    AND {instrument}.currency = ANY(%(security_currencies)s::text[])
                                   THEN {instrument}.currency ELSE '*' END"""
 
 
+def _reaches(leg: str) -> str:
+    """Return SQL that joins the reach `own` of a leg's place, and `other` of the leg that it is dealt against."""
+    other = f"CASE {leg}.asset_kind WHEN 'CASH' THEN 'SECURITY' WHEN 'SECURITY' THEN 'CASH' END"
+    return f"""
+        LEFT JOIN refdata_instrument i ON i.code = CASE {leg}.asset_kind WHEN 'SECURITY' THEN {leg}.asset
+                                                                         WHEN 'CASH' THEN {leg}.against END
+        {_reach_of("own", kind=f"{leg}.asset_kind", asset=f"{leg}.asset", instrument="i")}
+        {_reach_of("other", kind=other, asset=f"{leg}.against", instrument="i")}"""
+
+
+def _reached(leg: str) -> str:
+    """Return the condition under which a leg is sealed now. A pair leaves by the earlier of its two cut-offs, so that
+    neither leg misses its own."""
+    return f"""({leg}.value_date <= own.until
+                     OR ({leg}.value_date <= other.until AND {against_payment_sql(leg)}))"""
+
+
+def _wanted(leg: str) -> str:
+    """Return the condition under which a leg's channel is sealed: a pair is when either of its channels is."""
+    pairs = f"%(kinds)s::text[] && ARRAY['CASH', 'SECURITY'] AND {against_payment_sql(leg)}"
+    return f"({leg}.asset_kind = ANY(%(kinds)s) OR ({pairs}))"
+
+
 _PART = f"""CASE WHEN l.value_date > %(value_date)s THEN {LATER}
-                    WHEN l.asset_kind = ANY(%(kinds)s) THEN {NOW} ELSE {ELSEWHERE} END"""
+                    WHEN {_wanted("l")} THEN {NOW} ELSE {ELSEWHERE} END"""
 # A leg on the date of its trade whose own cut-off is still to come keeps the trade VALIDATED.
-_PART_BY_PLACE = f"""CASE WHEN l.value_date <= r.until THEN {NOW}
+_PART_BY_PLACE = f"""CASE WHEN {_reached("l")} THEN {NOW}
                     WHEN l.value_date > t.settlement_date THEN {LATER} ELSE {ELSEWHERE} END"""
 _PLACE = f"""
-        JOIN seal_trade t ON t.trade_id = l.trade_id
-        LEFT JOIN refdata_instrument i ON l.asset_kind = 'SECURITY' AND i.code = l.asset
-        LEFT {_reach_of("l", "i")}"""
+        JOIN seal_trade t ON t.trade_id = l.trade_id{_reaches("l")}"""
 
 
 @cache
@@ -116,7 +137,7 @@ def legs_of_trades_sql(by_place: bool = False) -> str:
         SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction,
                {_payable("l")} AS quantity,
                l.value_date, l.counterparty_id, k.entity_id, l.ssi_key,
-               {_solo("l")} AS solo, 0::bigint AS lane,
+               {_solo("l")} AS solo, 0::bigint AS lane, {_against("l")} AS against,
                {_PART_BY_PLACE if by_place else _PART} AS part,
                1::smallint AS attempt, false AS waited
         FROM leg l
@@ -157,9 +178,16 @@ def _payable(leg: str) -> str:
 
 
 def _solo(leg: str) -> str:
-    """Return SQL for what keeps a leg apart where no agreement nets it: a number of its own."""
+    """Return SQL for what keeps a leg apart where no agreement nets it: a number of its own, or that of its pair."""
     apart = f"({leg}.trade_id << {_LEG_BITS}) + {leg}.leg"
-    return f"CASE WHEN {netted_sql(f'{leg}.asset_kind')} THEN 0 ELSE {apart} END"
+    pair = f"CASE WHEN {agreed_sql('securities')} = 'NONE' THEN {leg}.trade_id << {_LEG_BITS} ELSE 0 END"
+    return f"""CASE WHEN {against_payment_sql(leg)} THEN {pair}
+                    WHEN {netted_sql(f"{leg}.asset_kind")} THEN 0 ELSE {apart} END"""
+
+
+def _against(leg: str) -> str:
+    """Return SQL for the asset of the leg that a leg settles together with; empty where it settles by itself."""
+    return f"CASE WHEN {against_payment_sql(leg)} THEN {leg}.against ELSE '' END"
 
 
 @cache
@@ -203,39 +231,60 @@ UPDATE seal_leg l SET attempt = e.attempt + 1 FROM seal_earlier e
 WHERE l.trade_id = e.trade_id AND l.leg = e.leg
 """
 
-# Legs of a later date than their trade's first have waited as obligations without an instruction, and so have those
-# that were netted in an instruction which another trade's change made wrong.
-_WAITING_LEGS = f"""
-WITH due AS MATERIALIZED (
-    SELECT o.*, v.counterparty_id, v.book_id
-    FROM settlement_obligation o
-    JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
-    JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
-    WHERE o.instruction_id IS NULL AND o.value_date <= %(value_date)s AND o.asset_kind = ANY(%(kinds)s)
-      AND s.state IN ({State.VALIDATED.value}, {State.INSTRUCTED.value}, {State.HANDED_OFF.value},
-                      {State.ACKNOWLEDGED.value})
-      AND coalesce(v.counterparty_id, 0) BETWEEN %(first)s AND %(last)s
-    ORDER BY s.trade_id FOR UPDATE OF s SKIP LOCKED
+# A leg may be without the other of its pair, because that was sealed apart: it then settles by itself.
+UNPAIR = f"""
+UPDATE seal_leg l SET against = '',
+       solo = CASE l.asset_kind WHEN 'CASH' THEN (l.trade_id << {_LEG_BITS}) + l.leg ELSE l.solo END
+WHERE l.against <> '' AND l.part = {NOW} AND NOT EXISTS (
+    SELECT FROM seal_leg o
+    WHERE o.trade_id = l.trade_id AND o.leg <> l.leg AND o.against <> '' AND o.part = {NOW}
 )
-INSERT INTO seal_leg
-SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, {_payable("d")}, d.value_date,
-       d.counterparty_id, k.entity_id,
-       CASE d.asset_kind WHEN 'CASH' THEN d.asset WHEN 'GOODS' THEN '*' ELSE coalesce(i.market, '') END,
-       {_solo("d")}, 0, {NOW}, d.attempt, true
-FROM due d
-LEFT JOIN {ENTITIES} k ON k.id = d.book_id
-{agreements_sql("d", "k")}
-LEFT JOIN refdata_instrument i ON i.code = d.asset
 """
+
+
+def _dealt_against() -> str:
+    """Return SQL for the asset of the leg that an obligation `o` of a version `v` is dealt against, or null."""
+    places = {"instrument_ref": "coalesce(vi.code, v.instrument_ref)"}
+    cases = [
+        f"WHEN v.product = '{product.code}' AND o.leg = {number} THEN {places.get(leg.against, f'v.{leg.against}')}"
+        for product in PRODUCTS.values()
+        for number, leg in enumerate(product.legs, start=1)
+        if leg.against
+    ]
+    return f"CASE {' '.join(cases)} END"
 
 
 @cache
 def waiting_legs_sql(by_place: bool = False) -> str:
-    """Add the legs that have waited and are due. by_place: as far as their places reach."""
-    if not by_place:
-        return _WAITING_LEGS
-    with_reach = _WAITING_LEGS.replace("WITH due", f"WITH {_REACH}, due", 1)
-    return f"{with_reach}{_reach_of('d', 'i')} AND d.value_date <= r.until"
+    """Add the legs that have waited and are due. by_place: as far as their places reach.
+
+    Legs of a later date than their trade's first have waited as obligations without an instruction, and so have those
+    that were netted in an instruction which another trade's change made wrong.
+    """
+    return f"""
+        WITH {f"{_REACH}, " if by_place else ""}due AS MATERIALIZED (
+            SELECT o.*, v.counterparty_id, v.book_id, {_dealt_against()} AS against
+            FROM settlement_obligation o
+            JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
+            JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
+            LEFT JOIN refdata_instrument vi ON vi.id = v.instrument_id
+            WHERE o.instruction_id IS NULL AND o.value_date <= %(value_date)s
+              AND s.state IN ({State.VALIDATED.value}, {State.INSTRUCTED.value}, {State.HANDED_OFF.value},
+                              {State.ACKNOWLEDGED.value})
+              AND coalesce(v.counterparty_id, 0) BETWEEN %(first)s AND %(last)s
+            ORDER BY s.trade_id FOR UPDATE OF s SKIP LOCKED
+        )
+        INSERT INTO seal_leg
+        SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, {_payable("d")}, d.value_date,
+               d.counterparty_id, k.entity_id,
+               CASE d.asset_kind WHEN 'CASH' THEN d.asset WHEN 'GOODS' THEN '*' ELSE coalesce(m.market, '') END,
+               {_solo("d")}, 0, {_against("d")}, {NOW}, d.attempt, true
+        FROM due d
+        LEFT JOIN {ENTITIES} k ON k.id = d.book_id
+        {agreements_sql("d", "k")}
+        LEFT JOIN refdata_instrument m ON m.code = d.asset{_reaches("d") if by_place else ""}
+        WHERE {_reached("d") if by_place else _wanted("d")}
+    """
 
 
 def group_sql(*, with_lanes: bool) -> str:
@@ -244,22 +293,23 @@ def group_sql(*, with_lanes: bool) -> str:
     The SSI pair follows from a group's columns (an asset has one market), or else from its lane, so netting by them is
     netting by the pair.
     """
-    laned = "SELECT DISTINCT lane, our_ssi_id, their_ssi_id FROM seal_lane"
+    laned = "SELECT DISTINCT lane, asset_kind, our_ssi_id, their_ssi_id FROM seal_lane"
     nothing = (
-        "SELECT NULL::bigint AS lane, NULL::bigint AS our_ssi_id, NULL::bigint AS their_ssi_id WHERE false"
+        "SELECT NULL::bigint AS lane, NULL::text AS asset_kind, NULL::bigint AS our_ssi_id,"
+        " NULL::bigint AS their_ssi_id WHERE false"
     )
     any_trade = ", ".join(f"'*' AS {name}" for name in NARROWINGS)
     return f"""
         CREATE TEMPORARY TABLE seal_group ON COMMIT DROP AS
         WITH grouped AS MATERIALIZED (
-            SELECT 0::bigint AS solo, lane, counterparty_id, entity_id, asset, value_date, asset_kind,
+            SELECT 0::bigint AS solo, lane, against, counterparty_id, entity_id, asset, value_date, asset_kind,
                    max(ssi_key) AS ssi_key, count(*) AS gross_count, array_agg(trade_id ORDER BY trade_id) AS trade_ids,
                    min(leg) AS leg,
                    sum(CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END) AS net
             FROM seal_leg WHERE part = {NOW} AND solo = 0
-            GROUP BY counterparty_id, entity_id, asset, value_date, asset_kind, lane
+            GROUP BY counterparty_id, entity_id, asset, value_date, asset_kind, lane, against
             UNION ALL
-            SELECT solo, lane, counterparty_id, entity_id, asset, value_date, asset_kind, ssi_key, 1,
+            SELECT solo, lane, against, counterparty_id, entity_id, asset, value_date, asset_kind, ssi_key, 1,
                    ARRAY[trade_id], leg, CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END
             FROM seal_leg WHERE part = {NOW} AND solo <> 0
         ), needed AS MATERIALIZED (
@@ -272,7 +322,7 @@ def group_sql(*, with_lanes: bool) -> str:
         SELECT g.*, coalesce(lane.our_ssi_id, ours.ssi_id) AS our_ssi_id,
                coalesce(lane.their_ssi_id, theirs.ssi_id) AS their_ssi_id
         FROM grouped g
-        LEFT JOIN lane ON lane.lane = g.lane
+        LEFT JOIN lane ON lane.lane = g.lane AND lane.asset_kind = g.asset_kind
         LEFT JOIN ssi ours ON g.lane = 0 AND ours.party_id = g.entity_id AND ours.asset_kind = g.asset_kind
                           AND ours.ssi_key = g.ssi_key AND ours.value_date = g.value_date
         LEFT JOIN ssi theirs ON g.lane = 0 AND theirs.party_id = g.counterparty_id
@@ -288,13 +338,13 @@ UNRESOLVED = f"""
 SELECT DISTINCT l.trade_id
 FROM (SELECT * FROM seal_group WHERE our_ssi_id IS NULL OR their_ssi_id IS NULL) g
 JOIN seal_leg l ON l.asset = g.asset AND l.asset_kind = g.asset_kind AND l.value_date = g.value_date
-    AND l.solo = g.solo AND l.lane = g.lane AND l.counterparty_id IS NOT DISTINCT FROM g.counterparty_id
-    AND l.entity_id IS NOT DISTINCT FROM g.entity_id
+    AND l.solo = g.solo AND l.lane = g.lane AND l.against = g.against
+    AND l.counterparty_id IS NOT DISTINCT FROM g.counterparty_id AND l.entity_id IS NOT DISTINCT FROM g.entity_id
 WHERE l.part = {NOW}
 """
 _SAME_GROUP = """
 l.solo = g.solo AND l.lane = g.lane AND l.counterparty_id = g.counterparty_id AND l.entity_id = g.entity_id
-AND l.asset = g.asset AND l.value_date = g.value_date AND l.asset_kind = g.asset_kind
+AND l.asset = g.asset AND l.value_date = g.value_date AND l.asset_kind = g.asset_kind AND l.against = g.against
 """
 
 # What was recalled is cancelled with the next batch of its channel, whatever its day; what the back office has
@@ -305,7 +355,9 @@ SELECT r.instruction_id AS original_id, i.asset_kind, i.value_date
 FROM settlement_recall r
 JOIN settlement_instruction i ON i.id = r.instruction_id
 JOIN settlement_instruction_state s ON s.instruction_id = r.instruction_id
-WHERE r.cancellation_id IS NULL AND NOT r.with_batch AND s.processing <> 'REJECTED' AND i.asset_kind = ANY(%(kinds)s)
+WHERE r.cancellation_id IS NULL AND NOT r.with_batch AND s.processing <> 'REJECTED'
+  AND (i.asset_kind = ANY(%(kinds)s)
+       OR (i.linked_id IS NOT NULL AND %(kinds)s::text[] && ARRAY['CASH', 'SECURITY']))
   AND i.counterparty_id BETWEEN %(first)s AND %(last)s
 ORDER BY r.instruction_id FOR UPDATE OF r SKIP LOCKED
 """
@@ -375,7 +427,8 @@ def nets_sql() -> str:
                p.quantity,
                CASE p.sign WHEN 1 THEN 'RECEIVE' WHEN -1 THEN 'DELIVER' ELSE 'NIL' END AS direction,
                CASE p.asset_kind WHEN 'CASH' THEN p.quantity ELSE trim_scale(p.quantity) END::text AS quantity_text,
-               p.gross_count, p.trade_ids, p.source, p.source_ref, NULL::bigint AS cancels, NULL::bigint[] AS replaces
+               p.gross_count, p.trade_ids, p.source, p.source_ref, NULL::bigint AS cancels, NULL::bigint[] AS replaces,
+               p.against, NULL::bigint AS linked, NULL::text AS linked_asset, NULL::text AS linked_quantity
         FROM placed p
     """
 
@@ -396,17 +449,34 @@ def cancellations_sql() -> str:
             JOIN batches b ON b.asset_kind = r.asset_kind AND b.value_date = r.value_date
             LEFT JOIN taken t ON t.batch_id = b.batch_id
         ), written AS (
-            SELECT p.*, CASE WHEN p.asset_kind = 'CASH' THEN round(p.quantity, {_digits("p.asset")})
-                             ELSE trim_scale(p.quantity) END AS payable
-            FROM placed p
+            SELECT p.*, {_written("p")} AS payable, o.asset AS linked_asset, {_written("o")}::text AS linked_quantity
+            FROM placed p LEFT JOIN settlement_instruction o ON o.id = p.linked_id
         )
         SELECT w.in_batch, w.place, w.first_id + w.place - 1, w.channel, -w.id, 0, w.counterparty_id, w.entity_id,
                w.asset_kind, w.asset, w.value_date, w.our_ssi_id, w.their_ssi_id, w.payable, w.direction,
-               w.payable::text, w.gross_count, w.trade_ids, v.source, v.source_ref, w.id, NULL
+               w.payable::text, w.gross_count, w.trade_ids, v.source, v.source_ref, w.id, NULL, '', w.linked_id,
+               w.linked_asset, w.linked_quantity
         FROM written w
         LEFT JOIN trades_version v ON w.gross_count = 1 AND v.trade_id = w.trade_ids[1] AND v.version = 1
     """
 
+
+def _written(instruction: str) -> str:
+    """Return SQL for the quantity of a stored instruction as lines write it."""
+    digits = _digits(f"{instruction}.asset")
+    return f"""CASE WHEN {instruction}.asset_kind = 'CASH' THEN round({instruction}.quantity, {digits})
+                    ELSE trim_scale({instruction}.quantity) END"""
+
+
+# A security and its payment settle against each other where they go opposite ways. Where the nets of both go the same
+# way, or there is only one of them, each settles by itself.
+LINK_PAIRS = """
+UPDATE seal_net n SET linked = o.instruction_id, linked_asset = o.asset, linked_quantity = o.quantity_text
+FROM seal_net o
+WHERE n.against <> '' AND o.against <> '' AND o.asset = n.against AND o.against = n.asset
+  AND o.solo = n.solo AND o.lane = n.lane AND o.counterparty_id = n.counterparty_id AND o.entity_id = n.entity_id
+  AND o.value_date = n.value_date AND (n.direction, o.direction) IN (('DELIVER', 'RECEIVE'), ('RECEIVE', 'DELIVER'))
+"""
 
 # A leg replaces the recalled instruction that it was in last.
 REPLACES = f"""
@@ -441,9 +511,9 @@ BY_LINE = "CREATE INDEX ON pg_temp.seal_net (batch_id, line)"
 INSTRUCTIONS = """
 INSERT INTO settlement_instruction
     (id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity, value_date,
-     our_ssi_id, their_ssi_id, gross_count, trade_ids, cancels, replaces)
+     our_ssi_id, their_ssi_id, gross_count, trade_ids, cancels, replaces, linked_id)
 SELECT instruction_id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity,
-       value_date, our_ssi_id, their_ssi_id, gross_count, trade_ids, cancels, replaces
+       value_date, our_ssi_id, their_ssi_id, gross_count, trade_ids, cancels, replaces, linked
 FROM seal_net
 """
 INSTRUCTION_STATES = """

@@ -46,11 +46,18 @@ def settled_in_part(trade_ids: Sequence[int]) -> dict[int, str]:
 
 
 _ANY_LIVE = f"WITH {_LIVE} SELECT 1 FROM live LIMIT 1"
-# Whoever recalls an instruction first does it; another change waits for that and finds it done.
-_STORE = """
+# Whoever recalls an instruction first does it; another change waits for that and finds it done. Of a pair that settles
+# as delivery versus payment both are recalled, or neither.
+_STORE = """, paired AS (
+    SELECT t.trade_id, i.linked_id AS instruction_id
+    FROM touched t
+    JOIN settlement_instruction i ON i.id = t.instruction_id
+    JOIN settlement_instruction_state s ON s.instruction_id = i.linked_id AND s.processing <> 'REJECTED'
+)
 INSERT INTO settlement_recall (instruction_id, cause_ids, recalled_at, recalled_by)
 SELECT instruction_id, array_agg(DISTINCT trade_id ORDER BY trade_id), %(at)s, %(actor)s
-FROM touched GROUP BY instruction_id ORDER BY instruction_id
+FROM (SELECT * FROM touched UNION ALL SELECT * FROM paired) AS both_of_pairs
+GROUP BY instruction_id ORDER BY instruction_id
 ON CONFLICT (instruction_id) DO NOTHING RETURNING instruction_id
 """
 _RECALL_ALL = f"WITH {_LIVE}, touched AS (SELECT trade_id, instruction_id FROM live) {_STORE}"
@@ -95,6 +102,40 @@ def recall_instructions(trade_ids: Sequence[int], cause: Cause, at: datetime, ac
         return
     net_anew(recalled, except_of=ids, at=at, actor=actor)
     close_fails(recalled, resolution="recalled", actor=actor, now=at)
+
+
+_LINKED = "SELECT linked_id FROM settlement_instruction WHERE id = ANY(%s) AND linked_id IS NOT NULL"
+
+
+def linked_instructions(instruction_ids: Sequence[int]) -> list[int]:
+    """Return the instructions against which others settle as delivery versus payment."""
+    return sorted(linked for (linked,) in sql.rows(_LINKED, [list(instruction_ids)]))
+
+
+_RECALL_LINKED = """
+INSERT INTO settlement_recall (instruction_id, cause_ids, recalled_at, recalled_by)
+SELECT i.linked_id, %(causes)s::bigint[], %(at)s, %(actor)s
+FROM settlement_instruction i
+JOIN settlement_instruction_state s ON s.instruction_id = i.linked_id
+WHERE i.id = ANY(%(ids)s::bigint[]) AND i.cancels IS NULL AND s.processing <> 'REJECTED'
+  AND s.settlement NOT IN ('SETTLED', 'PARTIAL')
+ORDER BY i.linked_id
+ON CONFLICT (instruction_id) DO NOTHING RETURNING instruction_id
+"""
+
+
+def recall_linked(
+    instruction_ids: Sequence[int], *, causes: Sequence[int] = (), at: datetime, actor: Actor
+) -> list[int]:
+    """Recall what is linked to instructions that will not be done, in the caller's transaction; return its ids.
+
+    causes: the trades that must be instructed anew by their next version. The legs of the others wait to be netted
+    anew, when the caller says so.
+    """
+    given = {"ids": list(instruction_ids), "causes": sorted(causes), "at": at, "actor": actor.name}
+    recalled = sorted(each for (each,) in sql.rows(_RECALL_LINKED, given))
+    close_fails(recalled, resolution="recalled", actor=actor, now=at)
+    return recalled
 
 
 def net_anew(

@@ -16,7 +16,7 @@ from core.http.problem import Problem
 from core.text import text_faults
 from settlement.services.advance import trades_behind
 from settlement.services.claim import hold_batch
-from settlement.services.recall import net_anew
+from settlement.services.recall import net_anew, recall_linked
 from settlement.services.recall_asked import ask, require_not_asked, settle_lines
 from settlement.services.release import void_release
 from settlement.services.report import close_fails
@@ -48,7 +48,8 @@ def recall_batch(*, batch_id: int, reason: str, actor: Actor, now: datetime) -> 
 
 # What nets to nothing counts as settled once it is accepted, but nobody has moved anything.
 _IN_THE_WAY = """
-SELECT bool_or(s.settlement IN ('SETTLED', 'PARTIAL') AND i.direction <> 'NIL' AND i.cancels IS NULL),
+SELECT bool_or((s.settlement IN ('SETTLED', 'PARTIAL') AND i.direction <> 'NIL' AND i.cancels IS NULL)
+               OR coalesce(l.settlement IN ('SETTLED', 'PARTIAL') AND i.cancels IS NULL, false)),
        bool_or(i.cancels IS NOT NULL AND s.processing = 'ACCEPTED'),
        bool_or(c.processing IS NOT NULL AND c.processing <> 'REJECTED' AND c.settlement <> 'CANCELLED'),
        bool_and(s.processing = 'REJECTED')
@@ -56,6 +57,7 @@ FROM settlement_instruction i
 JOIN settlement_instruction_state s ON s.instruction_id = i.id
 LEFT JOIN settlement_recall r ON r.instruction_id = i.id
 LEFT JOIN settlement_instruction_state c ON c.instruction_id = r.cancellation_id
+LEFT JOIN settlement_instruction_state l ON l.instruction_id = i.linked_id
 WHERE i.batch_id = %s
 """
 _WHY_NOT = (
@@ -115,7 +117,7 @@ def take_back_batch(batch_id: int, actor: Actor, at: datetime) -> None:
     sql.run(_SAY, {"ids": ids, **who})
     sql.run(_CANCEL_AGAIN, [[each for each, cancels in live if cancels is not None]])
     fresh = sorted(instruction_id for instruction_id, is_fresh in marked if is_fresh)
-    net_anew(fresh, at=at, actor=actor)
+    net_anew(sorted(fresh + recall_linked(ids, at=at, actor=actor)), at=at, actor=actor)
     close_fails(ids, resolution="recalled", actor=actor, now=at)
     sql.run(_END, {"batch_id": batch_id, "at": at})
     void_release(batch_id=batch_id, actor=actor, now=at)

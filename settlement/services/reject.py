@@ -13,6 +13,7 @@ from settlement.cut_offs import cut_off_of_batch
 from settlement.services.advance import trades_behind
 from settlement.services.cancellation import CODE as CANCELLATION_CODE
 from settlement.services.cancellation import live_rejections, refuse_cancellations
+from settlement.services.recall import net_anew, recall_linked
 from settlement.services.report import close_fails
 from trades.lifecycle import State, lock_trades, move_trades
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
@@ -38,7 +39,8 @@ def reject_trades(*, batch_id: int, reasons: Mapping[int, str], actor: Actor, no
     and one open exception. What was instructed or handed off becomes an EXCEPTION, as does
     what was acknowledged before another's change had a leg of it netted anew, and so does what waits for
     its checks, which would let it be instructed again before anybody has looked. What waits for a person
-    already only gets the finding and the exception. What is rejected does not fail any more.
+    already only gets the finding and the exception. What is rejected does not fail any more. What it would have been
+    settled against is recalled: both are instructed again together.
 
     A rejected cancellation leaves the states alone: the trades whose change it was for get a finding and an
     exception. What was recalled and is rejected itself is as it should be.
@@ -79,6 +81,8 @@ def reject_trades(*, batch_id: int, reasons: Mapping[int, str], actor: Actor, no
         actor=actor,
     )
     close_fails(list(reasons), resolution="rejected", actor=actor, now=now)
+    if linked := recall_linked(list(reasons), causes=list(trades), at=now, actor=actor):
+        net_anew(linked, except_of=list(trades), at=now, actor=actor)
 
 
 def answer_rejections(trade_ids: Sequence[int], at: datetime, actor: Actor) -> None:

@@ -215,6 +215,8 @@ def _expand(wanted: _Wanted) -> _Found:
     if waited and (stopped := held_back("(SELECT DISTINCT trade_id FROM seal_leg WHERE waited)")):
         sql.run("DELETE FROM seal_leg WHERE waited AND trade_id = ANY(%s)", [stopped])
     keep_back_held()
+    if again or waited:
+        sql.run(_sealing.UNPAIR)
     _choose_lanes()
     _group()
     recalled = sql.run(_sealing.RECALLED, wanted.parameters()) > 0
@@ -316,6 +318,7 @@ def _write(batches: list[_Batch], found: _Found, actor: Actor, now: datetime) ->
         "firsts": [batch.first_id for batch in batches],
     }
     sql.run(_sealing.nets_sql(), parameters)
+    sql.run(_sealing.LINK_PAIRS)
     if found.recalled:
         sql.run(_sealing.cancellations_sql(), parameters)
     if found.again or found.waited:

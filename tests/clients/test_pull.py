@@ -32,7 +32,7 @@ from tests.settlement.support import (
     state,
     validated,
 )
-from tests.support.factories import equity, fx, goods, world
+from tests.support.factories import equity, fx, goods, settle_gross, world
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +76,18 @@ def test_a_batch_is_taken_whole_and_every_line_is_accepted(sealed, tmp_path):
     office.pull(channel="")
     advance()
     assert {state(each) for each in sealed} == {"ACKNOWLEDGED"}
+
+
+def test_a_line_says_how_it_settles_and_against_which_other():
+    made = world()
+    settle_gross(made.broker)
+    validated(equity())
+    seal()
+    batches = (batch_of("CASH"), batch_of("SECURITIES"))
+    cash, security = (pull._line(bytes_of(each)) for each in batches)
+
+    assert (cash.settlement_type, cash.linked) == ("DVP", security.instruction)
+    assert (security.settlement_type, security.linked) == ("DVP", cash.instruction)
 
 
 def test_killed_at_every_step_it_goes_on_and_nothing_is_taken_twice(sealed, tmp_path):

@@ -17,7 +17,7 @@ from core import four_eyes, sql
 from core.as_of import known_at
 from core.audit import Actor, system
 from core.http.problem import Problem
-from core.ids import HOLD, PROPOSAL, database_id, public_id
+from core.ids import HOLD, INSTRUCTION, PROPOSAL, database_id, public_id
 from core.models import Proposal
 from settlement.holds import holds_in_force, holds_of_trade, list_holds, read_hold
 from settlement.models import Channel, Hold
@@ -37,7 +37,7 @@ from tests.settlement.support import (
     trade_ref,
     validated,
 )
-from tests.support.factories import equity, fx, party, wait_for, world
+from tests.support.factories import equity, fx, party, settle_gross, wait_for, world
 from tests.support.records import CLERK, NOW, TODAY, person
 
 pytestmark = pytest.mark.django_db
@@ -493,3 +493,22 @@ def test_nothing_held_is_sealed_and_in_the_end_each_leg_is_once_in_whatever_orde
         assert {state(each) for each in trades} == {"INSTRUCTED"}
         assert sql.rows(_LIVE, [trades]) == [(each, leg) for each in trades for leg in (1, 2)]
         transaction.set_rollback(True)
+
+
+class TestDeliveryVersusPayment:
+    def test_a_leg_that_is_held_keeps_the_other_of_its_pair(self):
+        world()
+        settle_gross()
+        validated(equity())
+        hold("COUNTERPARTY", "BROKER-01", channel="CASH", asset="USD")
+        seal(*everything)
+        assert sealed() == []
+
+    def test_an_instruction_that_is_held_leaves_its_batch_with_the_one_it_is_linked_to(self):
+        world()
+        settle_gross()
+        validated(equity())
+        (cash,) = [each for each in seal(*everything) if lines_of(each)[0]["channel"] == "CASH"]
+        assert len(sealed()) == 2
+        hold("INSTRUCTION", public_id(INSTRUCTION, instruction_ids(cash)[0]))
+        assert sealed() == []

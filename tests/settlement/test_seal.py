@@ -72,6 +72,7 @@ def test_the_line_of_a_single_trade_says_everything_in_its_documented_order():
     seal()
     batch_id = batch_of("CASH")
     (instruction_id,) = instruction_ids(batch_id)
+    against = public_id(INSTRUCTION, instruction_ids(batch_of("SECURITIES"))[0])
 
     expected = (
         '{"instruction":"' + public_id(INSTRUCTION, instruction_id) + '","line":1,'
@@ -83,7 +84,9 @@ def test_the_line_of_a_single_trade_says_everything_in_its_documented_order():
         '"their_ssi":{"account":"GB \\"33\\"","agent_bic":"CHASUS33","place_of_settlement":"",'
         '"delivery_address":"1 Wall St\\nNY"},'
         '"legs":1,"trade":{"id":"' + trade_ref(trade_id) + '","source":"FO-EQ","source_ref":"E-1"},'
-        '"kind":"NEW","cancels":null,"replaces":[]}\n'
+        '"kind":"NEW","cancels":null,"replaces":[],"settlement_type":"DVP",'
+        '"linked":{"instruction":"' + against + '","common_reference":"' + against + '",'
+        '"asset":"US0378331005","quantity":"100"}}\n'
     )
     assert bytes_of(batch_id).decode() == expected
 

@@ -19,7 +19,8 @@ def legs_sql(batch: str = "batch") -> str:
     `batch` has the columns of trades_version and `market` (of the instrument, may be null). The query's rows:
     trade_id, version, leg (stable number), asset_kind (CASH, SECURITY, GOODS), asset (currency, ISIN, SKU),
     direction (DELIVER or RECEIVE, seen from us), quantity (as agreed; never netted), value_date,
-    counterparty_id, book_id, ssi_key (currency, market or `*`; null while the instrument is not known).
+    counterparty_id, book_id, ssi_key (currency, market or `*`; null while the instrument is not known), against (the
+    asset of the leg that it is settled against; null where there is none).
     """
     alike: dict[tuple[str, Leg], list[str]] = {}
     for product in PRODUCTS.values():
@@ -44,7 +45,8 @@ def _leg_sql(numbered: str, leg: Leg, products: list[str], batch: str) -> str:
     return (
         f"SELECT b.trade_id, b.version, {numbered} AS leg, '{leg.kind}' AS asset_kind,"
         f" {_value(leg.asset)} AS asset, {direction} AS direction, {quantity} AS quantity,"
-        f" {_value(leg.date, 'date')} AS value_date, b.counterparty_id, b.book_id, {_ssi_key(leg)} AS ssi_key"
+        f" {_value(leg.date, 'date')} AS value_date, b.counterparty_id, b.book_id, {_ssi_key(leg)} AS ssi_key,"
+        f" {_value(leg.against) if leg.against else 'NULL::text'} AS against"
         f" FROM {batch} b{_lines(leg)} WHERE {condition}"
     )
 

@@ -239,6 +239,8 @@ class Leg:
     signed: a quantity below zero goes the other way, and one of zero is no obligation.
     worth: SQL over a version row `b` (and `line.item`) for what a quantity of a security or a good costs before fees;
     empty for cash, and for what nobody holds a position in, such as work done.
+    against: where the terms have the asset of the leg that it is settled against, on the same date: a product has two
+    such legs, of a security and of its payment, or none. Both settle gross or by netting agreements.
     """
 
     kind: Literal["CASH", "SECURITY", "GOODS"]
@@ -253,6 +255,7 @@ class Leg:
     def is_held(self) -> bool:
         """Tell whether what the leg moves makes a position."""
         return self.kind == "CASH" or bool(self.worth)
+    against: str = ""
 
     @property
     def places(self) -> tuple[str, str, str]:

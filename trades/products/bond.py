@@ -83,8 +83,9 @@ BOND = Product(
             quantity="quantity",
             giver="SELLER",
             worth=f"b.gross_amount - {_ACCRUED}",  # interest is no part of what the bond itself costs
+            against="currency",
         ),
-        Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER"),
+        Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER", against="instrument_ref"),
     ),
     enrich=enrich_security("BOND", 2, _value),
     restate=_restate,

@@ -61,12 +61,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Line:
-    """What an acknowledgement needs of a canonical line."""
+    """What an acknowledgement needs of a canonical line, and how it settles.
+
+    `settlement_type` is DVP, FOP, PAYMENT or DELIVERY (of goods); `linked` what an instruction of DVP settles against.
+    """
 
     instruction: str
     asset: str
     direction: str
     quantity: Decimal
+    settlement_type: str = ""
+    linked: str | None = None
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,14 @@ def _key(batch: Batch, answered: int, answers: list[Answer]) -> str:
 
 def _line(text: bytes) -> Line:
     found = json.loads(text)
-    return Line(found["instruction"], found["asset"], found["direction"], Decimal(found["quantity"]))
+    return Line(
+        found["instruction"],
+        found["asset"],
+        found["direction"],
+        Decimal(found["quantity"]),
+        found.get("settlement_type", ""),
+        (found.get("linked") or {}).get("instruction"),
+    )
 
 
 def _reasons(path: Path) -> dict[str, str]:
