@@ -220,10 +220,12 @@ class Instruction(models.Model):
 
 
 class Recall(models.Model):
-    """An instruction that a change of a trade made wrong: its legs are netted anew, and it is cancelled.
+    """An instruction that a change of a trade made wrong, or that operations took back: its legs are netted anew, and
+    it is cancelled.
 
     `cause_ids`: the changed trades; `cancellation_id`: the instruction of a later batch that cancels it, the last
-    one where the back office rejected others.
+    one where the back office rejected others. `remainder`: what was left to settle of one that had settled in part,
+    which is all that is taken back of it.
     """
 
     instruction_id = models.BigIntegerField(primary_key=True)
@@ -234,6 +236,7 @@ class Recall(models.Model):
     with_batch = models.BooleanField(
         default=False, db_default=False, help_text="its batch was recalled: nothing is to be cancelled"
     )
+    remainder = models.DecimalField(max_digits=28, decimal_places=10, null=True)
     xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
 
     class Meta:

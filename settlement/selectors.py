@@ -272,7 +272,7 @@ FROM (
 # Whether a change of a trade had made an instruction wrong, and the instruction of a later batch that cancels it.
 RECALLED_NOW = "SELECT * FROM settlement_recall WHERE instruction_id = i.id"
 RECALLED_THEN = f"""
-SELECT w.instruction_id, w.cause_ids, w.with_batch, (
+SELECT w.instruction_id, w.cause_ids, w.with_batch, w.remainder, (
     SELECT max(n.id) FROM settlement_instruction n JOIN settlement_batch b ON b.id = n.batch_id
     WHERE n.cancels = w.instruction_id AND {SEALED_THEN}
 ) AS cancellation_id
@@ -285,16 +285,19 @@ WHERE instruction_id = r.cancellation_id AND kind IN ('ACCEPTED', 'REJECTED')
   AND core_known(xid, reported_at, {HAPPENED})
 HAVING r.cancellation_id IS NOT NULL
 """
-_INSTRUCTIONS = """
-SELECT {settlement_type} AS settlement_type, i.linked_id,
+# What is still to settle by an instruction; nothing of one that was rejected or cancelled.
+_REMAINING = """CASE WHEN s.processing = 'REJECTED' OR s.settlement IN ('SETTLED', 'CANCELLED') THEN 0
+            ELSE i.quantity - s.settled_quantity END AS remaining_quantity"""
+_INSTRUCTIONS = f"""
+SELECT {{settlement_type}} AS settlement_type, i.linked_id, {_REMAINING},
        i.id, i.batch_id, i.line, i.channel, b.sequence, i.asset_kind, i.asset, i.direction, i.quantity, i.value_date,
        i.gross_count, i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,
        p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
        s.settled_quantity, s.matching, s.matching_reason, s.cancellation, s.cancellation_reason,
        i.cancels, i.replaces, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id
 FROM settlement_instruction i
-CROSS JOIN LATERAL ({said}) s
-LEFT JOIN LATERAL ({recalled}) r ON true
+CROSS JOIN LATERAL ({{said}}) s
+LEFT JOIN LATERAL ({{recalled}}) r ON true
 JOIN refdata_party p ON p.id = i.counterparty_id
 JOIN settlement_batch b ON b.id = i.batch_id
 WHERE i.batch_id = %(batch_id)s AND i.line > %(after)s ORDER BY i.line LIMIT %(limit)s
@@ -376,21 +379,22 @@ def gross_legs(instruction_ids: Sequence[int], *, skip: int = 0, limit: int = 10
     return sql.records(_GROSS_LEGS, {"ids": list(instruction_ids), "skip": skip, "limit": limit})
 
 
-_OBLIGATIONS = """
-SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
+_OBLIGATIONS = f"""
+SELECT {_REMAINING},
+       o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
        o.instruction_id, i.line, i.channel, i.direction AS instruction_direction, i.quantity AS instruction_quantity,
        i.gross_count, i.batch_id, b.sequence, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
        s.settled_quantity, s.matching, s.matching_reason, s.cancellation, s.cancellation_reason,
        r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.replaces,
        c.processing AS cancellation_processing, %(trade_id)s = ANY(r.cause_ids) AS recalled_for_it,
-       r.with_batch
+       r.with_batch, r.remainder
 FROM settlement_obligation o
 LEFT JOIN settlement_instruction i ON i.id = o.instruction_id
-LEFT JOIN LATERAL ({said}) s ON true
-LEFT JOIN LATERAL ({recalled}) r ON true
-LEFT JOIN LATERAL ({refused}) c ON true
+LEFT JOIN LATERAL ({{said}}) s ON true
+LEFT JOIN LATERAL ({{recalled}}) r ON true
+LEFT JOIN LATERAL ({{refused}}) c ON true
 LEFT JOIN settlement_batch b ON b.id = i.batch_id
-WHERE o.trade_id = %(trade_id)s AND {there} ORDER BY o.leg, o.attempt LIMIT %(limit)s
+WHERE o.trade_id = %(trade_id)s AND {{there}} ORDER BY o.leg, o.attempt LIMIT %(limit)s
 """
 
 

@@ -126,7 +126,7 @@ def status_document(row: Mapping[str, Any]) -> dict[str, Any]:
     cash = row["asset_kind"] == "CASH"
     shown = {
         name: format_amount(row[name], row["asset"]) if cash else format_number(row[name])
-        for name in ("quantity", "settled_quantity")
+        for name in ("quantity", "settled_quantity", "remaining_quantity")
     }
     return {
         "instruction": public_id(INSTRUCTION, row["id"]),
@@ -139,6 +139,7 @@ def status_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "settlement": row["settlement"],
         "settlement_reasons": _reasons(row["settlement_reason"]),
         "settled_quantity": shown["settled_quantity"],
+        "remaining_quantity": shown["remaining_quantity"],
         "cancellation": row["cancellation"] or None,
         "cancellation_reasons": _reasons(row["cancellation_reason"]),
         "recalled": row["recalled"],

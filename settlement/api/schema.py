@@ -126,6 +126,7 @@ _STATUS_EXAMPLE = {
     "settlement": "PARTIAL",
     "settlement_reasons": ["LACK"],
     "settled_quantity": "1000.00",
+    "remaining_quantity": "250.00",
     "cancellation": None,
     "cancellation_reasons": [],
     "recalled": False,

@@ -6,7 +6,7 @@ _ASKED = models.Q(("state", "REFUSED"), _negated=True)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0270_fee_accruals")]
+    dependencies = [("settlement", "0300_linked_instructions")]
     operations = [
         migrations.AddField("batchrecall", "instruction_id", models.BigIntegerField(null=True)),
         migrations.RemoveConstraint("batchrecall", "settlement_brecall_one"),

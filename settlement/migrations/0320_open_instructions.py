@@ -9,7 +9,7 @@ _TROUBLE = models.Q(settlement__in=["FAILED", "PARTIAL"]) | models.Q(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0311_holds")]
+    dependencies = [("settlement", "0312_remainders")]
     operations = [
         migrations.AddIndex(
             "instructionstate",

@@ -351,7 +351,7 @@ AND l.asset = g.asset AND l.value_date = g.value_date AND l.asset_kind = g.asset
 # rejected by then needs no cancellation.
 RECALLED = """
 CREATE TEMPORARY TABLE seal_recall ON COMMIT DROP AS
-SELECT r.instruction_id AS original_id, i.asset_kind, i.value_date
+SELECT r.instruction_id AS original_id, i.asset_kind, i.value_date, coalesce(r.remainder, i.quantity) AS left_to_do
 FROM settlement_recall r
 JOIN settlement_instruction i ON i.id = r.instruction_id
 JOIN settlement_instruction_state s ON s.instruction_id = r.instruction_id
@@ -435,21 +435,22 @@ def nets_sql() -> str:
 
 @cache
 def cancellations_sql() -> str:
-    """Add the lines that cancel what was recalled, behind the nets of their batches. They never net: each has a
-    `solo` of its own."""
+    """Add the lines that cancel what was recalled, behind the nets of their batches: of what had settled in part the
+    rest. They never net: each has a `solo` of its own."""
     return f"""
         INSERT INTO seal_net
         WITH {_BATCHES}, taken AS MATERIALIZED (
             SELECT batch_id, count(*) AS count FROM seal_net GROUP BY batch_id
         ), placed AS (
-            SELECT b.batch_id AS in_batch, b.first_id, i.*,
+            SELECT b.batch_id AS in_batch, b.first_id, i.*, r.left_to_do,
                    (coalesce(t.count, 0) + row_number() OVER (PARTITION BY b.batch_id ORDER BY i.id))::int AS place
             FROM seal_recall r
             JOIN settlement_instruction i ON i.id = r.original_id
             JOIN batches b ON b.asset_kind = r.asset_kind AND b.value_date = r.value_date
             LEFT JOIN taken t ON t.batch_id = b.batch_id
         ), written AS (
-            SELECT p.*, {_written("p")} AS payable, o.asset AS linked_asset, {_written("o")}::text AS linked_quantity
+            SELECT p.*, {_written("p", "left_to_do")} AS payable, o.asset AS linked_asset,
+                   {_written("o", "quantity")}::text AS linked_quantity
             FROM placed p LEFT JOIN settlement_instruction o ON o.id = p.linked_id
         )
         SELECT w.in_batch, w.place, w.first_id + w.place - 1, w.channel, -w.id, 0, w.counterparty_id, w.entity_id,
@@ -461,11 +462,11 @@ def cancellations_sql() -> str:
     """
 
 
-def _written(instruction: str) -> str:
-    """Return SQL for the quantity of a stored instruction as lines write it."""
+def _written(instruction: str, quantity: str) -> str:
+    """Return SQL for a quantity of a stored instruction as lines write it."""
     digits = _digits(f"{instruction}.asset")
-    return f"""CASE WHEN {instruction}.asset_kind = 'CASH' THEN round({instruction}.quantity, {digits})
-                    ELSE trim_scale({instruction}.quantity) END"""
+    return f"""CASE WHEN {instruction}.asset_kind = 'CASH' THEN round({instruction}.{quantity}, {digits})
+                    ELSE trim_scale({instruction}.{quantity}) END"""
 
 
 # A security and its payment settle against each other where they go opposite ways. Where the nets of both go the same

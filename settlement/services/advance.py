@@ -52,18 +52,18 @@ def trades_behind(instruction_ids: Sequence[int]) -> list[int]:
     return sorted(trade_id for (trade_id,) in sql.rows(_BEHIND, [list(instruction_ids)]))
 
 
-# A rejected or recalled instruction is dead: its legs are instructed again. A leg without an instruction waits for
-# its day.
+# A rejected or recalled instruction is dead: its legs are instructed again. One that had settled in part when it was
+# recalled has done its part. A leg without an instruction waits for its day.
 _STANDING = """
 SELECT o.trade_id, bool_and(b.claimed_at IS NOT NULL) AS claimed,
        bool_and(s.processing = 'ACCEPTED') AND NOT bool_or(o.instruction_id IS NULL) AS accepted,
-       bool_and(s.settlement = 'SETTLED') AS settled
+       bool_and(s.settlement = 'SETTLED' OR r.remainder IS NOT NULL) AS settled
 FROM settlement_obligation o
 JOIN trades_state t ON t.trade_id = o.trade_id
 LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
 LEFT JOIN settlement_batch_state b ON b.batch_id = s.batch_id
 LEFT JOIN settlement_recall r ON r.instruction_id = o.instruction_id
-WHERE o.trade_id = ANY(%s) AND r.instruction_id IS NULL
+WHERE o.trade_id = ANY(%s) AND (r.instruction_id IS NULL OR r.remainder IS NOT NULL)
   AND CASE WHEN o.instruction_id IS NULL THEN o.version = t.version ELSE s.processing <> 'REJECTED' END
 GROUP BY o.trade_id
 """

@@ -12,7 +12,8 @@ SELECT DISTINCT ON (o.trade_id) o.trade_id, i.id, i.batch_id
 FROM settlement_obligation o
 JOIN settlement_instruction i ON i.id = o.instruction_id
 JOIN settlement_instruction_state s ON s.instruction_id = i.id AND s.processing <> 'REJECTED'
-WHERE o.trade_id = ANY(%s) AND NOT EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id)
+WHERE o.trade_id = ANY(%s)
+  AND NOT EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id AND r.remainder IS NULL)
 ORDER BY o.trade_id, i.id
 """
 

@@ -134,7 +134,7 @@ WHERE trade_id = %s AND state IN ({State.SETTLED.value}, {State.CANCELLED.value}
 _DONE_INSTRUCTION = """
 SELECT 1 FROM settlement_instruction i JOIN settlement_instruction_state s ON s.instruction_id = i.id
 WHERE i.id = %s AND (i.cancels IS NOT NULL OR s.processing = 'REJECTED'
-                     OR s.settlement IN ('SETTLED', 'PARTIAL', 'CANCELLED'))
+                     OR s.settlement IN ('SETTLED', 'CANCELLED'))
 """
 _NOT_OPEN = {Hold.Kind.TRADE: _ENDED_TRADE, Hold.Kind.INSTRUCTION: _DONE_INSTRUCTION}
 

@@ -31,9 +31,15 @@ live AS MATERIALIZED (
       AND NOT EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = o.instruction_id)
 )
 """
-_SETTLED = f"""
-WITH {_LIVE}
-SELECT trade_id, min(instruction_id) FROM live WHERE settlement IN ('SETTLED', 'PARTIAL') GROUP BY trade_id
+# Also what is recalled since, but for the part that had settled.
+_SETTLED = """
+SELECT o.trade_id, min(o.instruction_id)
+FROM settlement_obligation o
+JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id AND s.processing <> 'REJECTED'
+LEFT JOIN settlement_recall r ON r.instruction_id = o.instruction_id
+WHERE o.trade_id = ANY(%(ids)s::bigint[])
+  AND (r.instruction_id IS NULL AND s.settlement IN ('SETTLED', 'PARTIAL') OR r.remainder IS NOT NULL)
+GROUP BY o.trade_id
 """
 
 
@@ -83,7 +89,30 @@ CROSS JOIN LATERAL (SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade
 JOIN settlement_obligation o ON o.trade_id = behind.trade_id AND o.instruction_id = i.id
 JOIN trades_state s ON s.trade_id = o.trade_id AND s.state NOT IN ({_NO_LEGS})
 WHERE i.id = ANY(%(recalled)s::bigint[]) AND o.trade_id <> ALL(%(ids)s::bigint[])
+  AND NOT EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id AND r.remainder IS NOT NULL)
 ORDER BY o.trade_id, o.leg
+RETURNING trade_id
+"""
+# What has settled of a net covers the legs of its direction in the order of trades and legs, once those of the other
+# direction are made up for: what is left are the last of them.
+_REST_ANEW = f"""
+INSERT INTO settlement_obligation
+    (trade_id, leg, attempt, version, instruction_id, asset_kind, asset, direction, quantity, value_date)
+SELECT trade_id, leg, attempt + 1, version, NULL, asset_kind, asset, direction, least(quantity, uncovered), value_date
+FROM (
+    SELECT o.trade_id, o.leg, o.attempt, s.version, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
+           r.remainder - coalesce(sum(o.quantity) OVER later, 0) AS uncovered
+    FROM settlement_recall r
+    JOIN settlement_instruction i ON i.id = r.instruction_id
+    CROSS JOIN LATERAL (SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade_id)) AS behind
+    JOIN settlement_obligation o
+        ON o.trade_id = behind.trade_id AND o.instruction_id = i.id AND o.direction = i.direction
+    JOIN trades_state s ON s.trade_id = o.trade_id AND s.state NOT IN ({_NO_LEGS})
+    WHERE i.id = ANY(%(recalled)s::bigint[]) AND r.remainder IS NOT NULL
+    WINDOW later AS (PARTITION BY i.id ORDER BY o.trade_id DESC, o.leg DESC
+                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+) AS leg
+WHERE uncovered > 0 ORDER BY trade_id, leg
 RETURNING trade_id
 """
 
@@ -149,7 +178,7 @@ def net_anew(
     """Let the legs of recalled instructions wait for the next seal, but those of some trades, which are instructed
     again by their own next version. In the transaction of the recall, which the log is told of here."""
     given = {"ids": list(except_of), "recalled": list(recalled)}
-    netted_anew = sql.rows(_NET_ANEW, given)
+    netted_anew = [*sql.rows(_NET_ANEW, given), *sql.rows(_REST_ANEW, given)]
     record(
         type="instruction.recalled",
         subject="instruction",

@@ -1,7 +1,7 @@
 """Recall of single instructions by operations: before the batch is claimed at once, then by the consumer's consent.
 
 The batch stays what it is, with its line, its sequence number and its manifest. A later batch of the channel cancels
-the instruction, and its legs wait to be sealed anew.
+the instruction, and its legs wait to be sealed anew: of one that has settled in part what is left of them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from datetime import datetime
 
 from django.db import transaction
 
-from core import sql
+from core import sql, work
 from core.audit import Actor, record
 from core.http.problem import Problem, not_found
 from core.text import text_faults
+from core.wake import wake_on_commit
+from settlement.services.advance import TASK as ADVANCE
 from settlement.services.advance import trades_behind
 from settlement.services.claim import hold_batch
 from settlement.services.recall import net_anew
@@ -41,6 +43,9 @@ def linked_to(instruction_ids: Sequence[int]) -> list[int]:
     return sorted(found)
 
 
+_CANCELLED_BY_ITSELF = (
+    "SELECT 1 FROM settlement_instruction_state WHERE instruction_id = %s AND cancellation = 'COMPLETED'"
+)
 _BATCH_OF = "SELECT batch_id FROM settlement_instruction WHERE id = %s"
 
 
@@ -48,9 +53,10 @@ def recall_instruction(*, instruction_id: int, reason: str, actor: Actor, now: d
     """Recall an instruction of a batch that nobody has claimed, or ask whoever claimed it last; return RECALLED or
     REQUESTED.
 
-    What is done only together with it is recalled with it. Problem 422 without a reason, 404 for an unknown
-    instruction, 409 when it or its batch is recalled or asked for already, when it is settled in whole or in part, was
-    rejected or cancelled, or is itself a cancellation.
+    What is done only together with it is recalled with it, and of what has settled in part the rest. Nobody is asked
+    for one that the back office has cancelled by itself. Problem 422 without a reason, 404 for an unknown instruction,
+    409 when it or its batch is recalled or asked for already, when it is settled, was rejected or cancelled, or is
+    itself a cancellation.
     """
     if faults := text_faults(reason, pointer="/reason"):
         raise Problem(422, "invalid", "The instruction was not recalled.", faults=faults)
@@ -62,6 +68,7 @@ def recall_instruction(*, instruction_id: int, reason: str, actor: Actor, now: d
         hold_batches([instruction_id])
         claimed = require_not_asked(batch_id=batch_id, instruction_id=instruction_id)
         require_recallable(instruction_id)
+        claimed = claimed and sql.row(_CANCELLED_BY_ITSELF, [instruction_id]) is None
         state = ask(
             batch_id=batch_id,
             instruction_id=instruction_id,
@@ -93,7 +100,7 @@ def hold_batches(instruction_ids: Sequence[int]) -> None:
 
 _IN_THE_WAY = """
 SELECT i.cancels IS NOT NULL, r.instruction_id IS NOT NULL, s.processing = 'REJECTED', s.settlement = 'CANCELLED',
-       s.settlement IN ('SETTLED', 'PARTIAL') AND i.direction <> 'NIL'
+       s.settlement = 'SETTLED' AND i.direction <> 'NIL'
 FROM settlement_instruction i
 JOIN settlement_instruction_state s ON s.instruction_id = i.id
 LEFT JOIN settlement_recall r ON r.instruction_id = i.id
@@ -104,7 +111,7 @@ _WHY_NOT = (
     ("instruction-recalled", "It is recalled already."),
     ("rejected", "The back office has rejected it: there is nothing to recall."),
     ("cancelled", "The back office has cancelled it."),
-    ("settled", "It is settled, in whole or in part."),
+    ("settled", "It is settled."),
 )
 
 
@@ -120,15 +127,17 @@ _LIVE = """
 SELECT i.id FROM settlement_instruction i
 JOIN settlement_instruction_state s ON s.instruction_id = i.id
 WHERE i.id = ANY(%s) AND i.cancels IS NULL AND s.processing <> 'REJECTED' AND s.settlement <> 'CANCELLED'
-  AND (s.settlement NOT IN ('SETTLED', 'PARTIAL') OR i.direction = 'NIL')
+  AND (s.settlement <> 'SETTLED' OR i.direction = 'NIL')
   AND NOT EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id)
 ORDER BY i.id FOR UPDATE OF s
 """
 # All trades behind it are its causes: a cancellation that the back office rejects is an exception of each.
 _MARK = """
-INSERT INTO settlement_recall (instruction_id, cause_ids, recalled_at, recalled_by)
-SELECT i.id, ARRAY(SELECT DISTINCT unnest(i.trade_ids) ORDER BY 1), %(at)s, %(actor)s
-FROM settlement_instruction i WHERE i.id = ANY(%(ids)s::bigint[]) ORDER BY i.id
+INSERT INTO settlement_recall (instruction_id, cause_ids, recalled_at, recalled_by, remainder)
+SELECT i.id, ARRAY(SELECT DISTINCT unnest(i.trade_ids) ORDER BY 1), %(at)s, %(actor)s,
+       CASE WHEN s.settlement = 'PARTIAL' THEN i.quantity - s.settled_quantity END
+FROM settlement_instruction i JOIN settlement_instruction_state s ON s.instruction_id = i.id
+WHERE i.id = ANY(%(ids)s::bigint[]) ORDER BY i.id
 ON CONFLICT (instruction_id) DO NOTHING RETURNING instruction_id
 """
 
@@ -143,6 +152,8 @@ def take_back(instruction_ids: Sequence[int], *, actor: Actor, now: datetime, re
     marked = sql.rows(_MARK, {"ids": live, "at": now, "actor": actor.name})
     recalled = sorted(each for (each,) in marked)
     if recalled:
+        work.enqueue(ADVANCE, recalled)  # a trade whose legs the settled part covers is done
+        wake_on_commit(ADVANCE)
         net_anew(recalled, at=now, actor=actor, reason=reason.strip())
         close_fails(recalled, resolution="recalled", actor=actor, now=now)
     return recalled

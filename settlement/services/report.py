@@ -12,6 +12,7 @@ from django.db import transaction
 from core import sql, work
 from core.audit import Actor
 from core.ids import INSTRUCTION, public_id
+from core.money import format_number
 from core.wake import wake_on_commit
 from settlement.cut_offs import cut_offs_to_come
 from settlement.models import CHANNEL_OF
@@ -43,8 +44,9 @@ class Result:
 _STANDING = """
 SELECT s.instruction_id, s.batch_id, s.processing, s.settlement, s.settlement_reason, s.settled_quantity, s.matching,
        s.matching_reason, s.cancellation, s.cancellation_reason, i.quantity,
-       i.channel, i.cancels, EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id) AS recalled
+       i.channel, i.cancels, r.instruction_id IS NOT NULL AS recalled, r.remainder
 FROM settlement_instruction_state s JOIN settlement_instruction i ON i.id = s.instruction_id
+LEFT JOIN settlement_recall r ON r.instruction_id = i.id
 WHERE s.instruction_id = ANY(%s) ORDER BY s.instruction_id FOR UPDATE OF s
 """
 
@@ -114,8 +116,15 @@ def _judge(report: Report, row: Mapping[str, Any] | None) -> tuple[int, str]:
         return 409, "It was cancelled: nothing can settle."
     if row["cancels"] is not None:
         return 409, "It is a cancellation: it is accepted or rejected, and nothing settles."
-    if said.kind == "PARTIAL" and not 0 < (report.quantity or 0) < row["quantity"]:
+    if said.kind == "PARTIAL" and not 0 < (said.quantity or 0) < row["quantity"]:
         return 422, "A partial quantity is more than nothing and less than the whole."
+    if (
+        row["remainder"] is not None
+        and said.settled(whole=row["quantity"]) > row["quantity"] - row["remainder"]
+    ):
+        return 409, "What was left of it is recalled: nothing more of it can settle."
+    if not report.adds_up(whole=row["quantity"]):
+        return 422, "What has settled and what remains do not make the whole."
     return 200, ""
 
 
@@ -251,11 +260,13 @@ def _open_fails(failed: Mapping[int, Standing], actor: Actor, now: datetime) -> 
 
 
 def _summary(instruction_id: int, standing: Standing) -> str:
-    reference = public_id(INSTRUCTION, instruction_id)
+    what = public_id(INSTRUCTION, instruction_id)
+    if standing.settled_quantity:
+        what = f"what is left of {what}, {format_number(standing.settled_quantity)} being settled,"
     if standing.reasons:
-        return f"Settlement of {reference} failed: {_text(standing.reasons)}"
+        return f"Settlement of {what} failed: {_text(standing.reasons)}"
     why = _text(standing.cancellation_reasons)
-    return f"The back office cancelled {reference}" + (f": {why}" if why else "")
+    return f"The back office cancelled {what}".removesuffix(",") + (f": {why}" if why else "")
 
 
 # A trade stays in the queue while another of its instructions has failed and not settled since.

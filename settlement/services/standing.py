@@ -26,21 +26,37 @@ class Report:
     """What is told of one instruction.
 
     PARTIAL has the quantity settled so far, FAILED a reason code. CONFIRMED has the quantity settled so far as well,
-    and is SETTLED when that is the whole, else PARTIAL.
+    and is SETTLED when that is the whole, else PARTIAL; `remaining` is what it says is left, where it says so.
+    `of_now`: its quantity is only what settled just now, so that what is left alone tells how much has settled so far.
     """
 
     instruction_id: int
     kind: Kind
     reason: str = ""
     quantity: Decimal | None = None
+    remaining: Decimal | None = None
+    of_now: bool = False
+
+    def adds_up(self, *, whole: Decimal) -> bool:
+        """Tell whether what is said to have settled and to be left can be of an instruction over a `whole` quantity."""
+        if self.remaining is None or self.quantity is None:
+            return True
+        if self.of_now:
+            return self.quantity + self.remaining <= whole
+        return self.quantity + self.remaining == whole
+
+    def settled(self, *, whole: Decimal) -> Decimal:
+        """Return the quantity that a resolved report says has settled so far; 0 where it says nothing of it."""
+        return whole if self.kind == "SETTLED" else self.quantity or Decimal(0)
 
     def resolved(self, *, whole: Decimal) -> Report:
         """Return the report as it is kept, of an instruction over a `whole` quantity."""
         if self.kind != "CONFIRMED":
             return self
-        if self.quantity == whole:
+        so_far = whole - self.remaining if self.of_now and self.remaining is not None else self.quantity
+        if so_far == whole:
             return replace(self, kind="SETTLED", quantity=None)
-        return replace(self, kind="PARTIAL")
+        return replace(self, kind="PARTIAL", quantity=so_far)
 
 
 @dataclass(frozen=True)
@@ -84,10 +100,9 @@ def settle(standing: Standing, report: Report, *, whole: Decimal) -> Standing:
         )
     if said.kind == "PENDING":
         return standing
-    quantity = {"SETTLED": whole, "PARTIAL": said.quantity, "FAILED": None}[said.kind]
     return replace(
         standing,
         settlement=max(standing.settlement, said.kind, key=SETTLEMENT.index),
         reasons=standing.reasons | reasons,
-        settled_quantity=max(standing.settled_quantity, quantity or Decimal(0)),
+        settled_quantity=max(standing.settled_quantity, said.settled(whole=whole)),
     )

@@ -175,7 +175,7 @@ class TestAnInstruction:
         validated(equity())
         seal()
         (cash,) = instruction_ids(batch_of("CASH"))
-        BackOffice().report({"instruction": ref(cash), "status": "PARTIAL", "quantity": "1.00"})
+        BackOffice().report({"instruction": ref(cash), "status": "SETTLED"})
         assert refused("INSTRUCTION", ref(cash)) == (409, [])
 
 

@@ -203,7 +203,7 @@ class TestAfterItWasClaimed:
 
     def test_what_has_settled_meanwhile_is_not_recalled(self, office):
         recall(cash())
-        office.report({"instruction": ref(cash()), "status": "PARTIAL", "quantity": "1.00"})
+        office.report({"instruction": ref(cash()), "status": "SETTLED"})
         assert self.answer(office).json()["code"] == "settled"
 
     def test_the_recall_of_its_batch_answers_for_it(self, office):

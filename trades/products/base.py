@@ -255,6 +255,7 @@ class Leg:
     def is_held(self) -> bool:
         """Tell whether what the leg moves makes a position."""
         return self.kind == "CASH" or bool(self.worth)
+
     against: str = ""
 
     @property

@@ -13,7 +13,14 @@ EQUITY = Product(
     message=EquityMessage,
     settlement_cycle=2,
     legs=(
-        Leg("SECURITY", asset="instrument_ref", quantity="quantity", giver="SELLER", worth="b.gross_amount", against="currency"),
+        Leg(
+            "SECURITY",
+            asset="instrument_ref",
+            quantity="quantity",
+            giver="SELLER",
+            worth="b.gross_amount",
+            against="currency",
+        ),
         Leg("CASH", asset="currency", quantity="net_amount", giver="BUYER", against="instrument_ref"),
     ),
     enrich=enrich_security("EQUITY", 2),

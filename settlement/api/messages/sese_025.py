@@ -16,17 +16,22 @@ _QUANTITY = re.compile(r"[0-9]{1,18}(\.[0-9]{0,10})?|\.[0-9]{1,10}")
 def _read(message: Element, reading: Reading) -> Iterator[Report]:
     instruction_id = reading.instruction(message, "TxIdDtls/AcctOwnrTxId")
     settled = _quantity(message, "QtyAndAcctDtls/SttldQty", reading, required=True)
-    before = _quantity(message, "QtyAndAcctDtls/PrevslySttldQty", reading, required=False)
-    yield Report(instruction_id, "CONFIRMED", "", settled + before)
+    before = _quantity(message, "QtyAndAcctDtls/PrevslySttldQty", reading)
+    remaining = _quantity(message, "QtyAndAcctDtls/RmngToBeSttldQty", reading)
+    # Who leaves out what had settled before says by what remains how much has settled so far.
+    of_now = before is None and remaining is not None
+    so_far = (settled or Decimal(0)) + (before or Decimal(0))
+    yield Report(instruction_id, "CONFIRMED", "", so_far, remaining, of_now)
 
 
-def _quantity(message: Element, path: str, reading: Reading, *, required: bool) -> Decimal:
-    """Return the quantity at a path: units, a face amount or an amortised value, whichever is given first."""
+def _quantity(message: Element, path: str, reading: Reading, *, required: bool = False) -> Decimal | None:
+    """Return the quantity at a path: units, a face amount or an amortised value, whichever is given first; None where
+    there is none."""
     parent = child(message, path)
     if parent is None:
         if required:
             reading.fault(message, f"{path} is required.", "missing")
-        return Decimal(0)
+        return None
     found = next(
         (each for each in parent.iter("{*}Unit", "{*}FaceAmt", "{*}AmtsdVal", "{*}DgtlTknUnit")), None
     )
@@ -46,6 +51,10 @@ SESE_025 = StatusMessage(
         (
             "`QtyAndAcctDtls/SttldQty` with `PrevslySttldQty`",
             "SETTLED when they make the whole quantity, else PARTIAL",
+        ),
+        (
+            "`QtyAndAcctDtls/RmngToBeSttldQty`",
+            "must agree; without `PrevslySttldQty` it tells how much has settled so far",
         ),
     ),
     read=_read,

@@ -28,10 +28,12 @@ def advice(instruction_id: int, **statuses: str) -> str:
     return document("sese.024", f"<SctiesSttlmTxStsAdvc>{transaction}{said}</SctiesSttlmTxStsAdvc>")
 
 
-def confirmation(instruction_id: int, settled: str, *, before: str = "") -> str:
+def confirmation(instruction_id: int, settled: str, *, before: str = "", left: str = "") -> str:
     """Return a sese.025 about an instruction over a quantity of units."""
     reference = ref(instruction_id).replace("_", "-")
     earlier = f"<PrevslySttldQty><Unit>{before}</Unit></PrevslySttldQty>" if before else ""
+    if left:
+        earlier += f"<RmngToBeSttldQty><Unit>{left}</Unit></RmngToBeSttldQty>"
     return document(
         "sese.025",
         f"<SctiesSttlmTxConf><TxIdDtls><AcctOwnrTxId>{reference}</AcctOwnrTxId><SctiesMvmntTp>DELI</SctiesMvmntTp>"
