@@ -52,6 +52,7 @@ _WORDS = {
     "SETTLED": ("check-circle", "green", "settled"),
     "LIMIT_EXCESS": ("limits", "red", "limit excess"),
     "WRONG_FIGURE": ("alert", "amber", "wrong figure"),
+    "COUNTS_DIFFER": ("alert", "amber", "counts differ"),
     "CHANGE_REFUSED": ("stop", "amber", "change refused"),
     "FAILED": ("stop", "red", "failed"),
     "MATCHED": ("check", "green", "matched"),
