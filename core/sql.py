@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import msgspec
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 # Lists travel as array literals; where a statement gives PostgreSQL no type to infer, it casts them.
 Parameters: TypeAlias = Sequence[Any] | dict[str, Any]
@@ -71,6 +72,7 @@ def records(statement: str, parameters: Parameters = ()) -> list[dict[str, Any]]
 
 # Below it every transaction has ended: rows of those come in one order that no late commit can change.
 OLDEST_OPEN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_QUERY_CANCELED = "57014"
 PREPARED_MAX = 4  # statements that a connection keeps planned: each holds some megabytes
 # By connection and statement: its name there, and the parameters that stand in it.
 _prepared: WeakKeyDictionary[Any, dict[str, tuple[str, list[str]]]] = WeakKeyDictionary()
@@ -113,6 +115,24 @@ def _prepare(cursor: Any, statement: str, parameters: Iterable[str]) -> tuple[st
         cursor.execute(f"PREPARE {name} AS {statement % numbers}")
         kept[statement] = (name, places)
     return kept[statement]
+
+
+class TookTooLong(Exception):  # noqa: N818
+    """What was asked within a time was not answered by then."""
+
+
+@contextmanager
+def within(milliseconds: int) -> Iterator[None]:
+    """Let each statement of the block take so long and no longer; TookTooLong when one does."""
+    try:
+        with transaction.atomic():
+            run("SET LOCAL statement_timeout = %s", [milliseconds])
+            yield
+            run("SET LOCAL statement_timeout TO DEFAULT")  # the block may be a part of a longer transaction
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", None) != _QUERY_CANCELED:
+            raise
+        raise TookTooLong from error
 
 
 def run(statement: str, parameters: Parameters = ()) -> int:

@@ -7,6 +7,7 @@ at MOST of each row of the table.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -24,6 +25,7 @@ from settlement.moves.table import RULES
 from trades.work_items import kinds
 
 MOST = 10_000  # records of one row of the table that are counted and summed
+TIMEOUT_MS = 3_000
 _DAY = timedelta(days=1)
 # Ages by their names, from and to below which: of a moment that lies so far back.
 AGES: dict[str, tuple[timedelta, timedelta | None]] = {
@@ -70,7 +72,8 @@ def list_open(
     """Return open records in the order of the table and, within a row of it, of their ids, after a (row, id).
 
     Each has `at`, its key of two numbers for the next page, and: record, reference, rule, title, mover, next, since,
-    evidence, who, trade_id, channel, party, party_name, value_date, asset, quantity, is_money.
+    evidence, who, trade_id, channel, party, party_name, value_date, asset, quantity, is_money. sql.TookTooLong when a
+    filter looks through more than TIMEOUT_MS allows.
     """
     parameters, conditions = _asked(wanted, now)
     if parameters is None:
@@ -85,14 +88,18 @@ def list_open(
             for number, population, rule in chosen[at : at + _AT_ONCE]
             for later in [[f"{population.key} > %(after)s"] if after and number == first else []]
         ]
-        rows = sql.records(
-            f"{' UNION ALL '.join(parts)} ORDER BY number, key LIMIT %(limit)s",
-            {**parameters, "after": last_key, "limit": limit - len(found)},
-        )
+        asked = {**parameters, "after": last_key, "limit": limit - len(found)}
+        with _bounded(conditions):
+            rows = sql.records(f"{' UNION ALL '.join(parts)} ORDER BY number, key LIMIT %(limit)s", asked)
         found += _told(rows)
         if len(found) >= limit:
             break
     return found
+
+
+def _bounded(conditions: Sequence[str]) -> AbstractContextManager[None]:
+    """Let a filter, which no index serves, look through what is open for TIMEOUT_MS at most."""
+    return sql.within(TIMEOUT_MS) if conditions else nullcontext()
 
 
 def _chosen(wanted: Wanted) -> list[tuple[int, Population, Rule]]:
@@ -108,7 +115,10 @@ def _chosen(wanted: Wanted) -> list[tuple[int, Population, Rule]]:
 
 
 def count_open(*, wanted: Wanted, now: datetime) -> list[Group]:
-    """Return every wanted row of the table that has records, with counts and money up to MOST records each."""
+    """Return every wanted row of the table that has records, with counts and money up to MOST records each.
+
+    sql.TookTooLong as in `list_open`.
+    """
     parameters, conditions = _asked(wanted, now)
     chosen = _chosen(wanted)
     if parameters is None or not chosen:
@@ -123,7 +133,9 @@ def count_open(*, wanted: Wanted, now: datetime) -> list[Group]:
         for number, population, rule in chosen
     ]
     steps = [low.total_seconds() for low, _ in list(AGES.values())[1:]]
-    rows = sql.rows(" UNION ALL ".join(parts), {**parameters, "steps": sql.array_literal(map(str, steps))})
+    parameters["steps"] = sql.array_literal(map(str, steps))
+    with _bounded(conditions):
+        rows = sql.rows(" UNION ALL ".join(parts), parameters)
     return _groups(rows, chosen)
 
 

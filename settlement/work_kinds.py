@@ -1,7 +1,28 @@
 """The work items of settlement: what the back office rejected, what failed to settle, what is pinned to an SSI that is
 no longer the choice, and invoices that do not add up."""
 
-from trades.work_items import Cause, Move, WorkKind
+from __future__ import annotations
+
+from core import sql
+from core.as_of import AsOf
+from trades.work_items import About, Cause, Facts, Move, WorkKind
+
+ATTESTATION = "ATTESTATION"
+_BREAK = """
+SELECT b.day, b.client_name, b.channel, b.measure, b.ours, b.theirs FROM settlement_attestation_break b
+WHERE b.id = %(id)s AND (%(as_at)s::timestamptz IS NULL OR b.opened_at <= %(as_at)s)
+"""
+
+
+def _facts(about: About, as_of: AsOf) -> Facts:
+    """Return both sides' counts of the instructions on which they differ, as the back office told them last."""
+    rows = sql.rows(_BREAK, {"id": about.subject_id, "as_at": as_of.as_at})
+    return Facts(
+        f"Instructions of {rows[0][2]}, {rows[0][0]} (UTC), by {rows[0][1]}" if rows else "",
+        ("Count", "Ours", "Theirs", "Difference"),
+        [(measure, f"{ours:,}", f"{theirs:,}", f"{theirs - ours:+,}") for *_, measure, ours, theirs in rows],
+    )
+
 
 KINDS = (
     WorkKind(
@@ -37,6 +58,18 @@ KINDS = (
         mark="INVOICE_BREAK",
         next_action="Find out why the documents do not add up, and credit or have billed what is wrong.",
         answered="The nightly tie-out finds that what is billed of the trade adds up.",
+    ),
+    WorkKind(
+        code=ATTESTATION,
+        title="a back office counts otherwise",
+        severity="WARN",
+        mark="COUNTS_DIFFER",
+        next_action=(
+            "Find the instructions on which the two sides differ. Have the back office count again, or say on the"
+            " screen of batches what was found."
+        ),
+        answered="Later counts of the back office agree with ours, or a person says what was found.",
+        facts=_facts,
     ),
 )
 # The back office's reason is what rejections have in common.

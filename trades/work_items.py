@@ -43,14 +43,14 @@ class About:
 class Facts:
     """What a person must know of an item that hangs on no trade: a table of texts, and where to go on.
 
-    heads: what stands above the columns; from the second on they hold figures. place: the code and the key by
-    which the console finds the subject's own screen.
+    heads: what stands above the columns; from the second on they hold figures. place: the code of a limit and the key
+    of its member, where the console has a screen of what counts in it.
     """
 
     title: str
     heads: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
-    place: tuple[str, str]
+    place: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ _WORDS = {
     "WRONG_FIGURE": ("alert", "amber", "wrong figure"),
     "WRONG_POSITION": ("alert", "amber", "wrong position"),
     "SHORT_SALE": ("alert", "amber", "short sale"),
+    "COUNTS_DIFFER": ("alert", "amber", "counts differ"),
     "CHANGE_REFUSED": ("stop", "amber", "change refused"),
     "FAILED": ("stop", "red", "failed"),
     "MATCHED": ("check", "green", "matched"),

@@ -11,7 +11,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from core import ids
+from core import ids, sql
 from core.clock import utc_now
 from core.http.cursor import encode_cursor, numbers_of
 from ops.permissions import Right
@@ -61,8 +61,14 @@ def settlement(request: HttpRequest) -> HttpResponse:
     now = utc_now()
     wanted, typed = read_wanted(request.GET)
     by_mover: dict[Mover, Moves] = {}
-    for group in count_open(wanted=_without_choice(wanted), now=now):
-        by_mover.setdefault(group.rule.mover, Moves(group.rule.mover)).groups.append(group)
+    listed: dict[str, Any] = {}
+    too_broad = False
+    try:
+        for group in count_open(wanted=_without_choice(wanted), now=now):
+            by_mover.setdefault(group.rule.mover, Moves(group.rule.mover)).groups.append(group)
+        listed = _listed(request, wanted, typed, now)
+    except sql.TookTooLong:
+        too_broad = True
     context: dict[str, Any] = {
         "tabs": TABS,
         "movers": [by_mover[each] for each in Mover if each in by_mover],
@@ -74,7 +80,8 @@ def settlement(request: HttpRequest) -> HttpResponse:
         "parties": list(Party.objects.order_by("code").values_list("code", "name")[:_OFFERED]),
         "most": MOST,
         "money_shown": _MONEY_SHOWN,
-        "listed": _listed(request, wanted, typed, now),
+        "listed": listed,
+        "too_broad": too_broad,
     }
     return show(request, "ops/settlement.html", context, screen="settlement", now=now)
 

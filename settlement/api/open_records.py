@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from rest_framework.views import APIView
 from core import sql
 from core.clock import utc_now
 from core.http.cursor import decode_cursor, limit_of, page
-from core.http.problem import Fault, unreadable
+from core.http.problem import Fault, Problem, unreadable
 from core.http.views import json_response
 from core.ids import TRADE, public_id
 from core.money import format_amount
@@ -35,7 +36,9 @@ class OpenRecords(APIView):
     def get(self, request: Request) -> HttpResponse:
         limit = limit_of(request)
         after = decode_cursor(request.query_params.get("cursor", ""), parts=2)
-        rows = list_open(wanted=read_wanted(request.query_params), now=utc_now(), after=after, limit=limit)
+        wanted = read_wanted(request.query_params)
+        with _narrow_enough():
+            rows = list_open(wanted=wanted, now=utc_now(), after=after, limit=limit)
         more = rows[-1]["at"] if len(rows) == limit else None
         return json_response(page([record_document(row) for row in rows], next_key=more))
 
@@ -47,8 +50,20 @@ class OpenRecordCounts(APIView):
 
     @schema.count_open_records
     def get(self, request: Request) -> HttpResponse:
-        groups = count_open(wanted=read_wanted(request.query_params), now=utc_now())
+        wanted = read_wanted(request.query_params)
+        with _narrow_enough():
+            groups = count_open(wanted=wanted, now=utc_now())
         return json_response({"items": [group_document(each) for each in groups], "counted_up_to": MOST})
+
+
+@contextmanager
+def _narrow_enough() -> Iterator[None]:
+    """Answer Problem 422 where a filter looks through too much."""
+    try:
+        yield
+    except sql.TookTooLong:
+        advice = "Ask for one mover, rule or channel at a time."
+        raise Problem(422, "too-broad", "The filter looks through too many records.", advice) from None
 
 
 def read_wanted(given: Mapping[str, str]) -> Wanted:

@@ -22,6 +22,7 @@ _FILTERS = [
     OpenApiParameter("value_date", OpenApiTypes.DATE),
     OpenApiParameter("asset", str, description="a currency, ISIN or SKU"),
 ]
+_TOO_BROAD = OpenApiResponse(OpenApiTypes.OBJECT, "the filter looks through too many records: narrow it")
 _RECORD = {
     "record": "INSTRUCTION",
     "reference": public_id(INSTRUCTION, 4321),
@@ -70,6 +71,7 @@ list_open_records = extend_schema(
             examples=[OpenApiExample("A fail", value={"items": [_RECORD], "next": None})],
         ),
         400: PROBLEM,
+        422: _TOO_BROAD,
     },
 )
 count_open_records = extend_schema(
@@ -87,5 +89,6 @@ count_open_records = extend_schema(
             examples=[OpenApiExample("One row", value={"items": [_COUNT], "counted_up_to": MOST})],
         ),
         400: PROBLEM,
+        422: _TOO_BROAD,
     },
 )

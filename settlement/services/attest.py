@@ -6,7 +6,7 @@ was is written down once, so that it is the same to the byte whenever it is aske
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -21,10 +21,16 @@ from core.seals import GENESIS, json_text
 from core.signing import keep_public_key, sign
 from core.text import text_faults
 from settlement.selectors import read_attestation
+from settlement.work_kinds import ATTESTATION
+from trades.services.exceptions import NewException, close_about, open_exceptions
+from trades.work_items import About
 
 FORMAT = 1
 MEASURES = ("sealed", "claimed", "accepted", "rejected", "settled", "open")
 SUBJECT = "attestation_break"
+DIFFERS = "COUNTS_DIFFER"  # the code and the cause of the work that a break is
+AGREED = "both sides agree"
+EXPLAINED_WITHIN = timedelta(days=1)
 # No request lasts so long: what happened on a day has been committed by stood_then.
 GRACE = timedelta(minutes=5)
 
@@ -126,10 +132,11 @@ SELECT %(day)s, %(client)s, %(name)s, channel, measure, ours, theirs, %(now)s, '
 FROM unnest(%(channels)s::text[], %(measures)s::text[], %(ours)s::bigint[], %(theirs)s::bigint[])
     AS d(channel, measure, ours, theirs)
 ON CONFLICT (day, client_id, channel, measure) WHERE closed_at IS NULL DO UPDATE SET theirs = EXCLUDED.theirs
+    WHERE settlement_attestation_break.theirs <> EXCLUDED.theirs
 RETURNING id, xmax = 0
 """
-_AGREE = """
-UPDATE settlement_attestation_break SET closed_at = %(now)s, closed_by = %(actor)s, resolution = 'both sides agree'
+_AGREE = f"""
+UPDATE settlement_attestation_break SET closed_at = %(now)s, closed_by = %(actor)s, resolution = '{AGREED}'
 WHERE day = %(day)s AND client_id = %(client)s AND closed_at IS NULL AND channel = ANY(%(told)s::text[])
   AND NOT EXISTS (
       SELECT FROM unnest(%(channels)s::text[], %(measures)s::text[]) AS d(channel, measure)
@@ -169,12 +176,49 @@ def compare_day(
         # One client's counts of one day are compared one after the other.
         sql.run("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"attested {day} {client.id}"])
         sql.run(_POSTED, [day, client.id, client.name, encode(counts), now])
-        opened = sorted(break_id for break_id, is_new in sql.rows(_OPEN, parameters) if is_new)
+        told = dict(sql.rows(_OPEN, parameters))  # what is new, or counted otherwise than before
+        opened = sorted(break_id for break_id, is_new in told.items() if is_new)
         closed = sorted(break_id for (break_id,) in sql.rows(_AGREE, parameters))
         data = {"date": day, "client": client.name}
         record(type="attestation.broken", subject=SUBJECT, ids=opened, actor=actor, at=now, data=data)
         record(type="attestation.agreed", subject=SUBJECT, ids=closed, actor=actor, at=now, data=data)
+        _open_work(sorted(told), actor, now)
+        _close_work(closed, AGREED, actor, now)
     return found
+
+
+_STILL_OPEN = """
+SELECT id, day, client_name, channel, measure, ours, theirs FROM settlement_attestation_break
+WHERE id = ANY(%s) AND closed_at IS NULL ORDER BY id
+"""
+
+
+def _open_work(break_ids: Sequence[int], actor: Actor, now: datetime) -> None:
+    """Have open breaks in the queue of work, told as they are now."""
+    items = [
+        NewException(
+            trade_id=None,
+            about=About(SUBJECT, break_id),
+            kind=ATTESTATION,
+            codes=[DIFFERS],
+            summary=f"{name} counts {theirs:,} instructions of {channel} {measure} on {day}, we {ours:,}",
+            deadline=now + EXPLAINED_WITHIN,
+            causes=[f"{DIFFERS} {channel} {measure}"],
+        )
+        for break_id, day, name, channel, measure, ours, theirs in sql.rows(_STILL_OPEN, [list(break_ids)])
+    ]
+    open_exceptions(items=items, at=now, actor=actor)
+
+
+def _close_work(break_ids: Sequence[int], resolution: str, actor: Actor, now: datetime) -> None:
+    close_about(
+        subject=SUBJECT,
+        subject_ids=break_ids,
+        kind=ATTESTATION,
+        resolution=resolution,
+        closed_by=actor,
+        at=now,
+    )
 
 
 _CLOSE = """
@@ -198,3 +242,4 @@ def close_break(*, break_id: int, reason: str, actor: Actor, now: datetime) -> N
             at=now,
             reason=reason.strip(),
         )
+        _close_work([break_id], reason.strip(), actor, now)

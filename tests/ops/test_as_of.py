@@ -208,7 +208,7 @@ class TestAScreen:
         assert "somebody-else" in now
         assert "somebody-else" not in then
         assert "v2" not in then
-        assert "Held: operations decide" in then
+        assert "Held until its exception is worked" in then
         assert "repaired" not in then
         assert "claimed" in then
         assert desk.get(at(-1, f"/trades/{story['held']}")).status_code == 404

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
+from datetime import timedelta
 
-from core.ids import INSTRUCTION, TRADE, public_id
+from core.ids import EXCEPTION, INSTRUCTION, TRADE, public_id
 from ops.views.settlement import PAGE
+from settlement.services.attest import MEASURES, compare_day
 from tests.ops.conftest import SignIn
-from tests.settlement.support import batch_of, instruction_ids, seal, validated
+from tests.settlement.support import batch_of, client, instruction_ids, seal, validated
 from tests.support.factories import World, captured_ids, equity
-from tests.support.records import hold
+from tests.support.records import NOW, TODAY, hold
+from trades.models import ExceptionItem
 
 
 def text_of(answer) -> str:
@@ -79,3 +82,19 @@ def test_a_trade_and_a_batch_tell_their_own_answer(world: World, sign_in: SignIn
     assert shown.count("Claim the batch.") == 2
     batch = public_id("bat", batch_of("CASH"))
     assert "sealed, and claimed by nobody yet. Claim the batch." in text_of(caller.get(f"/batches/{batch}"))
+
+
+def test_a_back_office_that_counts_otherwise_is_worked_like_every_exception(
+    world: World, sign_in: SignIn
+) -> None:
+    theirs = {**dict.fromkeys(MEASURES, 0), "settled": 1200}
+    by = client("their system")
+    compare_day(day=TODAY - timedelta(days=3), counts={"CASH": theirs}, client=by, actor=by.actor(), now=NOW)
+    reference = public_id(EXCEPTION, ExceptionItem.objects.get().id)
+    caller = sign_in("operations")
+    assert reference in text_of(caller.get("/exceptions"))
+    shown = text_of(caller.get(f"/exceptions/{reference}"))
+    for told in ("their system", "+1,200", "say on the screen of batches what was found"):
+        assert told in shown
+    assert "What counts in it now" not in shown  # that is of limits
+    assert f"/exceptions/{reference}" in text_of(caller.get("/settlement?mover=OPERATIONS"))

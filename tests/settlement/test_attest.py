@@ -12,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import DatabaseError, transaction
 
 from core import sql
+from core.as_of import NOW as KNOWN_NOW
 from core.http.problem import Problem
 from core.seals import json_text
 from core.signing import public_key
+from settlement.open_records import Wanted, list_open
 from settlement.selectors import open_breaks
 from settlement.services.attest import MEASURES, attest_day, close_break, compare_day
 from settlement.services.recall_batch import recall_batch
@@ -31,6 +33,8 @@ from tests.settlement.support import (
 )
 from tests.support.factories import equity, fx, world
 from tests.support.records import CLERK, NOW, TODAY
+from trades.models import ExceptionItem
+from trades.work_items import About, kind_of
 
 pytestmark = pytest.mark.django_db
 
@@ -122,6 +126,12 @@ def test_a_day_that_is_not_over_is_not_attested(office, now):
     assert sql.rows("SELECT count(*) FROM settlement_attestation") == [(0,)]
 
 
+def work() -> list[str]:
+    """Return what the queue says of breaks that are open."""
+    found = ExceptionItem.objects.filter(kind="ATTESTATION", closed_at=None).order_by("id")
+    return list(found.values_list("summary", flat=True))
+
+
 class TestTheOtherSide:
     def compare(self, theirs: dict, *, by=None, now: datetime = OVER):
         by = by or self.by
@@ -148,8 +158,32 @@ class TestTheOtherSide:
             (each["day"], each["client_name"], each["channel"], each["measure"]) for each in open_breaks()
         ]
         assert told == [(TODAY, "their system", "CASH", "settled"), (TODAY, "their system", "CASH", "open")]
-        events = "SELECT type, count(*) FROM core_event WHERE subject = 'attestation_break' GROUP BY type"
+        events = "SELECT type, count(*) FROM core_event WHERE type LIKE 'attestation.%%' GROUP BY type"
         assert sql.rows(events) == [("attestation.broken", 2)]
+
+    def test_that_differs_is_worked_in_the_queue_until_both_sides_agree(self):
+        self.compare({**self.ours, "settled": 7, "open": 1})
+        self.compare({**self.ours, "settled": 7, "open": 1})  # tells nothing anew
+        assert work() == [
+            f"their system counts 7 instructions of CASH settled on {TODAY}, we 0",
+            f"their system counts 1 instructions of CASH open on {TODAY}, we 0",
+        ]
+        assert sql.rows("SELECT count(*) FROM trades_exception_before") == [(0,)]
+        self.compare({**self.ours, "settled": 8})
+        assert work() == [f"their system counts 8 instructions of CASH settled on {TODAY}, we 0"]
+        (item,) = ExceptionItem.objects.filter(closed_at=None)
+        told = kind_of(item.kind).facts(About(item.subject, item.subject_id), KNOWN_NOW)
+        assert told.rows == [("settled", "0", "8", "+8")]
+        self.compare(self.ours)
+        assert work() == []
+        assert set(ExceptionItem.objects.values_list("resolution", flat=True)) == {"both sides agree"}
+
+    def test_that_differs_is_operations_move_among_what_is_open(self):
+        self.compare({**self.ours, "settled": 7})
+        (found,) = [
+            each for each in list_open(wanted=Wanted(), now=OVER, limit=100) if each["record"] == "EXCEPTION"
+        ]
+        assert (found["rule"], found["trade_id"]) == ("ITEM_OPERATIONS", None)
 
     def test_that_agrees_later_closes_only_what_agrees(self):
         self.compare({**self.ours, "settled": 7, "open": 1})
@@ -177,6 +211,8 @@ class TestTheOtherSide:
         assert (refused.value.status, everything() == before) == (422, True)
         close_break(break_id=found["id"], reason="their clock was late", actor=CLERK, now=OVER)
         assert open_breaks() == []
+        assert work() == []
+        assert ExceptionItem.objects.get().resolution == "their clock was late"
         with pytest.raises(Problem) as again:
             close_break(break_id=found["id"], reason="twice", actor=CLERK, now=OVER)
         assert again.value.status == 404

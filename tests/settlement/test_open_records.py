@@ -16,6 +16,7 @@ from core import sql
 from core.audit import system
 from core.ids import INSTRUCTION, TRADE, public_id
 from risk.services.excess import propose_excess
+from settlement import open_records
 from settlement.moves.base import Mover
 from settlement.moves.table import POPULATIONS, RULES
 from settlement.open_records import Wanted, count_open, list_open, moves_of_instructions, moves_of_trade
@@ -352,3 +353,18 @@ def test_every_fault_of_a_filter_is_named(api: Api):
         )
     assert api.get("/open-records?party=a%00b").status_code == 400
     assert api.get("/open-records?cursor=bent").status_code == 400
+
+
+def test_a_filter_that_looks_through_too_much_is_refused_in_time(api: Api, monkeypatch: pytest.MonkeyPatch):
+    validated(equity())
+    usual = sql.row("SHOW statement_timeout")
+    assert api.get("/open-record-counts?asset=USD").status_code == 200
+    assert sql.row("SHOW statement_timeout") == usual
+    slow = "pg_sleep(60) IS NULL"  # stands for a search that no index serves
+    where = open_records._where
+    monkeypatch.setattr(open_records, "_where", lambda *row: f"{where(*row)} AND {slow}")
+    monkeypatch.setattr(open_records, "TIMEOUT_MS", 50)
+    for path in ("/open-records", "/open-record-counts"):
+        answer = api.get(f"{path}?asset=USD")
+        assert (answer.status_code, answer.json()["code"]) == (422, "too-broad")
+    assert sql.row("SHOW statement_timeout") == usual

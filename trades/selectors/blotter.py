@@ -12,9 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.utils import OperationalError
-
 from core import sql
 from core.as_of import AsOf
 from trades.lifecycle import State
@@ -29,7 +26,6 @@ TIMEOUT_MS = 3_000
 
 SORTS = ("-captured", "captured", "-trade_date", "trade_date")
 SORTS_AS_OF = SORTS[:2]  # no index serves the trade dates of the past
-QUERY_CANCELED = "57014"
 
 
 class TooBroad(Exception):  # noqa: N818
@@ -241,13 +237,9 @@ def _bounded(bounded: bool) -> Iterator[None]:
         yield
         return
     try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL statement_timeout = %s", [TIMEOUT_MS])
+        with sql.within(TIMEOUT_MS):
             yield
-    except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", None) != QUERY_CANCELED:
-            raise
+    except sql.TookTooLong as error:
         raise TooBroad from error
 
 
