@@ -56,6 +56,7 @@ urlpatterns = [
     path("exceptions/<str:ref>", exceptions.exception, name="exception"),
     path("exceptions/<str:ref>/<slug:action>", exceptions.act, name="exception_act"),
     path("positions", positions.positions, name="positions"),
+    path("positions/<str:book>", positions.policy, name="lot_policy"),
     path("positions/<str:book>/<str:currency>", positions.position, name="position"),
     path("corporate-actions", corporate_actions.actions, name="corporate_actions"),
     path("corporate-actions/propose", corporate_actions.propose, name="corporate_actions_propose"),

@@ -61,7 +61,13 @@ STRANGER, DISABLED, NO_ROLE, SUPERUSER = (
 )
 
 # What whoever is let in gets for a screen, 200 unless it stands here, and for a form sent empty, unless 422.
-SCREENS = {"position": 404, "search": 302, "audit_day_evidence": 422, "limit_member": 404}  # of no limit
+SCREENS = {
+    "position": 404,
+    "lot_policy": 404,
+    "search": 302,
+    "audit_day_evidence": 422,
+    "limit_member": 404,
+}  # of no limit
 FORMS = {
     "trade_change:amend": 422,
     "trade_change:cancel": 422,

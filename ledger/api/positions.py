@@ -80,7 +80,7 @@ class Lots(APIView):
     @schema.lots
     def get(self, request: Request) -> HttpResponse:
         limit, which = limit_of(request), _which(request)
-        after = decode_cursor(request.query_params.get("cursor", ""), parts=4)
+        after = _key(request, parts=4)
         rows = list_lots(which=which, after=after, limit=limit)
         last = rows[-1] if len(rows) == limit else None
         names = ("book_id", "instrument_id", "lot_trade_id", "lot_leg")
@@ -96,7 +96,7 @@ class LotMovements(APIView):
     @schema.movements
     def get(self, request: Request) -> HttpResponse:
         limit, which = limit_of(request), _which(request)
-        after = decode_cursor(request.query_params.get("cursor", ""), parts=1)
+        after = _key(request, parts=1)
         rows = list_movements(which=which, after=after[0] if after else 0, limit=limit)
         more = (rows[-1]["id"],) if len(rows) == limit else None
         return json_response(page([_movement(row) for row in rows], next_key=more))
@@ -129,7 +129,7 @@ def _axes(request: Request, *, parts: int) -> tuple[AsOf, date | None, tuple[int
     moment, on = moment_parameter(request, "as_at"), _business_date(request)
     if moment is not None and moment > utc_now():
         raise unreadable([Fault("query:as_at", "This moment is still to come.", "future")])
-    key = decode_cursor(request.query_params.get("cursor", ""), parts=parts + 2)
+    key = _key(request, parts=parts + 2)
     if key is None:
         return known_at(moment), on, None
     try:
@@ -138,9 +138,15 @@ def _axes(request: Request, *, parts: int) -> tuple[AsOf, date | None, tuple[int
         raise bent_cursor() from None
     if moment not in {None, carried} or on not in {None, carried_on} or (carried or utc_now()) > utc_now():
         raise bent_cursor()
-    if not all(0 <= part < 1 << 63 for part in key):
-        raise bent_cursor()
     return known_at(carried), carried_on, key[2:]
+
+
+def _key(request: Request, *, parts: int) -> tuple[int, ...] | None:
+    """Return the key of a page's cursor, None for the first page; Problem 400 for a bent one."""
+    key = decode_cursor(request.query_params.get("cursor", ""), parts=parts)
+    if key is not None and not all(0 <= part < 1 << 63 for part in key):
+        raise bent_cursor()
+    return key
 
 
 def _business_date(request: Request) -> date | None:

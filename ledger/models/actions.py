@@ -17,6 +17,9 @@ class CorporateAction(models.Model):
     class Meta:
         db_table = "ledger_corporate_action"
 
+    def __str__(self) -> str:
+        return self.reference
+
 
 class CorporateActionVersion(models.Model):
     """What an action is, as two people have said; the latest version holds. Never changed.

@@ -55,6 +55,13 @@ class PositionEntry(models.Model):
                 fields=["book_id", "instrument_id", "currency", "effective_date", "id"],
                 name="ledger_entry_position",
             ),
+            # What is bought and sold from a place on, however long a position has been dealt in.
+            models.Index(
+                fields=["book_id", "instrument_id", "effective_date", "id"],
+                condition=Q(basis="TRADED", reverses__isnull=True, trade_id__isnull=False)
+                & ~Q(instrument_id=0),
+                name="ledger_entry_fills",
+            ),
             models.Index(
                 fields=["action_id", "book_id"],
                 condition=Q(action_id__isnull=False),

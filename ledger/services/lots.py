@@ -86,7 +86,7 @@ _FILLS = f"""
 SELECT e.book_id, e.instrument_id, e.currency, e.effective_date, e.moment, e.trade_id, e.leg, e.version, e.quantity,
        e.amount, e.fees
 FROM {_PLACES} JOIN ledger_position_entry e USING (book_id, instrument_id)
-WHERE e.basis = '{Basis.TRADED.value}' AND e.trade_id IS NOT NULL
+WHERE e.basis = '{Basis.TRADED.value}' AND e.trade_id IS NOT NULL AND e.instrument_id <> 0 AND e.reverses IS NULL
   AND e.effective_date >= t.day
   AND (e.effective_date, e.moment, e.trade_id, e.leg) >= (t.day, t.moment, t.source_id, t.leg)
   AND {STANDING}

@@ -7,10 +7,13 @@ changes nothing. See docs/adr/0058.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import DataError, transaction
 
 from core import sql
 from core.audit import Actor
@@ -21,6 +24,8 @@ from ledger.services.lots import Touched, from_the_beginning, retell_lots
 from trades.lifecycle import State
 from trades.products._legs import holdings_sql
 
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
 TASK = "ledger.post_positions"
 STEP = 5_000  # trades of one transaction
 DUE = 200  # positions told again from their beginning, in one transaction
@@ -29,7 +34,6 @@ _MADE = (
     "INSERT INTO ledger_position_mark (one, xid, trade_id) VALUES (true, 0, 0) ON CONFLICT (one) DO NOTHING"
 )
 _LOCK = "SELECT xid, trade_id FROM ledger_position_mark FOR UPDATE"
-_LOCK_IF_FREE = f"{_LOCK} SKIP LOCKED"
 _CHANGED = f"""
 SELECT changed_xid, trade_id FROM trades_state
 WHERE (changed_xid, trade_id) > (%s, %s) AND changed_xid < {sql.OLDEST_OPEN}
@@ -94,19 +98,37 @@ ORDER BY book_id, instrument_id, effective_date, moment, trade_id, leg
 def post_changed(*, now: datetime, actor: Actor, step: int = STEP) -> int:
     """Take up to `step` further trades that have changed into the positions; return how many were looked at.
 
-    One does at a time: while another does, there is nothing to do, and no worker waits for it.
+    One does at a time: none are looked at while another does.
     """
     with transaction.atomic():
         sql.run(_MADE)
-        if (mark := sql.row(_LOCK_IF_FREE)) is None:
-            return 0
-        xid, trade_id = mark
-        changed = sql.rows(_CHANGED, [xid, trade_id, step])
+        mark = sql.row(f"{_LOCK} SKIP LOCKED")
+        changed = sql.rows(_CHANGED, [*mark, step]) if mark else []
         if not changed:
             return 0
-        post_trades(trade_ids=sorted(each for _, each in changed), now=now, actor=actor)
+        _halving(sorted(trade_id for _, trade_id in changed), partial(_post, now=now, actor=actor))
         sql.run("UPDATE ledger_position_mark SET xid = %s, trade_id = %s", changed[-1])
         return len(changed)
+
+
+def _post(trade_ids: Sequence[int], *, now: datetime, actor: Actor) -> None:
+    post_trades(trade_ids=trade_ids, now=now, actor=actor)
+
+
+def _halving(things: Sequence[T], do: Callable[[Sequence[T]], None]) -> None:
+    """Do something for all of `things`; where figures come to be that nothing can hold, for all but what makes them.
+
+    These are told, and found again by `verify_positions`; they must not keep everybody else's from being told.
+    """
+    try:
+        with transaction.atomic():
+            do(things)
+    except DataError as error:
+        if len(things) == 1:
+            _log.error("no position can hold what %s comes to: %s", things[0], error)
+            return
+        for half in (things[: len(things) // 2], things[len(things) // 2 :]):
+            _halving(half, do)
 
 
 def lock_positions() -> tuple[int, int]:
@@ -148,8 +170,13 @@ def post_due(*, now: datetime, actor: Actor, step: int = DUE) -> int:
             sql.run(_PAYABLE, {"today": today})
             sql.run("UPDATE ledger_position_mark SET paid_to = %s", [today])
         due = sorted(sql.rows(_TAKE_DUE, [step]))
-        retell_lots(touched=[from_the_beginning(*each) for each in due], now=now, actor=actor)
+        if due:
+            _halving(due, partial(_retell, now=now, actor=actor))
     return len(due)
+
+
+def _retell(positions: Sequence[tuple[Any, ...]], *, now: datetime, actor: Actor) -> None:
+    retell_lots(touched=[from_the_beginning(*each) for each in positions], now=now, actor=actor)
 
 
 _DUE = """

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from core.as_of import NOW
+from core.clock import business_date, utc_now
+from core.http.problem import Fault, Problem
 from core.money import ZERO
+from ledger.selectors.actions import pending_of
 from ledger.selectors.positions import Place, Which, list_entries, list_lots, list_movements, list_positions
-from ledger.services.lot_policies import policy_on
+from ledger.services.lot_policies import KIND as POLICY
+from ledger.services.lot_policies import METHODS, PolicyTerms, policy_on, propose_policy
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right
-from ops.shell import needs, show
+from ops.shell import Shown, actor, needs, person, show
 from refdata.models import Book, Instrument
 
 _SHOWN = 200
@@ -50,6 +57,61 @@ def positions(request: HttpRequest) -> HttpResponse:
 @needs(Right.READ_POSITIONS)
 def position(request: HttpRequest, book: str, currency: str) -> HttpResponse:
     """Show one position: by counterparty, its open lots and what became of others, and the entries behind it."""
+    return _show(request, book, currency)
+
+
+@needs(Right.PROPOSE_POSITION)
+def policy(request: HttpRequest, book: str) -> HttpResponse:
+    """Show how a book counts its lots and the form to have it count otherwise, or propose what the form says."""
+    known = Book.objects.filter(code=book[:_CODE_MAX].replace("\0", "")).first()
+    if known is None:
+        raise Http404
+    now, problem = utc_now(), None
+    if request.method == "POST":
+        try:
+            _propose(request, known.code, now)
+        except Problem as error:
+            problem = error
+        else:
+            messages.success(request, "The change is proposed. Somebody else must approve it.")
+            return HttpResponseRedirect(
+                f"{reverse('positions')}?{urlencode({'book': known.code})}", status=303
+            )
+    context = {
+        "book": known,
+        "policy": policy_on(known.code, business_date(now)),
+        "methods": METHODS,
+        "typed": request.POST,
+        "pending_id": pending_of(POLICY).get(known.code),
+        "today": business_date(now).isoformat(),
+        "problem": Shown.of(problem) if problem else None,
+    }
+    status = problem.status if problem else 200
+    return show(request, "ops/lot_policy.html", context, screen="lot_policy", now=now, status=status)
+
+
+def _propose(request: HttpRequest, book: str, now: datetime) -> None:
+    day, fault = _day(request.POST.get("valid_from", "").strip())
+    if day is None:
+        faults = [Fault("/valid_from", fault or "This is required.", "type" if fault else "missing")]
+        raise Problem(422, "invalid", "This cannot be how a book counts.", faults=faults)
+    terms = PolicyTerms(
+        method=request.POST.get("method", ""),
+        opens_short=request.POST.get("opens_short") == "yes",
+        with_fees=request.POST.get("with_fees") == "yes",
+    )
+    propose_policy(
+        book=book,
+        terms=terms,
+        valid_from=day,
+        reason=request.POST.get("reason", ""),
+        user=person(request),
+        actor=actor(request),
+        now=now,
+    )
+
+
+def _show(request: HttpRequest, book: str, currency: str) -> HttpResponse:
     typed = _typed(request)
     instrument = Instrument.objects.filter(code=typed["instrument"]).first() if typed["instrument"] else None
     known = Book.objects.filter(code=book[:_CODE_MAX].replace("\0", "")).first()
@@ -79,7 +141,7 @@ def position(request: HttpRequest, book: str, currency: str) -> HttpResponse:
         "cost": sum((row["cost"] for row in lots), ZERO),
         "with_lots": with_lots,
         "movements": list_movements(which=which, limit=_SHOWN) if with_lots else [],
-        "policy": policy_on(known.code, clock(request).date()),
+        "policy": policy_on(known.code, business_date(clock(request))),
         "entries": entries[:_SHOWN],
         "shown": _SHOWN,
         "more": last and f"{last['effective_date']}.{last['id']}",

@@ -21,7 +21,7 @@ from ledger.services.posting import post_due
 from ledger.services.verify import verify_positions
 from tests.ledger.support import ACTOR, cancel, lots, post, replayed, rows_of_all, totals, traded
 from tests.ledger.test_positions import _Desk, share
-from tests.support.factories import EURO_SHARE, bond, bund, captured_ids, checked, settle, world
+from tests.support.factories import EURO_SHARE, bond, bund, captured_ids, checked, goods, settle, world
 from tests.support.records import NOW, TODAY, person
 
 pytestmark = pytest.mark.django_db
@@ -270,6 +270,21 @@ class TestTwoPeople:
                 reason=" ", user=somebody(), actor=ACTOR, now=NOW,
             )  # fmt: skip
         assert [fault.pointer for fault in refused.value.faults] == ["/reason", "/method", "/book"]
+
+
+def test_what_no_position_can_hold_keeps_no_other_from_being_told(caplog):
+    world()
+    captured_ids(
+        *[share("999999999999999", "0.0001", day=5, ref=f"HUGE-{n}") for n in range(2)], goods(on=day(-5))
+    )
+    post()
+    said = [("CA-1", terms("SPLF", ex=-1, new="1000000", old="1"))]
+    said.append(("CA-2", terms("SPLF", ex=-1, new="2", old="1", instrument="SKU-1")))
+    for reference, each in said:
+        approve(proposed(reference, each))
+    assert post_due(now=NOW, actor=ACTOR) == 2
+    assert "no position can hold" in caplog.text
+    assert (traded()[EURO_SHARE], traded()["SKU-1"]) == (1999999999999998, -24)
 
 
 class _Issuer(_Desk):

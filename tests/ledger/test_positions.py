@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -294,6 +294,22 @@ class TestTheWorker:
         captured_ids(*[share("1", str(n + 1)) for n in range(5)])
         assert [post_changed(now=NOW, actor=ACTOR, step=2) for _ in range(4)] == [2, 2, 1, 0]
         assert traded()[EURO_SHARE] == 5
+
+    def test_leaves_the_work_to_whoever_is_at_it(self):
+        world()
+        captured_ids(share("1", "10"))
+        assert post_changed(now=NOW, actor=ACTOR) == 1
+        captured_ids(share("2", "10"))
+        other = connection.copy()
+        try:
+            other.set_autocommit(False)
+            with other.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM ledger_position_mark FOR UPDATE")
+            assert post_changed(now=NOW, actor=ACTOR) == 0
+        finally:
+            other.close()
+        assert post_changed(now=NOW, actor=ACTOR) == 1
+        assert traded()[EURO_SHARE] == 3
 
     def test_waits_for_transactions_that_are_open(self):
         world()

@@ -140,3 +140,22 @@ class TestCorporateActions:
         text = text_of(sign_in("supervisor").get("/approvals"))
         for told in ("count its lots otherwise", "AVERAGE", "FIFO", "Opens shorts"):
             assert told in text
+
+    def test_how_a_book_counts_is_proposed_from_its_position(self, sign_in: SignIn) -> None:
+        maker = sign_in("operations", name="ann")
+        assert 'href="/positions/BOOK-1"' in text_of(
+            maker.get(f"/positions/BOOK-1/EUR?instrument={EURO_SHARE}")
+        )
+        assert "FIFO" in text_of(maker.get("/positions/BOOK-1"))
+        form = {"method": "AVERAGE", "opens_short": "no", "with_fees": "no", "valid_from": "2026-11-01"}
+        wrong = maker.post("/positions/BOOK-1", {**form, "valid_from": "soon", "reason": "x"})
+        assert (wrong.status_code, "Write the day as" in text_of(wrong)) == (422, True)
+        assert maker.post("/positions/BOOK-1", {**form, "reason": ""}).status_code == 422
+        assert maker.post("/positions/NONE", form).status_code == 404
+        assert Proposal.objects.count() == 0
+        assert maker.post("/positions/BOOK-1", {**form, "reason": "as agreed"}).status_code == 303
+        assert Proposal.objects.get().content["after"] == {
+            "method": "AVERAGE", "opens_short": False, "with_fees": False,
+        }  # fmt: skip
+        assert "awaits approval" in text_of(maker.get("/positions/BOOK-1"))
+        assert sign_in("auditor").get("/positions/BOOK-1").status_code == 403

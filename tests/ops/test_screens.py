@@ -14,9 +14,10 @@ from core import sql, work
 from core.ids import BATCH, EXCEPTION, INSTRUCTION, TRADE, WEBHOOK, public_id
 from settlement.models import Batch
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
+from tests.ledger.support import post
 from tests.ops.conftest import SignIn
 from tests.settlement.support import instruction_ids
-from tests.support.factories import World, check_everything, checked, equity, fx, goods, limit, states
+from tests.support.factories import APPLE, World, check_everything, checked, equity, fx, goods, limit, states
 from trades.models import ExceptionItem
 
 MAX_QUERIES = 20
@@ -43,6 +44,8 @@ def busy(world: World, desk: Client) -> dict[str, str]:
     for document in (goods(), equity(), equity(book="NO-BOOK", quantity="5")):
         checked(document)
     held = ExceptionItem.objects.get()
+    checked(equity("ANOTHER"))
+    post()
     desk.post("/batches/seal", {"value_date": "2026-12-31", "channels": ["CASH", "SECURITIES", "GOODS"]})
     desk.post(
         "/holds/new", {"kind": "COUNTERPARTY", "subject": "BROKER-01", "channel": "CASH", "reason": "wait"}
@@ -66,6 +69,11 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "hold": f"/holds?kind=TRADE&subject={public_id(TRADE, settled)}",
         "settlement": "/settlement?mover=BACK_OFFICE",
         "limits": "/limits",
+        "positions": "/positions?currency=USD",
+        "position": f"/positions/BOOK-1/USD?instrument={APPLE}",
+        "position of cash": "/positions/BOOK-1/EUR",
+        "how a book counts": "/positions/BOOK-1",
+        "corporate actions": "/corporate-actions",
         "ssis": "/ssis?party=BROKER-01",
         "ssi": "/ssis/change",
         "ssi to end": f"/ssis/change?ssi={world.broker.ssis.first().id}&what=end",
@@ -130,6 +138,8 @@ def test_every_field_has_a_label(busy: dict[str, str], desk: Client) -> None:
         ("/batches", "No batch has been sealed yet"),
         ("/settlement", "Nothing is open"),
         ("/batches?view=claimed", "No batch matches"),
+        ("/positions", "No positions yet"),
+        ("/corporate-actions", "No corporate actions yet"),
         ("/limits", "No limit is in force"),
         ("/integrations", "No webhook is set up"),
         ("/audit", "Nothing has happened yet"),
