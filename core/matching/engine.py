@@ -27,7 +27,8 @@ def match(*, ours: Columns, theirs: Columns, rules: Rules) -> Outcome:
     """
     fields = _fields(rules.levels)
     here, there = Side("Our side", ours, fields), Side("Their side", theirs, fields)
-    pairs = Pairs([], [], [], differences := {})
+    differences: dict[Any, tuple[Difference, ...]] = {}
+    pairs = Pairs([], [], [], differences)
     groups: list[Group] = []
     for level in rules.levels:
         if level.cardinality is Cardinality.ONE_TO_ONE:

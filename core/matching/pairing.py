@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from itertools import compress
-from operator import ne
+from operator import eq, ne
 from typing import Any
 
 from core.matching.outcome import Difference
@@ -19,6 +19,9 @@ NEIGHBOURS = 32
 ROUNDS_MAX = 8
 
 Differences = tuple[Difference, ...]
+Joined = tuple[
+    Rows, Rows, list[tuple[Rows, Rows]]
+]  # rows that stand alone with each other, and those that do not
 Found = dict[int, tuple[int, Differences]]
 
 
@@ -29,23 +32,59 @@ def pair_up(level: Level, ours: Side, theirs: Side) -> tuple[Rows, Rows, dict[in
     dict, and loops that run inside it. Where it stands more often, equal records go first, then the pair of the
     least differences.
     """
-    rows, keys = ours.keys(level.keys, ours.left)
-    others, their_keys = theirs.keys(level.keys, theirs.left)
-    by_key = dict(zip(their_keys, others, strict=True))
-    partners: list[int | None] = list(map(by_key.get, keys))
-    if crowded := _crowded(keys, partners, others, their_keys, by_key):
-        partners = [None if key in crowded else partner for key, partner in zip(keys, partners, strict=True)]
-    met = [each is not None for each in partners]
-    left, right = list(compress(rows, met)), [each for each in partners if each is not None]
+    left, right, crowded = _join_first(level, ours, theirs) or _join(level, ours, theirs)
     left, right, differences = _fitting(level, ours, left, theirs, right)
     if crowded:
-        found = _pair_crowds(level, ours, theirs, crowds(crowded, rows, keys, others, their_keys))
+        found = _pair_crowds(level, ours, theirs, crowded)
         position = {row: at for at, row in enumerate(ours.rows)}
         every = {**dict(zip(left, right, strict=True)), **{row: other for row, (other, _) in found.items()}}
         left = sorted(every, key=position.__getitem__)
         right = [every[row] for row in left]
         differences |= {row: told for row, (_, told) in found.items() if told}
     return left, right, differences
+
+
+def _join_first(level: Level, ours: Side, theirs: Side) -> Joined | None:
+    """Join by the first key where it comes once on their side, and compare the others; None where it comes more often.
+
+    No key is put together of several this way, and rows are looked up as they stand: half the time of `_join`.
+    """
+    first, *others = level.keys
+    by_key = theirs.row_by(first)
+    if by_key is None:
+        return None
+    partners = list(map(by_key.get, ours.values(first, ours.left)))
+    left = list(compress(ours.left, (each is not None for each in partners)))
+    right = [each for each in partners if each is not None]
+    for key in others:
+        here, there = ours.values(key, left), theirs.values(key, right)
+        same = list(map(eq, here, there))
+        if None in here:
+            same = [each and value is not None for each, value in zip(same, here, strict=True)]
+        if not all(same):
+            left, right = list(compress(left, same)), list(compress(right, same))
+    if len(set(right)) == len(right):
+        return left, right, []
+    rows_of: dict[int, Rows] = {}
+    for row, other in zip(left, right, strict=True):
+        rows_of.setdefault(other, []).append(row)
+    alone = [(rows[0], other) for other, rows in rows_of.items() if len(rows) == 1]
+    crowded = [(rows, [other]) for other, rows in rows_of.items() if len(rows) > 1]
+    return [row for row, _ in alone], [other for _, other in alone], crowded
+
+
+def _join(level: Level, ours: Side, theirs: Side) -> Joined:
+    """Join by all keys together."""
+    rows, keys = ours.keys(level.keys, ours.left)
+    others, their_keys = theirs.keys(level.keys, theirs.left)
+    left, right, crowded = [], [], []
+    for here, there in crowds(set(keys) & set(their_keys), rows, keys, others, their_keys):
+        if len(here) == len(there) == 1:
+            left += here
+            right += there
+        else:
+            crowded.append((here, there))
+    return left, right, crowded
 
 
 def crowds(
@@ -60,22 +99,6 @@ def crowds(
         if key in groups:
             groups[key][1].append(row)
     return (group for group in groups.values() if group[1])
-
-
-def _crowded(
-    keys: list[Any], partners: list[int | None], others: Rows, their_keys: list[Any], by_key: dict[Any, int]
-) -> set[Any]:
-    """Return the keys that come more than once on a side and at all on the other; rows are compared, not keys."""
-    crowded = set()
-    if len(by_key) < len(others):
-        crowded = {key for key, row in zip(their_keys, others, strict=True) if by_key[key] != row}
-    met = [each for each in partners if each is not None]
-    if len(set(met)) < len(met):
-        often = Counter(met)
-        crowded |= {
-            key for key, row in zip(keys, partners, strict=True) if row is not None and often[row] > 1
-        }
-    return crowded
 
 
 def _fitting(
@@ -100,7 +123,7 @@ def _fitting(
     return [rows[at] for at in kept], [others[at] for at in kept], differences
 
 
-def _pair_crowds(level: Level, ours: Side, theirs: Side, groups: Iterator[tuple[Rows, Rows]]) -> Found:
+def _pair_crowds(level: Level, ours: Side, theirs: Side, groups: list[tuple[Rows, Rows]]) -> Found:
     found: Found = {}
     for rows, others in groups:
         equal = _equal(level, ours, rows, theirs, others)

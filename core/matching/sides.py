@@ -49,6 +49,16 @@ class Side:
             return list(column)
         return list(map(column.__getitem__, rows))
 
+    def row_by(self, field: str) -> dict[Any, int] | None:
+        """Return what is left by a field, without those that lack it; None where a value comes twice."""
+        column = self.columns[field]
+        whole = self.left is self.rows  # then the order does not matter, and none is made
+        values = column if whole else self.values(field, self.left)
+        by_value = dict(zip(values, range(len(column)) if whole else self.left, strict=True))
+        present = len(values) - (values.count(None) if None in by_value else 0)
+        by_value.pop(None, None)
+        return by_value if len(by_value) == present else None
+
     @property
     def is_in_order(self) -> bool:
         """Tell whether the records came in the order of their ids."""
