@@ -72,6 +72,28 @@ def accrual(coupons: Coupons, on: date) -> Accrual:
     return Accrual(days, _YEARS.get(coupons.day_count, _YEAR))
 
 
+@lru_cache(maxsize=50_000)
+def earned(coupons: Coupons, on: date) -> Decimal:
+    """Return the interest that 100 of nominal has earned from the dated date to a day, paid out or still accruing.
+
+    It only ever grows, until the maturity; a coupon that is paid changes nothing.
+    """
+    if not coupons.coupon_rate or on <= coupons.dated_date:
+        return Decimal(0)
+    end, dated = ql.Date.from_date(min(on, coupons.maturity)), ql.Date.from_date(coupons.dated_date)
+    counter = _COUNTERS[coupons.day_count](ql.Date.from_date(coupons.maturity))
+    dates = list(_schedule(coupons).dates())
+    total = Decimal(0)
+    for first, last in zip(dates, dates[1:], strict=False):
+        start, stop = max(first, dated), min(last, end)
+        if start < stop:
+            days, year = counter.dayCount(start, stop), _YEARS.get(coupons.day_count, _YEAR)
+            if coupons.day_count == _ICMA:
+                year = (coupons.coupon_frequency or 1) * counter.dayCount(first, last)
+            total += Accrual(days, year).amount(Decimal(100), coupons.coupon_rate)
+    return total
+
+
 def _period(coupons: Coupons, day: ql.Date) -> tuple[ql.Date, ql.Date]:
     """Return the first day of the coupon period a day lies in and the day its coupon is paid, as if it were whole."""
     schedule = _schedule(coupons)

@@ -10,9 +10,19 @@ from ledger.models.positions import (
     PositionEntry,
     PositionMark,
 )
+from ledger.models.profit import (
+    FlagAcceptance,
+    ProfitAdjustment,
+    ProfitLine,
+    ProfitPrice,
+    ProfitRun,
+    ProfitSignOff,
+    ValuationRule,
+)
 
 __all__ = [
     "Basis",
+    "FlagAcceptance",
     "Lot",
     "LotMovement",
     "LotPolicy",
@@ -20,4 +30,10 @@ __all__ = [
     "PositionDue",
     "PositionEntry",
     "PositionMark",
+    "ProfitAdjustment",
+    "ProfitLine",
+    "ProfitPrice",
+    "ProfitRun",
+    "ProfitSignOff",
+    "ValuationRule",
 ]
