@@ -7,8 +7,9 @@ import time
 from celery import shared_task
 
 from core.audit import system
-from core.clock import utc_now
+from core.clock import business_date, utc_now
 from ledger.services import posting
+from ledger.services.profit_run import refresh_profit
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -21,3 +22,10 @@ def post_positions() -> int:
     while time.monotonic() < ends and (posted := posting.post_changed(now=utc_now(), actor=actor)):
         done += posted
     return done
+
+
+@shared_task(name="ledger.refresh_profit")
+def refresh_profit_of_today() -> bool:
+    """Tell today's profit anew where trades have moved since it was told; return whether it was."""
+    now = utc_now()
+    return refresh_profit(day=business_date(now), now=now, actor=system("profit")) is not None

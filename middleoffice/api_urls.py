@@ -15,6 +15,7 @@ urlpatterns = [
     path("v1/keys", open_to(EVERYBODY)(Keys.as_view()), name="api-keys"),
     path("v1/", include("refdata.urls")),
     path("v1/", include("settlement.api.urls")),
+    path("v1/", include("ledger.api.urls")),
     path("v1/", include("feed.api.urls")),
     path("v1/", include("risk.api.checks.urls")),
     path("v1/", include("risk.api.urls")),

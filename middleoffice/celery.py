@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     "mark-moment": {"task": "core.mark_moment", "schedule": 300.0, "options": {"expires": 300}},
     "deliver": {"task": "feed.deliver", "schedule": 2.0, "options": {"expires": 2}},
     "post-positions": {"task": "ledger.post_positions", "schedule": 2.0, "options": {"expires": 2}},
+    "refresh-profit": {"task": "ledger.refresh_profit", "schedule": 60.0, "options": {"expires": 60}},
     "summarise-log": {"task": "feed.summarise_log", "schedule": 5.0, "options": {"expires": 5}},
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
     "seal-log": {"task": "core.seal_log", "schedule": 10.0, "options": {"expires": 10}},

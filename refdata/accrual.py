@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import QuantLib as ql  # noqa: N813 - the name it goes by
@@ -84,7 +85,7 @@ def earned(coupons: Coupons, on: date) -> Decimal:
     counter = _COUNTERS[coupons.day_count](ql.Date.from_date(coupons.maturity))
     dates = list(_schedule(coupons).dates())
     total = Decimal(0)
-    for first, last in zip(dates, dates[1:], strict=False):
+    for first, last in pairwise(dates):
         start, stop = max(first, dated), min(last, end)
         if start < stop:
             days, year = counter.dayCount(start, stop), _YEARS.get(coupons.day_count, _YEAR)

@@ -44,10 +44,11 @@ SCOPES = {
     "stops:write": "stop a party, trader, book, instrument or source, and propose to lift a stop",
     "events:read": "read the event feed",
     "webhooks:write": "set up webhooks, read their deliveries, replay them",
+    "profit:read": "read what each day came to, with the trades, prices and rates behind it",
     "audit:read": "export the evidence of trades and batches",
 }
 # What these are about belongs to many sources at once, so a client that is bound to some may not use them.
-OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack", "ssis:propose"})
+OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack", "ssis:propose", "profit:read"})
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 

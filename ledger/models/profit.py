@@ -47,10 +47,10 @@ class ProfitLine(models.Model):
     """What one position, by trader and counterparty, came to in a run, and where it stands at its end.
 
     `instrument_id`: 0 where there is none, -1 where it is not known; `book_id`: 0 where it is not known. `starts_on`:
-    the trade date of what is dealt for a later day (`fees_ahead`: its fees); `accrues_from`: the day from which a bond's interest is ours, while
-    it lies ahead. `cash` is what was paid and received since the beginning, with fees. The parts are in base currency
-    and add up to `total` to the minor unit; `value` is `quantity` at the close with `cash`, in the line's own currency.
-    `is_priced`: whether what is held had a price.
+    the trade date of what is dealt for a later day (`fees_ahead`: its fees); `accrues_from`: the day from which a
+    bond's interest is ours, while it lies ahead. `cash` is what was paid and received since the beginning, with fees.
+    The parts are in base currency and add up to `total` to the minor unit; `value` is `quantity` at the close with
+    `cash`, in the line's own currency. `is_priced`: whether what is held had a price.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -112,7 +112,9 @@ class ProfitPrice(models.Model):
     class Meta:
         db_table = "ledger_profit_price"
         constraints = [
-            models.UniqueConstraint(fields=["run", "instrument_id", "currency"], name="ledger_profit_price_once")
+            models.UniqueConstraint(
+                fields=["run", "instrument_id", "currency"], name="ledger_profit_price_once"
+            )
         ]
 
 

@@ -38,7 +38,7 @@ def known_version_sql(which: str) -> str:
 
 
 def moved_sql(*, where: str = "true") -> str:
-    """Return SQL for the trades whose version in the opening snapshot (`was`) is another than in the closing one (`now`).
+    """Return SQL for the trades whose version in the snapshot of the opening (`was`) is not that of the run (`now`).
 
     Rows: trade_id, before, after (versions; null: none counted).
     """
@@ -85,7 +85,7 @@ def _sides(moved: str) -> str:
         SELECT v.*, 1 AS sign, CASE WHEN m.before IS NULL THEN true ELSE {dealt_ahead} END AS is_first
         FROM {moved} m JOIN trades_version v ON v.trade_id = m.trade_id AND v.version = m.after
         UNION ALL
-        SELECT v.*, -1, false
+        SELECT v.*, -1, true
         FROM {moved} m JOIN trades_version v ON v.trade_id = m.trade_id AND v.version = m.before
     )"""
 

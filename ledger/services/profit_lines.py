@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.conf import settings
 
 from core.money import round_money_sql
+from ledger.selectors.profit import PARTS
 from ledger.selectors.profit_pieces import KEY
 
-PARTS = ("new_trades", "amendments", "market", "fx", "carry", "fees", "adjustments", "unexplained")
 _STAYS = "r.bucket = 'OPEN' AND r.starts_on IS NULL"
 _BEGINS = "r.bucket = 'OPEN' AND r.starts_on IS NOT NULL"
 _IS_AHEAD = "coalesce(r.starts_on > %(day)s::date, false)"
@@ -85,8 +85,8 @@ WITH each AS MATERIALIZED (
 )
 INSERT INTO ledger_profit_line (run_id, {KEY}, quantity, cash, fees_ahead, value, opening_value, base_value, is_priced,
                                 {", ".join(PARTS)}, total)
-SELECT %(run)s, book_id, product, instrument_id, currency, trader, counterparty_id, still_ahead, still_accrues, quantity,
-       cash, fees_ahead, value, opening_value, base_value, priced, {_ALLOTTED}, total
+SELECT %(run)s, book_id, product, instrument_id, currency, trader, counterparty_id, still_ahead, still_accrues,
+       quantity, cash, fees_ahead, value, opening_value, base_value, priced, {_ALLOTTED}, total
 FROM parted
 CROSS JOIN LATERAL (
     SELECT sum(v) AS whole, (array_agg(n ORDER BY abs(v) DESC, n))[1] AS largest

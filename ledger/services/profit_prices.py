@@ -1,4 +1,4 @@
-"""The prices and rates of a run: the latest of each until its day, what bonds have earned, and what is wrong with them."""
+"""The prices and rates of a run: the latest until its day, what bonds have earned, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ SELECT instrument_id, currency, since, coalesce(quantity, 0) <> 0 AS is_held FRO
 """
 _BONDS = """
 SELECT i.id, jsonb_build_object('coupon_rate', i.coupon_rate, 'coupon_frequency', i.coupon_frequency,
-       'day_count', i.day_count, 'end_of_month', i.end_of_month, 'dated_date', i.dated_date, 'maturity', i.maturity)::text,
+       'day_count', i.day_count, 'end_of_month', i.end_of_month, 'dated_date', i.dated_date,
+       'maturity', i.maturity)::text,
        (SELECT array_agg(DISTINCT on_day) FROM profit_needed n, unnest(n.since) AS on_day WHERE n.instrument_id = i.id)
 FROM refdata_instrument i
 WHERE i.id IN (SELECT instrument_id FROM profit_needed) AND i.product_class = 'BOND'
@@ -45,7 +46,8 @@ WHERE i.id IN (SELECT instrument_id FROM profit_needed) AND i.product_class = 'B
 """
 _coupons = msgspec.json.Decoder(Coupons, strict=False)
 _INTEREST = """
-CREATE TEMPORARY TABLE profit_interest (instrument_id bigint, since date, earned numeric, accrued numeric) ON COMMIT DROP
+CREATE TEMPORARY TABLE profit_interest (instrument_id bigint, since date, earned numeric, accrued numeric)
+ON COMMIT DROP
 """
 # A bond quotes its clean price for a hundred of nominal; the nominal is repaid at its maturity.
 _FACTOR = "CASE WHEN i.product_class = 'BOND' THEN 0.01 ELSE i.multiplier END"
@@ -109,8 +111,8 @@ def price_positions(parameters: dict[str, Any]) -> None:
     """Make `profit_price` and `profit_interest` for what a run has in `profit_delta` and what its opening held.
 
     Rows of `profit_price`: an instrument (price, interest and what they were in the opening run, all of one unit of
-    quantity), or none (0) with the rate of a currency. `profit_interest`: what a unit of a bond had earned and accrued on
-    the days from which its interest is ours.
+    quantity), or none (0) with the rate of a currency. `profit_interest`: what a unit of a bond had earned and accrued
+    on the days from which its interest is ours.
     """
     day = parameters["day"]
     sql.run("DROP TABLE IF EXISTS profit_needed")

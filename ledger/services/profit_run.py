@@ -28,12 +28,20 @@ SUBJECT = "profit-run"
 _SEEN = """
 SELECT pg_current_snapshot()::text, pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 """
-_LAST_TRADE = "SELECT last_value FROM trades_trade_id"  # after the snapshot: no trade that it knows has a higher number
+_LAST_TRADE = (
+    "SELECT last_value FROM trades_trade_id"  # after the snapshot: no trade that it knows has a higher number
+)
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('ledger_profit', 0))"
 _OPENING = """
 SELECT id, day, seen, pg_snapshot_xmin(seen::pg_snapshot)::text::bigint, last_trade_id FROM ledger_profit_run
 WHERE day < %s AND kind <> 'INTRADAY' ORDER BY day DESC, number DESC LIMIT 1
 """
+_LAST = """
+SELECT kind, as_at, pg_snapshot_xmin(seen::pg_snapshot)::text::bigint FROM ledger_profit_run
+WHERE day = %s AND kind <> 'OPENING' ORDER BY number DESC LIMIT 1
+"""
+_MOVED = f"SELECT FROM trades_state WHERE changed_xid >= %s AND changed_xid < {sql.OLDEST_OPEN} LIMIT 1"
+_PRICES_WITHIN = timedelta(minutes=10)  # prices and rates that come during the day are in the figures by then
 _FORGET = (
     "DELETE FROM ledger_profit_line l USING ledger_profit_run r"
     " WHERE l.run_id = r.id AND r.day = %(day)s AND r.kind = 'INTRADAY'",
@@ -80,9 +88,7 @@ class _Before:
     last_trade_id: int
 
 
-def tell_profit(
-    *, day: date, kind: ProfitRun.Kind, now: datetime, actor: Actor, reason: str = ""
-) -> int:
+def tell_profit(*, day: date, kind: ProfitRun.Kind, now: datetime, actor: Actor, reason: str = "") -> int:
     """Store what a day came to, as known now; return the run's id. Nobody else tells one meanwhile.
 
     The first day that is ever told is told against what had been dealt until the business day before it, at that
@@ -93,6 +99,23 @@ def tell_profit(
         sql.run(_LOCK)
         _require_sense(day, kind, reason)
         return _tell(day, kind, now, actor, reason.strip())
+
+
+def refresh_profit(*, day: date, now: datetime, actor: Actor) -> int | None:
+    """Tell a day that has not ended anew, where trades have moved since it was last told, or prices may have.
+
+    Return the run's id, or None where there was nothing to do. One that is asked for while another run is being told
+    waits for it, and then finds that nothing has moved.
+    """
+    with transaction.atomic():
+        sql.run(_LOCK)
+        last = sql.row(_LAST, [day])
+        if last is not None:
+            kind, as_at, below = last
+            is_fresh = now - as_at < _PRICES_WITHIN and not sql.rows(_MOVED, [below])
+            if kind == ProfitRun.Kind.CLOSE or is_fresh:
+                return None
+        return _tell(day, ProfitRun.Kind.INTRADAY, now, actor, "")
 
 
 def _require_sense(day: date, kind: ProfitRun.Kind, reason: str) -> None:
@@ -120,7 +143,15 @@ def _tell(day: date, kind: ProfitRun.Kind, now: datetime, actor: Actor, reason: 
     sql.run(_ADJUST, parameters)
     price_positions(parameters)
     sql.run(LINES, parameters)
-    record(type=EVENT, subject=SUBJECT, ids=[run_id], actor=actor, at=now, reason=reason, data={"day": day, "kind": kind})
+    record(
+        type=EVENT,
+        subject=SUBJECT,
+        ids=[run_id],
+        actor=actor,
+        at=now,
+        reason=reason,
+        data={"day": day, "kind": kind},
+    )
     return run_id
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from core import sql
 from core.audit import Actor
 from ledger.models import ProfitRun
-from ledger.services.profit_lines import PARTS
+from ledger.selectors.profit import PARTS
 from ledger.services.profit_run import tell_profit
 from tests.support.records import NOW, TODAY
 

@@ -291,7 +291,11 @@ class TestAnySequence:
         for n, day in enumerate(days[1:]):
             for _, action, which, code, quantity, price, ago in (each for each in actions if each[0] == n):
                 if action == "trade":
-                    terms = {"book": book, "instrument": code, "currency": "EUR" if code == EURO_SHARE else "USD"}
+                    terms = {
+                        "book": book,
+                        "instrument": code,
+                        "currency": "EUR" if code == EURO_SHARE else "USD",
+                    }
                     on = days[max(n + 1 - ago, 0)]
                     (trade,) = captured_ids(share(str(quantity), str(price), on=on, **terms))
                     held[trade], _ = (code, quantity, price), known.append(trade)
@@ -300,9 +304,9 @@ class TestAnySequence:
                         cancel(trade)
                         del held[trade]
                     else:
-                        code, was, _ = held[trade]
+                        of, was, _ = held[trade]
                         amend(trade, quantity=str(abs(quantity)), price=str(price))
-                        held[trade] = (code, abs(quantity) if was > 0 else -abs(quantity), price)
+                        held[trade] = (of, abs(quantity) if was > 0 else -abs(quantity), price)
             wealth = self._wealth(held.values(), quotes, day, Decimal(rates[n + 1]))
             intraday = parts(tell(day, ProfitRun.Kind.INTRADAY), book)
             assert intraday["total"] == (wealth - before).normalize() + 0
