@@ -17,7 +17,8 @@ INSERT INTO trades_version (trade_id, version, recorded_at, effective_at, cause,
     instrument_ref, instrument_id, counterparty_ref, counterparty_id, book_ref, book_id, trader, quantity, price,
     currency, gross_amount, net_amount, base_amount, trade_date, settlement_date, duplicate_key)
 SELECT %(start)s + n, 1, now(), now(), 'NEW', 'EQUITY', 'PROFIT', 'P' || n,
-       CASE n %% 3 WHEN 0 THEN 'SELL' ELSE 'BUY' END, i.code, i.id, c.code, c.id, b.code, b.id, 'trader' || place.book %% 24, 1 + n %% 500, 100 + n %% 7, i.currency,
+       CASE n %% 3 WHEN 0 THEN 'SELL' ELSE 'BUY' END, i.code, i.id, c.code, c.id, b.code, b.id,
+       'trader' || place.book %% 24, 1 + n %% 500, 100 + n %% 7, i.currency,
        (1 + n %% 500) * (100 + n %% 7), (1 + n %% 500) * (100 + n %% 7), 0,
        %(today)s::date - (n %% 2)::int, %(today)s::date + 2, hashint8(n)
 FROM generate_series(1, %(count)s) AS n

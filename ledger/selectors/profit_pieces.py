@@ -72,22 +72,30 @@ b.trader, coalesce(b.counterparty_id, 0) AS counterparty_id,
 CASE WHEN b.trade_date > %(day)s::date THEN b.trade_date END AS starts_on"""
 # What the deal fixes in its currency: paid, or, of a future, what it was dealt at. Bonds: with the interest paid.
 _CASH = f"-{_SIGN} * b.gross_amount"
-_FEES = f"-{_SIGN} * (b.net_amount - CASE b.product {_PAID} ELSE {_WHOLE} END)"
+_FEES = f"-{_SIGN} * (b.net_amount - b.paid)"
+
+
+_SAID = (
+    "trade_id", "version", "product", "side", "book_id", "instrument_id", "currency", "trader", "counterparty_id",
+    "trade_date", "settlement_date", "quantity", "gross_amount", "net_amount", "fees",
+)  # fmt: skip
 
 
 def _sides(moved: str) -> str:
-    """Return SQL for the versions that came (sign 1) and went (-1), with all that they say."""
+    """Return SQL for the versions that came (sign 1) and went (-1), with what their pieces are made of."""
+    said = ", ".join(f"b.{name}" for name in _SAID) + f", CASE b.product {_PAID} ELSE {_WHOLE} END AS paid"
     dealt_ahead = (
         "(SELECT o.trade_date > %(opened)s::date FROM trades_version o"
         " WHERE o.trade_id = m.trade_id AND o.version = m.before)"
     )
-    return f"""(
-        SELECT v.*, 1 AS sign, CASE WHEN m.before IS NULL THEN true ELSE {dealt_ahead} END AS is_first
-        FROM {moved} m JOIN trades_version v ON v.trade_id = m.trade_id AND v.version = m.after
+    return f"""
+        SELECT {said}, 1 AS sign, CASE WHEN m.before IS NULL THEN true ELSE {dealt_ahead} END AS is_first
+        FROM {moved} m JOIN trades_version b ON b.trade_id = m.trade_id AND b.version = m.after
         UNION ALL
-        SELECT v.*, -1, true
-        FROM {moved} m JOIN trades_version v ON v.trade_id = m.trade_id AND v.version = m.before
-    )"""
+        SELECT {said}, -1, true
+        FROM (SELECT * FROM {moved} WHERE before IS NOT NULL) m
+        JOIN trades_version b ON b.trade_id = m.trade_id AND b.version = m.before
+    """
 
 
 @cache
@@ -98,33 +106,37 @@ def pieces_sql(moved: str = "moved") -> str:
     version, bucket (NEW: dealt since `opened`; AMENDED), the columns of KEY, quantity, cash and fees, all above zero
     where we get it. Cash has no fees in it. What is dealt in another currency than the instrument's is two rows.
     """
-    sides = _sides(moved)
     same = "coalesce(i.currency, b.currency) = b.currency"
     accrues = "CASE WHEN i.product_class = 'BOND' THEN b.settlement_date END"
     return f"""
+    WITH sides AS MATERIALIZED ({_sides(moved)})
     SELECT {_PLACE}, coalesce(b.instrument_id, -1) AS instrument_id, coalesce(i.currency, b.currency) AS currency,
            {_WHO}, {accrues} AS accrues_from, {_SIGN} * b.quantity AS quantity,
            CASE WHEN {same} THEN {_CASH} ELSE 0 END AS cash, CASE WHEN {same} THEN {_FEES} ELSE 0 END AS fees
-    FROM {sides} b LEFT JOIN refdata_instrument i ON i.id = b.instrument_id WHERE b.product IN ({_ONE_CODES})
+    FROM sides b LEFT JOIN refdata_instrument i ON i.id = b.instrument_id WHERE b.product IN ({_ONE_CODES})
     UNION ALL
     SELECT {_PLACE}, b.instrument_id, b.currency, {_WHO}, NULL, 0, {_CASH}, {_FEES}
-    FROM {sides} b JOIN refdata_instrument i ON i.id = b.instrument_id AND i.currency <> b.currency
+    FROM sides b JOIN refdata_instrument i ON i.id = b.instrument_id AND i.currency <> b.currency
     WHERE b.product IN ({_ONE_CODES})
-    UNION ALL {_others(sides)}
+    UNION ALL {_others()}
     UNION ALL
     SELECT {_PLACE}, 0, fee->>'currency', {_WHO}, NULL, 0, 0,
            (fee->>'amount')::numeric * CASE WHEN b.product IN ({_ON_TOP}) THEN -{_SIGN} ELSE -b.sign END
-    FROM {sides} b CROSS JOIN LATERAL jsonb_array_elements(b.fees) AS fee
+    FROM sides b CROSS JOIN LATERAL jsonb_array_elements(b.fees) AS fee
     WHERE b.fees IS NOT NULL
       AND (fee->>'currency' <> b.currency OR b.product NOT IN ({_ONE_CODES}, {_ON_TOP}))
     """
 
 
-def _others(sides: str) -> str:
+def _others() -> str:
     """Return SQL for the pieces of exchanges and orders: by leg, what each line of an order is sold for beside it."""
     charges = f"CASE WHEN b.product IN ({_ON_TOP}) THEN -{_SIGN} * (b.net_amount - b.gross_amount) ELSE 0 END"
     return f"""(
-    WITH others AS MATERIALIZED (SELECT b.* FROM {sides} b WHERE b.product NOT IN ({_ONE_CODES})),
+    WITH others AS MATERIALIZED (
+        SELECT v.*, s.sign, s.is_first FROM sides s
+        JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+        WHERE s.product NOT IN ({_ONE_CODES})
+    ),
     held AS MATERIALIZED (
         SELECT h.*, b.sign * h.quantity AS got, b.sign * sign(h.quantity) * h.amount AS worth, i.currency AS quoted_in
         FROM ({holdings_sql("others")}) h JOIN others b USING (trade_id, version)

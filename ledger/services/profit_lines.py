@@ -43,6 +43,9 @@ _ALLOTTED = ", ".join(
 )
 _ROUNDED_PARTS = ", ".join(_rounded(_IN_BASE[name]) for name in PARTS)
 
+_WHOLE = " + ".join(f"parts[{n}]" for n in range(1, len(PARTS) + 1))
+_SIZES = ", ".join(f"abs(parts[{n}])" for n in range(1, len(PARTS) + 1))
+
 LINES = f"""
 WITH each AS MATERIALIZED (
     SELECT 'OPEN' AS bucket, {KEY}, quantity, cash, fees_ahead AS fees, value AS was_value, base_value AS was_base,
@@ -78,7 +81,7 @@ WITH each AS MATERIALIZED (
 ), rated AS (
     SELECT g.*, coalesce(f.price, f.was_price, 0) AS rate, f.was_price AS was_rate
     FROM grouped g JOIN profit_price f ON f.instrument_id = 0 AND f.currency = g.currency
-), parted AS (
+), parted AS MATERIALIZED (
     SELECT g.*, {_rounded("g.value * g.rate")} AS base_value,
            {_rounded("g.value * g.rate")} - g.was_base AS total, ARRAY[{_ROUNDED_PARTS}] AS parts
     FROM rated g
@@ -89,9 +92,8 @@ SELECT %(run)s, book_id, product, instrument_id, currency, trader, counterparty_
        quantity, cash, fees_ahead, value, opening_value, base_value, priced, {_ALLOTTED}, total
 FROM parted
 CROSS JOIN LATERAL (
-    SELECT sum(v) AS whole, (array_agg(n ORDER BY abs(v) DESC, n))[1] AS largest
-    FROM unnest(parts) WITH ORDINALITY AS t(v, n)
+    SELECT {_WHOLE} AS whole, array_position(ARRAY[{_SIZES}], greatest({_SIZES})) AS largest OFFSET 0
 ) AS rounding
 WHERE quantity <> 0 OR cash <> 0 OR fees_ahead <> 0 OR value <> 0 OR opening_value <> 0 OR total <> 0
-   OR EXISTS (SELECT FROM unnest(parts) AS part WHERE part <> 0)
+   OR greatest({_SIZES}) <> 0
 """

@@ -123,6 +123,7 @@ def price_positions(parameters: dict[str, Any]) -> None:
     given = {**parameters, "codes": list(oldest), "oldest": list(oldest.values())}
     sql.run(_PRICE, given)
     sql.run(_RATE, given)
+    sql.run("ANALYZE profit_price; ANALYZE profit_interest")
     sql.run(_KEEP, parameters)
 
 

@@ -56,11 +56,15 @@ SELECT %(day)s, 1 + coalesce(max(number), 0), %(kind)s, %(opening)s, %(now)s, %(
 FROM ledger_profit_run WHERE day = %(day)s
 RETURNING id
 """
+# All of a day is joined and added up in one pass; its estimates are too rough for compiling to pay.
+_WORKING = "SET LOCAL work_mem = '128MB'; SET LOCAL jit = off"
+# Lines of orders and fees are thought to be many; by that estimate everything would be sorted by texts.
+_HASHED, _AS_BEFORE = "SET LOCAL enable_sort = off", "SET LOCAL enable_sort TO DEFAULT"
+_MOVED_SINCE = f"CREATE TEMPORARY TABLE profit_moved ON COMMIT DROP AS {moved_sql()}"
 _DELTA = f"""
 CREATE TEMPORARY TABLE profit_delta ON COMMIT DROP AS
-WITH moved AS MATERIALIZED ({moved_sql()})
 SELECT bucket, {KEY}, sum(quantity) AS quantity, sum(cash) AS cash, sum(fees) AS fees
-FROM ({pieces_sql()}) AS piece GROUP BY bucket, {KEY}
+FROM ({pieces_sql("profit_moved")}) AS piece GROUP BY bucket, {KEY}
 """
 # What an adjustment adds is there from its first day until it reverses, once it is known.
 _IN_FORCE = """
@@ -138,9 +142,15 @@ def _tell(day: date, kind: ProfitRun.Kind, now: datetime, actor: Actor, reason: 
     parameters = _parameters(before, day, kind, now, actor, reason)
     run_id = int(sql.rows(_MAKE, parameters)[0][0])
     parameters["run"] = run_id
-    sql.run("DROP TABLE IF EXISTS profit_delta, profit_price, profit_interest")
+    sql.run("DROP TABLE IF EXISTS profit_moved, profit_delta, profit_price, profit_interest")
+    sql.run(_WORKING)
+    sql.run(_MOVED_SINCE, parameters)
+    sql.run("ANALYZE profit_moved")
+    sql.run(_HASHED)
     sql.run(_DELTA, parameters)
+    sql.run(_AS_BEFORE)
     sql.run(_ADJUST, parameters)
+    sql.run("ANALYZE profit_delta")
     price_positions(parameters)
     sql.run(LINES, parameters)
     record(
