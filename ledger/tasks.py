@@ -8,8 +8,9 @@ from celery import shared_task
 
 from core import work
 from core.audit import system
-from core.clock import utc_now
+from core.clock import business_date, utc_now
 from ledger.services import posting, runs, verify
+from ledger.services.profit_run import refresh_profit
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -43,3 +44,10 @@ def ask_due_runs() -> int:
 def verify_positions() -> int:
     """Tell every position again from the trades and put right what differs; return how many figures did."""
     return len(verify.verify_positions(now=utc_now(), actor=system("verify_positions"), correct=True))
+
+
+@shared_task(name="ledger.refresh_profit")
+def refresh_profit_of_today() -> bool:
+    """Tell today's profit anew where trades have moved since it was told; return whether it was."""
+    now = utc_now()
+    return refresh_profit(day=business_date(now), now=now, actor=system("profit")) is not None

@@ -49,6 +49,7 @@ app.conf.beat_schedule = {
     "summarise-log": _every(5.0, "feed.summarise_log"),
     "post-positions": _every(2.0, "ledger.post_positions"),
     "verify-positions": {"task": "ledger.verify_positions", "schedule": crontab(hour=2, minute=30)},
+    "refresh-profit": _every(60.0, "ledger.refresh_profit"),
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
     "seal-log": _every(10.0, "core.seal_log"),
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},
@@ -61,7 +62,7 @@ app.conf.beat_schedule = {
     "bill-due": {"task": "settlement.bill_due", "schedule": crontab(hour=0, minute=30)},
     "tie-out-invoices": {"task": "settlement.tie_out_invoices", "schedule": crontab(hour=2, minute=30)},
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
-    "ask-due-runs": {"task": "ledger.ask_due_runs", "schedule": 60.0, "options": {"expires": 60}},
+    "ask-due-runs": _every(60.0, "ledger.ask_due_runs"),
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }
 app.autodiscover_tasks()

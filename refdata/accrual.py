@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import QuantLib as ql  # noqa: N813 - the name it goes by
@@ -70,6 +71,28 @@ def accrual(coupons: Coupons, on: date) -> Accrual:
     if coupons.day_count == _ICMA:
         return Accrual(days, (coupons.coupon_frequency or 1) * counter.dayCount(first, last))
     return Accrual(days, _YEARS.get(coupons.day_count, _YEAR))
+
+
+@lru_cache(maxsize=50_000)
+def earned(coupons: Coupons, on: date) -> Decimal:
+    """Return the interest that 100 of nominal has earned from the dated date to a day, paid out or still accruing.
+
+    It only ever grows, until the maturity; a coupon that is paid changes nothing.
+    """
+    if not coupons.coupon_rate or on <= coupons.dated_date:
+        return Decimal(0)
+    end, dated = ql.Date.from_date(min(on, coupons.maturity)), ql.Date.from_date(coupons.dated_date)
+    counter = _COUNTERS[coupons.day_count](ql.Date.from_date(coupons.maturity))
+    dates = list(_schedule(coupons).dates())
+    total = Decimal(0)
+    for first, last in pairwise(dates):
+        start, stop = max(first, dated), min(last, end)
+        if start < stop:
+            days, year = counter.dayCount(start, stop), _YEARS.get(coupons.day_count, _YEAR)
+            if coupons.day_count == _ICMA:
+                year = (coupons.coupon_frequency or 1) * counter.dayCount(first, last)
+            total += Accrual(days, year).amount(Decimal(100), coupons.coupon_rate)
+    return total
 
 
 def _period(coupons: Coupons, day: ql.Date) -> tuple[ql.Date, ql.Date]:

@@ -100,6 +100,10 @@ ENDPOINTS = {
     ("api-refdata", "POST"): 415,
     ("api-webhook", "PATCH"): 428,
     ("api-ssi-change", "GET"): 404,
+    ("api-profit-day", "GET"): 404,
+    ("api-profit-prices", "GET"): 404,
+    ("api-profit-positions", "GET"): 404,
+    ("api-profit-trades", "GET"): 404,
 }
 # And what one gets that has every scope but is bound to a source that has none of the trades, and no webhook.
 ELSEWHERE = {

@@ -52,6 +52,7 @@ SCOPES = {
     "positions:propose": "propose corporate actions, and how books count their lots",
     "events:read": "read the event feed",
     "webhooks:write": "set up webhooks, read their deliveries, replay them",
+    "profit:read": "read what each day came to, with the trades, prices and rates behind it",
     "audit:read": "export the evidence of trades and batches",
 }
 # What these are about belongs to many sources at once, so a client that is bound to some may not use them.
@@ -67,6 +68,7 @@ OF_EVERY_SOURCE = frozenset(
         "reconciliations:propose",
         "positions:read",
         "positions:propose",
+        "profit:read",
     }
 )
 _NOTE_USE_EVERY = timedelta(minutes=1)

@@ -1,6 +1,8 @@
+"""The routes of the ledger."""
+
 from django.urls import path
 
-from ledger.api import actions, positions, reconciliations, statements
+from ledger.api import actions, positions, profit, reconciliations, statements
 
 _RECONCILIATION = "reconciliations/<str:code>"
 
@@ -20,4 +22,9 @@ urlpatterns = [
     path("lot-movements", positions.LotMovements.as_view(), name="api-lot-movements"),
     path("corporate-actions", actions.CorporateActions.as_view(), name="api-corporate-actions"),
     path("lot-policies", actions.LotPolicies.as_view(), name="api-lot-policies"),
+    path("profit/days", profit.Days.as_view(), name="api-profit-days"),
+    path("profit/days/<str:day>", profit.Day.as_view(), name="api-profit-day"),
+    path("profit/days/<str:day>/prices", profit.Prices.as_view(), name="api-profit-prices"),
+    path("profit/days/<str:day>/books/<str:book>", profit.Positions.as_view(), name="api-profit-positions"),
+    path("profit/days/<str:day>/trades", profit.Trades.as_view(), name="api-profit-trades"),
 ]

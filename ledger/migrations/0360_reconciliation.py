@@ -40,7 +40,7 @@ DROP TRIGGER never_deleted ON ledger_forced_match;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("ledger", "0351_corporate_actions"),
+        ("ledger", "0352_fills"),
     ]
 
     operations = [

@@ -11,6 +11,15 @@ from ledger.models.positions import (
     PositionEntry,
     PositionMark,
 )
+from ledger.models.profit import (
+    FlagAcceptance,
+    ProfitAdjustment,
+    ProfitLine,
+    ProfitPrice,
+    ProfitRun,
+    ProfitSignOff,
+    ValuationRule,
+)
 from ledger.models.reconciliation import (
     Break,
     BreakStep,
@@ -29,6 +38,7 @@ __all__ = [
     "BreakStep",
     "CorporateAction",
     "CorporateActionVersion",
+    "FlagAcceptance",
     "ForcedMatch",
     "Lot",
     "LotMovement",
@@ -37,10 +47,16 @@ __all__ = [
     "PositionDue",
     "PositionEntry",
     "PositionMark",
+    "ProfitAdjustment",
+    "ProfitLine",
+    "ProfitPrice",
+    "ProfitRun",
+    "ProfitSignOff",
     "Reconciliation",
     "ReconciliationRun",
     "ReconciliationVersion",
     "RunResult",
     "Statement",
     "StatementLine",
+    "ValuationRule",
 ]

@@ -1,0 +1,58 @@
+"""Days of profit as the tests tell and read them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from core import sql
+from core.audit import Actor
+from ledger.models import ProfitRun
+from ledger.selectors.profit import PARTS
+from ledger.services.profit_run import tell_profit
+from tests.support.records import NOW, TODAY
+
+CONTROLLER = Actor("user:controller", "req-profit")
+MONDAY = TODAY  # 2026-11-23
+FRIDAY = MONDAY - timedelta(days=3)
+TUESDAY = MONDAY + timedelta(days=1)
+WEDNESDAY = MONDAY + timedelta(days=2)
+
+
+def tell(
+    day: date = MONDAY, kind: ProfitRun.Kind = ProfitRun.Kind.CLOSE, *, at: datetime = NOW, reason: str = ""
+) -> int:
+    """Tell a day and return its run."""
+    return tell_profit(day=day, kind=kind, now=at, actor=CONTROLLER, reason=reason)
+
+
+def parts(run_id: int, book: str | None = None) -> dict[str, Decimal]:
+    """Return what a run came to, by part, without what is nought; `total` always."""
+    sums = ", ".join(f"coalesce(sum(l.{name}), 0)" for name in (*PARTS, "total"))
+    found = sql.row(
+        f"SELECT {sums} FROM ledger_profit_line l LEFT JOIN refdata_book b ON b.id = l.book_id"
+        " WHERE run_id = %s AND (%s::text IS NULL OR b.code = %s)",
+        [run_id, book, book],
+    )
+    assert found is not None
+    every = dict(zip((*PARTS, "total"), found, strict=True))
+    assert sum(every[name] for name in PARTS) == every["total"]
+    return {name: value.normalize() + 0 for name, value in every.items() if value or name == "total"}
+
+
+def flags(run_id: int) -> dict[str, str]:
+    """Return what is wrong with the prices and rates of a run, by instrument or currency."""
+    return dict(
+        sql.rows(
+            "SELECT CASE WHEN p.instrument_id = 0 THEN p.currency ELSE coalesce(i.code, '?') END, p.flag"
+            " FROM ledger_profit_price p LEFT JOIN refdata_instrument i ON i.id = p.instrument_id"
+            " WHERE p.run_id = %s AND p.flag <> ''",
+            [run_id],
+        )
+    )
+
+
+def money(**amounts: Any) -> dict[str, Decimal]:
+    """Return amounts as `parts` does."""
+    return {name: Decimal(amount).normalize() + 0 for name, amount in amounts.items()}

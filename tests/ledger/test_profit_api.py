@@ -1,0 +1,161 @@
+"""What days came to is read over the API, from the day down to the trades, prices and rates behind each figure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from core.ids import TRADE, public_id
+from ledger.models import ProfitRun
+from ledger.services.profit_run import refresh_profit
+from refdata.models import Instrument
+from tests.ledger.profit_support import CONTROLLER, FRIDAY, MONDAY, TUESDAY, parts, tell
+from tests.ledger.support import post
+from tests.support.api import Api
+from tests.support.factories import APPLE, captured_ids, close, equity, rate, world
+from tests.support.records import NOW, minute
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FEES = [{"type": "COMMISSION", "amount": "2.00", "currency": "USD"}]
+DAY = f"/profit/days/{MONDAY}"
+
+
+@pytest.fixture
+def api() -> Api:
+    world()
+    rate("USD", "0.90", on=FRIDAY)
+    close(Instrument.objects.get(code=APPLE), "180", on=FRIDAY)
+    return Api(sources=[])
+
+
+def nought(**told: str) -> dict[str, str]:
+    names = "new_trades amendments market fx carry fees adjustments unexplained"
+    return {**dict.fromkeys(names.split(), "0.00"), **told}
+
+
+def test_a_day_is_told_with_its_parts_and_by_whom_it_was_dealt(api: Api):
+    captured_ids(
+        equity(on=FRIDAY, quantity="10", price="170"),
+        equity(quantity="5", price="186", trader="msato", fees=FEES),
+    )
+    tell()
+    day = api.get(f"{DAY}?by=trader").json()
+    assert (day["date"], day["run"], day["kind"], day["against"]) == ("2026-11-23", 1, "CLOSE", "2026-11-20")
+    assert day["total"] == "69.16"
+    assert day["parts"] == nought(new_trades="4.60", market="64.40", fx="2.00", fees="-1.84")
+    assert [(each["trader"], each["total"]) for each in day["items"]] == [
+        ("jdoe", "66.40"),
+        ("msato", "2.76"),
+    ]
+    (listed,) = api.get(f"/profit/days?first={MONDAY}&last={TUESDAY}").json()["items"]
+    assert (listed["date"], listed["parts"]) == ("2026-11-23", day["parts"])
+
+
+@pytest.mark.parametrize(
+    "by", ["book", "desk", "trader", "instrument", "counterparty", "product", "currency"]
+)
+def test_whatever_it_is_told_by_adds_up_to_the_day(api: Api, by: str):
+    captured_ids(equity(on=FRIDAY), equity(quantity="7"), equity(quantity="3", side="SELL"))
+    tell()
+    day = api.get(f"{DAY}?by={by}").json()
+    assert sum(Decimal(each["total"]) for each in day["items"]) == Decimal(day["total"]) != 0
+    assert sum(map(Decimal, day["parts"].values())) == Decimal(day["total"])
+
+
+def test_a_figure_leads_to_the_trades_the_prices_and_the_rates_behind_it(api: Api):
+    held, dealt = captured_ids(equity(on=FRIDAY, quantity="10", price="170"), equity(quantity="5", fees=FEES))
+    post()
+    tell()
+    (position,) = api.get(f"{DAY}/books/BOOK-1").json()["items"]
+    assert (position["instrument"], position["quantity"], position["currency"]) == (APPLE, "15", "USD")
+    behind = api.get(f"{DAY}/trades?book=BOOK-1&instrument={APPLE}").json()
+    assert [
+        (each["trade"], each["part"], each["quantity"], each["cash"], each["fees"])
+        for each in behind["items"]
+    ] == [
+        (public_id(TRADE, held), "HELD", "10", "-1700", "0"),
+        (public_id(TRADE, dealt), "NEW", "5", "-936.25", "-2"),
+    ]
+    prices = api.get(f"{DAY}/prices").json()["items"]
+    assert [(each["instrument"], each["quoted"], each["before"]["quoted"]) for each in prices] == [
+        (APPLE, "187", "180"),
+        (None, "0.92", "0.9"),
+    ]
+
+
+def test_the_trades_behind_a_figure_come_page_by_page(api: Api):
+    trades = captured_ids(*(equity(quantity=str(n)) for n in range(1, 4)))
+    post()
+    tell()
+    path, found = f"{DAY}/trades?book=BOOK-1&instrument={APPLE}&limit=2", []
+    page = api.get(path).json()
+    found += page["items"]
+    found += api.get(f"{path}&cursor={page['next']}").json()["items"]
+    assert [each["trade"] for each in found] == [public_id(TRADE, each) for each in trades]
+
+
+def test_an_earlier_run_still_says_what_it_said(api: Api):
+    captured_ids(equity(quantity="10"))
+    tell()
+    captured_ids(equity(quantity="20"))
+    post()
+    tell(reason="a trade came late")
+    first, second = (api.get(f"{DAY}/trades?book=BOOK-1&instrument={APPLE}&run={n}").json() for n in (1, 2))
+    assert [each["quantity"] for each in first["items"]] == ["10"]
+    assert [each["quantity"] for each in second["items"]] == ["10", "20"]
+    runs = api.get(DAY).json()["runs"]
+    assert [(run["run"], run["reason"]) for run in runs] == [(2, "a trade came late"), (1, "")]
+
+
+def test_a_day_says_when_the_one_before_it_was_told_again(api: Api):
+    captured_ids(equity(quantity="10"))
+    tell()
+    tell(TUESDAY)
+    assert api.get(f"/profit/days/{TUESDAY}").json()["opening_restated"] is False
+    tell(MONDAY, reason="the price was wrong")
+    assert api.get(f"/profit/days/{TUESDAY}").json()["opening_restated"] is True
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/profit/days/2026-11-24", 404),
+        ("/profit/days/yesterday", 404),
+        (f"{DAY}?run=7", 404),
+        (f"{DAY}?run=x", 400),
+        (f"{DAY}?by=mood", 400),
+        (f"{DAY}/prices?flagged=perhaps", 400),
+        (f"{DAY}/trades", 400),
+        (f"{DAY}/trades?book=BOOK-1&instrument=NONE", 400),
+        ("/profit/days?first=tomorrow", 400),
+        ("/profit/days?first=2020-01-01&last=2026-11-23", 400),
+    ],
+)
+def test_what_is_not_there_or_makes_no_sense_is_refused(api: Api, path: str, status: int):
+    tell()
+    assert api.get(path).status_code == status
+
+
+def test_the_day_is_told_anew_only_where_trades_have_moved(api: Api):
+    captured_ids(equity())
+    first = refresh_profit(day=MONDAY, now=NOW, actor=CONTROLLER)
+    assert first is not None
+    assert refresh_profit(day=MONDAY, now=minute(1), actor=CONTROLLER) is None
+    captured_ids(equity())
+    second = refresh_profit(day=MONDAY, now=minute(2), actor=CONTROLLER)
+    assert second not in {None, first}
+    assert refresh_profit(day=MONDAY, now=minute(13), actor=CONTROLLER) is not None  # prices may have come
+    tell()
+    captured_ids(equity())
+    assert refresh_profit(day=MONDAY, now=minute(30), actor=CONTROLLER) is None
+
+
+def test_the_command_tells_a_day_and_asks_why_it_is_told_again(api: Api):
+    call_command("tell_profit", day=MONDAY)
+    with pytest.raises(CommandError, match="Say why"):
+        call_command("tell_profit", day=MONDAY)
+    call_command("tell_profit", day=MONDAY, reason="a price was wrong")
+    assert ProfitRun.objects.filter(day=MONDAY, kind="CLOSE").count() == 2
+    assert parts(ProfitRun.objects.get(day=MONDAY, number=2).id)["total"] == 0
