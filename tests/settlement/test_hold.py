@@ -501,14 +501,14 @@ class TestDeliveryVersusPayment:
         settle_gross()
         validated(equity())
         hold("COUNTERPARTY", "BROKER-01", channel="CASH", asset="USD")
-        seal(*everything)
+        seal()
         assert sealed() == []
 
     def test_an_instruction_that_is_held_leaves_its_batch_with_the_one_it_is_linked_to(self):
         world()
         settle_gross()
         validated(equity())
-        (cash,) = [each for each in seal(*everything) if lines_of(each)[0]["channel"] == "CASH"]
+        (cash,) = [each for each in seal() if lines_of(each)[0]["channel"] == "CASH"]
         assert len(sealed()) == 2
         hold("INSTRUCTION", public_id(INSTRUCTION, instruction_ids(cash)[0]))
         assert sealed() == []
