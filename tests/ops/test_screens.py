@@ -11,11 +11,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from core import sql, work
-from core.ids import BATCH, EXCEPTION, TRADE, WEBHOOK, public_id
-from settlement.models import Batch
+from core.ids import BATCH, EXCEPTION, INVOICE, TRADE, WEBHOOK, public_id
+from settlement.models import Batch, Invoice
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
 from tests.ops.conftest import SignIn
 from tests.support.factories import World, check_everything, checked, equity, fx, goods, limit, states
+from tests.support.invoices import deliver as deliver_goods
+from tests.support.invoices import delivered_by
 from trades.models import ExceptionItem
 
 MAX_QUERIES = 20
@@ -39,12 +41,14 @@ def busy(world: World, desk: Client) -> dict[str, str]:
     """Return the addresses of screens on a day with a sealed batch, a held trade and a limit."""
     limit(hard="9000000", warn="10")
     settled = checked(fx())
-    for document in (goods(), equity(), equity(book="NO-BOOK", quantity="5")):
+    ordered = checked(goods())
+    for document in (equity(), equity(book="NO-BOOK", quantity="5")):
         checked(document)
     held = ExceptionItem.objects.get()
     desk.post("/batches/seal", {"value_date": "2026-12-31", "channels": ["CASH", "SECURITIES", "GOODS"]})
     batch = Batch.objects.filter(channel_id="CASH").first()
     assert batch is not None
+    deliver_goods(delivered_by(ordered)[0])
     return {
         "today": "/",
         "blotter": "/trades?status=exception&counterparty=BROKER-01",
@@ -56,6 +60,8 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "approvals": "/approvals",
         "batches": "/batches",
         "batch": f"/batches/{public_id(BATCH, batch.id)}",
+        "invoices": "/invoices?kind=INVOICE",
+        "invoice": f"/invoices/{public_id(INVOICE, Invoice.objects.get().id)}",
         "limits": "/limits",
         "ssis": "/ssis?party=BROKER-01",
         "ssi": "/ssis/change",
