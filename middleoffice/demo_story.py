@@ -29,11 +29,13 @@ from refdata.lists import list_rows
 from refdata.services import KINDS
 from risk.services.check import check_captured
 from risk.services.excess import approve_excess, propose_excess
-from settlement.models import Batch
+from settlement.models import Batch, Invoice
 from settlement.selectors import content
 from settlement.services.acknowledge import Answer, Control, acknowledge_instructions
 from settlement.services.advance import advance_queued
 from settlement.services.claim import claim_batch
+from settlement.services.credit import Wish, credit_invoice
+from settlement.services.invoice import bill_queued
 from settlement.services.report import Report, report_status
 from settlement.services.seal import seal_batches
 from settlement.simulation import NIL, Line, Pull, Temper, answer, control_totals, report
@@ -61,7 +63,7 @@ _WAVES = (time(8, 30), time(10, 45), time(13, 15), time(15, 40))
 _EVENING, _MORNING, _AFTERNOON = time(18, 5), time(6, 20), time(16, 30)
 _FRONT_OFFICE = Actor("client:front-office")
 _BACK_OFFICE = Actor("client:back-office")
-_SEALER, _SETTLER = system("seal"), system("settlement")
+_SEALER, _SETTLER, _BILLER = system("seal"), system("settlement"), system("invoices")
 _TEMPER = Temper(seed=SEED, reject=Decimal("0.8"), fail=Decimal("0.8"), partial=Decimal("0.8"))
 _OUR_CALENDARS = (FIRM, "GBP", "EUR", "USD")
 _A_MONTH = timedelta(days=31)
@@ -135,6 +137,7 @@ class _Story:
         self._seal(tomorrow, self._ago(minutes=45))
         self._capture(last[:-20], self._ago(minutes=20))
         self._work()
+        self._credit()
         self._capture(last[-20:], self._ago(minutes=1), check=False)
 
     def _ago(self, *, minutes: int) -> datetime:
@@ -203,6 +206,22 @@ class _Story:
             now=at,
         )
         self._advance(at + timedelta(minutes=1))
+        while bill_queued(now=at + timedelta(minutes=2), actor=_BILLER):
+            pass
+
+    def _credit(self) -> None:
+        """Olivia credits a piece that came back of the first order that was billed."""
+        billed = Invoice.objects.filter(kind=Invoice.Kind.INVOICE).order_by("id").first()
+        if billed is not None:
+            olivia = self.people["olivia"]
+            credit_invoice(
+                invoice_id=billed.id,
+                wishes=[Wish(1, quantity=Decimal(1))],
+                reason="One piece came back damaged.",
+                user=olivia.user,
+                actor=olivia.actor,
+                now=self._ago(minutes=45),
+            )
 
     def _advance(self, at: datetime) -> None:
         while advance_queued(now=at, actor=_SETTLER):

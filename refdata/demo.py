@@ -72,6 +72,7 @@ def load_demo_refdata(*, today: date, actor: Actor, now: datetime) -> list[LoadR
         "agreements": _agreements(),
         "netting-agreements": _netting_agreements(),
         "settlement-cycles": market_cycles(),
+        "billing-terms": _billing_terms(),
     }
     loaded = [
         load_rows(kind=kind, rows=list(rows), mode="atomic", actor=actor, now=now)
@@ -141,6 +142,12 @@ def _parties() -> Iterator[dict[str, Any]]:
 
 def _credit(code: str) -> Decimal:
     return _SMALL_CREDIT if code in SMALL_CREDIT else _CREDIT
+
+
+def _billing_terms() -> Iterator[dict[str, Any]]:
+    yield {"entity": "*", "party": "*", "product": "GOODS", "days": 30, "credit_alone_below": 250}
+    yield {"entity": "*", "party": "*", "product": "SERVICE", "days": 14, "credit_alone_below": 250}
+    yield {"entity": "*", "party": "*", "product": "*", "days": 14, "end_of_month": True, "fees": "MONTH"}
 
 
 def _mandates() -> Iterator[dict[str, Any]]:

@@ -21,6 +21,7 @@ SCREENS = {
     "/holds": Right.READ_BATCHES,
     "/limits": Right.READ_LIMITS,
     "/checks": Right.READ_CHECKS,
+    "/invoices": Right.READ_INVOICES,
     "/checks/OFF_MARKET_PRICE": Right.READ_CHECKS,
     "/integrations": Right.READ_INTEGRATIONS,
     "/audit": Right.READ_AUDIT,

@@ -11,13 +11,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from core import sql, work
-from core.ids import BATCH, EXCEPTION, INSTRUCTION, TRADE, WEBHOOK, public_id
-from settlement.models import Batch
+from core.ids import BATCH, EXCEPTION, INSTRUCTION, INVOICE, TRADE, WEBHOOK, public_id
+from settlement.models import Batch, Invoice
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
 from tests.ledger.support import post
 from tests.ops.conftest import SignIn
 from tests.settlement.support import instruction_ids
 from tests.support.factories import APPLE, World, check_everything, checked, equity, fx, goods, limit, states
+from tests.support.invoices import deliver as deliver_goods
+from tests.support.invoices import delivered_by
 from trades.models import ExceptionItem
 
 MAX_QUERIES = 20
@@ -41,7 +43,8 @@ def busy(world: World, desk: Client) -> dict[str, str]:
     """Return the addresses of screens on a day with a sealed batch, a held trade and a limit."""
     limit(hard="9000000", warn="10")
     settled = checked(fx())
-    for document in (goods(), equity(), equity(book="NO-BOOK", quantity="5")):
+    ordered = checked(goods())
+    for document in (equity(), equity(book="NO-BOOK", quantity="5")):
         checked(document)
     held = ExceptionItem.objects.get()
     checked(equity("ANOTHER"))
@@ -52,6 +55,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
     )
     batch = Batch.objects.filter(channel_id="CASH").first()
     assert batch is not None
+    deliver_goods(delivered_by(ordered)[0])
     return {
         "today": "/",
         "blotter": "/trades?status=exception&counterparty=BROKER-01",
@@ -68,6 +72,8 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "holds": "/holds?view=all",
         "hold": f"/holds?kind=TRADE&subject={public_id(TRADE, settled)}",
         "settlement": "/settlement?mover=BACK_OFFICE",
+        "invoices": "/invoices?kind=INVOICE",
+        "invoice": f"/invoices/{public_id(INVOICE, Invoice.objects.get().id)}",
         "limits": "/limits",
         "positions": "/positions?currency=USD",
         "position": f"/positions/BOOK-1/USD?instrument={APPLE}",
