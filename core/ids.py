@@ -34,6 +34,7 @@ RESERVATION = "rsv"
 STOP = "stp"
 BACK_TEST = "bkt"
 RECALL = "rcl"
+CONFIRMATION = "cnf"
 
 
 def public_id(prefix: str, number: int) -> str:

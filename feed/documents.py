@@ -10,6 +10,7 @@ from core.http.cursor import encode_cursor
 from core.ids import (
     BATCH,
     CLAIM,
+    CONFIRMATION,
     DELIVERY,
     EVENT,
     EXCEPTION,
@@ -36,6 +37,7 @@ PREFIXES = {
     "webhook": WEBHOOK,
     "reservation": RESERVATION,
     "stop": STOP,
+    "confirmation": CONFIRMATION,
 }
 
 

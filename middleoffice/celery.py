@@ -27,6 +27,7 @@ app.conf.beat_schedule = {
     "seal-due": {"task": "settlement.seal_due", "schedule": 30.0, "options": {"expires": 30}},
     "watch-pins": {"task": "settlement.watch_pins", "schedule": 30.0, "options": {"expires": 30}},
     "watch-exceptions": {"task": "trades.watch_exceptions", "schedule": 30.0, "options": {"expires": 30}},
+    "match-unmatched": {"task": "trades.match_unmatched", "schedule": 60.0, "options": {"expires": 60}},
     "mark-moment": {"task": "core.mark_moment", "schedule": 300.0, "options": {"expires": 300}},
     "deliver": {"task": "feed.deliver", "schedule": 2.0, "options": {"expires": 2}},
     "summarise-log": {"task": "feed.summarise_log", "schedule": 5.0, "options": {"expires": 5}},

@@ -41,6 +41,10 @@ class Right(Enum):
     READ_FEES = "read fee rules and what is charged"
     PROPOSE_FEE = "propose fee rules"
     APPROVE_FEE = "approve or decline fee rules"
+    DISPUTE = "dispute what a counterparty confirms"
+    WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
+    PROPOSE_CONFIRMATION = "propose which trades must be confirmed"
+    APPROVE_CONFIRMATION = "approve or decline which trades must be confirmed"
     STOP = "stop a party, trader, book, instrument or source"
     READ_SSIS = "read settlement instructions"
     PROPOSE_SSI = "propose settlement instructions"
@@ -89,6 +93,10 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_FEES: _INSIDE,
     Right.PROPOSE_FEE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_FEE: frozenset({SUPERVISOR}),
+    Right.DISPUTE: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.WAIVE_CONFIRMATION: frozenset({SUPERVISOR}),
+    Right.PROPOSE_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_CONFIRMATION: frozenset({SUPERVISOR, RISK}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_SSIS: _INSIDE,
     Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),

@@ -48,6 +48,7 @@ CONTENT = {
     "effects": {}, "findings": [], "told": {}, "version": 1, "code": "OFF_MARKET_PRICE", "valid_from": None,
     "before": SETTING, "after": SETTING, "channel": "CASH", "sequence": 1, "value_date": "2026-11-25",
     "instruction_count": 2, "sha256": "0" * 64,
+    "product": "EQUITY", "demanded": True, "demanded_before": None,
     "party": "BROKER-01", "rows": [], "changes": [],
     "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": []},
 }  # fmt: skip

@@ -41,13 +41,25 @@ SCOPES = {
     "limits:read": "read limits, and ask what deals would use of them",
     "limits:reserve": "reserve room under the limits for deals of the client's sources",
     "limits:propose": "propose limits and temporary excesses",
+    "confirmations:read": "read confirmations and where they stand",
+    "confirmations:write": "post what counterparties confirm",
+    "confirmations:propose": "propose which trades must be confirmed before they are sealed",
     "stops:write": "stop a party, trader, book, instrument or source, and propose to lift a stop",
     "events:read": "read the event feed",
     "webhooks:write": "set up webhooks, read their deliveries, replay them",
     "audit:read": "export the evidence of trades and batches",
 }
 # What these are about belongs to many sources at once, so a client that is bound to some may not use them.
-OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack", "ssis:propose"})
+OF_EVERY_SOURCE = frozenset(
+    {
+        "settlement:read",
+        "settlement:ack",
+        "ssis:propose",
+        "confirmations:read",
+        "confirmations:write",
+        "confirmations:propose",
+    }
+)
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 

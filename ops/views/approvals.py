@@ -32,6 +32,7 @@ from settlement.services.release import KIND as RELEASE
 from settlement.services.release import approve_release
 from settlement.services.ssi_change import KIND as SSI
 from settlement.services.ssi_change import approve_ssi_change
+from trades.services.confirmation_policy import KIND as CONFIRMATION
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import approve_change, decline_change, withdraw_change
 
@@ -93,6 +94,23 @@ DECISIONS = {
         ),
         "withdraw": Decision(
             Right.PROPOSE_FEE, partial(four_eyes.withdraw, kind=FEE), "Withdrawn; the rule stays as it is."
+        ),
+    },
+    CONFIRMATION: {
+        "approve": Decision(
+            Right.APPROVE_CONFIRMATION,
+            partial(four_eyes.approve, kind=CONFIRMATION),
+            "Approved; the policy holds.",
+        ),
+        "decline": Decision(
+            Right.APPROVE_CONFIRMATION,
+            partial(four_eyes.decline, kind=CONFIRMATION),
+            "Declined; the policy stays as it is.",
+        ),
+        "withdraw": Decision(
+            Right.PROPOSE_CONFIRMATION,
+            partial(four_eyes.withdraw, kind=CONFIRMATION),
+            "Withdrawn; the policy stays as it is.",
         ),
     },
     RELEASE: {
