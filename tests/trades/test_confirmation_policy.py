@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
+from django.contrib.auth.models import User
 
 from core import four_eyes
 from core.audit import Actor
@@ -18,6 +21,7 @@ from trades.services.change import Change, change_trades
 from trades.services.confirmation_matching import match_queued
 from trades.services.confirmation_policy import propose_policy, waive_confirmation
 
+_persons = itertools.count(1)
 RITA = Actor("user:rita", "req-policy-1")
 
 
@@ -27,19 +31,21 @@ def _world(db):
     party("OTHER")
 
 
+def somebody() -> User:
+    return person(f"person-{next(_persons)}")
+
+
 def policy(product: str = "", of: str = "", *, demanded: bool | None = True) -> None:
     proposal = propose_policy(
         product=product,
         party=of,
         demanded=demanded,
         reason="agreed",
-        user=person("maker"),
+        user=somebody(),
         actor=RITA,
         now=NOW,
     )
-    four_eyes.approve(
-        proposal_id=proposal, user=person("checker"), note="", now=NOW, actor=Actor("user:checker")
-    )
+    four_eyes.approve(proposal_id=proposal, user=somebody(), note="", now=NOW, actor=Actor("user:checker"))
 
 
 class TestAPolicy:
@@ -85,7 +91,7 @@ class TestAPolicy:
 
     def test_is_nothing_until_a_second_person_approves_it(self):
         propose_policy(
-            product="", party="", demanded=True, reason="agreed", user=person("maker"), actor=RITA, now=NOW
+            product="", party="", demanded=True, reason="agreed", user=somebody(), actor=RITA, now=NOW
         )
         trade_id = checked(unit_trade(0))
         seal()
@@ -99,7 +105,7 @@ class TestAPolicy:
                 party="NOBODY",
                 demanded=True,
                 reason="",
-                user=person("maker"),
+                user=somebody(),
                 actor=RITA,
                 now=NOW,
             )

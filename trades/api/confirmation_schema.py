@@ -52,7 +52,7 @@ _EXAMPLE = {
     "currency": "USD",
     "net_amount": "18726.95",
     "trade_date": "2026-11-23",
-    "settlement_date": "2026-11-25",
+    "settlement_date": "2026-11-24",
 }
 
 confirm_trades = extend_schema(

@@ -86,7 +86,7 @@ class ConfirmationPolicies(APIView):
         client, now = client_of(request), utc_now()
         body = JsonBody(request.body, known=("product", "party", "demanded", "reason"))
         reason = body.text("reason", required=True)
-        asked = {
+        asked: dict[str, Any] = {
             "product": body.text("product", max_length=64) or "",
             "party": body.text("party", max_length=64) or "",
             "demanded": body.flag("demanded"),

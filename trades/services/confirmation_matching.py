@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from django.db import transaction
 from core import sql, work
 from core.audit import Actor, encode, record, system
 from core.matching import Difference, Exact, Level, Pair, Rules, match
+from core.money import format_number
 from core.wake import wake_on_commit
 from trades.lifecycle import State
 from trades.models import Confirmation
@@ -309,11 +311,14 @@ def _standing(
 
 
 def _document(difference: Difference) -> dict[str, Any]:
-    told = {**difference._asdict(), "reason": difference.reason.name, "within": difference.within}
-    return {
-        name: None if value is None else value if name == "within" else str(value)
-        for name, value in told.items()
-    }
+    told = {**difference._asdict(), "reason": difference.reason.name}
+    return {**{name: _text(value) for name, value in told.items()}, "within": difference.within}
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, Decimal):
+        return format_number(value)
+    return None if value is None else str(value)
 
 
 def _told(standing: Mapping[str, Any]) -> tuple[Any, ...]:
