@@ -40,6 +40,7 @@ STATEMENT = "stm"
 RECONCILIATION_RUN = "run"
 BREAK = "brk"
 STATUS_REPORT = "rpt"
+CONFIRMATION = "cnf"
 
 
 def public_id(prefix: str, number: int) -> str:

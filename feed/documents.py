@@ -10,6 +10,7 @@ from core.http.cursor import encode_cursor
 from core.ids import (
     BATCH,
     CLAIM,
+    CONFIRMATION,
     DELIVERY,
     EVENT,
     EXCEPTION,
@@ -40,6 +41,7 @@ PREFIXES = {
     "stop": STOP,
     "hold": HOLD,
     "invoice": INVOICE,
+    "confirmation": CONFIRMATION,
 }
 
 

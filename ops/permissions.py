@@ -48,6 +48,10 @@ class Right(Enum):
     READ_POSITIONS = "read positions, lots and corporate actions"
     PROPOSE_POSITION = "propose corporate actions and how books count their lots"
     APPROVE_POSITION = "approve or decline corporate actions and how books count their lots"
+    DISPUTE = "dispute what a counterparty confirms"
+    WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
+    PROPOSE_CONFIRMATION = "propose which trades must be confirmed"
+    APPROVE_CONFIRMATION = "approve or decline which trades must be confirmed"
     STOP = "stop a party, trader, book, instrument or source"
     READ_SSIS = "read settlement instructions"
     PROPOSE_SSI = "propose settlement instructions"
@@ -103,6 +107,10 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_POSITIONS: _EVERYONE,
     Right.PROPOSE_POSITION: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_POSITION: frozenset({SUPERVISOR}),
+    Right.DISPUTE: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.WAIVE_CONFIRMATION: frozenset({SUPERVISOR}),
+    Right.PROPOSE_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_CONFIRMATION: frozenset({SUPERVISOR, RISK}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_SSIS: _INSIDE,
     Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),

@@ -30,6 +30,7 @@ from settlement.services.release import KIND as RELEASE
 from settlement.services.release import approve_release
 from settlement.services.ssi_change import KIND as SSI
 from settlement.services.ssi_change import approve_ssi_change
+from trades.services.confirmation_policy import KIND as CONFIRMATION
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import approve_change, decline_change, withdraw_change
 
@@ -107,6 +108,11 @@ def _coded(
 def _party(proposal: Mapping[str, Any]) -> Subject:
     party = proposal["content"]["party"]
     return Subject(f"{reverse('ssis')}?{urlencode({'party': party})}", party)
+
+
+def _confirmed(proposal: Mapping[str, Any]) -> Subject:
+    scope = [proposal["content"][each] or f"any {each}" for each in ("product", "party")]
+    return Subject(reverse("confirmations"), ", ".join(scope))
 
 
 def _hold(proposal: Mapping[str, Any]) -> Subject:
@@ -217,6 +223,15 @@ _ALL = (
         part="ssi",
         subject=_party,
         services={"approve": approve_ssi_change},
+    ),
+    Kind(
+        CONFIRMATION,
+        Right.APPROVE_CONFIRMATION,
+        Right.PROPOSE_CONFIRMATION,
+        "Approved; the policy holds.",
+        "the policy stays as it is",
+        part="confirmation",
+        subject=_confirmed,
     ),
 )  # fmt: skip
 KINDS = {kind.code: kind for kind in _ALL}

@@ -24,7 +24,7 @@ from settlement.services import credit, hold, release, ssi_change
 from trades.lifecycle import State
 from trades.selectors import as_of as past
 from trades.selectors import exceptions
-from trades.services import single_change
+from trades.services import confirmation_policy, single_change
 
 COUNT_CAP = 10_000
 LOOK_CAP = 3_000  # trades of a state that a question about their terms looks at: each is a look-up
@@ -403,6 +403,7 @@ _OF_REST = (
     release.KIND,
     hold.KIND,
     credit.KIND,
+    confirmation_policy.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,

@@ -92,3 +92,16 @@ def test_every_example_of_the_back_office_can_be_read(path, read):
     assert bodies
     for body in bodies:
         assert read(json.dumps(body).encode())
+
+
+def test_the_example_of_a_confirmation_is_matched_with_the_example_of_its_trade(demo: Api):
+    (share,) = (each for each in examples("/trades") if each["source_ref"] == "E-1001")
+    assert demo.trade(share).status_code == 201
+    (body,) = examples("/confirmations")
+    (item,) = demo.post("/confirmations", body).json()["items"]
+    assert (item["status"], item["stands"], item["differences"]) == (201, "MATCHED", [])
+
+
+def test_the_example_of_a_confirmation_policy_waits_for_a_second_person(demo: Api):
+    (body,) = examples("/confirmation-policies")
+    assert demo.post("/confirmation-policies", body).json()["status"] == "PENDING"

@@ -48,6 +48,7 @@ CONTENT = {
     "effects": {}, "findings": [], "told": {}, "version": 1, "code": "OFF_MARKET_PRICE", "valid_from": None,
     "before": SETTING, "after": SETTING, "channel": "CASH", "sequence": 1, "value_date": "2026-11-25",
     "instruction_count": 2, "sha256": "0" * 64,
+    "product": "EQUITY", "demanded": True, "demanded_before": None,
     "party": "BROKER-01", "rows": [], "changes": [],
     "hold": "hld_11", "kind": "COUNTERPARTY", "subject": "BROKER-01", "asset": "", "until": None, "trades": 1,
     "held_because": "because", "amount": "1.00", "invoice": "OURS-INV-000001", "gross": "1.00", "lines": [],

@@ -7,15 +7,19 @@ class TradesConfig(AppConfig):
 
     def ready(self) -> None:
         """Carry out approved changes, have the terms of every version sealed with the event that brings it, tell what
-        is known of a trade, and release what waits for reference data when these change."""
+        is known of a trade, release what waits for reference data when these change, match
+        confirmations anew, and keep from being sealed what must be confirmed before."""
         from core.evidence import contribute
         from core.four_eyes import on_approval
         from core.seals import seal_along
         from refdata.services import on_change
         from trades.evidence import SECTIONS
+        from trades.lifecycle import State, on_arrival
         from trades.models import TradeVersion
-        from trades.services import release, single_change
-        from trades.work_items import CHANGE, FINDING, register_kinds
+        from trades.services import confirmation_policy, release, single_change
+        from trades.services.confirmation_matching import queue_matching
+        from trades.services.guards import hold_back
+        from trades.work_items import CHANGE, CONFIRMATION, FINDING, register_kinds
 
         on_approval(
             single_change.PROPOSAL_KIND,
@@ -25,5 +29,9 @@ class TradesConfig(AppConfig):
         )
         seal_along(table=TradeVersion._meta.db_table, subject="trade", key=("trade_id", "version"))
         contribute(*SECTIONS)
-        register_kinds([FINDING, CHANGE])
+        register_kinds([FINDING, CHANGE, CONFIRMATION])
         on_change(release.note_changes)
+        on_approval(confirmation_policy.KIND, confirmation_policy.apply_policy)
+        hold_back(confirmation_policy.unconfirmed_among, once_sealed=False)
+        for state in (State.VALIDATED, State.EXCEPTION, State.CANCELLED, State.ALLOCATED):
+            on_arrival(state, queue_matching)

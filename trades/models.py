@@ -399,3 +399,145 @@ class Comment(models.Model):
 
     class Meta:
         db_table = "trades_comment"
+
+
+class ConfirmationVersion(models.Model):
+    """What a counterparty says of a deal, under its own reference and its own count of versions. Never changed.
+
+    Told from the firm's side, as a trade is. It names our trade by its id or by its source and reference, or by
+    neither; then its terms find the trade. CANCEL: the counterparty takes the deal for cancelled.
+    """
+
+    class Action(models.TextChoices):
+        CONFIRM = "CONFIRM", "confirms"
+        CANCEL = "CANCEL", "cancels"
+
+    id = models.BigAutoField(primary_key=True)
+    party_id = models.BigIntegerField()
+    reference = models.TextField()
+    version = models.IntegerField()
+    action = models.TextField(choices=Action.choices)
+    named_trade_id = models.BigIntegerField(null=True)
+    source = models.TextField(null=True)
+    source_ref = models.TextField(null=True)
+    product = models.TextField()
+    side = models.TextField()
+    instrument_ref = models.TextField(null=True)
+    instrument_id = models.BigIntegerField(null=True)
+    quantity = models.DecimalField(max_digits=28, decimal_places=10, null=True)
+    price = models.DecimalField(max_digits=28, decimal_places=10, null=True)
+    currency = models.TextField()
+    net_amount = models.DecimalField(max_digits=28, decimal_places=4, null=True)
+    contra_currency = models.TextField(null=True)
+    contra_amount = models.DecimalField(max_digits=28, decimal_places=4, null=True)
+    trade_date = models.DateField()
+    settlement_date = models.DateField(null=True)
+    received_at = models.DateTimeField()
+    actor = models.TextField()
+
+    class Meta:
+        db_table = "trades_confirmation_version"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["party_id", "reference", "version"], name="trades_confirmation_version_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["party_id", "trade_date"], name="trades_confirmation_day"),
+            models.Index(
+                fields=["named_trade_id"],
+                condition=Q(named_trade_id__isnull=False),
+                name="trades_confirmation_named",
+            ),
+            models.Index(
+                fields=["source", "source_ref"],
+                condition=Q(source__isnull=False),
+                name="trades_confirmation_deal",
+            ),
+        ]
+
+
+class Confirmation(models.Model):
+    """Where what a counterparty says under one reference stands against our trades: the axis beside a trade's state.
+
+    `version_id` and `version`: the latest that it said; `trade_id` and `trade_version`: what it was matched with.
+    `matched_at` is set while both agree. `differences`: each field in which they differ, out of tolerance or within.
+    """
+
+    class Status(models.TextChoices):
+        UNMATCHED = "UNMATCHED", "no trade of ours"
+        MISMATCHED = "MISMATCHED", "terms differ"
+        MATCHED = "MATCHED", "matched"
+        DISPUTED = "DISPUTED", "disputed"
+        CANCELLED = "CANCELLED", "cancelled by both"
+
+    id = models.BigAutoField(primary_key=True)
+    party_id = models.BigIntegerField()
+    reference = models.TextField()
+    version_id = models.BigIntegerField(unique=True)
+    version = models.IntegerField()
+    status = models.TextField(choices=Status.choices)
+    trade_id = models.BigIntegerField(null=True)
+    trade_version = models.IntegerField(null=True)
+    differences = models.JSONField(default=list, encoder=DjangoJSONEncoder)
+    opened_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    matched_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "trades_confirmation"
+        constraints = [
+            models.UniqueConstraint(fields=["party_id", "reference"], name="trades_confirmation_once"),
+            models.UniqueConstraint(
+                fields=["trade_id"],
+                condition=Q(trade_id__isnull=False),
+                name="trades_confirmation_of_trade",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="UNMATCHED", trade_id__isnull=True, trade_version__isnull=True)
+                | (~Q(status="UNMATCHED") & Q(trade_id__isnull=False, trade_version__isnull=False)),
+                name="trades_confirmation_stands",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="MATCHED", matched_at__isnull=False)
+                | (~Q(status="MATCHED") & Q(matched_at__isnull=True)),
+                name="trades_confirmation_matched",
+            ),
+        ]
+        indexes = [models.Index(fields=["status", "id"], name="trades_confirmation_status")]
+
+
+class ConfirmationPolicy(models.Model):
+    """Whether deals of a product with a party must be confirmed before they are sealed. Two people change it.
+
+    Empty: any. The most specific row holds: of product and party, of the party, of the product, of all.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    product = models.TextField(db_default="", default="", help_text="empty: any")
+    party = models.TextField(db_default="", default="", help_text="the party's code; empty: any")
+    demanded = models.BooleanField(null=True, help_text="null: as what is less specific says")
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "trades_confirmation_policy"
+        constraints = [
+            models.UniqueConstraint(fields=["product", "party"], name="trades_confirmation_policy_once")
+        ]
+
+
+class ConfirmationWaiver(models.Model):
+    """A version of a trade that leaves without the confirmation that is demanded, and why. Never changed."""
+
+    id = models.BigAutoField(primary_key=True)
+    trade_id = models.BigIntegerField()
+    version = models.IntegerField()
+    reason = models.TextField()
+    actor = models.TextField()
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "trades_confirmation_waiver"
+        constraints = [
+            models.UniqueConstraint(fields=["trade_id", "version"], name="trades_confirmation_waiver_once")
+        ]

@@ -7,7 +7,7 @@ from celery import shared_task
 from core import work
 from core.audit import system
 from core.clock import utc_now
-from trades.services import release
+from trades.services import confirmation_matching, release
 from trades.services.attention import escalate_due, return_snoozed
 from trades.services.early import apply_queued
 from trades.services.kept import TASK
@@ -35,6 +35,18 @@ for _kind in release.NAMES:
 def release_held() -> int:
     """Send queued trades to the checks again until none waits; return how many were looked at."""
     return work.until_none(lambda: release.release_queued(now=utc_now()))
+
+
+@shared_task(name=confirmation_matching.TASK)
+def match_confirmations() -> int:
+    """Match again what counterparties confirm of trades that have changed; return how many trades were looked at."""
+    return work.until_none(lambda: confirmation_matching.match_queued(now=utc_now()))
+
+
+@shared_task(name="trades.match_unmatched")
+def match_unmatched() -> int:
+    """Look again for trades of confirmations that have none; return how many confirmations."""
+    return confirmation_matching.match_unmatched(now=utc_now())
 
 
 @shared_task(name="trades.watch_exceptions")

@@ -108,6 +108,13 @@ CHANGE = WorkKind(
     next_action="Amend or cancel the trade by hand as the front office meant, or say why it is right as it is.",
     answered="A person says how it was seen to, or the change is sent again and can be made.",
 )
+CONFIRMATION = WorkKind(
+    code="CONFIRMATION",
+    title="confirmation differs",
+    severity="WARN",
+    next_action="Agree with the counterparty who is right: amend the trade, or have them confirm it anew.",
+    answered="The counterparty's latest confirmation and the trade's current version agree within the tolerances.",
+)
 _KINDS: dict[str, WorkKind] = {}
 _CAUSES: dict[str, Cause] = {}
 _ASKED = "The front office answers the question put to it; its answer brings the item back."

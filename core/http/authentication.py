@@ -43,6 +43,9 @@ SCOPES = {
     "limits:read": "read limits, and ask what deals would use of them",
     "limits:reserve": "reserve room under the limits for deals of the client's sources",
     "limits:propose": "propose limits and temporary excesses",
+    "confirmations:read": "read confirmations and where they stand",
+    "confirmations:write": "post what counterparties confirm",
+    "confirmations:propose": "propose which trades must be confirmed before they are sealed",
     "stops:write": "stop a party, trader, book, instrument or source, and propose to lift a stop",
     "statements:write": "send statements and lists of the client's sources, to be reconciled",
     "reconciliations:read": "read statements, reconciliations, their runs and breaks",
@@ -69,6 +72,9 @@ OF_EVERY_SOURCE = frozenset(
         "positions:read",
         "positions:propose",
         "profit:read",
+        "confirmations:read",
+        "confirmations:write",
+        "confirmations:propose",
     }
 )
 _NOTE_USE_EVERY = timedelta(minutes=1)

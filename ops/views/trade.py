@@ -23,8 +23,10 @@ from settlement.selectors import obligations_of
 from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
 from trades.selectors import timeline
+from trades.selectors.confirmations import list_confirmations
 from trades.selectors.exceptions import exceptions_of
 from trades.services.allocation import is_divisible
+from trades.services.confirmation_policy import unconfirmed_among
 from trades.services.recheck import recheck_trades
 from trades.work_items import kinds
 
@@ -87,7 +89,7 @@ def trade_id_of(ref: str) -> int:
 @needs(Right.READ_TRADES)
 def trade(request: HttpRequest, ref: str) -> HttpResponse:
     """Show one trade."""
-    return _show(request, trade_id_of(ref))
+    return show_trade(request, trade_id_of(ref))
 
 
 @posted("trade")
@@ -100,7 +102,7 @@ def trade_recheck(request: HttpRequest, ref: str) -> HttpResponse:
             trade_ids=[trade_id], reason=request.POST.get("reason", ""), actor=actor(request), now=utc_now()
         )
     except Problem as problem:
-        return _show(request, trade_id, problem=problem)
+        return show_trade(request, trade_id, problem=problem)
     if moved:
         messages.success(request, f"{ref} goes through the checks again.")
     else:
@@ -118,12 +120,13 @@ def trade_cancel_again(request: HttpRequest, ref: str) -> HttpResponse:
             trade_id=trade_id, reason=request.POST.get("reason", ""), actor=actor(request), now=utc_now()
         )
     except Problem as problem:
-        return _show(request, trade_id, problem=problem)
+        return show_trade(request, trade_id, problem=problem)
     messages.success(request, "The next batch asks the back office again.")
     return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
 
 
-def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None) -> HttpResponse:
+def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None = None) -> HttpResponse:
+    """Show a trade, with the problem that its form met with, if any."""
     now, as_of = clock(request), where(request)
     found = timeline.trade(trade_id, as_of)
     if found is None:
@@ -153,11 +156,22 @@ def _show(request: HttpRequest, trade_id: int, *, problem: Problem | None = None
         "can_recheck": state in _RECHECKABLE,
         "parts": timeline.parts(trade_id, as_of),
         **_possible(found, now_is=as_of is None),
+        **(_confirmed(trade_id, state) if as_of is None else {}),
         "problem": Shown.of(problem) if problem else None,
         "typed": request.POST,
     }
     status = problem.status if problem else 200
     return show(request, "ops/trade.html", context, screen="trade", now=now, status=status)
+
+
+def _confirmed(trade_id: int, state: State) -> dict[str, Any]:
+    """Return what the counterparty says of a trade, and whether it must say so before the trade is sealed."""
+    waits = state in {State.CAPTURED, State.EXCEPTION, State.VALIDATED}
+    return {
+        "confirmations": list_confirmations(trade_id=trade_id),
+        "unconfirmed": waits and bool(unconfirmed_among(f"(SELECT {trade_id} AS trade_id)")),
+        "tells_of_confirmation": True,
+    }
 
 
 def _possible(found: dict[str, Any], *, now_is: bool) -> dict[str, bool]:

@@ -43,7 +43,7 @@ def withhold_batches(at: datetime, actor: Actor) -> None:
     wait_for_seals()
     unclaimed = [batch_id for (batch_id,) in sql.rows(_LOCK_UNCLAIMED)]
     unclaimed = [batch_id for (batch_id,) in sql.rows(_STILL_UNCLAIMED, [unclaimed])]
-    stopped = held_back(_IN_UNCLAIMED)
+    stopped = held_back(_IN_UNCLAIMED, sealed=True)
     withheld = [batch_id for (batch_id,) in sql.rows(_WITH_TRADES, [unclaimed, stopped])] if stopped else []
     begun = [batch_id for (batch_id,) in sql.rows(_BEGIN, [withheld, at])]
     ended = [batch_id for (batch_id,) in sql.rows(_END, [at, withheld])]

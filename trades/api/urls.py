@@ -1,6 +1,6 @@
 from django.urls import path
 
-from trades.api import bulk_changes, causes, changes, exceptions, views
+from trades.api import bulk_changes, causes, changes, confirmations, exceptions, views
 
 urlpatterns = [
     path("trades", views.Trades.as_view(), name="api-trades"),
@@ -8,6 +8,12 @@ urlpatterns = [
     path("trades/<str:reference>", views.Trade.as_view(), name="api-trade"),
     path("trades/<str:reference>/evidence", views.TradeEvidence.as_view(), name="api-trade-evidence"),
     path("trades/<str:reference>/events", views.TradeEvents.as_view(), name="api-trade-events"),
+    path(
+        "confirmation-policies",
+        confirmations.ConfirmationPolicies.as_view(),
+        name="api-confirmation-policies",
+    ),
+    path("confirmations", confirmations.Confirmations.as_view(), name="api-confirmations"),
     path("exceptions", exceptions.Exceptions.as_view(), name="api-exceptions"),
     path("exception-causes", causes.ExceptionCauses.as_view(), name="api-exception-causes"),
     path("exception-causes/releases", causes.CauseReleases.as_view(), name="api-exception-cause-releases"),

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from core.matching import Absolute, Exact, Relative
 from core.money import ZERO, round_money
 from refdata.calendars import FIRM, BusinessCalendar, settles_on, union
 from refdata.cycles import cycle_of
@@ -393,6 +394,20 @@ class Context:
         return cycle.default if days is None else days
 
 
+# What a confirmation states besides the party; `instrument` is the instrument's code where the reference is known.
+CONFIRMED: Mapping[str, Exact] = {
+    "side": Exact(),
+    "instrument": Exact(),
+    "quantity": Exact(),
+    "price": Relative(Decimal("0.000001")),
+    "currency": Exact(),
+    "net_amount": Absolute(Decimal("0.01")),
+    "contra_currency": Exact(),
+    "contra_amount": Absolute(Decimal("0.01")),
+    "trade_date": Exact(),
+    "settlement_date": Exact(),
+}
+
 Enrich = Callable[[Any, Context], Terms]
 Restate = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -411,7 +426,8 @@ class Product:
     paid_amount: SQL for the part of the gross amount that is paid, before fees; fees_on_top: whether the buyer
     pays the fees whoever buys, instead of each side its own; divided: the pointers of the amounts that the parts of
     an allocated block divide between them, beside its quantity, net amount and fees (None: it has no parts; one that
-    a message leaves out is left out of its parts); notes: what else a reader of its page should know.
+    a message leaves out is left out of its parts); notes: what else a reader of its page should know; confirmed: the
+    columns that a counterparty's confirmation must state as we do, each within its tolerance.
 
     What enrichment takes from the instrument alone stands in the terms as one object, `contract`, null while the
     instrument does not tell it.
@@ -432,6 +448,7 @@ class Product:
     fees_on_top: bool = False
     divided: tuple[str, ...] | None = ("/gross_amount",)
     notes: tuple[str, ...] = ()
+    confirmed: Mapping[str, Exact] = field(default_factory=lambda: CONFIRMED)
 
     def pointer(self, column: str) -> str:
         """Return the JSON pointer at which a message has what a column of the version holds."""

@@ -30,18 +30,22 @@ def why_fixed(trade_ids: Sequence[int]) -> dict[int, str]:
 HoldBack = Callable[[str], list[int]]
 # Looks again at what has left already, because other trades must not leave than before.
 Retreat = Callable[[datetime, Actor], None]
-_HOLDING_BACK: list[HoldBack] = []
+_HOLDING_BACK: list[tuple[HoldBack, bool]] = []
 _RETREATS: list[Retreat] = []
 
 
-def hold_back(guard: HoldBack) -> None:
-    """Register a reason why trades must not leave the house: that they are stopped, say."""
-    _HOLDING_BACK.append(guard)
+def hold_back(guard: HoldBack, *, once_sealed: bool = True) -> None:
+    """Register a reason why trades must not leave the house: that they are stopped, say.
+
+    once_sealed: it also holds what is sealed and was not claimed yet; else it keeps trades from being sealed only.
+    """
+    _HOLDING_BACK.append((guard, once_sealed))
 
 
-def held_back(relation: str) -> list[int]:
-    """Return the trades of a relation (SQL with a column trade_id) that must not leave now."""
-    return sorted({trade_id for guard in _HOLDING_BACK for trade_id in guard(relation)})
+def held_back(relation: str, *, sealed: bool = False) -> list[int]:
+    """Return the trades of a relation (SQL with a column trade_id) that must not leave now; `sealed`: they are."""
+    guards = [guard for guard, once_sealed in _HOLDING_BACK if once_sealed or not sealed]
+    return sorted({trade_id for guard in guards for trade_id in guard(relation)})
 
 
 def on_hold_back(retreat: Retreat) -> None:

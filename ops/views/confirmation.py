@@ -1,0 +1,57 @@
+"""What a person does about a trade's confirmation: dispute what is said, or let the trade leave without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from core.clock import utc_now
+from core.http.problem import Problem
+from ops.permissions import Right
+from ops.shell import actor, needs, posted
+from ops.views.trade import show_trade, trade_id_of
+from trades.services.confirmation import dispute
+from trades.services.confirmation_policy import waive_confirmation
+
+
+@posted("trade")
+@needs(Right.DISPUTE)
+def trade_dispute(request: HttpRequest, ref: str) -> HttpResponse:
+    """Say that the counterparty is wrong about a trade."""
+    trade_id = trade_id_of(ref)
+    try:
+        dispute(
+            confirmation_id=_number(request, "confirmation"),
+            version=_number(request, "version"),
+            **_by(request),
+        )
+    except Problem as problem:
+        return show_trade(request, trade_id, problem=problem)
+    messages.success(request, "Disputed, until either side says something else.")
+    return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
+
+
+@posted("trade")
+@needs(Right.WAIVE_CONFIRMATION)
+def trade_waive(request: HttpRequest, ref: str) -> HttpResponse:
+    """Let the version of a trade that was looked at leave without its confirmation."""
+    trade_id = trade_id_of(ref)
+    try:
+        waive_confirmation(trade_id=trade_id, version=_number(request, "version"), **_by(request))
+    except Problem as problem:
+        return show_trade(request, trade_id, problem=problem)
+    messages.success(request, "It can be sealed without its confirmation.")
+    return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
+
+
+def _by(request: HttpRequest) -> dict[str, Any]:
+    return {"reason": request.POST.get("reason", ""), "actor": actor(request), "now": utc_now()}
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    """Return a number that the form had hidden; 0, which nothing has, where it was bent."""
+    text = request.POST.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
