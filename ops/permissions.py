@@ -41,6 +41,11 @@ class Right(Enum):
     READ_FEES = "read fee rules and what is charged"
     PROPOSE_FEE = "propose fee rules"
     APPROVE_FEE = "approve or decline fee rules"
+    READ_RECONCILIATIONS = "read statements, reconciliations and breaks"
+    RECONCILE = "upload statements and run reconciliations"
+    PROPOSE_MATCH = "propose that breaks are matched by force"
+    PROPOSE_RECONCILIATION = "propose reconciliations"
+    APPROVE_RECONCILIATION = "approve or decline reconciliations and forced matches"
     STOP = "stop a party, trader, book, instrument or source"
     READ_SSIS = "read settlement instructions"
     PROPOSE_SSI = "propose settlement instructions"
@@ -89,6 +94,11 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_FEES: _INSIDE,
     Right.PROPOSE_FEE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_FEE: frozenset({SUPERVISOR}),
+    Right.READ_RECONCILIATIONS: _INSIDE,
+    Right.RECONCILE: frozenset({OPERATIONS, SUPERVISOR, BACK_OFFICE}),
+    Right.PROPOSE_MATCH: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.PROPOSE_RECONCILIATION: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_RECONCILIATION: frozenset({SUPERVISOR, RISK}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_SSIS: _INSIDE,
     Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),

@@ -12,6 +12,8 @@ from django.urls import reverse
 from core import sql
 from core.as_of import HAPPENED, AsOf
 from feed.models import Webhook
+from ledger.services import definitions as reconciliation_definitions
+from ledger.services import forced
 from refdata import fee_rules
 from risk.services import excess, parameters, stops, terms
 from risk.services.check import CLOSED_AS
@@ -390,6 +392,8 @@ _OF_REST = (
     parameters.KIND,
     fee_rules.KIND,
     release.KIND,
+    reconciliation_definitions.KIND,
+    forced.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,

@@ -22,6 +22,7 @@ from middleoffice.access import routes
 from ops.permissions import ROLES
 from ops.views.approvals import DECISIONS
 from risk.services.terms import Terms
+from tests.ledger.reconciling import terms as reconciliation_terms
 from tests.support.factories import captured_ids, equity, world
 from tests.support.fees import terms
 from tests.support.records import LATER, NOW, all_written, person
@@ -42,12 +43,15 @@ def maker(request: pytest.FixtureRequest, db: None) -> User:
 SETTING = {
     **dict.fromkeys(Terms.__slots__), "code": "CPTY",
     **terms().content(),
+    **reconciliation_terms().content(),
     "active": True, "severity": "WARN", "parameters": {}, "scope": {},
 }  # fmt: skip
 CONTENT = {
     "effects": {}, "findings": [], "told": {}, "version": 1, "code": "OFF_MARKET_PRICE", "valid_from": None,
     "before": SETTING, "after": SETTING, "channel": "CASH", "sequence": 1, "value_date": "2026-11-25",
     "instruction_count": 2, "sha256": "0" * 64,
+    "break_ids": [1], "ours": ["a"], "theirs": [], "difference": "1", "unit": "EUR",
+    "condition": {"until": "2026-12-31", "difference_max": None, "theirs_unchanged": True},
     "party": "BROKER-01", "rows": [], "changes": [],
     "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": []},
 }  # fmt: skip

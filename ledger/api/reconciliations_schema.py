@@ -190,8 +190,8 @@ force = extend_schema(
     tags=TAGS,
     description=(
         "Propose that what breaks are about belongs together, as long as a condition holds: until a day, while the"
-        " sides lie no further apart, while they say the same. Every run tests it; where it holds no longer, the breaks are"
-        " open again. A person approves it."
+        " sides lie no further apart, while they say the same. Every run tests it; where it holds no longer, the breaks"
+        " are open again. A person approves it."
     ),
     parameters=[KEY],
     request={

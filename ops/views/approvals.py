@@ -17,7 +17,9 @@ from core.as_of import AsOf
 from core.clock import utc_now
 from core.http.problem import Problem
 from core.models import Proposal
-from ops import effects, selectors, utilisations
+from ledger.services.definitions import KIND as RECONCILIATION
+from ledger.services.forced import KIND as FORCED
+from ops import effects, reconciliation_form, selectors, utilisations
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
@@ -104,6 +106,38 @@ DECISIONS = {
         ),
         "withdraw": Decision(
             Right.PROPOSE_RELEASE, partial(four_eyes.withdraw, kind=RELEASE), "Withdrawn; the batch waits on."
+        ),
+    },
+    RECONCILIATION: {
+        "approve": Decision(
+            Right.APPROVE_RECONCILIATION,
+            partial(four_eyes.approve, kind=RECONCILIATION),
+            "Approved; the reconciliation says so.",
+        ),
+        "decline": Decision(
+            Right.APPROVE_RECONCILIATION,
+            partial(four_eyes.decline, kind=RECONCILIATION),
+            "Declined; the reconciliation stays as it is.",
+        ),
+        "withdraw": Decision(
+            Right.PROPOSE_RECONCILIATION,
+            partial(four_eyes.withdraw, kind=RECONCILIATION),
+            "Withdrawn; the reconciliation stays as it is.",
+        ),
+    },
+    FORCED: {
+        "approve": Decision(
+            Right.APPROVE_RECONCILIATION,
+            partial(four_eyes.approve, kind=FORCED),
+            "Approved; it is matched for as long as the condition holds.",
+        ),
+        "decline": Decision(
+            Right.APPROVE_RECONCILIATION,
+            partial(four_eyes.decline, kind=FORCED),
+            "Declined; the break stays open.",
+        ),
+        "withdraw": Decision(
+            Right.PROPOSE_MATCH, partial(four_eyes.withdraw, kind=FORCED), "Withdrawn; the break stays open."
         ),
     },
     SSI: {
@@ -236,6 +270,8 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
     for each in pending:
         if each["kind"] == FEE:
             each["set"] = fees.compared(each["content"])
+        elif each["kind"] == RECONCILIATION:
+            each["set"] = reconciliation_form.compared(each["content"])
     of_limits = _of_limits(request, thresholds)
     _tell_of_ssis([each for each in pending if each["kind"] == SSI], present=as_of is None)
     context = {
