@@ -73,7 +73,9 @@ def test_levels_read_as_they_are_written(world: World) -> None:
 
 
 def test_a_form_with_faults_comes_back_with_what_was_typed(world: World, sign_in: SignIn) -> None:
-    answer = sign_in("operations").post("/reconciliations/propose", {**FORM, "levels": "ref: colour 1", "window_days": "x"})
+    answer = sign_in("operations").post(
+        "/reconciliations/propose", {**FORM, "levels": "ref: colour 1", "window_days": "x"}
+    )
     text = text_of(answer)
     assert answer.status_code == 422
     for told in ("ref: colour 1", "Line 1: there is no field colour.", "A whole number of days."):
@@ -120,7 +122,10 @@ def test_a_break_shows_both_sides_and_is_matched_by_two_people(broken: str, sign
     form = {"until": "2026-12-31", "difference_max": "0.5", "theirs_unchanged": "on", "reason": "known"}
     refused = maker.post(f"/breaks/{broken}/match", form)
     assert (refused.status_code, "The two sides lie 1 USD apart already." in text_of(refused)) == (422, True)
-    assert maker.post(f"/breaks/{broken}/match", {**form, "difference_max": "2"})["Location"] == f"/breaks/{broken}"
+    assert (
+        maker.post(f"/breaks/{broken}/match", {**form, "difference_max": "2"})["Location"]
+        == f"/breaks/{broken}"
+    )
     assert broken in text_of(checker.get("/approvals"))
     assert checker.post(f"/approvals/{pending()}/approve", {"note": ""}).status_code == 303
     assert "matched by two" in text_of(maker.get(f"/breaks/{broken}"))
