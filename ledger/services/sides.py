@@ -55,7 +55,12 @@ def read_sides(*, kind: Kind, source: str, start: date, until: date) -> Sides:
 
 
 def read_ours(
-    kind: Kind, source: str, start: date, until: date, accounts: list[str] | None, days: frozenset[date] | None
+    kind: Kind,
+    source: str,
+    start: date,
+    until: date,
+    accounts: list[str] | None,
+    days: frozenset[date] | None,
 ) -> list[Record]:
     """Return our side of the days between two, of `days` only where some are given, in the order of our ids.
 
