@@ -25,6 +25,7 @@ from core.clock import business_date
 from core.http.authentication import issue_client, revoke_client, token_hash
 from core.models import ApiClient
 from core.people import record_facts, record_password, user_facts
+from middleoffice.demo_reconciliation import tell_reconciliations
 from middleoffice.demo_story import tell_story
 from ops import permissions
 from refdata import fee_rules
@@ -137,6 +138,8 @@ def load_demo(*, url: str, path: Path, now: datetime, say: Say) -> None:
     _ensure_limits(today, now)
     _ensure_fee_rules(now)
     tell_story(now=now, say=say)
+    say("  reconciliations")
+    tell_reconciliations(now=now)
 
 
 def _ensure_users(known: Credentials) -> list[dict[str, str]]:

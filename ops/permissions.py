@@ -52,6 +52,11 @@ class Right(Enum):
     WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
     PROPOSE_CONFIRMATION = "propose which trades must be confirmed"
     APPROVE_CONFIRMATION = "approve or decline which trades must be confirmed"
+    READ_RECONCILIATIONS = "read statements, reconciliations and breaks"
+    RECONCILE = "upload statements and run reconciliations"
+    PROPOSE_MATCH = "propose that breaks are matched by force"
+    PROPOSE_RECONCILIATION = "propose reconciliations"
+    APPROVE_RECONCILIATION = "approve or decline reconciliations and forced matches"
     STOP = "stop a party, trader, book, instrument or source"
     READ_SSIS = "read settlement instructions"
     PROPOSE_SSI = "propose settlement instructions"
@@ -111,6 +116,11 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.WAIVE_CONFIRMATION: frozenset({SUPERVISOR}),
     Right.PROPOSE_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_CONFIRMATION: frozenset({SUPERVISOR, RISK}),
+    Right.READ_RECONCILIATIONS: _INSIDE,
+    Right.RECONCILE: frozenset({OPERATIONS, SUPERVISOR, BACK_OFFICE}),
+    Right.PROPOSE_MATCH: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.PROPOSE_RECONCILIATION: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_RECONCILIATION: frozenset({SUPERVISOR, RISK}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_SSIS: _INSIDE,
     Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),

@@ -16,6 +16,8 @@ from django.urls import reverse
 from core import four_eyes, ids
 from core.models import Proposal
 from ledger.services.corporate_actions import KIND as ACTION
+from ledger.services.definitions import KIND as RECONCILIATION
+from ledger.services.forced import KIND as FORCED
 from ledger.services.lot_policies import KIND as POLICY
 from ops import utilisations
 from ops.permissions import Right
@@ -115,6 +117,11 @@ def _confirmed(proposal: Mapping[str, Any]) -> Subject:
     return Subject(reverse("confirmations"), ", ".join(scope))
 
 
+def _break(proposal: Mapping[str, Any]) -> Subject:
+    reference = ids.public_id(ids.BREAK, proposal["content"]["break_ids"][0])
+    return Subject(reverse("break", args=[reference]), reference)
+
+
 def _hold(proposal: Mapping[str, Any]) -> Subject:
     held = proposal["content"]["hold"]
     return Subject(f"{reverse('holds')}?view=all#{held}", held)
@@ -195,6 +202,24 @@ _ALL = (
         "positions stay as they are",
         part="position",
         subject=_coded("positions", parameter="book"),
+    ),
+    Kind(
+        RECONCILIATION,
+        Right.APPROVE_RECONCILIATION,
+        Right.PROPOSE_RECONCILIATION,
+        "Approved; the reconciliation says so.",
+        "the reconciliation stays as it is",
+        part="reconciliation",
+        subject=_coded("reconciliations"),
+    ),
+    Kind(
+        FORCED,
+        Right.APPROVE_RECONCILIATION,
+        Right.PROPOSE_MATCH,
+        "Approved; it is matched for as long as the condition holds.",
+        "the break stays open",
+        part="forced_match",
+        subject=_break,
     ),
     Kind(
         RELEASE,

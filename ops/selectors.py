@@ -12,7 +12,8 @@ from django.urls import reverse
 from core import sql
 from core.as_of import HAPPENED, AsOf
 from feed.models import Webhook
-from ledger.services import corporate_actions, lot_policies
+from ledger.services import corporate_actions, forced, lot_policies
+from ledger.services import definitions as reconciliation_definitions
 from refdata import fee_rules
 from risk.services import excess, parameters, stops, terms
 from risk.services.check import CLOSED_AS
@@ -404,6 +405,8 @@ _OF_REST = (
     hold.KIND,
     credit.KIND,
     confirmation_policy.KIND,
+    reconciliation_definitions.KIND,
+    forced.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,

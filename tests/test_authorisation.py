@@ -39,6 +39,9 @@ from risk.services.stops import make_stop
 from risk.services.terms import TERMS, Terms, propose_terms
 from settlement.services.hold import Wanted, make_hold
 from tests.feed.support import webhook
+from tests.ledger.reconciling import break_ids, defined
+from tests.ledger.reconciling import run as reconcile
+from tests.ledger.statements import listed, send
 from tests.settlement.support import instruction_ids, seal, validated
 from tests.support import factories, records
 from tests.support.api import Api
@@ -52,6 +55,7 @@ from trades.services.single_change import change_trade
 
 PRICE = "OFF_MARKET_PRICE"
 RULE = "COMM"
+RECONCILED = "TRADES-FO"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 STRANGER, DISABLED, NO_ROLE, SUPERUSER = (
     "a stranger",
@@ -87,6 +91,8 @@ FORMS = {
     "back_test_of_proposal": 404,  # of no proposal
     "back_test_cancel": 303,
     "limit_terms": 422,
+    "reconciliation_upload": 422,
+    "reconciliation_run_now": 303,
     "ssi_change": 422,
     "limit_excess": 404,  # of no limit
     "approval_decide:approve": 303,
@@ -193,6 +199,9 @@ class Things:
     stop: str
     hold: str
     invoice: str
+    statement: str
+    run: str
+    broken: str
     proposals: dict[str, str]
 
     def path(self, route: Route) -> str:
@@ -220,8 +229,12 @@ class Things:
             "reservations": self.reservation,
             "stops": self.stop,
             "invoices": self.invoice,
+            "statements": self.statement,
+            "reconciliations": RECONCILED,
+            "reconciliation-runs": self.run,
+            "breaks": self.broken,
         }
-        named = {"limit_lift": self.stop, "break_explain": "1"}
+        named = {"limit_lift": self.stop, "break_explain": "1", "reconciliation_run": self.run}
         return "/" + re.sub(r"<[^>]+>", named.get(route.name, known.get(first, "1")), route.path)
 
 
@@ -256,6 +269,9 @@ def things(db: None) -> Things:
     )
     deliver(delivered_by(sealed_order())[0])
     ((invoice,),) = sql.rows("SELECT id FROM settlement_invoice")
+    defined(RECONCILED)
+    statement = send(listed("TRADES", [], source="FO-EQ")).statement_id
+    run = reconcile(RECONCILED)["id"]
     fee_rule(RULE, is_stated=False)
     rule = proposed_rule(RULE, is_stated=False, rate="11")
     excess = propose_excess(trade_id=trade, codes=["OFF_MARKET_PRICE"], reason="because", **how)
@@ -270,6 +286,9 @@ def things(db: None) -> Things:
         ids.public_id(ids.STOP, stop),
         ids.public_id(ids.HOLD, kept.id),
         ids.public_id(ids.INVOICE, invoice),
+        ids.public_id(ids.STATEMENT, statement),
+        ids.public_id(ids.RECONCILIATION_RUN, run),
+        ids.public_id(ids.BREAK, break_ids()[0]),
         {
             EXCESS: ids.public_id(ids.PROPOSAL, excess),
             CHANGE: ids.public_id(ids.PROPOSAL, changed.proposal_id),

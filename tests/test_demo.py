@@ -32,6 +32,7 @@ def path(tmp_path: Path) -> Path:
 def no_story(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the trades out where a test is about people and clients: they take most of the time."""
     monkeypatch.setattr("middleoffice.demo.tell_story", lambda **options: None)
+    monkeypatch.setattr("middleoffice.demo.tell_reconciliations", lambda **options: None)
     monkeypatch.setattr("middleoffice.demo.load_demo_refdata", lambda **options: None)
 
 
@@ -134,6 +135,12 @@ def test_there_are_trades_in_every_state_and_exceptions_of_many_kinds(path):
     assert {"LIMIT_BREACH", "LIMIT_WARNING", "POSSIBLE_DUPLICATE", "BAD_IDENTIFIER"} <= codes
     pending = sql.rows("SELECT count(*) FROM core_proposal WHERE state = 'PENDING'")
     assert pending[0][0] >= 1
+    breaks = sql.rows(
+        "SELECT outcome, count(*) > 0 FROM ledger_break WHERE closed_at IS NULL GROUP BY 1 ORDER BY 1"
+    )
+    assert [outcome for outcome, _ in breaks] == ["DIFFERENT", "OURS", "THEIRS"]
+    runs = sql.rows("SELECT DISTINCT state FROM ledger_reconciliation_run")
+    assert runs == [("DONE",)]
 
 
 def test_the_story_has_the_same_shape_every_day(path):

@@ -22,6 +22,7 @@ from middleoffice.access import routes
 from ops.permissions import ROLES
 from ops.proposals import DECISIONS
 from risk.services.terms import Terms
+from tests.ledger.reconciling import terms as reconciliation_terms
 from tests.support.factories import captured_ids, equity, world
 from tests.support.fees import terms
 from tests.support.records import LATER, NOW, all_written, person
@@ -42,6 +43,7 @@ def maker(request: pytest.FixtureRequest, db: None) -> User:
 SETTING = {
     **dict.fromkeys(Terms.__slots__), "code": "CPTY",
     **terms().content(),
+    **reconciliation_terms().content(),
     "active": True, "severity": "WARN", "parameters": {}, "scope": {},
 }  # fmt: skip
 CONTENT = {
@@ -49,6 +51,8 @@ CONTENT = {
     "before": SETTING, "after": SETTING, "channel": "CASH", "sequence": 1, "value_date": "2026-11-25",
     "instruction_count": 2, "sha256": "0" * 64,
     "product": "EQUITY", "demanded": True, "demanded_before": None,
+    "break_ids": [1], "ours": ["a"], "theirs": [], "difference": "1", "unit": "EUR",
+    "condition": {"until": "2026-12-31", "difference_max": None, "theirs_unchanged": True},
     "party": "BROKER-01", "rows": [], "changes": [],
     "hold": "hld_11", "kind": "COUNTERPARTY", "subject": "BROKER-01", "asset": "", "until": None, "trades": 1,
     "held_because": "because", "amount": "1.00", "invoice": "OURS-INV-000001", "gross": "1.00", "lines": [],

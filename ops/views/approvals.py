@@ -15,8 +15,9 @@ from core.as_of import AsOf
 from core.clock import utc_now
 from core.http.problem import Problem
 from ledger.services.corporate_actions import KIND as ACTION
+from ledger.services.definitions import KIND as RECONCILIATION
 from ledger.services.lot_policies import KIND as POLICY
-from ops import effects, selectors, utilisations
+from ops import effects, reconciliation_form, selectors, utilisations
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.proposals import DECISIONS, KINDS, subject_of
@@ -155,6 +156,8 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
             each["set"] = fees.compared(each["content"])
         elif each["kind"] in (ACTION, POLICY):
             each["set"] = positions.compared(each["content"])
+        elif each["kind"] == RECONCILIATION:
+            each["set"] = reconciliation_form.compared(each["content"])
     of_limits = _of_limits(request, thresholds)
     _tell_of_ssis([each for each in pending if each["kind"] == SSI], present=as_of is None)
     context = {
