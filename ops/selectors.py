@@ -19,7 +19,7 @@ from settlement import forecast, holds
 from settlement import selectors as settlement
 from settlement.cut_offs import CutOffs, cut_offs_around
 from settlement.models import Batch
-from settlement.services import hold, release, ssi_change
+from settlement.services import calendar_change, hold, release, ssi_change
 from trades.lifecycle import State
 from trades.selectors import as_of as past
 from trades.selectors import exceptions
@@ -398,6 +398,7 @@ _OF_REST = (
     fee_rules.KIND,
     release.KIND,
     hold.KIND,
+    calendar_change.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,

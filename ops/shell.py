@@ -51,6 +51,7 @@ DESTINATIONS = (
     Destination("checks", "Checks", "c", Right.READ_CHECKS),
     Destination("fees", "Fees", "f", Right.READ_FEES),
     Destination("ssis", "SSIs", "d", Right.READ_SSIS),
+    Destination("calendars", "Calendars", "y", Right.READ_CALENDARS),
     Destination("integrations", "Integrations", "i", Right.READ_INTEGRATIONS),
     Destination("audit", "Audit", "a", Right.READ_AUDIT),
 )
@@ -96,6 +97,8 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "limit_terms": (("Esc", "Back to the limits"),),
     "ssis": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
     "ssi_change": (("Esc", "Back to the SSIs"),),
+    "calendars": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
+    "calendar_change": (("Esc", "Back to the calendars"),),
     "approvals": (("j k", "Next, previous row"), ("Enter", "Open what it is about")),
 }
 _OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."
@@ -166,6 +169,7 @@ _SECTIONS = {
     "holds": "batches",
     "webhook": "integrations",
     "ssi_change": "ssis",
+    "calendar_change": "calendars",
     "check": "checks",
     "fee_rule": "fees",
     "back_test": "checks",

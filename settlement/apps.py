@@ -12,14 +12,14 @@ class SettlementConfig(AppConfig):
     def ready(self) -> None:
         """Have channels and manifests wherever the tables are, also in a database that was just emptied, guard what the
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
-        held trade must be free, change SSIs and release holds by two people, accrue what deals are charged, declare its
-        kinds of work items, and tell what is known of a batch."""
+        held trade must be free, change SSIs and calendars and release holds by two people, accrue what deals are
+        charged, declare its kinds of work items, and tell what is known of a batch."""
         from core.evidence import contribute, contribute_contents
         from core.four_eyes import on_approval
         from refdata.services import on_change
         from settlement.cut_offs import cut_offs_of_trades
         from settlement.evidence import SECTIONS, contents
-        from settlement.services import hold, release
+        from settlement.services import calendar_change, hold, release
         from settlement.services.accrue import FOLLOWER as CHARGES
         from settlement.services.accrue import accrue_live, reverse_charges
         from settlement.services.guard import live_at_the_back_office
@@ -37,6 +37,7 @@ class SettlementConfig(AppConfig):
 
         on_approval(release.KIND, release.apply_release, lock=release.lock_batch)
         on_approval(KIND, apply_ssi_change)
+        on_approval(calendar_change.KIND, calendar_change.apply_calendar_change)
         on_approval(hold.KIND, hold.apply_release, lock=hold.lock_hold)
         on_change(note_ssis)
         register_kinds(KINDS)

@@ -80,6 +80,7 @@ FORMS = {
     "back_test_cancel": 303,
     "limit_terms": 422,
     "ssi_change": 422,
+    "calendar_change": 422,
     "limit_excess": 404,  # of no limit
     "approval_decide:approve": 303,
     "approval_decide:withdraw": 403,  # somebody else has made it
@@ -92,6 +93,7 @@ ENDPOINTS = {
     ("api-refdata", "POST"): 415,
     ("api-webhook", "PATCH"): 428,
     ("api-ssi-change", "GET"): 404,
+    ("api-calendar-change", "GET"): 404,
 }
 # And what one gets that has every scope but is bound to a source that has none of the trades, and no webhook.
 ELSEWHERE = {

@@ -50,8 +50,9 @@ CONTENT = {
     "instruction_count": 2, "sha256": "0" * 64,
     "party": "BROKER-01", "rows": [], "changes": [],
     "hold": "hld_11", "kind": "COUNTERPARTY", "subject": "BROKER-01", "asset": "", "until": None, "trades": 1,
-    "held_because": "because", "amount": "1.00",
-    "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": []},
+    "of_kind": "holidays", "of": "USD", "withdrawn": False, "held_because": "because", "amount": "1.00",
+    "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": [], "deadlines": 0,
+               "cut_offs": 0},
 }  # fmt: skip
 
 

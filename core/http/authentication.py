@@ -37,6 +37,7 @@ SCOPES = {
     "refdata:write": "load reference data",
     "ssis:load": "load settlement instructions that two people have approved at their source",
     "ssis:propose": "propose settlement instructions, and see what they re-route",
+    "calendars:propose": "propose holidays, settlement cycles, cut-offs and channels, and see what they come to",
     "checks:read": "read checks, how they are set, and back-tests",
     "checks:write": "propose how checks are set, and start back-tests",
     "limits:read": "read limits, and ask what deals would use of them",
@@ -48,7 +49,9 @@ SCOPES = {
     "audit:read": "export the evidence of trades and batches",
 }
 # What these are about belongs to many sources at once, so a client that is bound to some may not use them.
-OF_EVERY_SOURCE = frozenset({"settlement:read", "settlement:ack", "settlement:operate", "ssis:propose"})
+OF_EVERY_SOURCE = frozenset(
+    {"settlement:read", "settlement:ack", "settlement:operate", "ssis:propose", "calendars:propose"}
+)
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 

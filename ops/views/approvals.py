@@ -21,13 +21,15 @@ from ops import effects, selectors, utilisations
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
-from ops.views import checks, fees, ssis
+from ops.views import calendars, checks, fees, ssis
 from refdata.fee_rules import KIND as FEE
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
 from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 from risk.services.parameters import KIND as CHECK
 from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
+from settlement.services.calendar_change import KIND as CALENDAR
+from settlement.services.calendar_change import approve_calendar_change
 from settlement.services.hold import KIND as HOLD
 from settlement.services.release import KIND as RELEASE
 from settlement.services.release import approve_release
@@ -118,6 +120,21 @@ DECISIONS = {
         ),
         "withdraw": Decision(Right.HOLD, partial(four_eyes.withdraw, kind=HOLD), "Withdrawn; it stays held."),
     },
+    CALENDAR: {
+        "approve": Decision(
+            Right.APPROVE_CALENDAR, approve_calendar_change, "Approved; it holds from now on."
+        ),
+        "decline": Decision(
+            Right.APPROVE_CALENDAR,
+            partial(four_eyes.decline, kind=CALENDAR),
+            "Declined; it stays as it is.",
+        ),
+        "withdraw": Decision(
+            Right.PROPOSE_CALENDAR,
+            partial(four_eyes.withdraw, kind=CALENDAR),
+            "Withdrawn; it stays as it is.",
+        ),
+    },
     SSI: {
         "approve": Decision(Right.APPROVE_SSI, approve_ssi_change, "Approved; the SSIs are changed."),
         "decline": Decision(
@@ -168,7 +185,7 @@ def _typed(request: HttpRequest, kind: str) -> dict[str, str]:
     what was seen of the effect, or nothing."""
     if kind == RELEASE:
         return {"typed": request.POST.get("count", "")}
-    if kind == SSI:
+    if kind in {SSI, CALENDAR}:
         return {"seen": request.POST.get("seen", "")}
     return {"typed": request.POST.get("amount", "")} if kind in four_eyes.kinds_with_stakes() else {}
 
@@ -220,6 +237,14 @@ def _tell_of_ssis(proposals: Sequence[dict[str, Any]], *, present: bool) -> None
         proposal["ssis"] = told
 
 
+def _tell_of_calendars(proposals: Sequence[dict[str, Any]], *, present: bool) -> None:
+    """Tell of changes of calendars what they come to, as of those of SSIs."""
+    for at, proposal in enumerate(proposals):
+        foreseen = present and at < _FORESEEN
+        told = calendars.told(proposal["content"]) if foreseen else {"then": proposal["content"]["effect"]}
+        proposal["calendars"] = told
+
+
 def _of_limits(request: HttpRequest, thresholds: Mapping[str, Decimal]) -> list[dict[str, Any]]:
     """Return what is proposed about limits and stops, for those who may read these; they know no past."""
     readable = as_at(request) is None and may(request.user, Right.READ_LIMITS)
@@ -250,6 +275,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
             each["set"] = fees.compared(each["content"])
     of_limits = _of_limits(request, thresholds)
     _tell_of_ssis([each for each in pending if each["kind"] == SSI], present=as_of is None)
+    _tell_of_calendars([each for each in pending if each["kind"] == CALENDAR], present=as_of is None)
     context = {
         "pending": pending,
         "of_limits": of_limits,

@@ -20,6 +20,7 @@ SCREENS = {
     "/batches": Right.READ_BATCHES,
     "/holds": Right.READ_BATCHES,
     "/limits": Right.READ_LIMITS,
+    "/calendars": Right.READ_CALENDARS,
     "/checks": Right.READ_CHECKS,
     "/checks/OFF_MARKET_PRICE": Right.READ_CHECKS,
     "/integrations": Right.READ_INTEGRATIONS,
