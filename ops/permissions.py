@@ -61,6 +61,9 @@ class Right(Enum):
     READ_SSIS = "read settlement instructions"
     PROPOSE_SSI = "propose settlement instructions"
     APPROVE_SSI = "approve or decline settlement instructions"
+    READ_CALENDARS = "read holidays, settlement cycles, cut-offs and channels"
+    PROPOSE_CALENDAR = "propose holidays, settlement cycles, cut-offs and what channels ask"
+    APPROVE_CALENDAR = "approve or decline holidays, settlement cycles, cut-offs and what channels ask"
     READ_INTEGRATIONS = "read API clients and webhooks"
     REPLAY = "tell webhooks again"
     READ_AUDIT = "read the audit log"
@@ -125,6 +128,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_SSIS: _INSIDE,
     Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.APPROVE_SSI: frozenset({SUPERVISOR, RISK}),
+    Right.READ_CALENDARS: _INSIDE,
+    Right.PROPOSE_CALENDAR: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
+    Right.APPROVE_CALENDAR: frozenset({SUPERVISOR, RISK}),
     Right.READ_INTEGRATIONS: _INSIDE,
     Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.READ_AUDIT: frozenset({SUPERVISOR, RISK, AUDITOR, ADMINISTRATOR}),

@@ -26,6 +26,8 @@ from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
 from risk.services.parameters import KIND as CHECK
 from risk.services.parameters import approve_parameters, decline_parameters, withdraw_parameters
+from settlement.services.calendar_change import KIND as CALENDAR
+from settlement.services.calendar_change import approve_calendar_change
 from settlement.services.credit import KIND as CREDIT
 from settlement.services.hold import KIND as HOLD
 from settlement.services.release import KIND as RELEASE
@@ -120,6 +122,12 @@ def _confirmed(proposal: Mapping[str, Any]) -> Subject:
 def _break(proposal: Mapping[str, Any]) -> Subject:
     reference = ids.public_id(ids.BREAK, proposal["content"]["break_ids"][0])
     return Subject(reverse("break", args=[reference]), reference)
+
+
+def _calendar(proposal: Mapping[str, Any]) -> Subject:
+    content = proposal["content"]
+    where = urlencode({"kind": content["of_kind"], "of": content["of"]})
+    return Subject(f"{reverse('calendars')}?{where}", content["of"])
 
 
 def _hold(proposal: Mapping[str, Any]) -> Subject:
@@ -248,6 +256,16 @@ _ALL = (
         part="ssi",
         subject=_party,
         services={"approve": approve_ssi_change},
+    ),
+    Kind(
+        CALENDAR,
+        Right.APPROVE_CALENDAR,
+        Right.PROPOSE_CALENDAR,
+        "Approved; it holds from now on.",
+        "it stays as it is",
+        part="calendar",
+        subject=_calendar,
+        services={"approve": approve_calendar_change},
     ),
     Kind(
         CONFIRMATION,

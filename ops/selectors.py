@@ -21,7 +21,7 @@ from settlement import forecast, holds
 from settlement import selectors as settlement
 from settlement.cut_offs import CutOffs, cut_offs_around
 from settlement.models import Batch
-from settlement.services import credit, hold, release, ssi_change
+from settlement.services import calendar_change, credit, hold, release, ssi_change
 from trades.lifecycle import State
 from trades.selectors import as_of as past
 from trades.selectors import exceptions
@@ -407,6 +407,7 @@ _OF_REST = (
     confirmation_policy.KIND,
     reconciliation_definitions.KIND,
     forced.KIND,
+    calendar_change.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,

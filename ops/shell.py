@@ -56,6 +56,7 @@ DESTINATIONS = (
     Destination("invoices", "Invoices", "n", Right.READ_INVOICES),
     Destination("reconciliations", "Reconciliation", "r", Right.READ_RECONCILIATIONS),
     Destination("ssis", "SSIs", "d", Right.READ_SSIS),
+    Destination("calendars", "Calendars", "y", Right.READ_CALENDARS),
     Destination("integrations", "Integrations", "i", Right.READ_INTEGRATIONS),
     Destination("audit", "Audit", "a", Right.READ_AUDIT),
 )
@@ -125,6 +126,8 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "break": (("Esc", "Back to the reconciliation"),),
     "ssis": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
     "ssi_change": (("Esc", "Back to the SSIs"),),
+    "calendars": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
+    "calendar_change": (("Esc", "Back to the calendars"),),
     "approvals": (("j k", "Next, previous row"), ("Enter", "Open what it is about")),
 }
 _OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."
@@ -199,6 +202,7 @@ _SECTIONS = {
     "reconciliation_run": "reconciliations",
     "reconciliation_upload": "reconciliations",
     "break": "reconciliations",
+    "calendar_change": "calendars",
     "check": "checks",
     "fee_rule": "fees",
     "invoice": "invoices",

@@ -9,12 +9,10 @@ from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from core.audit import record
 from core.clock import utc_now
 from core.reasons import ReasonForm, actor_of, reason_of
 from refdata.identifiers import identifier_fault
@@ -136,6 +134,16 @@ class ReferenceAdmin(admin.ModelAdmin):
             )
 
 
+class TwoPeopleAdmin(ReferenceAdmin):
+    """Shows rows that two people change, who see what that comes to: on their screen, or over the API."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 @admin.register(Party)
 class PartyAdmin(ReferenceAdmin):
     kind = KINDS["parties"]
@@ -203,8 +211,8 @@ class BookAdmin(ReferenceAdmin):
 
 
 @admin.register(Ssi)
-class SsiAdmin(ReferenceAdmin):
-    """Shows SSIs; they are changed by two people on a screen of their own."""
+class SsiAdmin(TwoPeopleAdmin):
+    """Shows SSIs; they are changed on a screen of their own."""
 
     kind = KINDS["ssis"]
     list_display = (
@@ -225,17 +233,10 @@ class SsiAdmin(ReferenceAdmin):
     autocomplete_fields = ("party",)
     ordering = ("party__code", "kind", "key")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Two people change an SSI, who see what it re-routes: on its screen, or over the API."""
-        return False
-
 
 @admin.register(Holiday)
-class HolidayAdmin(ReferenceAdmin):
-    """Holidays alone can be withdrawn: nothing refers to one, and a mistaken one must go."""
+class HolidayAdmin(TwoPeopleAdmin):
+    """Shows holidays; those, cycles and cut-offs are changed on the screen of calendars."""
 
     kind = KINDS["holidays"]
     list_display = ("calendar", "date", "name")
@@ -243,28 +244,6 @@ class HolidayAdmin(ReferenceAdmin):
     search_fields = ("calendar", "name")
     date_hierarchy = "date"
     ordering = ("-date", "calendar")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return admin.ModelAdmin.has_delete_permission(self, request, obj)
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        return admin.ModelAdmin.delete_view(self, request, object_id, extra_context)
-
-    def delete_model(self, request: HttpRequest, obj: Model) -> None:
-        self.delete_queryset(request, Holiday.objects.filter(pk=obj.pk))
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Holiday]) -> None:
-        self.kind.lock()
-        gone = self.kind.stored(list(queryset.values_list("pk", flat=True)))
-        record(
-            type="holiday.withdrawn",
-            subject=self.kind.subject,
-            ids=list(gone),
-            actor=actor_of(request),
-            at=utc_now(),
-            each=[{"before": row, "after": None} for row in gone.values()],
-        )
-        super().delete_queryset(request, queryset)
 
 
 @admin.register(ClosePrice)
@@ -299,9 +278,8 @@ class MandateAdmin(ReferenceAdmin):
 
 
 @admin.register(SettlementCycle)
-class SettlementCycleAdmin(ReferenceAdmin):
+class SettlementCycleAdmin(TwoPeopleAdmin):
     kind = KINDS["settlement-cycles"]
-    form = RangedForm
     list_display = ("product", "market", "days", "valid_from", "valid_to")
     list_filter = ("product",)
     search_fields = ("product", "market")
@@ -309,9 +287,8 @@ class SettlementCycleAdmin(ReferenceAdmin):
 
 
 @admin.register(CutOff)
-class CutOffAdmin(ReferenceAdmin):
+class CutOffAdmin(TwoPeopleAdmin):
     kind = KINDS["cut-offs"]
-    form = RangedForm
     list_display = ("channel", "market", "currency", "time", "zone", "lead_days", "valid_from", "valid_to")
     list_filter = ("channel", "currency")
     search_fields = ("market", "currency", "zone")

@@ -12,7 +12,8 @@ class SettlementConfig(AppConfig):
     def ready(self) -> None:
         """Have channels and manifests wherever the tables are, also in a database that was just emptied, guard what the
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
-        held trade must be free, change SSIs and release holds by two people, accrue what deals are charged, credit what
+        held trade must be free, change SSIs and calendars and release holds by two people, accrue what deals are
+        charged, credit what
         was billed of them and holds no longer, declare its kinds of work items, and tell what is known of a batch
         and what a reconciliation compares."""
         from core.evidence import contribute, contribute_contents
@@ -21,7 +22,7 @@ class SettlementConfig(AppConfig):
         from refdata.services import on_change
         from settlement.cut_offs import cut_offs_of_trades
         from settlement.evidence import SECTIONS, contents
-        from settlement.services import credit, hold, recall_line, release
+        from settlement.services import calendar_change, credit, hold, recall_line, release
         from settlement.services.accrue import FOLLOWER as CHARGES
         from settlement.services.accrue import accrue_live, reverse_charges
         from settlement.services.guard import live_at_the_back_office
@@ -42,6 +43,7 @@ class SettlementConfig(AppConfig):
 
         on_approval(release.KIND, release.apply_release, lock=release.lock_batch)
         on_approval(KIND, apply_ssi_change)
+        on_approval(calendar_change.KIND, calendar_change.apply_calendar_change)
         on_approval(hold.KIND, hold.apply_release, lock=hold.lock_hold)
         on_approval(credit.KIND, credit.apply_credit, lock=credit.lock_invoice)
         recall_line.link(linked_instructions)

@@ -24,7 +24,7 @@ class Channel(models.Model):
     """A road to the back office with its gap-free sequence and its cut-off in local time.
 
     The three of CHANNELS are made when the database is migrated, all with the same cut-off: a trade's delivery
-    and its payment then leave together. Operators change the cut-offs in the admin.
+    and its payment then leave together. Two people change them on the screen of calendars.
     """
 
     code = models.TextField(primary_key=True)

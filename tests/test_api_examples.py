@@ -12,6 +12,7 @@ import time_machine
 from core.audit import system
 from middleoffice.documentation import SCHEMA
 from refdata.demo import load_demo_refdata
+from settlement.api.calendar_changes import read_change
 from settlement.api.invoices import read_credit
 from settlement.api.reading import (
     read_acknowledgement,
@@ -80,6 +81,7 @@ def test_every_example_of_reference_data_loads(demo: Api):
         ("/settlement-recalls/{reference}/answers", read_recall_answer),
         ("/settlement-instructions/{reference}/recalls", read_reason),
         ("/settlement-holds", read_hold),
+        ("/calendar-changes", read_change),
         ("/settlement-holds/{reference}/releases", read_reason),
         ("/settlement-claims/{reference}/extensions", read_lease),
         ("/settlement-batches/{reference}/acknowledgements", read_acknowledgement),

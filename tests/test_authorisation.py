@@ -94,6 +94,7 @@ FORMS = {
     "reconciliation_upload": 422,
     "reconciliation_run_now": 303,
     "ssi_change": 422,
+    "calendar_change": 422,
     "limit_excess": 404,  # of no limit
     "approval_decide:approve": 303,
     "approval_decide:withdraw": 403,  # somebody else has made it
@@ -110,6 +111,7 @@ ENDPOINTS = {
     ("api-profit-prices", "GET"): 404,
     ("api-profit-positions", "GET"): 404,
     ("api-profit-trades", "GET"): 404,
+    ("api-calendar-change", "GET"): 404,
 }
 # And what one gets that has every scope but is bound to a source that has none of the trades, and no webhook.
 ELSEWHERE = {
@@ -147,16 +149,12 @@ ADMIN: dict[str, frozenset[str]] = {
     "refdata.billingterms": frozenset({"add", "change"}),
     "refdata.book": frozenset({"add", "change"}),
     "refdata.closeprice": frozenset({"add", "change"}),
-    "refdata.cutoff": frozenset({"add", "change"}),
     "refdata.fxrate": frozenset({"add", "change"}),
-    "refdata.holiday": _ALL,
     "refdata.instrument": frozenset({"add", "change"}),
     "refdata.mandate": frozenset({"add", "change"}),
     "refdata.nettingagreement": frozenset({"add", "change"}),
     "refdata.party": frozenset({"add", "change"}),
-    "refdata.settlementcycle": frozenset({"add", "change"}),
     "refdata.watchentry": frozenset({"add", "change"}),
-    "settlement.channel": frozenset({"change"}),
     "trades.assignmentrule": _ALL,
     "trades.changepolicy": _ALL,
 }

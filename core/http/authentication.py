@@ -38,6 +38,7 @@ SCOPES = {
     "refdata:write": "load reference data",
     "ssis:load": "load settlement instructions that two people have approved at their source",
     "ssis:propose": "propose settlement instructions, and see what they re-route",
+    "calendars:propose": "propose holidays, settlement cycles, cut-offs and channels, and see what they come to",
     "checks:read": "read checks, how they are set, and back-tests",
     "checks:write": "propose how checks are set, and start back-tests",
     "limits:read": "read limits, and ask what deals would use of them",
@@ -75,6 +76,7 @@ OF_EVERY_SOURCE = frozenset(
         "confirmations:read",
         "confirmations:write",
         "confirmations:propose",
+        "calendars:propose",
     }
 )
 _NOTE_USE_EVERY = timedelta(minutes=1)

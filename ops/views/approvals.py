@@ -22,10 +22,11 @@ from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.proposals import DECISIONS, KINDS, subject_of
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
-from ops.views import checks, fees, positions, ssis
+from ops.views import calendars, checks, fees, positions, ssis
 from refdata.fee_rules import KIND as FEE
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
 from risk.services.parameters import KIND as CHECK
+from settlement.services.calendar_change import KIND as CALENDAR
 from settlement.services.release import KIND as RELEASE
 from settlement.services.ssi_change import KIND as SSI
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
@@ -72,7 +73,7 @@ def _typed(request: HttpRequest, kind: str) -> dict[str, str]:
     what was seen of the effect, or nothing."""
     if kind == RELEASE:
         return {"typed": request.POST.get("count", "")}
-    if kind == SSI:
+    if kind in {SSI, CALENDAR}:
         return {"seen": request.POST.get("seen", "")}
     return {"typed": request.POST.get("amount", "")} if kind in four_eyes.kinds_with_stakes() else {}
 
@@ -126,6 +127,14 @@ def _tell_of_ssis(proposals: Sequence[dict[str, Any]], *, present: bool) -> None
         proposal["ssis"] = told
 
 
+def _tell_of_calendars(proposals: Sequence[dict[str, Any]], *, present: bool) -> None:
+    """Tell of changes of calendars what they come to, as of those of SSIs."""
+    for at, proposal in enumerate(proposals):
+        foreseen = present and at < _FORESEEN
+        told = calendars.told(proposal["content"]) if foreseen else {"then": proposal["content"]["effect"]}
+        proposal["calendars"] = told
+
+
 def _of_limits(request: HttpRequest, thresholds: Mapping[str, Decimal]) -> list[dict[str, Any]]:
     """Return what is proposed about limits and stops, for those who may read these; they know no past."""
     readable = as_at(request) is None and may(request.user, Right.READ_LIMITS)
@@ -159,6 +168,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         elif each["kind"] == RECONCILIATION:
             each["set"] = reconciliation_form.compared(each["content"])
     of_limits = _of_limits(request, thresholds)
+    _tell_of_calendars([each for each in pending if each["kind"] == CALENDAR], present=as_of is None)
     _tell_of_ssis([each for each in pending if each["kind"] == SSI], present=as_of is None)
     context = {
         "pending": pending,

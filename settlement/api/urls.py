@@ -1,6 +1,16 @@
 from django.urls import path
 
-from settlement.api import attestations, claims, holds, instructions, invoices, recalls, ssi_changes, views
+from settlement.api import (
+    attestations,
+    calendar_changes,
+    claims,
+    holds,
+    instructions,
+    invoices,
+    recalls,
+    ssi_changes,
+    views,
+)
 from settlement.api.fees import FeeAccruals
 from settlement.api.open_records import OpenRecordCounts, OpenRecords
 
@@ -43,6 +53,12 @@ urlpatterns = [
     ),
     path("settlement-holds", holds.Holds.as_view(), name="api-holds"),
     path("settlement-holds/<str:reference>/releases", holds.HoldReleases.as_view(), name="api-hold-releases"),
+    path("calendar-changes", calendar_changes.CalendarChanges.as_view(), name="api-calendar-changes"),
+    path(
+        "calendar-changes/<str:reference>",
+        calendar_changes.CalendarChange.as_view(),
+        name="api-calendar-change",
+    ),
     path("ssi-changes", ssi_changes.SsiChanges.as_view(), name="api-ssi-changes"),
     path("ssi-changes/<str:reference>", ssi_changes.SsiChange.as_view(), name="api-ssi-change"),
     path("settlement-status-reports", views.StatusReports.as_view(), name="api-status-reports"),

@@ -20,6 +20,7 @@ SCREENS = {
     "/batches": Right.READ_BATCHES,
     "/holds": Right.READ_BATCHES,
     "/limits": Right.READ_LIMITS,
+    "/calendars": Right.READ_CALENDARS,
     "/checks": Right.READ_CHECKS,
     "/invoices": Right.READ_INVOICES,
     "/checks/OFF_MARKET_PRICE": Right.READ_CHECKS,

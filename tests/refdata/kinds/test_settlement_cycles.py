@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -95,14 +94,6 @@ class TestSettlementCycles:
 
         with pytest.raises(DatabaseError, match="DELETE on refdata_settlement_cycle is refused"):
             sql.run("DELETE FROM refdata_settlement_cycle")
-
-    def test_that_overlap_are_refused_by_the_admin_with_the_reason(self, client) -> None:
-        load(KIND, ROW)
-        client.force_login(User.objects.create_superuser("root", password="a long password"))
-
-        answer = client.post("/admin/refdata/settlementcycle/add/", {**NEXT, "change_reason": "T+1"})
-        assert b"The row from 2020-01-01 still holds on 2024-05-28" in answer.content
-        assert SettlementCycle.objects.count() == 1
 
 
 _DAYS = st.integers(0, 40).map(lambda n: date(2026, 1, 1) + timedelta(days=n))
