@@ -27,14 +27,18 @@ WITH narrowing AS MATERIALIZED (SELECT DISTINCT party_id FROM ({NARROWED}) AS n)
     LEFT JOIN (SELECT party_id AS entity_id, {_ALIKE}, ssi_id FROM chosen) AS ours USING (entity_id, {_ALIKE})
     LEFT JOIN (SELECT party_id AS counterparty_id, {_ALIKE}, ssi_id FROM chosen) AS theirs
         USING (counterparty_id, {_ALIKE})
+), paired AS (
+    SELECT s.*, max(our_ssi_id) FILTER (WHERE asset_kind = 'SECURITY' AND against <> '') OVER trade AS security_our,
+           max(their_ssi_id) FILTER (WHERE asset_kind = 'SECURITY' AND against <> '') OVER trade AS security_their,
+           max(our_ssi_id) FILTER (WHERE asset_kind = 'CASH' AND against <> '') OVER trade AS cash_our,
+           max(their_ssi_id) FILTER (WHERE asset_kind = 'CASH' AND against <> '') OVER trade AS cash_their
+    FROM settled s WINDOW trade AS (PARTITION BY trade_id)
 )
-SELECT l.trade_id, l.leg, l.asset_kind, l.our_ssi_id, l.their_ssi_id, dense_rank() OVER (
-    ORDER BY CASE WHEN l.asset_kind = 'CASH' AND l.against <> ''
-                  THEN ROW(o.our_ssi_id, o.their_ssi_id, l.our_ssi_id, l.their_ssi_id)
-                  ELSE ROW(l.our_ssi_id, l.their_ssi_id, o.our_ssi_id, o.their_ssi_id) END
+SELECT trade_id, leg, asset_kind, our_ssi_id, their_ssi_id, dense_rank() OVER (
+    ORDER BY CASE WHEN against <> '' THEN ROW(security_our, security_their, cash_our, cash_their)
+                  ELSE ROW(our_ssi_id, their_ssi_id, NULL::bigint, NULL::bigint) END
 ) AS lane
-FROM settled l
-LEFT JOIN settled o ON l.against <> '' AND o.against <> '' AND o.trade_id = l.trade_id AND o.leg <> l.leg
+FROM paired
 """
 ANY_NARROWED = f"SELECT EXISTS ({NARROWED})"
 TAKE_LANES = """

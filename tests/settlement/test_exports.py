@@ -126,7 +126,11 @@ def test_what_is_paid_is_either_a_payment_to_an_institution_or_one_to_a_customer
         validated(*documents)
         seal("CASH")
         batch_id = batch_of("CASH")
-        paid = {line["instruction"] for line in lines_of(batch_id) if line["direction"] == "DELIVER"}
+        paid = {
+            line["instruction"]
+            for line in lines_of(batch_id)
+            if line["direction"] == "DELIVER" and line["settlement_type"] == "PAYMENT"
+        }
         found = [
             {row[0] for row in read(code, content)} if (content := carried(batch_id, code)) else set()
             for code in ("pacs.008", "pacs.009")

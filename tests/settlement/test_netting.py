@@ -248,6 +248,7 @@ def _many(size: int, order: str) -> None:
         "books": [each for (each,) in sql.rows("SELECT id FROM refdata_book ORDER BY code")],
         "size": size,
     }
+    sql.run("SET LOCAL statement_timeout = 0")  # a million trades are more than a request may ask for
     sql.run(_VERSIONS.format(order=order), given)
     sql.run(_STATES, given)
     sql.run("ANALYZE trades_version, trades_state")
