@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refdata.accrual import DAY_COUNTS, FREQUENCIES, Accrual, Coupons, accrual
+from refdata.accrual import DAY_COUNTS, FREQUENCIES, Accrual, Coupons, accrual, earned
 
 NOMINAL = Decimal(1_000_000)
 
@@ -118,3 +118,36 @@ def test_a_day_later_no_less_has_accrued_unless_a_coupon_was_paid(day_count, on)
     of = bond(day_count)
     today, tomorrow = accrual(of, on), accrual(of, on + timedelta(days=1))
     assert tomorrow.days >= today.days or tomorrow.days == 0
+
+
+@pytest.mark.parametrize(
+    ("day_count", "on", "amount"),
+    [
+        ("30/360", date(2003, 11, 15), "0"),
+        ("30/360", date(2004, 5, 15), "3"),  # the first coupon is paid: earned, and accrues no more
+        ("30/360", date(2004, 11, 15), "6"),
+        ("ACT/ACT.ICMA", date(2013, 11, 15), "60"),
+        ("ACT/ACT.ICMA", date(2020, 1, 1), "60"),  # nothing after the maturity
+        ("ACT/360", date(2004, 5, 15), "3.033333"),  # 182 days
+    ],
+)
+def test_what_is_earned_is_every_coupon_with_what_accrues(day_count, on, amount):
+    assert round(earned(bond(day_count), on), 6) == Decimal(amount)
+
+
+@given(day_count=st.sampled_from(["30/360", "30E/360", "ACT/ACT.ICMA", "ACT/360", "ACT/365.FIXED"]), on=DAYS)
+def test_a_day_later_no_less_is_earned_whatever_was_paid(day_count, on):
+    assert earned(bond(day_count), on + timedelta(days=1)) >= earned(bond(day_count), on)
+
+
+@given(day_count=st.sampled_from(["30/360", "ACT/ACT.ICMA", "ACT/360"]), on=DAYS)
+def test_what_is_earned_less_what_accrues_is_whole_coupons(day_count, on):
+    of = bond(day_count)
+    paid = earned(of, on) - accrual(of, on).amount(Decimal(100), of.coupon_rate)
+    before = [earned(of, day) for day in coupon_days() if day <= on]
+    assert round(paid - (before[-1] if before else 0), 15) == 0
+
+
+def coupon_days() -> list[date]:
+    """Return the days on which the bond of these tests pays."""
+    return [date(2003, 11, 15)] + [date(year, month, 15) for year in range(2004, 2013) for month in (5, 11)]
