@@ -1,4 +1,4 @@
-"""In which order a worker that has a hand free looks at the queues. See docs/adr/0061."""
+"""In which order a worker that has a hand free looks at the queues. See docs/adr/0053."""
 
 from __future__ import annotations
 

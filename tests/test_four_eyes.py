@@ -55,7 +55,8 @@ CONTENT = {
     "condition": {"until": "2026-12-31", "difference_max": None, "theirs_unchanged": True},
     "party": "BROKER-01", "rows": [], "changes": [],
     "hold": "hld_11", "kind": "COUNTERPARTY", "subject": "BROKER-01", "asset": "", "until": None, "trades": 1,
-    "of_kind": "holidays", "of": "USD", "withdrawn": False, "held_because": "because", "amount": "1.00", "invoice": "OURS-INV-000001", "gross": "1.00", "lines": [],
+    "of_kind": "holidays", "of": "USD", "withdrawn": False, "held_because": "because", "amount": "1.00",
+    "invoice": "OURS-INV-000001", "gross": "1.00", "lines": [],
     "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": [], "deadlines": 0,
                "cut_offs": 0},
 }  # fmt: skip

@@ -22,7 +22,7 @@ from core.signing import keep_public_key, sign
 from core.text import text_faults
 from settlement.selectors import read_attestation
 from settlement.work_kinds import ATTESTATION
-from trades.services.exceptions import NewException, close_about, open_exceptions
+from trades.services.exceptions import NewException, close_exceptions_about, open_exceptions
 from trades.work_items import About
 
 FORMAT = 1
@@ -211,7 +211,7 @@ def _open_work(break_ids: Sequence[int], actor: Actor, now: datetime) -> None:
 
 
 def _close_work(break_ids: Sequence[int], resolution: str, actor: Actor, now: datetime) -> None:
-    close_about(
+    close_exceptions_about(
         subject=SUBJECT,
         subject_ids=break_ids,
         kind=ATTESTATION,

@@ -260,44 +260,6 @@ def close_exceptions_about(
     return int(found[0]) if found else 0
 
 
-_CLOSE_ABOUT = f"""
-WITH held AS MATERIALIZED (
-    SELECT id FROM trades_exception
-    WHERE subject = %(subject)s AND subject_id = ANY(%(ids)s::bigint[]) AND kind = %(kind)s AND trade_id IS NULL
-      AND closed_at IS NULL
-    ORDER BY id FOR UPDATE
-), changed AS (
-    UPDATE trades_exception e
-    SET closed_at = %(at)s, closed_by = %(actor)s, resolution = %(reason)s
-    FROM held WHERE e.id = held.id
-    RETURNING {CHANGED}
-), {LOGGED}
-SELECT count(*) FROM changed
-"""
-
-
-def close_about(
-    *, subject: str, subject_ids: Sequence[int], kind: str, resolution: str, closed_by: Actor, at: datetime
-) -> int:
-    """Close the open items of a kind on subjects that are no trades, whichever member they name; return how many."""
-    if not subject_ids:
-        return 0
-    found = sql.row(
-        _CLOSE_ABOUT,
-        {
-            "subject": subject,
-            "ids": list(subject_ids),
-            "kind": kind,
-            "at": at,
-            "event": "exception.closed",
-            "actor": closed_by.name,
-            "request_id": closed_by.request_id,
-            "reason": resolution,
-        },
-    )
-    return int(found[0]) if found else 0
-
-
 _CLOSE_BY_HAND = f"""
 WITH held AS MATERIALIZED (
     SELECT id, closed_at, kind = ANY(%(kinds)s::text[]) AS by_hand FROM trades_exception
