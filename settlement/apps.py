@@ -13,8 +13,8 @@ class SettlementConfig(AppConfig):
         """Have channels and manifests wherever the tables are, also in a database that was just emptied, guard what the
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
         held trade must be free, change SSIs and calendars and release holds by two people, accrue what deals are
-        charged, credit what was billed of them and holds no longer, declare its kinds of work items, and tell what is known of a batch
-        and what a reconciliation compares."""
+        charged, credit what was billed of them and holds no longer, declare its kinds of work items, and tell what is
+        known of a batch and what a reconciliation compares."""
         from core.evidence import contribute, contribute_contents
         from core.four_eyes import on_approval
         from core.sides import contribute_sides
