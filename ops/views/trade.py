@@ -53,6 +53,7 @@ _MOVES = {
     State.ALLOCATED: "Divided: its parts are checked and settle instead of it.",
 }
 _RECHECKABLE = (State.EXCEPTION, State.VALIDATED)
+_DIVIDED = frozenset({State.ALLOCATED, State.CANCELLED})  # what may have parts
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,8 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
         raise Http404
     exceptions = timeline.exceptions(trade_id) if as_of is None else exceptions_of(trade_id, as_of)
     legs = obligations_of(trade_id, as_of=as_of)
+    charges = accruals_of(trade_id, as_of=as_of)
+    billable = found["side"] == "SELL" or charges
     state = State(found["state"])
     context: dict[str, Any] = {
         "trade": found,
@@ -147,14 +150,14 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
         "findings": timeline.findings(trade_id, as_of),
         "legs": legs,
         "holds": holds_of_trade(trade_id, as_of=as_of) if state not in ENDED else [],
-        "charges": accruals_of(trade_id, as_of=as_of),
-        "invoices": invoices_of(trade_id) if as_of is None else [],
+        "charges": charges,
+        "invoices": invoices_of(trade_id) if billable and as_of is None else [],
         "can_cancel_again": as_of is None
         and any(leg["cancellation_processing"] == "REJECTED" and leg["recalled_for_it"] for leg in legs),
         "versions": _versions(trade_id, found["version"]),
         "entries": timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions], as_of=as_of),
         "can_recheck": state in _RECHECKABLE,
-        "parts": timeline.parts(trade_id, as_of),
+        "parts": timeline.parts(trade_id, as_of) if state in _DIVIDED else [],
         **_possible(found, now_is=as_of is None),
         **(_confirmed(trade_id, state) if as_of is None else {}),
         "problem": Shown.of(problem) if problem else None,

@@ -46,7 +46,7 @@ def seal_for_ever(due: date) -> None:
             seal_batches(value_date=due, channels=CHANNELS, actor=system("under fire"), now=utc_now())
         except Error:
             connection.close()
-        time.sleep(0.3)
+        time.sleep(0.3)  # others seal too; without a breath the lock would be all that is measured
 
 
 def main(*arguments: str) -> None:

@@ -95,7 +95,8 @@ class Deal:
 
 @dataclass
 class Line:
-    """An instruction. legs: the deals and leg numbers behind it. cancels: the line that it cancels."""
+    """An instruction. legs: the deals and leg numbers behind it. cancels: the line that it cancels. linked: the line
+    that it settles against, as delivery versus payment."""
 
     asset: str
     quantity: int
@@ -104,6 +105,7 @@ class Line:
     legs: list[tuple[str, int]]
     batch: int = 0
     cancels: int | None = None
+    linked: int | None = None
     processing: str = "SEALED"
     settlement: str = "PENDING"
     recalled: bool = False

@@ -231,12 +231,18 @@ class Reference:
                 stays = bool(legs) and legs[number - 1] == place.leg
                 if place.line is not None and not self.lines[place.line].dead and not stays:
                     touched.add(place.line)
+        touched |= {other for each in touched if (other := self._other_of_pair(each)) is not None}
         for line_id in touched:
             self.lines[line_id].recalled = True
             for ref, number in self.lines[line_id].legs:
                 other = self.deals[ref]
                 if ref not in refs and other.state not in OBLIGING_NO_MORE:
                     other.places[number] = Place(None, other.version, other.places[number].leg)
+
+    def _other_of_pair(self, line_id: int) -> int | None:
+        """Return the line that one settles against, unless it was rejected."""
+        linked = self.lines[line_id].linked
+        return None if linked is None or self.lines[linked].processing == "REJECTED" else linked
 
     # What operations and the workers do.
 
@@ -361,11 +367,20 @@ class Reference:
             for ref, number in line.legs:
                 deal = self.deals[ref]
                 deal.places[number] = Place(line_id, deal.version, legs_of(deal.terms)[number - 1])
+        self._link_pairs(sealed)
         for deal in self.deals.values():
             if deal.state == "VALIDATED" and deal.terms["settlement_date"] <= on:
                 deal.state = "INSTRUCTED"
                 kept = {each.line for each in deal.places.values() if each.line is not None}
                 self.to_advance |= kept - set(sealed)
+
+    def _link_pairs(self, sealed: Mapping[int, Line]) -> None:
+        """Let the security and the payment of a deal that does not net settle against each other, sealed together."""
+        for deal in self.deals.values():
+            lines = [each.line for each in deal.places.values() if each.line in sealed]
+            if len(lines) == 2 and not NETTING[deal.terms["counterparty"]]:
+                for one, other in (lines, reversed(lines)):
+                    self.lines[one or 0].linked = other
 
     def claim(self, batch: int) -> None:
         if not self.batches[batch].claimed:
@@ -397,6 +412,9 @@ class Reference:
                     self.lines[line.cancels].settlement = "CANCELLED"
             elif line.cancels is None and not line.recalled:
                 self._hold(line)
+                other = self._other_of_pair(line_id)
+                if other is not None and self.lines[other].settlement not in {"SETTLED", "PARTIAL"}:
+                    self.lines[other].recalled = True
         batch = self.lines[next(iter(answers))].batch
         if news and all(line.processing != "SEALED" for line in self.lines.values() if line.batch == batch):
             self.batches[batch].open = False

@@ -20,7 +20,7 @@ from middleoffice import lifeline, processes
 from middleoffice.queues import QUEUES
 
 START_SECONDS = 40.0
-QUIET_SECONDS = 15.0
+QUIET_SECONDS = 60.0
 
 
 def free_port() -> int:
