@@ -50,9 +50,9 @@ class CutOff:
     value_date: date
 
 
-def cut_offs(*, now: datetime) -> list[CutOff]:
-    """Return the next cut-offs by the firm's calendar, the soonest first."""
-    known = cut_offs_around(now.date())
+def cut_offs(*, now: datetime, known: CutOffs | None = None) -> list[CutOff]:
+    """Return the next cut-offs by the firm's calendar, the soonest first. known: they have been read already."""
+    known = known or cut_offs_around(now.date())
     return [_cut_off(known, line) for line in forecast.ahead(known, now=now)]
 
 

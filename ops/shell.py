@@ -25,6 +25,7 @@ from ops.as_of import SCREENS, as_at, clock, without_prefix
 from ops.permissions import Right, holders, may, rights_of, roles_of
 from ops.preferences import preferences_of
 from risk.selectors import stops_in_force
+from settlement.cut_offs import CutOffs
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -143,9 +144,11 @@ def person(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def surroundings(request: HttpRequest, *, screen: str, now: datetime) -> dict[str, Any]:
-    """Return what the shell's template shows beside the screen."""
-    cut_offs = selectors.cut_offs(now=now)
+def surroundings(
+    request: HttpRequest, *, screen: str, now: datetime, known: CutOffs | None = None
+) -> dict[str, Any]:
+    """Return what the shell's template shows beside the screen. known: the cut-offs, where these have been read."""
+    cut_offs = selectors.cut_offs(now=now, known=known)
     here = _here(request)
     moment = as_at(request)
     return {
@@ -224,12 +227,13 @@ def show(
     screen: str,
     now: datetime,
     status: int = 200,
+    known: CutOffs | None = None,
 ) -> HttpResponse:
-    """Render a screen inside the shell."""
+    """Render a screen inside the shell. known: the cut-offs, where the screen has read them."""
     return render(
         request,
         template,
-        {**surroundings(request, screen=screen, now=now), **context},
+        {**surroundings(request, screen=screen, now=now, known=known), **context},
         status=status,
     )
 

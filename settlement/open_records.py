@@ -19,7 +19,7 @@ from django.conf import settings
 from core import sql
 from core.clock import business_date
 from core.ids import EXCEPTION, INSTRUCTION, PROPOSAL, TRADE, public_id
-from settlement.cut_offs import cut_offs_around
+from settlement.cut_offs import CutOffs, cut_offs_around
 from settlement.moves.base import Mover, Population, Rule
 from settlement.moves.table import RULES
 from trades.work_items import kinds
@@ -158,10 +158,10 @@ def _groups(rows: Sequence[tuple[Any, ...]], chosen: Iterable[tuple[int, Populat
     return found
 
 
-def moves_of_trade(trade_id: int, *, now: datetime) -> list[dict[str, Any]]:
+def moves_of_trade(trade_id: int, *, now: datetime, cut_offs: CutOffs | None = None) -> list[dict[str, Any]]:
     """Return whose move a trade, its waiting legs, its instructions and its open work items are: nothing once it is
-    finished. A recalled instruction is answered for by the one that cancels it."""
-    return _of_keys(_keys_of_trade(trade_id), now)
+    finished. A recalled instruction is answered for by the one that cancels it. cut_offs: where they have been read."""
+    return _of_keys(_keys_of_trade(trade_id), now, cut_offs)
 
 
 def moves_of_instructions(instruction_ids: Sequence[int], *, now: datetime) -> dict[int, dict[str, Any]]:
@@ -193,8 +193,10 @@ def _keys_of_trade(trade_id: int) -> dict[str, list[int]]:
     return keys
 
 
-def _of_keys(keys: Mapping[str, list[int]], now: datetime) -> list[dict[str, Any]]:
-    parameters, _ = _asked(Wanted(), now)
+def _of_keys(
+    keys: Mapping[str, list[int]], now: datetime, cut_offs: CutOffs | None = None
+) -> list[dict[str, Any]]:
+    parameters, _ = _asked(Wanted(), now, cut_offs)
     asked = dict(parameters or {})
     parts = []
     for number, (population, rule) in enumerate(RULES.values()):
@@ -210,9 +212,11 @@ def _of_keys(keys: Mapping[str, list[int]], now: datetime) -> list[dict[str, Any
     return _told(sql.records(f"{' UNION ALL '.join(parts)} ORDER BY number, key", asked))
 
 
-def _asked(wanted: Wanted, now: datetime) -> tuple[dict[str, Any] | None, list[str]]:
+def _asked(
+    wanted: Wanted, now: datetime, cut_offs: CutOffs | None = None
+) -> tuple[dict[str, Any] | None, list[str]]:
     """Return the parameters of the populations, None where nothing can be found, and the conditions of a filter."""
-    cut_offs = cut_offs_around(now.date())
+    cut_offs = cut_offs or cut_offs_around(now.date())
     past = min((cut_offs.past(place, now=now) for place in cut_offs.places()), default=date.min)
     parameters: dict[str, Any] = {
         "now": now,

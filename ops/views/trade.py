@@ -16,6 +16,7 @@ from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.accruals import accruals_of
+from settlement.cut_offs import cut_offs_around
 from settlement.holds import holds_of_trade
 from settlement.invoices import invoices_of
 from settlement.open_records import moves_of_trade
@@ -134,6 +135,7 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
         raise Http404
     exceptions = timeline.exceptions(trade_id) if as_of is None else exceptions_of(trade_id, as_of)
     legs = obligations_of(trade_id, as_of=as_of)
+    known = cut_offs_around(now.date())
     charges = accruals_of(trade_id, as_of=as_of)
     billable = found["side"] == "SELL" or charges
     state = State(found["state"])
@@ -141,7 +143,7 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
         "trade": found,
         "reference": ids.public_id(ids.TRADE, trade_id),
         "move": _MOVES[state],
-        "moves": moves_of_trade(trade_id, now=now) if as_of is None else [],
+        "moves": moves_of_trade(trade_id, now=now, cut_offs=known) if as_of is None else [],
         "steps": steps(state),
         "held": state == State.EXCEPTION,
         "open_exception": next((each for each in exceptions if each.closed_at is None), None),
@@ -164,7 +166,7 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
         "typed": request.POST,
     }
     status = problem.status if problem else 200
-    return show(request, "ops/trade.html", context, screen="trade", now=now, status=status)
+    return show(request, "ops/trade.html", context, screen="trade", now=now, status=status, known=known)
 
 
 def _confirmed(trade_id: int, state: State) -> dict[str, Any]:
