@@ -45,6 +45,7 @@ from refdata.demo_universe import (
     WITHOUT_SSI,
 )
 from refdata.holiday_sources import CURRENCIES, closing_days
+from refdata.penalty_sources import csdr_rates
 from refdata.services import LoadReport, load_rows
 
 PRICE_DAYS = 10
@@ -72,6 +73,7 @@ def load_demo_refdata(*, today: date, actor: Actor, now: datetime) -> list[LoadR
         "agreements": _agreements(),
         "netting-agreements": _netting_agreements(),
         "settlement-cycles": market_cycles(),
+        "penalty-rates": csdr_rates(),
     }
     loaded = [
         load_rows(kind=kind, rows=list(rows), mode="atomic", actor=actor, now=now)
