@@ -1,4 +1,4 @@
-"""The penalty rates that the CSDR's delegated act publishes, for classes of instruments that the product tells apart."""
+"""The penalty rates that the CSDR's delegated act publishes, for the classes that the product tells apart."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RATES = (
 
 
 def csdr_rates() -> Iterator[dict[str, Any]]:
-    """Yield the rates as a load of `penalty-rates` takes them. Those of cash follow central banks: they are not here."""
+    """Yield the rates as a load of `penalty-rates` takes them; those of cash follow central banks."""
     for asset_class, liquidity, basis_points in _RATES:
         yield {
             "asset_class": asset_class,
