@@ -62,6 +62,7 @@ app.conf.beat_schedule = {
     "expire-holds": _every(60.0, "settlement.expire_holds"),
     "bill-due": {"task": "settlement.bill_due", "schedule": crontab(hour=0, minute=30)},
     "tie-out-invoices": {"task": "settlement.tie_out_invoices", "schedule": crontab(hour=2, minute=30)},
+    "accrue-penalties": {"task": "settlement.accrue_penalties", "schedule": crontab(hour=3, minute=0)},
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
     "ask-due-runs": _every(60.0, "ledger.ask_due_runs"),
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},

@@ -31,6 +31,7 @@ from refdata.models import (
     Mandate,
     NettingAgreement,
     Party,
+    PenaltyRate,
     SettlementCycle,
     Ssi,
     WatchEntry,
@@ -352,3 +353,21 @@ class BillingTermsAdmin(ReferenceAdmin):
     list_filter = ("product", "fees")
     search_fields = ("entity", "party")
     ordering = ("entity", "party", "product")
+
+
+@admin.register(PenaltyRate)
+class PenaltyRateAdmin(ReferenceAdmin):
+    kind = KINDS["penalty-rates"]
+    form = RangedForm
+    list_display = (
+        "asset_class",
+        "liquidity",
+        "currency",
+        "basis_points",
+        "source",
+        "valid_from",
+        "valid_to",
+    )
+    list_filter = ("asset_class", "liquidity")
+    search_fields = ("asset_class", "currency", "source")
+    ordering = ("asset_class", "liquidity", "currency", "valid_from")

@@ -45,6 +45,7 @@ from refdata.demo_universe import (
     WITHOUT_SSI,
 )
 from refdata.holiday_sources import CURRENCIES, closing_days
+from refdata.penalty_sources import csdr_rates
 from refdata.services import LoadReport, load_rows
 
 PRICE_DAYS = 10
@@ -73,6 +74,7 @@ def load_demo_refdata(*, today: date, actor: Actor, now: datetime) -> list[LoadR
         "netting-agreements": _netting_agreements(),
         "settlement-cycles": market_cycles(),
         "billing-terms": _billing_terms(),
+        "penalty-rates": csdr_rates(),
     }
     loaded = [
         load_rows(kind=kind, rows=list(rows), mode="atomic", actor=actor, now=now)

@@ -715,3 +715,52 @@ class BillingTerms(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entity} {self.party} {self.product}"
+
+
+class PenaltyRate(models.Model):
+    """What a failed settlement costs a business day, in basis points: of money by its currency, else of what failed at
+    its close price, by its class and liquidity. The row that names most holds; two of one place never hold on the same
+    day: an exclusion constraint of the table says so.
+    """
+
+    CASH = "CASH"
+
+    id = models.BigAutoField(primary_key=True)
+    asset_class = models.TextField(help_text="CASH, or a product class of instruments")
+    liquidity = models.TextField(
+        default=ANY, help_text="the instrument's liquidity class, or * for every one"
+    )
+    currency = models.TextField(default=ANY, help_text="of cash, or * for every one")
+    basis_points = models.DecimalField(max_digits=10, decimal_places=6, help_text="for each business day")
+    source = models.TextField(help_text="where the rate is published")
+    valid_from = models.DateField(help_text="first day for which it holds")
+    valid_to = models.DateField(null=True, blank=True, help_text="last day for which it holds")
+
+    class Meta:
+        db_table = "refdata_penalty_rate"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["asset_class", "liquidity", "currency", "valid_from"],
+                name="refdata_penalty_rate_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="refdata_penalty_rate_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(asset_class="CASH", liquidity=ANY) | ~Q(asset_class="CASH") & Q(currency=ANY),
+                name="refdata_penalty_rate_place",
+            ),
+            models.CheckConstraint(
+                condition=Q(basis_points__gte=0, basis_points__lt=10_000),
+                name="refdata_penalty_rate_size",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset_class} {self.liquidity} {self.currency}"
+
+    @classmethod
+    def classes(cls) -> tuple[str, ...]:
+        """Return what a rate may be of."""
+        return (cls.CASH, *Instrument.ProductClass.values)

@@ -484,7 +484,14 @@ class StatusReport(models.Model):
 
     class Meta:
         db_table = "settlement_status_report"
-        indexes = [models.Index(fields=["instruction_id", "id"], name="settlement_report_instr")]
+        indexes = [
+            models.Index(fields=["instruction_id", "id"], name="settlement_report_instr"),
+            models.Index(
+                fields=["instruction_id"],
+                condition=Q(kind__in=["FAILED", "PARTIAL"]),
+                name="settlement_report_fails",
+            ),
+        ]
 
 
 class Withholding(models.Model):
@@ -580,6 +587,59 @@ class FeeAccrual(models.Model):
                 name="settlement_accrual_billable",
             ),
         ]
+
+
+class Penalty(models.Model):
+    """What a failed settlement costs for one business day, why that cannot be told, or the reversal of such a row.
+    Never changed.
+
+    `amount` is signed: what we receive is above zero, what we pay below; null beside a `gap`. `quantity`: what had not
+    settled when the day ended. `price`, of what is not money: the close used, per unit of the quantity, and its day.
+    `basis_points` is the rate as it was then. A reversal repeats what it `reverses` with the other sign. `number`
+    counts what was told of the day, reversals not.
+    """
+
+    class Gap(models.TextChoices):
+        NONE = "", "none"
+        RATE = "NO_RATE", "no penalty rate holds on the day"
+        PRICE = "NO_PRICE", "no close price of the day or shortly before"
+
+    class Payer(models.TextChoices):
+        US = "US", "we pay"
+        COUNTERPARTY = "COUNTERPARTY", "the counterparty pays"
+
+    id = models.BigAutoField(primary_key=True)
+    instruction_id = models.BigIntegerField()
+    day = models.DateField()
+    number = models.IntegerField()
+    rate_id = models.BigIntegerField(null=True)
+    basis_points = models.DecimalField(max_digits=10, decimal_places=6, null=True)
+    price = models.DecimalField(max_digits=38, decimal_places=20, null=True)
+    price_date = models.DateField(null=True)
+    quantity = models.DecimalField(max_digits=28, decimal_places=10)
+    currency = models.TextField()
+    amount = models.DecimalField(max_digits=28, decimal_places=4, null=True)
+    payer = models.TextField(choices=Payer.choices)
+    gap = models.TextField(choices=Gap.choices, default=Gap.NONE)
+    reverses = models.BigIntegerField(null=True, unique=True)
+    recorded_at = models.DateTimeField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+
+    class Meta:
+        db_table = "settlement_penalty"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instruction_id", "day", "number"],
+                condition=Q(reverses__isnull=True),
+                name="settlement_penalty_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(gap="", amount__isnull=False)
+                | Q(gap__in=["NO_RATE", "NO_PRICE"], amount__isnull=True),
+                name="settlement_penalty_gap",
+            ),
+        ]
+        indexes = [models.Index(fields=["xid", "id"], name="settlement_penalty_order")]
 
 
 class InvoiceSeries(models.Model):

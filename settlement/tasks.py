@@ -15,6 +15,7 @@ from settlement.services import invoice, pinned
 from settlement.services.advance import TASK, advance_queued
 from settlement.services.hold import expire_holds
 from settlement.services.invoice_tie_out import tie_out_invoices as tie_out_bills
+from settlement.services.penalise import accrue_penalties as penalise
 from settlement.services.seal_due import seal_due as seal_what_is_due
 from settlement.services.tie_out import tie_out_fees as tie_out
 
@@ -87,6 +88,12 @@ def tie_out_invoices() -> int:
     for each in breaks:
         _log.warning("tie-out of invoices: %s", each)
     return len(breaks)
+
+
+@shared_task(name="settlement.accrue_penalties")
+def accrue_penalties() -> int:
+    """Tell what fails have cost up to yesterday; return how many rows that took."""
+    return penalise(now=utc_now())
 
 
 @shared_task(name=pinned.TASK)

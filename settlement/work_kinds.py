@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from core import sql
 from core.as_of import AsOf
+from core.ids import INSTRUCTION, public_id
+from core.money import format_amount, format_number
+from settlement.penalties import penalties_of
 from trades.work_items import About, Cause, Facts, Move, WorkKind
 
 ATTESTATION = "ATTESTATION"
@@ -21,6 +24,32 @@ def _facts(about: About, as_of: AsOf) -> Facts:
         f"Instructions of {rows[0][2]}, {rows[0][0]} (UTC), by {rows[0][1]}" if rows else "",
         ("Count", "Ours", "Theirs", "Difference"),
         [(measure, f"{ours:,}", f"{theirs:,}", f"{theirs - ours:+,}") for *_, measure, ours, theirs in rows],
+    )
+
+
+_GAPS = {"NO_RATE": "no penalty rate", "NO_PRICE": "no close price"}
+_PAYERS = {"US": "we pay", "COUNTERPARTY": "the counterparty pays"}
+
+
+def _costs(about: About, as_of: AsOf) -> Facts:
+    """Return what the fails of a trade cost, day by day, as it was known at a moment."""
+    found = penalties_of(about.subject_id, as_of=as_of)
+    return Facts(
+        "What it costs",
+        ("Day", "Instruction", "Not settled", "Price", "Basis points", "Amount", "Who pays"),
+        [
+            (
+                f"{each['day']}",
+                public_id(INSTRUCTION, each["instruction_id"]),
+                format_number(each["quantity"]) or "",
+                format_number(each["price"]) or "—",
+                format_number(each["basis_points"]) or "—",
+                _GAPS.get(each["gap"])
+                or f"{format_amount(each['amount'], each['currency'])} {each['currency']}",
+                _PAYERS[each["payer"]],
+            )
+            for each in found
+        ],
     )
 
 
@@ -41,6 +70,7 @@ KINDS = (
         move=Move.BACK_OFFICE,
         next_action="Chase the settlement with the back office; a later report that it settled closes this.",
         answered="The back office reports that every failed instruction of the trade has settled.",
+        facts=_costs,
     ),
     WorkKind(
         code="STALE_SSI",

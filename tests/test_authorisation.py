@@ -153,6 +153,7 @@ ADMIN: dict[str, frozenset[str]] = {
     "refdata.instrument": frozenset({"add", "change"}),
     "refdata.mandate": frozenset({"add", "change"}),
     "refdata.nettingagreement": frozenset({"add", "change"}),
+    "refdata.penaltyrate": frozenset({"add", "change"}),
     "refdata.party": frozenset({"add", "change"}),
     "refdata.watchentry": frozenset({"add", "change"}),
     "trades.assignmentrule": _ALL,

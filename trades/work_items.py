@@ -41,7 +41,7 @@ class About:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a person must know of an item that hangs on no trade: a table of texts, and where to go on.
+    """What a person must know of an item beside its trade, if it has one: a table of texts, and where to go on.
 
     heads: what stands above the columns; from the second on they hold figures. place: the code of a limit and the key
     of its member, where the console has a screen of what counts in it.
@@ -60,8 +60,8 @@ class WorkKind:
     move: whose it is unless a code says otherwise. next_action: what that person does. answered: what closes it.
     mark: what lists show of it before its summary, a word of the console's, for what is not every day's.
     rechecks: whether a change of reference data may send its trade to the checks without anybody asking.
-    by_hand: a person closes it, by saying what was behind it. facts: what is told of it, for a kind that hangs on no
-    trade; given what it is about, and the moment as of which it is asked.
+    by_hand: a person closes it, by saying what was behind it. facts: what is told of it beside its trade, if it has
+    one; given what it is about, and the moment as of which it is asked.
     """
 
     code: str

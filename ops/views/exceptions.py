@@ -25,7 +25,7 @@ from ops.repair_form import RepairForm, repair_context, version_of
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views.trade import ENDED, steps
 from risk.services.excess import excess_to_type, is_overridable, propose_excess
-from trades.lifecycle import State
+from trades.lifecycle import SUBJECT, State
 from trades.models import Comment, ExceptionItem, Finding
 from trades.selectors import exceptions as queue
 from trades.selectors import timeline
@@ -38,7 +38,7 @@ from trades.services.recheck import recheck_trades
 from trades.services.refused import answer_refused
 from trades.services.reject import reject_trade
 from trades.services.repair import repair_trade
-from trades.work_items import CHANGE, MAX_CAUSE, About, Move, kind_of, kinds, next_action
+from trades.work_items import CHANGE, MAX_CAUSE, About, Facts, Move, kind_of, kinds, next_action
 
 TABS = (
     ("open", "Open"),
@@ -362,6 +362,7 @@ def _show(
         "kind": kind,
         "next_action": next_action(kind=item.kind, codes=item.codes, move=item.move or kind.move),
         "mine": item.owner_id == person(request).id,
+        "facts": _facts(item, as_of),
         **of_trade,
         **choices(),
         "desk_fields": {name: each.fields for name, each in DESK_ACTIONS.items()},
@@ -401,12 +402,18 @@ def _of_trade(request: HttpRequest, item: ExceptionItem, failed: str) -> dict[st
 
 
 def _of_other(item: ExceptionItem, as_of: AsOf | None) -> dict[str, Any]:
-    """Return what its kind tells of an exception that is about no trade, and what happened to it."""
-    told, about = kind_of(item.kind).facts, About(item.subject, item.subject_id, item.member)
-    return {
-        "facts": told(about, as_of or NOW) if told else None,
-        "entries": timeline.timeline_of_item(item, as_of=as_of),
-    }
+    """Return what happened to an exception that is about no trade."""
+    return {"entries": timeline.timeline_of_item(item, as_of=as_of)}
+
+
+def _facts(item: ExceptionItem, as_of: AsOf | None) -> Facts | None:
+    """Return what its kind tells of an exception."""
+    told = kind_of(item.kind).facts
+    if told is None:
+        return None
+    if item.trade_id is not None:
+        return told(About(SUBJECT, item.trade_id), as_of or NOW)
+    return told(About(item.subject, item.subject_id, item.member), as_of or NOW)
 
 
 def _overridable(findings: list[Finding]) -> list[str]:

@@ -22,7 +22,7 @@ from settlement.moves.base import Mover
 from settlement.moves.table import RULES
 from settlement.open_records import AGES, MOST, Group, Wanted, count_open, list_open
 
-TABS = (("settlement", "Whose move"),)
+TABS = (("settlement", "Whose move"), ("settlement_fails", "Fails"))
 AGE_WORDS = {
     "under-1h": "under 1 h",
     "1h-1d": "1 h to 1 d",

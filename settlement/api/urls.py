@@ -13,6 +13,7 @@ from settlement.api import (
 )
 from settlement.api.fees import FeeAccruals
 from settlement.api.open_records import OpenRecordCounts, OpenRecords
+from settlement.api.penalties import Fails, Penalties
 
 _BATCH = "settlement-batches/<str:reference>"
 
@@ -67,5 +68,7 @@ urlpatterns = [
     path("invoices/<str:reference>/credits", invoices.Credits.as_view(), name="api-invoice-credits"),
     path("open-records", OpenRecords.as_view(), name="api-open-records"),
     path("open-record-counts", OpenRecordCounts.as_view(), name="api-open-record-counts"),
+    path("settlement-fails", Fails.as_view(), name="api-settlement-fails"),
+    path("settlement-penalties", Penalties.as_view(), name="api-settlement-penalties"),
     path("fee-accruals", FeeAccruals.as_view(), name="api-fee-accruals"),
 ]

@@ -5,12 +5,17 @@ from __future__ import annotations
 import html
 from datetime import timedelta
 
+import time_machine
+
 from core.ids import EXCEPTION, INSTRUCTION, TRADE, public_id
 from ops.views.settlement import PAGE
 from settlement.services.attest import MEASURES, compare_day
+from settlement.services.penalise import accrue_penalties
 from tests.ops.conftest import SignIn
 from tests.settlement.support import batch_of, client, instruction_ids, seal, validated
 from tests.support.factories import World, captured_ids, equity
+from tests.support.fails import VALUE, evening, penalty_rate, sealed
+from tests.support.fails import told as told_of
 from tests.support.records import NOW, TODAY, hold
 from trades.models import ExceptionItem
 
@@ -98,3 +103,33 @@ def test_a_back_office_that_counts_otherwise_is_worked_like_every_exception(
         assert told in shown
     assert "What counts in it now" not in shown  # that is of limits
     assert f"/exceptions/{reference}" in text_of(caller.get("/settlement?mover=OPERATIONS"))
+
+
+def test_fails_tell_their_age_whose_move_and_cost_by_currency(world: World, sign_in: SignIn) -> None:
+    penalty_rate("1.0")
+    trade_id, securities, _ = sealed()
+    told_of(securities, "FAILED", VALUE, reason="CLAC")
+    friday = VALUE + timedelta(days=2)
+    accrue_penalties(now=evening(friday))
+    with time_machine.travel(evening(friday), tick=False):
+        caller = sign_in("operations")
+        shown = text_of(caller.get("/settlement/fails"))
+        item = ExceptionItem.objects.get(kind="FAIL")
+        worked = text_of(caller.get(f"/exceptions/{public_id(EXCEPTION, item.id)}"))
+        assert "No fail matches" in text_of(caller.get("/settlement/fails?mover=MARKET&channel=CASH"))
+        assert public_id(INSTRUCTION, securities) in text_of(caller.get("/settlement/fails?mover=NONE"))
+    for part in (
+        public_id(TRADE, trade_id),
+        public_id(INSTRUCTION, securities),
+        "CLAC",
+        "USD 3.74",
+        "receive 3.74",
+    ):
+        assert part in shown
+    assert "What it costs" in worked
+    assert worked.count("the counterparty pays") == 2
+    assert "1.87 USD" in worked
+
+
+def test_without_fails_the_list_says_so(world: World, sign_in: SignIn) -> None:
+    assert "Nothing fails" in text_of(sign_in("auditor").get("/settlement/fails"))

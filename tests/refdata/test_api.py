@@ -248,6 +248,7 @@ class TestTheDescription:
                 "settlement-cycles",
                 "cut-offs",
                 "billing-terms",
+                "penalty-rates",
             ),
         )
 

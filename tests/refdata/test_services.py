@@ -168,7 +168,10 @@ class TestEveryKind:
             "close-prices",
             {"instrument": "US0378331005", "date": "2026-11-20", "price": "1", "currency": "USD"},
         )
-        for code in ("mandates", "watch-lists", "settlement-cycles", "cut-offs", "billing-terms"):
+        for code in (
+            *("mandates", "watch-lists", "settlement-cycles", "cut-offs", "billing-terms"),
+            "penalty-rates",
+        ):
             load(code, KINDS[code].example)
         for code in ("agreements", "netting-agreements"):
             load(code, {**KINDS[code].example, "party": "CP"})
