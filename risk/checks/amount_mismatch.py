@@ -2,7 +2,8 @@
 
 from risk.checks.base import Check
 
-# A part of a block has its share of the block's rounded amounts, which its own factors may miss by a little more.
+# A part of a block has its share of the block's rounded amounts, which its own factors may miss by a little more. An
+# order's amount is the sum of its lines, each of which is rounded by half a unit at the most.
 AMOUNT_MISMATCH = Check(
     code="AMOUNT_MISMATCH",
     title="Amounts do not agree",
@@ -12,6 +13,8 @@ AMOUNT_MISMATCH = Check(
         "abs({expected_amount} - {actual_amount}) >"
         " CASE WHEN b.contra_currency IS NULL THEN {minor_unit} ELSE 1 END"
         " * CASE WHEN b.block_id IS NULL THEN 1 ELSE 3 END"
+        " + CASE WHEN b.product IN ('GOODS', 'SERVICE')"
+        " THEN {minor_unit} * jsonb_array_length(b.terms->'lines') / 2 ELSE 0 END"
         " + CASE WHEN b.contra_currency IS NULL THEN 0 ELSE abs({actual_amount}) * {fx_tolerance} END"
     ),
     subject="'gross_amount'",

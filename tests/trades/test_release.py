@@ -399,6 +399,11 @@ def _claim(task: str) -> list[int]:
 def test_every_kind_of_reference_data_is_looked_after_by_a_task_of_its_own() -> None:
     current_app.loader.import_default_modules()
     # No deal is held for want of these; fee rules are data that two people make.
-    waited_for = set(KINDS) - {"cut-offs", "netting-agreements", "billing-terms"}
+    waited_for = set(KINDS) - {
+        "cut-offs",
+        "netting-agreements",
+        "billing-terms",
+        "penalty-rates",
+    }
     assert set(release.NAMES) == waited_for | {fee_rules.RELEASES}
     assert {release.TASK, *map(release.task_of, release.NAMES)} <= set(current_app.tasks)

@@ -73,3 +73,14 @@ def test_an_order_whose_lines_do_not_add_up_to_its_amount_is_found():
     world()
     assert told_of(goods(gross_amount="96.00")) == {}
     assert told_of(goods(gross_amount="69.00", trader="x")) == _finding("96.0000", "69.0000")
+
+
+def test_an_order_may_differ_by_what_the_rounding_of_its_lines_makes_and_no_more():
+    world()
+    lines = [
+        {"sku": sku, "quantity": quantity, "unit_price": price}
+        for sku, quantity, price in (("SKU-1", "1", "0.015"), ("SKU-2", "2", "0.223"), ("SKU-1", "2", "0.223"))
+    ]
+    assert told_of(goods(lines=lines)) == {}  # 0.02 + 0.45 + 0.45 against 0.907
+    more = goods(lines=lines, gross_amount="0.94", net_amount="0.94", trader="x")
+    assert "AMOUNT_MISMATCH" in told_of(more)
