@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "a password for tests"
 SCREENS = (
     "/", "/trades", "/exceptions", "/exceptions/causes", "/straight-through", "/approvals", "/batches", "/limits",
-    "/audit", "/ssis", "/ssis/change",
+    "/audit", "/ssis", "/ssis/change", "/reconciliations", "/reconciliations/new", "/reconciliations/upload",
 )  # fmt: skip
 
 
