@@ -22,7 +22,8 @@ SCREENS = (
     "/", "/trades", "/exceptions", "/exceptions/causes", "/straight-through", "/approvals", "/batches", "/limits",
     "/settlement?mover=OPERATIONS",
     "/audit", "/ssis", "/ssis/change", "/positions", "/corporate-actions", "/invoices",
-    "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs",
+    "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
+    "/reconciliations/new", "/reconciliations/upload", "/settlement/fails",
 )  # fmt: skip
 
 
