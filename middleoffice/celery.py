@@ -27,6 +27,8 @@ app.conf.task_routes = {
     "risk.expire_reservations": {"queue": DEFAULT},
     "settlement.seal_due": {"queue": DEFAULT},
     "settlement.watch_pins": {"queue": DEFAULT},
+    "trades.watch_exceptions": {"queue": DEFAULT},
+    "trades.*": {"queue": RISK},  # what releases and matches trades takes turns with what checks them
     "risk.*": {"queue": RISK},
     "settlement.*": {"queue": SETTLEMENT},
     "ledger.*": {"queue": LEDGER},

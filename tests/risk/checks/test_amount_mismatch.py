@@ -79,7 +79,11 @@ def test_an_order_may_differ_by_what_the_rounding_of_its_lines_makes_and_no_more
     world()
     lines = [
         {"sku": sku, "quantity": quantity, "unit_price": price}
-        for sku, quantity, price in (("SKU-1", "1", "0.015"), ("SKU-2", "2", "0.223"), ("SKU-1", "2", "0.223"))
+        for sku, quantity, price in (
+            ("SKU-1", "1", "0.015"),
+            ("SKU-2", "2", "0.223"),
+            ("SKU-1", "2", "0.223"),
+        )
     ]
     assert told_of(goods(lines=lines)) == {}  # 0.02 + 0.45 + 0.45 against 0.907
     more = goods(lines=lines, gross_amount="0.94", net_amount="0.94", trader="x")
