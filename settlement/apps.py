@@ -21,14 +21,14 @@ class SettlementConfig(AppConfig):
         from refdata.services import on_change
         from settlement.cut_offs import cut_offs_of_trades
         from settlement.evidence import SECTIONS, contents
-        from settlement.services import calendar_change, credit, hold, recall_line, release
+        from settlement.services import calendar_change, credit, hold, release
         from settlement.services.accrue import FOLLOWER as CHARGES
         from settlement.services.accrue import accrue_live, reverse_charges
         from settlement.services.guard import live_at_the_back_office
         from settlement.services.invoice import FOLLOWER as INVOICES
         from settlement.services.invoice import correct_billed
         from settlement.services.pinned import note_ssis
-        from settlement.services.recall import FOLLOWER, linked_instructions
+        from settlement.services.recall import FOLLOWER
         from settlement.services.reject import answer_rejections
         from settlement.services.ssi_change import KIND, apply_ssi_change
         from settlement.services.withhold import withhold_batches
@@ -45,7 +45,6 @@ class SettlementConfig(AppConfig):
         on_approval(calendar_change.KIND, calendar_change.apply_calendar_change)
         on_approval(hold.KIND, hold.apply_release, lock=hold.lock_hold)
         on_approval(credit.KIND, credit.apply_credit, lock=credit.lock_invoice)
-        recall_line.link(linked_instructions)
         on_change(note_ssis)
         register_kinds(KINDS)
         register_causes(CAUSES)

@@ -118,21 +118,16 @@ def _tell_of_checks(proposals: Sequence[dict[str, Any]]) -> None:
         proposal.update({"set": checks.compared(content), "back_tests": found})
 
 
-def _tell_of_ssis(proposals: Sequence[dict[str, Any]], *, present: bool) -> None:
-    """Tell of changes of SSIs what they re-route: of the first ones now, of the others as it was told when they were
+_FORETOLD = {SSI: ("ssis", ssis.told), CALENDAR: ("calendars", calendars.told)}
+
+
+def _foretell(proposals: Sequence[dict[str, Any]], kind: str, *, present: bool) -> None:
+    """Tell of changes of a kind what they come to: of the first ones now, of the others as it was told when they were
     made, which is what an approval of these goes by."""
-    for at, proposal in enumerate(proposals):
+    name, tell = _FORETOLD[kind]
+    for at, proposal in enumerate(each for each in proposals if each["kind"] == kind):
         foreseen = present and at < _FORESEEN
-        told = ssis.told(proposal["content"]) if foreseen else {"then": proposal["content"]["effect"]}
-        proposal["ssis"] = told
-
-
-def _tell_of_calendars(proposals: Sequence[dict[str, Any]], *, present: bool) -> None:
-    """Tell of changes of calendars what they come to, as of those of SSIs."""
-    for at, proposal in enumerate(proposals):
-        foreseen = present and at < _FORESEEN
-        told = calendars.told(proposal["content"]) if foreseen else {"then": proposal["content"]["effect"]}
-        proposal["calendars"] = told
+        proposal[name] = tell(proposal["content"]) if foreseen else {"then": proposal["content"]["effect"]}
 
 
 def _of_limits(request: HttpRequest, thresholds: Mapping[str, Decimal]) -> list[dict[str, Any]]:
@@ -168,8 +163,8 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         elif each["kind"] == RECONCILIATION:
             each["set"] = reconciliation_form.compared(each["content"])
     of_limits = _of_limits(request, thresholds)
-    _tell_of_calendars([each for each in pending if each["kind"] == CALENDAR], present=as_of is None)
-    _tell_of_ssis([each for each in pending if each["kind"] == SSI], present=as_of is None)
+    for kind in _FORETOLD:
+        _foretell(pending, kind, present=as_of is None)
     context = {
         "pending": pending,
         "of_limits": of_limits,

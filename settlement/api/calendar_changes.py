@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -10,15 +9,12 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from core.audit import encode
-from core.clock import utc_now
+from core.http.authentication import Client
 from core.http.body import JsonBody
-from core.http.idempotency import Answer, answer_once
-from core.http.problem import Fault, Problem, not_found
-from core.http.views import RawParser, client_of, json_response
-from core.ids import PROPOSAL, database_id, public_id
+from core.http.views import RawParser
 from core.models import Proposal
 from settlement.api import calendar_schema as schema
+from settlement.api.foreseen import answer_proposal, answer_proposed, proposal_document, read_rows
 from settlement.services.calendar_change import (
     KIND,
     MAX_ROWS,
@@ -36,11 +32,10 @@ class CalendarChanges(APIView):
 
     @schema.propose
     def post(self, request: Request) -> HttpResponse:
-        client, now, body = client_of(request), utc_now(), request.body
-        change, reason = read_change(body)
+        change, reason = read_change(request.body)
 
-        def act() -> Answer:
-            proposal_id = propose_calendar_change(
+        def propose(client: Client, now: datetime) -> int:
+            return propose_calendar_change(
                 change=change,
                 reason=reason,
                 user=None,
@@ -48,13 +43,8 @@ class CalendarChanges(APIView):
                 actor=client.actor(),
                 now=now,
             )
-            reference = public_id(PROPOSAL, proposal_id)
-            document = _document(Proposal.objects.get(id=proposal_id), now)
-            return Answer(
-                202, encode(document).encode(), {"Location": f"/api/v1/calendar-changes/{reference}"}
-            )
 
-        return answer_once(request, client=client, now=now, body=body, act=act)
+        return answer_proposed(request, place="calendar-changes", propose=propose, document=_document)
 
 
 class CalendarChange(APIView):
@@ -64,45 +54,25 @@ class CalendarChange(APIView):
 
     @schema.read
     def get(self, request: Request, reference: str) -> HttpResponse:
-        proposal_id = database_id(PROPOSAL, reference)
-        found = Proposal.objects.filter(id=proposal_id, kind=KIND).first() if proposal_id else None
-        if found is None:
-            raise not_found("proposed change of a calendar")
-        return json_response(_document(found, utc_now()))
+        what = "proposed change of a calendar"
+        return answer_proposal(reference, kind=KIND, what=what, document=_document)
 
 
 def read_change(body: bytes) -> tuple[Change, str]:
     """Return the change and the reason of a body; Problem 400 with every fault."""
     given = JsonBody(body, known=("kind", "rows", "withdrawn", "reason"), most=1_000_000)
-    kind, rows = given.text("kind", required=True), given.given.get("rows")
+    kind = given.text("kind", required=True)
     withdrawn, reason = given.flag("withdrawn"), given.text("reason", required=True, max_length=1_000)
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS:
-        given.faults.append(
-            Fault("/rows", f"A list of 1 to {MAX_ROWS} rows.", "missing" if rows is None else "type")
-        )
+    rows = read_rows(given, most=MAX_ROWS)
     given.check()
-    return Change(kind or "", list(rows or ()), bool(withdrawn)), reason or ""
+    return Change(kind or "", rows, bool(withdrawn)), reason or ""
 
 
 def _document(proposal: Proposal, now: datetime) -> dict[str, Any]:
-    content: Mapping[str, Any] = proposal.content
-    document = {
-        "proposal": public_id(PROPOSAL, proposal.id),
-        "state": proposal.state,
-        "kind": content["of_kind"],
-        "of": content["of"],
-        "reason": proposal.reason,
-        "made_at": proposal.made_at,
-        "decided_at": proposal.decided_at,
-        "decision_note": proposal.decision_note,
-        "changes": content["changes"],
-        "effect_when_proposed": content["effect"],
-    }
-    if proposal.state != Proposal.State.PENDING:
-        return document
-    foreseen = foresee_proposal(content=content, now=now)
-    if isinstance(foreseen, Problem):
-        return {**document, "effect": None, "refused": foreseen.document()}
-    effect = foreseen.effect
-    shown = {**effect.summary(), "dates": effect.dates, "moments": effect.moments}
-    return {**document, "effect": shown}
+    content = proposal.content
+    return proposal_document(
+        proposal,
+        {"kind": content["of_kind"], "of": content["of"]},
+        foresee=lambda: foresee_proposal(content=content, now=now),
+        effect=lambda effect: {**effect.summary(), "dates": effect.dates, "moments": effect.moments},
+    )

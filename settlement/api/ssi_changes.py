@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -10,15 +9,12 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from core.audit import encode
-from core.clock import utc_now
+from core.http.authentication import Client
 from core.http.body import JsonBody
-from core.http.idempotency import Answer, answer_once
-from core.http.problem import Fault, Problem, not_found
-from core.http.views import RawParser, client_of, json_response
-from core.ids import PROPOSAL, database_id, public_id
+from core.http.views import RawParser
 from core.models import Proposal
 from settlement.api import ssi_schema
+from settlement.api.foreseen import answer_proposal, answer_proposed, proposal_document, read_rows
 from settlement.services.ssi_change import KIND, MAX_ROWS, Effect, foresee_proposal, propose_ssi_change
 
 
@@ -30,18 +26,14 @@ class SsiChanges(APIView):
 
     @ssi_schema.propose
     def post(self, request: Request) -> HttpResponse:
-        client, now, body = client_of(request), utc_now(), request.body
-        rows, reason = _read(body)
+        rows, reason = _read(request.body)
 
-        def act() -> Answer:
-            proposal_id = propose_ssi_change(
+        def propose(client: Client, now: datetime) -> int:
+            return propose_ssi_change(
                 rows=rows, reason=reason, user=None, client_id=client.id, actor=client.actor(), now=now
             )
-            reference = public_id(PROPOSAL, proposal_id)
-            document = _document(Proposal.objects.get(id=proposal_id), now)
-            return Answer(202, encode(document).encode(), {"Location": f"/api/v1/ssi-changes/{reference}"})
 
-        return answer_once(request, client=client, now=now, body=body, act=act)
+        return answer_proposed(request, place="ssi-changes", propose=propose, document=_document)
 
 
 class SsiChange(APIView):
@@ -51,44 +43,26 @@ class SsiChange(APIView):
 
     @ssi_schema.read
     def get(self, request: Request, reference: str) -> HttpResponse:
-        proposal_id = database_id(PROPOSAL, reference)
-        found = Proposal.objects.filter(id=proposal_id, kind=KIND).first() if proposal_id else None
-        if found is None:
-            raise not_found("proposed change of SSIs")
-        return json_response(_document(found, utc_now()))
+        return answer_proposal(reference, kind=KIND, what="proposed change of SSIs", document=_document)
 
 
 def _read(body: bytes) -> tuple[list[Any], str]:
     """Return the rows and the reason of a body; Problem 400 with every fault."""
-    read = JsonBody(body, known=("rows", "reason"), most=1_000_000)
-    rows, reason = read.given.get("rows"), read.text("reason", required=True, max_length=1_000)
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS:
-        read.faults.append(
-            Fault("/rows", f"A list of 1 to {MAX_ROWS} rows.", "missing" if rows is None else "type")
-        )
-    read.check()
-    return list(rows or ()), reason or ""
+    given = JsonBody(body, known=("rows", "reason"), most=1_000_000)
+    reason = given.text("reason", required=True, max_length=1_000)
+    rows = read_rows(given, most=MAX_ROWS)
+    given.check()
+    return rows, reason or ""
 
 
 def _document(proposal: Proposal, now: datetime) -> dict[str, Any]:
-    content: Mapping[str, Any] = proposal.content
-    document = {
-        "proposal": public_id(PROPOSAL, proposal.id),
-        "state": proposal.state,
-        "party": content["party"],
-        "reason": proposal.reason,
-        "made_at": proposal.made_at,
-        "decided_at": proposal.decided_at,
-        "decision_note": proposal.decision_note,
-        "changes": content["changes"],
-        "effect_when_proposed": content["effect"],
-    }
-    if proposal.state != Proposal.State.PENDING:
-        return document
-    foreseen = foresee_proposal(content=content, now=now)
-    if isinstance(foreseen, Problem):
-        return {**document, "effect": None, "refused": foreseen.document()}
-    return {**document, "effect": effect_document(foreseen.effect)}
+    content = proposal.content
+    return proposal_document(
+        proposal,
+        {"party": content["party"]},
+        foresee=lambda: foresee_proposal(content=content, now=now),
+        effect=effect_document,
+    )
 
 
 def effect_document(effect: Effect) -> dict[str, Any]:

@@ -6,7 +6,7 @@ the instruction, and its legs wait to be sealed anew: of one that has settled in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -19,28 +19,17 @@ from core.wake import wake_on_commit
 from settlement.services.advance import TASK as ADVANCE
 from settlement.services.advance import trades_behind
 from settlement.services.claim import hold_batch
-from settlement.services.recall import net_anew
+from settlement.services.recall import linked_instructions, net_anew
 from settlement.services.recall_asked import ask, require_not_asked
 from settlement.services.report import close_fails
 from trades.lifecycle import lock_trades
 
 SUBJECT = "instruction"
-# Given instructions: all that are done only together with them.
-Linked = Callable[[Sequence[int]], Sequence[int]]
-_LINKS: list[Linked] = []
-
-
-def link(linked: Linked) -> None:
-    """Register what is recalled and held only together, such as the two sides of delivery versus payment."""
-    _LINKS.append(linked)
 
 
 def linked_to(instruction_ids: Sequence[int]) -> list[int]:
     """Return instructions with all that are done only together with them, in order."""
-    found = set(instruction_ids)
-    for linked in _LINKS:
-        found |= set(linked(sorted(found)))
-    return sorted(found)
+    return sorted({*instruction_ids, *linked_instructions(instruction_ids)})
 
 
 _CANCELLED_BY_ITSELF = (

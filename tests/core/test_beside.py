@@ -43,12 +43,13 @@ def test_what_was_done_goes_with_the_callers_transaction():
 
 
 def test_what_a_thing_meets_is_raised_at_the_wait_and_once():
-    with Beside() as beside, transaction.atomic():
-        beside.start(partial(sql.run, "SELECT 1 / 0"))
+    with Beside() as beside:
+        # The savepoint stands before the thing starts: the caller sends nothing while it may already have failed.
         with pytest.raises(DataError), transaction.atomic():
+            beside.start(partial(sql.run, "SELECT 1 / 0"))
             beside.wait()
-        transaction.set_rollback(True)
         beside.wait()
+        assert sql.row(KEPT) == (None,)
 
 
 def test_what_the_caller_meets_is_not_hidden_by_what_goes_on_beside():
