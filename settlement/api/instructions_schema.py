@@ -66,8 +66,8 @@ read_instruction = extend_schema(
     description=(
         "`replaces` names the cancelled instructions of which it has legs; `cancelled_by` the instruction of a later"
         " batch that cancels it, once it was `recalled`. `settlement_type` is DVP, FOP, PAYMENT or DELIVERY (of goods);"
-        " of DVP `linked` is the other instruction of the pair. `shape` says which one it is of how many that a net over"
-        " the maximum size of an instruction was sealed as, and the first of these; else it is null."
+        " of DVP `linked` is the other instruction of the pair. `shape` says which one it is of how many that a net"
+        " over the maximum size of an instruction was sealed as, and the first of these; else it is null."
     ),
     parameters=[_REFERENCE, *AXES],
     examples=[example("A net that replaces another", _EXAMPLE)],
