@@ -25,8 +25,8 @@ POSTGRES_SETTINGS = {
     "effective_io_concurrency": "16",
     "wal_compression": "off",
 }
-# For tests only: a power cut may lose everything.
-FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# For tests only: a power cut may lose everything, and no transaction of the server's own is open beside theirs.
+FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
 class Postgres(Server):

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +44,7 @@ from tests.support.factories import (
     fx,
     goods,
     listed,
+    other_connection,
     service,
     settle,
     swap,
@@ -300,14 +301,10 @@ class TestTheWorker:
         captured_ids(share("1", "10"))
         assert post_changed(now=NOW, actor=ACTOR) == 1
         captured_ids(share("2", "10"))
-        other = connection.copy()
-        try:
-            other.set_autocommit(False)
-            with other.cursor() as cursor:
-                cursor.execute("SELECT 1 FROM ledger_position_mark FOR UPDATE")
+        with other_connection() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT 1 FROM ledger_position_mark FOR UPDATE")
             assert post_changed(now=NOW, actor=ACTOR) == 0
-        finally:
-            other.close()
         assert post_changed(now=NOW, actor=ACTOR) == 1
         assert traded()[EURO_SHARE] == 3
 

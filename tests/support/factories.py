@@ -498,12 +498,16 @@ def nothing_captured() -> bool:
 
 @contextmanager
 def other_connection() -> Iterator[CursorWrapper]:
-    """Return a cursor on a second connection to the test database; what it began ends with the block."""
+    """Return a cursor on a second connection to the test database; what it began has ended when the block has.
+
+    To close it is not enough: the server would notice some time later, with the locks held until then.
+    """
     other = connection.copy()
     try:
         with other.cursor() as cursor:
             yield cursor
     finally:
+        other.rollback()
         other.close()
 
 
