@@ -193,7 +193,9 @@ def list_obligations(
     settled in part is there twice, with what is left and with what has settled. sql.TookTooLong as in `list_days`.
     """
     day = wanted.value_date
-    conditions = [f"{name} = %({name})s" for name in ("asset", "direction", "standing") if getattr(wanted, name)]
+    conditions = [
+        f"{name} = %({name})s" for name in ("asset", "direction", "standing") if getattr(wanted, name)
+    ]
     if after:
         conditions.append("(number, key, part) > (%(number)s, %(key)s, %(part)s)")
     number, key, part = after or (0, 0, 0)
