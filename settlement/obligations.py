@@ -160,27 +160,29 @@ SELECT value_date FROM day ORDER BY value_date LIMIT %(limit)s
 """
 
 
+@dataclass(frozen=True)
+class Page:
+    """What a screen shows at once: days, on which day the next page of them begins, and a page of obligations."""
+
+    days: list[Day]
+    following: date | None
+    rows: list[dict[str, Any]]
+
+
 def list_days(*, now: datetime, since: date = date.min, limit: int) -> tuple[list[Day], date | None]:
     """Return the calendar from a value date on, and the day on which its next page begins, None on the last.
 
     First the days before this week on which something is still open, then every day of this week and later ones on
-    which anything is owed. sql.TookTooLong when that takes more than TIMEOUT_MS.
+    which anything is owed. sql.TookTooLong when a statement takes more than TIMEOUT_MS.
     """
-    today = business_date(now)
-    monday = today - timedelta(days=today.weekday())
     with sql.within(TIMEOUT_MS):
-        stopped = _stopped()
-        asked = {**_asked(since, date.max, stopped), "monday": monday, "limit": limit + 1}
-        days = [day for (day,) in sql.rows(_DAYS, asked)]
-        found = _figures(days[:limit], today, stopped)
-    return found, days[limit] if len(days) > limit else None
+        return _list_days(now, since, limit, _stopped())
 
 
 def read_day(value_date: date, *, now: datetime) -> Day:
     """Return one value date, without any line where nothing is owed on it. sql.TookTooLong as in `list_days`."""
     with sql.within(TIMEOUT_MS):
-        found = _figures([value_date], business_date(now), _stopped())
-    return found[0] if found else Day(value_date, [])
+        return _read_day(value_date, now, _stopped())
 
 
 def list_obligations(
@@ -192,6 +194,50 @@ def list_obligations(
     batch_id, asset_kind, asset, direction, quantity, value_date, standing, party, party_name. An instruction that has
     settled in part is there twice, with what is left and with what has settled. sql.TookTooLong as in `list_days`.
     """
+    with sql.within(TIMEOUT_MS):
+        return _list_obligations(wanted, after, limit, _stopped())
+
+
+def read_page(
+    *,
+    now: datetime,
+    since: date | None = None,
+    only: date | None = None,
+    days: int,
+    wanted: WantedObligations | None = None,
+    after: tuple[int, ...] | None = None,
+    limit: int,
+) -> Page:
+    """Return some days as `list_days` does, or `only` one where anything is owed on it, and with them the obligations
+    that are wanted, if any are, as `list_obligations` does: `limit` of them. sql.TookTooLong likewise.
+    """
+    with sql.within(TIMEOUT_MS):
+        stopped = _stopped()
+        following = None
+        if only is None:
+            found, following = _list_days(now, since or date.min, days, stopped)
+        else:
+            found = [day for day in [_read_day(only, now, stopped)] if day.lines]
+        rows = [] if wanted is None else _list_obligations(wanted, after, limit, stopped)
+    return Page(found, following, rows)
+
+
+def _list_days(now: datetime, since: date, limit: int, stopped: list[int]) -> tuple[list[Day], date | None]:
+    today = business_date(now)
+    monday = today - timedelta(days=today.weekday())
+    asked = {**_asked(since, date.max, stopped), "monday": monday, "limit": limit + 1}
+    days = [day for (day,) in sql.rows(_DAYS, asked)]
+    return _figures(days[:limit], today, stopped), days[limit] if len(days) > limit else None
+
+
+def _read_day(value_date: date, now: datetime, stopped: list[int]) -> Day:
+    found = _figures([value_date], business_date(now), stopped)
+    return found[0] if found else Day(value_date, [])
+
+
+def _list_obligations(
+    wanted: WantedObligations, after: tuple[int, ...] | None, limit: int, stopped: list[int]
+) -> list[dict[str, Any]]:
     day = wanted.value_date
     conditions = [
         f"{name} = %({name})s" for name in ("asset", "direction", "standing") if getattr(wanted, name)
@@ -201,14 +247,13 @@ def list_obligations(
     number, key, part = after or (0, 0, 0)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     asked = {**vars(wanted), "number": number, "key": key, "part": part, "limit": limit}
-    with sql.within(TIMEOUT_MS):
-        rows = sql.records(
-            f"""{_OBLIGATIONS}
-            SELECT o.*, p.code AS party, p.name AS party_name
-            FROM (SELECT * FROM obligation {where} ORDER BY number, key, part LIMIT %(limit)s) AS o
-            LEFT JOIN refdata_party p ON p.id = o.counterparty_id ORDER BY o.number, o.key, o.part""",
-            {**_asked(day, day, _stopped()), **asked, "days": [day]},
-        )
+    rows = sql.records(
+        f"""{_OBLIGATIONS}
+        SELECT o.*, p.code AS party, p.name AS party_name
+        FROM (SELECT * FROM obligation {where} ORDER BY number, key, part LIMIT %(limit)s) AS o
+        LEFT JOIN refdata_party p ON p.id = o.counterparty_id ORDER BY o.number, o.key, o.part""",
+        {**_asked(day, day, stopped), **asked, "days": [day]},
+    )
     return [{**row, **_named(row)} for row in rows]
 
 
@@ -241,15 +286,15 @@ _LINES = f"""
 SELECT * FROM (SELECT *, max(rank) OVER (PARTITION BY value_date) AS lines FROM line) AS l
 WHERE rank <= %(lines)s ORDER BY value_date, rank
 """
-_MORE_TRADES = f"""
+# Whether there were more trades than were looked at, and on which days more instructions.
+_MORE = f"""
 SELECT EXISTS (SELECT FROM trades_state WHERE state = {EXPANDED[0].value} OFFSET %(most)s)
     OR EXISTS (SELECT FROM trades_state WHERE state = {EXPANDED[1].value} OFFSET %(most)s)
     OR EXISTS (SELECT FROM settlement_obligation
-               WHERE instruction_id IS NULL AND value_date BETWEEN %(since)s AND %(until)s OFFSET %(most)s)
-"""
-_MORE_INSTRUCTIONS = """
-SELECT value_date FROM settlement_batch WHERE value_date = ANY(%(days)s::date[])
-GROUP BY value_date HAVING sum(instruction_count) > %(most)s
+               WHERE instruction_id IS NULL AND value_date BETWEEN %(since)s AND %(until)s OFFSET %(most)s),
+    (SELECT jsonb_agg(c.value_date) FROM (
+        SELECT value_date FROM settlement_batch WHERE value_date = ANY(%(days)s::date[])
+        GROUP BY value_date HAVING sum(instruction_count) > %(most)s) AS c)
 """
 
 
@@ -259,13 +304,15 @@ def _figures(days: list[date], today: date, stopped: list[int]) -> list[Day]:
         return []
     asked = {**_asked(days[0], days[-1], stopped), "days": days, "kinds": list(KINDS), "lines": LINES}
     rows = sql.records(_LINES, asked)
-    more_legs = sql.row(_MORE_TRADES, asked) == (True,)
-    crowded = {day for (day,) in sql.rows(_MORE_INSTRUCTIONS, asked)}
+    ((more_legs, found),) = sql.rows(_MORE, asked)
+    crowded = set(sql.json_value(found) or ())
     by_day: dict[date, list[dict[str, Any]]] = {}
     for row in rows:
         by_day.setdefault(row["value_date"], []).append(row)
     return [
-        _day(day, by_day[day], _at_least(more_legs, day in crowded), today) for day in days if day in by_day
+        _day(day, by_day[day], _at_least(more_legs, day.isoformat() in crowded), today)
+        for day in days
+        if day in by_day
     ]
 
 

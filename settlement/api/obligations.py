@@ -82,13 +82,9 @@ def _days_asked(request: Request) -> tuple[int, date, date | None]:
     faults: list[Fault] = []
     only = _day(given.get("value_date", ""), faults)
     limit = given.get("limit", str(schema.DEFAULT_DAYS))
-    if (
-        not limit.isascii()
-        or not limit.isdigit()
-        or not 1 <= int(limit[:3]) <= schema.MAX_DAYS
-        or len(limit) > 2
-    ):
-        faults.append(Fault("query:limit", f"A whole number from 1 to {schema.MAX_DAYS}."))
+    most = schema.MAX_DAYS
+    if not limit.isdecimal() or len(limit) > len(str(most)) or not 1 <= int(limit) <= most:
+        faults.append(Fault("query:limit", f"A whole number from 1 to {most}."))
     if faults:
         raise unreadable(faults)
     return int(limit), _since(given.get("cursor", "")), only

@@ -299,7 +299,7 @@ class TestTheDays:
         world()
         validated(*(on(WEEK + n * DAY) for n in range(6)))
         seal(value_date=WEEK + 2 * DAY)
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(9):
             assert len(days()) == 6
 
 
