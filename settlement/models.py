@@ -92,6 +92,7 @@ class Batch(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["channel", "sequence"], name="settlement_batch_sequence")
         ]
+        indexes = [models.Index(fields=["value_date", "id"], name="settlement_batch_value_date")]
 
 
 class BatchManifest(models.Model):
@@ -153,7 +154,12 @@ class BatchState(models.Model):
                 fields=["batch_id"],
                 condition=Q(instruction_count__gt=F("accepted") + F("rejected"), recalled_at__isnull=True),
                 name="settlement_state_open",
-            )
+            ),
+            models.Index(
+                fields=["batch_id"],
+                condition=Q(instruction_count__gt=F("rejected") + F("settled"), recalled_at__isnull=True),
+                name="settlement_state_unfinished",
+            ),
         ]
 
 

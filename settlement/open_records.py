@@ -36,7 +36,7 @@ AGES: dict[str, tuple[timedelta, timedelta | None]] = {
     "over-7d": (7 * _DAY, None),
 }
 _PREFIX = {"TRADE": TRADE, "INSTRUCTION": INSTRUCTION, "EXCEPTION": EXCEPTION, "PROPOSAL": PROPOSAL}
-_LEG_BITS = 20
+LEG_BITS = 20  # of a key that tells one leg of one trade
 _AT_ONCE = 8  # rows of the table that one statement of a list asks
 
 
@@ -304,5 +304,10 @@ def _told(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _reference(record: str, key: int) -> str:
     if record == "LEG":
-        return f"{public_id(TRADE, key >> _LEG_BITS)}/{key % (1 << _LEG_BITS)}"
+        return leg_reference(key)
     return public_id(_PREFIX[record], key)
+
+
+def leg_reference(key: int) -> str:
+    """Return what a leg is called, by its key of trade and leg: `trd_4S7H/2`."""
+    return f"{public_id(TRADE, key >> LEG_BITS)}/{key % (1 << LEG_BITS)}"

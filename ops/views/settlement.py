@@ -22,7 +22,7 @@ from settlement.moves.base import Mover
 from settlement.moves.table import RULES
 from settlement.open_records import AGES, MOST, Group, Wanted, count_open, list_open
 
-TABS = (("settlement", "Whose move"), ("settlement_fails", "Fails"))
+TABS = (("settlement", "Whose move"), ("settlement_calendar", "Calendar"), ("settlement_fails", "Fails"))
 AGE_WORDS = {
     "under-1h": "under 1 h",
     "1h-1d": "1 h to 1 d",
@@ -94,12 +94,12 @@ def read_wanted(given: Mapping[str, str]) -> tuple[Wanted, dict[str, str]]:
         "rule": texts["rule"] in RULES,
         "age": texts["age"] in AGES,
         "channel": texts["channel"] in CHANNELS,
-        "value_date": _date(texts["value_date"]) is not None,
+        "value_date": read_date(texts["value_date"]) is not None,
     }
     typed = {name: text for name, text in texts.items() if text and known.get(name, True)}
     wanted = Wanted(
         mover=Mover[typed["mover"]] if "mover" in typed else None,
-        value_date=_date(typed.get("value_date", "")),
+        value_date=read_date(typed.get("value_date", "")),
         **{name: typed.get(name, "") for name in ("rule", "age", "channel", "party", "book", "asset")},
     )
     return wanted, typed
@@ -166,7 +166,8 @@ def place_of(reference: str, trade_id: int | None) -> str:
     return "" if trade_id is None else reverse("trade", args=[ids.public_id(ids.TRADE, trade_id)])
 
 
-def _date(text: str) -> date | None:
+def read_date(text: str) -> date | None:
+    """Return the date that a text is, None where it is none."""
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -12,6 +12,7 @@ from settlement.api import (
     views,
 )
 from settlement.api.fees import FeeAccruals
+from settlement.api.obligations import ObligationDays, Obligations
 from settlement.api.open_records import OpenRecordCounts, OpenRecords
 from settlement.api.penalties import Fails, Penalties
 
@@ -68,6 +69,8 @@ urlpatterns = [
     path("invoices/<str:reference>/credits", invoices.Credits.as_view(), name="api-invoice-credits"),
     path("open-records", OpenRecords.as_view(), name="api-open-records"),
     path("open-record-counts", OpenRecordCounts.as_view(), name="api-open-record-counts"),
+    path("obligation-days", ObligationDays.as_view(), name="api-obligation-days"),
+    path("obligations", Obligations.as_view(), name="api-obligations"),
     path("settlement-fails", Fails.as_view(), name="api-settlement-fails"),
     path("settlement-penalties", Penalties.as_view(), name="api-settlement-penalties"),
     path("fee-accruals", FeeAccruals.as_view(), name="api-fee-accruals"),

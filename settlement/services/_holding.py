@@ -10,27 +10,38 @@ from trades.lifecycle import LIVE_STATES
 _CHANNEL = "CASE {kind} " + " ".join(f"WHEN '{k}' THEN '{c}'" for k, c in CHANNEL_OF.items()) + " END"
 ANY = "SELECT 1 FROM settlement_hold WHERE ended_at IS NULL LIMIT 1"
 
+
+def kept_sql(legs: str) -> str:
+    """Return SQL for the relations `hold`, the holds in force, and `kept`: the legs of a relation that they concern.
+
+    legs: has trade_id, leg, asset_kind, asset, counterparty_id and against. Of a delivery versus payment both legs are
+    kept, whichever is held.
+    """
+    return f"""
+        hold AS MATERIALIZED (SELECT * FROM settlement_hold WHERE ended_at IS NULL), held AS MATERIALIZED (
+            SELECT l.trade_id, l.leg FROM hold h JOIN {legs} l ON h.kind = 'TRADE' AND l.trade_id = h.subject_id
+            UNION
+            SELECT o.trade_id, o.leg FROM hold h
+            JOIN settlement_instruction i ON h.kind = 'INSTRUCTION' AND i.id = h.subject_id
+            CROSS JOIN LATERAL (SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade_id)) AS behind
+            JOIN settlement_obligation o ON o.trade_id = behind.trade_id AND o.instruction_id = i.id
+            UNION
+            SELECT l.trade_id, l.leg FROM hold h
+            JOIN {legs} l ON h.kind = 'COUNTERPARTY' AND l.counterparty_id = h.subject_id
+                AND h.channel = {_CHANNEL.format(kind="l.asset_kind")} AND h.asset IN ('', l.asset)
+        ), kept AS (
+            SELECT trade_id, leg FROM held
+            UNION
+            SELECT o.trade_id, o.leg FROM held h
+            JOIN {legs} l ON l.trade_id = h.trade_id AND l.leg = h.leg AND l.against <> ''
+            JOIN {legs} o ON o.trade_id = l.trade_id AND o.leg <> l.leg AND o.against <> ''
+        )"""
+
+
 # Legs that the trade's own instruction brings stay undone, as those of another channel do: the trade stays VALIDATED.
-# Those that have waited go on waiting. Of a delivery versus payment both legs stay, whichever is held.
+# Those that have waited go on waiting.
 _KEEP_BACK = f"""
-WITH hold AS MATERIALIZED (SELECT * FROM settlement_hold WHERE ended_at IS NULL), held AS MATERIALIZED (
-    SELECT l.trade_id, l.leg FROM hold h JOIN seal_leg l ON h.kind = 'TRADE' AND l.trade_id = h.subject_id
-    UNION
-    SELECT o.trade_id, o.leg FROM hold h
-    JOIN settlement_instruction i ON h.kind = 'INSTRUCTION' AND i.id = h.subject_id
-    CROSS JOIN LATERAL (SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade_id)) AS behind
-    JOIN settlement_obligation o ON o.trade_id = behind.trade_id AND o.instruction_id = i.id
-    UNION
-    SELECT l.trade_id, l.leg FROM hold h
-    JOIN seal_leg l ON h.kind = 'COUNTERPARTY' AND l.counterparty_id = h.subject_id
-        AND h.channel = {_CHANNEL.format(kind="l.asset_kind")} AND h.asset IN ('', l.asset)
-), kept AS (
-    SELECT trade_id, leg FROM held
-    UNION
-    SELECT o.trade_id, o.leg FROM held h
-    JOIN seal_leg l ON l.trade_id = h.trade_id AND l.leg = h.leg AND l.against <> ''
-    JOIN seal_leg o ON o.trade_id = l.trade_id AND o.leg <> l.leg AND o.against <> ''
-), waiting AS (
+WITH {kept_sql("seal_leg")}, waiting AS (
     DELETE FROM seal_leg l USING kept h WHERE l.waited AND l.trade_id = h.trade_id AND l.leg = h.leg
 )
 UPDATE seal_leg l SET part = {ELSEWHERE} FROM kept h

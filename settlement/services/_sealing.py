@@ -145,9 +145,9 @@ def legs_of_trades_sql(by_place: bool = False) -> str:
         CREATE TEMPORARY TABLE seal_leg ON COMMIT DROP AS
         WITH {f"{_REACH}, " if by_place else ""}{legs_of_sql("seal_trade")}
         SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction,
-               {_payable("l")} AS quantity,
+               {payable_sql("l")} AS quantity,
                l.value_date, l.counterparty_id, k.entity_id, l.ssi_key,
-               {_solo("l")} AS solo, 0::bigint AS lane, {_against("l")} AS against,
+               {_solo("l")} AS solo, 0::bigint AS lane, {against_sql("l")} AS against,
                {_PART_BY_PLACE if by_place else _PART} AS part,
                1::smallint AS attempt, 0::smallint AS piece, false AS waited, 0 AS shape
         FROM leg l
@@ -174,14 +174,14 @@ def standing_legs_sql() -> str:
             JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
             WHERE s.trade_id = ANY(%(ids)s::bigint[])
         ), {legs_of_sql("current")}, standing AS MATERIALIZED (
-            SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction, {_payable("l")} AS quantity,
+            SELECT l.trade_id, l.version, l.leg, l.asset_kind, l.asset, l.direction, {payable_sql("l")} AS quantity,
                    l.value_date, l.counterparty_id, k.entity_id
             FROM leg l LEFT JOIN refdata_book k ON k.id = l.book_id
         )
     """
 
 
-def _payable(leg: str) -> str:
+def payable_sql(leg: str) -> str:
     """Return SQL for a leg's quantity, where it is cash with exactly its currency's minor units."""
     return f"""CASE WHEN {leg}.asset_kind = 'CASH' THEN round({leg}.quantity, {digits_sql(f"{leg}.asset")})
                     ELSE {leg}.quantity END"""
@@ -195,7 +195,7 @@ def _solo(leg: str) -> str:
                     WHEN {netted_sql(f"{leg}.asset_kind")} THEN 0 ELSE {apart} END"""
 
 
-def _against(leg: str) -> str:
+def against_sql(leg: str) -> str:
     """Return SQL for the asset of the leg that a leg settles together with; empty where it settles by itself."""
     return f"CASE WHEN {against_payment_sql(leg)} THEN {leg}.against ELSE '' END"
 
@@ -249,28 +249,33 @@ def rests_sql(which: str) -> str:
 # day waits on, unless the trade's terms have changed since. The ids go in as one sorted array: probes of one index,
 # at any number of obligations. What stands of a leg are its parts that are live, or settled before
 # the rest was recalled.
-EARLIER = f"""
-CREATE TEMPORARY TABLE seal_earlier ON COMMIT DROP AS
-SELECT o.trade_id, o.leg, max(o.attempt) AS attempt,
-       coalesce(sum(CASE WHEN o.instruction_id IS NULL THEN CASE WHEN o.version = t.version THEN o.quantity END
-                         WHEN s.processing <> 'REJECTED' THEN
-                             CASE WHEN r.instruction_id IS NULL THEN o.quantity
-                                  WHEN r.remainder IS NOT NULL THEN o.quantity - coalesce(rest.quantity, 0) END
-                    END), 0) AS standing,
-       array_agg(DISTINCT o.instruction_id) FILTER (
-           WHERE s.processing <> 'REJECTED' AND r.instruction_id IS NULL
-       ) AS kept
-FROM settlement_obligation o
-JOIN seal_trade t ON t.trade_id = o.trade_id
-LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
-LEFT JOIN settlement_recall r ON r.instruction_id = o.instruction_id
-LEFT JOIN LATERAL (
-    SELECT sum(q.quantity) AS quantity FROM ({rests_sql("i.id = o.instruction_id")}) AS q
-    WHERE q.trade_id = o.trade_id AND q.leg = o.leg AND q.attempt = o.attempt AND q.part = o.part
-) AS rest ON r.remainder IS NOT NULL
-WHERE o.trade_id = ANY(ARRAY(SELECT trade_id FROM seal_trade ORDER BY trade_id))
-GROUP BY o.trade_id, o.leg
-"""
+def earlier_sql(relation: str) -> str:
+    """Return SQL for the legs of trades in a relation (`trade_id`, `version`) that were instructed before: trade_id,
+    leg, the last attempt, how much of them stands, and the live instructions that they are in."""
+    return f"""
+        SELECT o.trade_id, o.leg, max(o.attempt) AS attempt,
+               coalesce(sum(CASE WHEN o.instruction_id IS NULL THEN CASE WHEN o.version = t.version THEN o.quantity END
+                                 WHEN s.processing <> 'REJECTED' THEN
+                                     CASE WHEN r.instruction_id IS NULL THEN o.quantity
+                                          WHEN r.remainder IS NOT NULL THEN o.quantity - coalesce(rest.quantity, 0) END
+                            END), 0) AS standing,
+               array_agg(DISTINCT o.instruction_id) FILTER (
+                   WHERE s.processing <> 'REJECTED' AND r.instruction_id IS NULL
+               ) AS kept
+        FROM settlement_obligation o
+        JOIN {relation} t ON t.trade_id = o.trade_id
+        LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
+        LEFT JOIN settlement_recall r ON r.instruction_id = o.instruction_id
+        LEFT JOIN LATERAL (
+            SELECT sum(q.quantity) AS quantity FROM ({rests_sql("i.id = o.instruction_id")}) AS q
+            WHERE q.trade_id = o.trade_id AND q.leg = o.leg AND q.attempt = o.attempt AND q.part = o.part
+        ) AS rest ON r.remainder IS NOT NULL
+        WHERE o.trade_id = ANY(ARRAY(SELECT trade_id FROM {relation} ORDER BY trade_id))
+        GROUP BY o.trade_id, o.leg
+    """
+
+
+EARLIER = f"CREATE TEMPORARY TABLE seal_earlier ON COMMIT DROP AS {earlier_sql('seal_trade')}"
 DROP_INSTRUCTED = """
 DELETE FROM seal_leg l USING seal_earlier e
 WHERE e.standing >= l.quantity AND l.trade_id = e.trade_id AND l.leg = e.leg
@@ -295,7 +300,7 @@ WHERE l.against <> '' AND l.part = {NOW} AND NOT EXISTS (
 """
 
 
-def _dealt_against() -> str:
+def dealt_against_sql() -> str:
     """Return SQL for the asset of the leg that an obligation `o` of a version `v` is dealt against, or null."""
     places = {"instrument_ref": "coalesce(vi.code, v.instrument_ref)"}
     cases = [
@@ -316,7 +321,7 @@ def waiting_legs_sql(by_place: bool = False) -> str:
     """
     return f"""
         WITH {f"{_REACH}, " if by_place else ""}due AS MATERIALIZED (
-            SELECT o.*, v.counterparty_id, v.book_id, {_dealt_against()} AS against
+            SELECT o.*, v.counterparty_id, v.book_id, {dealt_against_sql()} AS against
             FROM settlement_obligation o
             JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
             JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
@@ -328,10 +333,10 @@ def waiting_legs_sql(by_place: bool = False) -> str:
             ORDER BY s.trade_id FOR UPDATE OF s SKIP LOCKED
         )
         INSERT INTO seal_leg
-        SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, {_payable("d")}, d.value_date,
+        SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, {payable_sql("d")}, d.value_date,
                d.counterparty_id, k.entity_id,
                CASE d.asset_kind WHEN 'CASH' THEN d.asset WHEN 'GOODS' THEN '*' ELSE coalesce(m.market, '') END,
-               {_solo("d")}, 0, {_against("d")}, {NOW}, d.attempt, d.part, true, 0
+               {_solo("d")}, 0, {against_sql("d")}, {NOW}, d.attempt, d.part, true, 0
         FROM due d
         LEFT JOIN {ENTITIES} k ON k.id = d.book_id
         {agreements_sql("d", "k")}

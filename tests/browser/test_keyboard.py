@@ -23,7 +23,7 @@ SCREENS = (
     "/settlement?mover=OPERATIONS",
     "/audit", "/ssis", "/ssis/change", "/positions", "/corporate-actions", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
-    "/reconciliations/new", "/reconciliations/upload", "/settlement/fails",
+    "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
 )  # fmt: skip
 
 

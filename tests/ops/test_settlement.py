@@ -5,15 +5,18 @@ from __future__ import annotations
 import html
 from datetime import timedelta
 
+import pytest
 import time_machine
 
+from core import sql
 from core.ids import EXCEPTION, INSTRUCTION, TRADE, public_id
+from ops.views import obligations
 from ops.views.settlement import PAGE
 from settlement.services.attest import MEASURES, compare_day
 from settlement.services.penalise import accrue_penalties
 from tests.ops.conftest import SignIn
 from tests.settlement.support import batch_of, client, instruction_ids, seal, validated
-from tests.support.factories import World, captured_ids, equity
+from tests.support.factories import APPLE, World, captured_ids, equity
 from tests.support.fails import VALUE, evening, penalty_rate, sealed
 from tests.support.fails import told as told_of
 from tests.support.records import NOW, TODAY, hold
@@ -23,6 +26,14 @@ from trades.models import ExceptionItem
 def text_of(answer) -> str:
     assert answer.status_code == 200
     return html.unescape(answer.content.decode())
+
+
+def instruction_of(asset: str, value_date: str) -> int:
+    """Return the only instruction of an asset on a day."""
+    ((found,),) = sql.rows(
+        "SELECT id FROM settlement_instruction WHERE asset = %s AND value_date = %s", [asset, value_date]
+    )
+    return int(found)
 
 
 def test_with_nothing_open_the_screen_says_so(world: World, sign_in: SignIn) -> None:
@@ -133,3 +144,88 @@ def test_fails_tell_their_age_whose_move_and_cost_by_currency(world: World, sign
 
 def test_without_fails_the_list_says_so(world: World, sign_in: SignIn) -> None:
     assert "Nothing fails" in text_of(sign_in("auditor").get("/settlement/fails"))
+
+
+class TestTheCalendar:
+    def test_tells_what_is_owed_by_day_and_asset_and_leads_to_what_is_behind_it(
+        self, world: World, sign_in: SignIn
+    ) -> None:
+        past = (TODAY - timedelta(days=7)).isoformat()
+        validated(equity(settlement_date=past))
+        validated(equity())
+        seal()
+        (waiting,) = validated(equity())
+        (held,) = captured_ids(equity())
+        hold(held)
+        cash, late = (instruction_of("USD", on) for on in (VALUE.isoformat(), past))
+        with time_machine.travel(NOW, tick=False):
+            caller = sign_in("operations")
+            answer = caller.get("/settlement/calendar")
+            text = text_of(answer)
+            assert [day["value_date"].isoformat() for day in answer.context["days"]] == [
+                past,
+                VALUE.isoformat(),
+            ]
+            assert [day["is_late"] for day in answer.context["days"]] == [True, False]
+            for shown in ("overdue", "18,725.00", "Calendar of obligations"):
+                assert shown in text
+            assert public_id(TRADE, waiting) not in text  # no list before something is chosen
+            figure = f"/settlement/calendar?day={VALUE}&asset=USD&direction=DELIVER"
+            assert f"{figure.partition('calendar')[2]}&standing=OPEN#records" in text
+            listed = text_of(caller.get(f"{figure}&standing=OPEN"))
+            assert f"{public_id(TRADE, waiting)}/2" in listed
+            assert public_id(TRADE, held) not in listed
+            assert f"{public_id(TRADE, held)}/2" in text_of(caller.get(f"{figure}&standing=HELD"))
+            sealed_ones = text_of(caller.get(f"{figure}&standing=SEALED"))
+            assert public_id(INSTRUCTION, cash) in sealed_ones
+            assert public_id(INSTRUCTION, late) not in sealed_ones
+            every = caller.get(figure)
+            assert [row["standing"] for row in every.context["listed"]["rows"]] == ["OPEN", "HELD", "SEALED"]
+            assert every.context["listed"]["totals"] == [("USD", "DELIVER", 3 * 18725)]
+            gone = text_of(caller.get(f"{figure}&standing=FAILED"))
+            assert "Nothing is behind this figure any more" in gone
+
+    def test_goes_on_by_day_and_shows_one_day_alone_with_all_of_its_lines(
+        self, world: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(obligations, "DAYS", 1)
+        monkeypatch.setattr(obligations, "LINES", 1)
+        later = VALUE + timedelta(days=7)
+        validated(equity(), equity(settlement_date=later.isoformat()))
+        with time_machine.travel(NOW, tick=False):
+            caller = sign_in("auditor")
+            first = caller.get("/settlement/calendar")
+            assert first.context["next"] == later.isoformat()
+            assert "1 more line" in text_of(first)
+            assert APPLE not in text_of(first)
+            second = caller.get(f"/settlement/calendar?from={later}")
+            assert [day["value_date"] for day in second.context["days"]] == [later]
+            assert second.context["next"] is None
+            alone = text_of(caller.get(f"/settlement/calendar?value_date={VALUE}"))
+            assert APPLE in alone
+            assert later.isoformat() not in alone
+            assert "Nothing is owed on 2020-01-01" in text_of(
+                caller.get("/settlement/calendar?value_date=2020-01-01")
+            )
+            wrong = "from=soon&value_date=x&day=y&direction=UP&standing=LOST&after=bent"
+            assert "18,725.00" in text_of(caller.get(f"/settlement/calendar?{wrong}"))
+
+    def test_lists_page_by_page(self, world: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(obligations, "PAGE", 1)
+        one, two = validated(equity("a"), equity("b"))
+        address = f"/settlement/calendar?day={VALUE}&asset=USD"
+        with time_machine.travel(NOW, tick=False):
+            caller = sign_in("operations")
+            first = caller.get(address)
+            following = caller.get(f"{address}&after={first.context['listed']['next']}")
+        for answer, trade_id in ((first, one), (following, two)):
+            assert [row["trade_id"] for row in answer.context["listed"]["rows"]] == [trade_id]
+
+    def test_that_looks_through_too_much_says_so(
+        self, world: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def too_long(**_: object) -> None:
+            raise sql.TookTooLong
+
+        monkeypatch.setattr(obligations, "read_page", too_long)
+        assert "looks through too many records" in text_of(sign_in("risk").get("/settlement/calendar"))
