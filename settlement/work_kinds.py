@@ -10,7 +10,16 @@ from core.as_of import AsOf
 from core.ids import INSTRUCTION, public_id
 from core.money import format_amount, format_number
 from settlement.penalties import penalties_of
-from settlement.tie_out_breaks import FEES, INVOICE, WORDS, breaks_of, format_side
+from settlement.tie_out_breaks import (
+    FEES,
+    GAP,
+    INVOICE,
+    NOT_BILLED,
+    NOT_OWED,
+    WORDS,
+    breaks_of,
+    format_side,
+)
 from trades.work_items import About, Cause, Facts, Move, WorkKind
 
 ATTESTATION = "ATTESTATION"
@@ -61,11 +70,10 @@ def _breaks(kind: str, sides: tuple[str, str], about: About, as_of: AsOf) -> Fac
     found = breaks_of(kind, about, as_of=as_of)
     return Facts(
         "What does not tie out",
-        ("Of", "What", *sides, "Difference", "Currency", "Found"),
+        ("What", *sides, "Difference", "Currency", "Found"),
         [
             (
-                each["about"],
-                WORDS[each["code"]],
+                f"{each['about']}: {WORDS[each['code']]}",
                 *(format_side(each[name], each["currency"]) for name in ("recorded", "expected")),
                 format_side(each["recorded"] - each["expected"], each["currency"]),
                 each["currency"] or "—",
@@ -135,8 +143,15 @@ KINDS = (
         facts=_facts,
     ),
 )
+_BY_THE_NIGHT = "Find in the worker's log why it could not be, and put that right: the next night does it."
 # The back office's reason is what rejections have in common.
 CAUSES = (
     Cause("SETTLEMENT_REJECTED", subject="f.actual"),
     Cause("CANCELLATION_REJECTED", subject="f.actual"),
+    Cause(NOT_BILLED, next_action=f"It should have been billed. {_BY_THE_NIGHT}"),
+    Cause(NOT_OWED, next_action=f"It should have been credited. {_BY_THE_NIGHT}"),
+    Cause(
+        GAP,
+        next_action="Find out which documents were lost, or who changed the count past the product, and restore them.",
+    ),
 )
