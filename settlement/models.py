@@ -785,6 +785,7 @@ class TieOutBreak(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
     kind = models.TextField()
     subject = models.TextField()
     subject_id = models.BigIntegerField()
@@ -795,6 +796,7 @@ class TieOutBreak(models.Model):
     expected = models.DecimalField(max_digits=28, decimal_places=4)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    closed_xid = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         db_table = "settlement_tie_out_break"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from core import sql
-from core.as_of import AsOf
+from core.as_of import KNOWN, AsOf
 from core.money import format_amount
 from trades.work_items import About
 
@@ -35,11 +35,10 @@ WORDS = {
 }
 _ITEMS_MAX = 50
 
-_BREAKS = """
+_BREAKS = f"""
 SELECT b.code, b.about, b.currency, b.recorded, b.expected, b.opened_at FROM settlement_tie_out_break b
 WHERE b.kind = %(kind)s AND b.subject = %(subject)s AND b.subject_id = %(subject_id)s
-  AND CASE WHEN %(as_at)s::timestamptz IS NULL THEN b.closed_at IS NULL
-           ELSE b.opened_at <= %(as_at)s AND coalesce(b.closed_at > %(as_at)s, true) END
+  AND core_known(b.xid, b.opened_at, {KNOWN}) AND NOT core_known(b.closed_xid, b.closed_at, {KNOWN})
 ORDER BY b.about, b.code, b.id LIMIT 200
 """
 
@@ -51,7 +50,7 @@ def breaks_of(kind: str, about: About, *, as_of: AsOf) -> list[dict[str, Any]]:
     """
     return sql.records(
         _BREAKS,
-        {"kind": kind, "subject": about.subject, "subject_id": about.subject_id, "as_at": as_of.as_at},
+        {"kind": kind, "subject": about.subject, "subject_id": about.subject_id, **as_of.parameters()},
     )
 
 

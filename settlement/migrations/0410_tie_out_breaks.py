@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+import core.models
+
 RULES = """
 SELECT core_never_deleted('settlement_tie_out_break');
 """
@@ -18,6 +20,7 @@ class Migration(migrations.Migration):
             name="TieOutBreak",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("xid", models.BigIntegerField(db_default=core.models.TransactionId(), editable=False)),
                 ("kind", models.TextField()),
                 ("subject", models.TextField()),
                 ("subject_id", models.BigIntegerField()),
@@ -28,6 +31,7 @@ class Migration(migrations.Migration):
                 ("expected", models.DecimalField(decimal_places=4, max_digits=28)),
                 ("opened_at", models.DateTimeField()),
                 ("closed_at", models.DateTimeField(null=True)),
+                ("closed_xid", models.BigIntegerField(editable=False, null=True)),
             ],
             options={
                 "db_table": "settlement_tie_out_break",

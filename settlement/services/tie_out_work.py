@@ -52,7 +52,7 @@ given AS MATERIALIZED (
 )"""
 _CLOSE = f"""
 WITH {_GIVEN}
-UPDATE settlement_tie_out_break b SET closed_at = %(at)s
+UPDATE settlement_tie_out_break b SET closed_at = %(at)s, closed_xid = pg_current_xact_id()::text::bigint
 WHERE b.kind = %(kind)s AND b.subject = %(subject)s AND b.subject_id = ANY(%(looked_at)s::bigint[])
   AND b.closed_at IS NULL AND ({_COLUMNS}) NOT IN (SELECT {_COLUMNS} FROM given)
 """

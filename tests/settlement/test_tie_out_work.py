@@ -11,7 +11,7 @@ from django.conf import settings
 
 from core import sql
 from core.as_of import NOW as PRESENT
-from core.as_of import AsOf
+from core.as_of import known_at
 from settlement.services import invoice_tie_out
 from settlement.services.invoice import bill_trades
 from settlement.services.invoice_tie_out import tie_out_invoices
@@ -119,15 +119,16 @@ class TestCharges:
         assert sql.rows("SELECT count(*) FROM settlement_tie_out_break") == [(1,)]
         assert len(events_of(reversed_short, "exception.opened")) == 1
 
+    @pytest.mark.django_db(transaction=True)
     def test_that_become_other_are_told_as_they_are_now_and_were_at_a_moment(self, reversed_short):
         fees()
-        opened = item()
+        opened, then = item(), known_at(LATER)
         accrue(reversed_short, "0.50", reverses=accrue(reversed_short, "-1"))
         fees(nights=1)
         found = item()
         assert (found.id, found.opened_at, found.deadline) == (opened.id, opened.opened_at, opened.deadline)
         assert [row[1] for row in facts(found).rows] == ["-2.50"]
-        assert [row[1] for row in facts(found, AsOf(as_at=LATER)).rows] == ["-2.00"]
+        assert [row[1] for row in facts(found, then).rows] == ["-2.00"]
 
     def test_are_closed_once_the_sides_agree_and_open_again_when_they_do_not(self, reversed_short):
         fees()
