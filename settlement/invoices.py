@@ -139,14 +139,3 @@ FROM settlement_invoice i WHERE i.invoice_date >= %s GROUP BY i.currency ORDER B
 def billed_since(day: Any) -> list[dict[str, Any]]:
     """Return what was billed and credited from a day on, by currency."""
     return sql.records(_SUMS, [day])
-
-
-_BREAKS = """
-SELECT e.id, e.trade_id, e.summary, e.opened_at FROM trades_exception e
-WHERE e.kind = 'INVOICE' AND e.closed_at IS NULL ORDER BY e.id LIMIT 50
-"""
-
-
-def invoices_that_break() -> list[dict[str, Any]]:
-    """Return the open work items of invoices that do not tie out, the oldest first, 50 at most."""
-    return sql.records(_BREAKS)

@@ -782,3 +782,35 @@ class InvoiceLine(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["accrual_id"], name="settlement_invoice_line_accr")]
+
+
+class TieOutBreak(models.Model):
+    """What a tie-out found and could not put right: of a trade's charges or invoices, or of a series of numbers.
+
+    kind: of the work item that it is. Never changed but closed: one with other amounts is another.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+    kind = models.TextField()
+    subject = models.TextField()
+    subject_id = models.BigIntegerField()
+    code = models.TextField()
+    about = models.TextField()
+    currency = models.TextField()
+    recorded = models.DecimalField(max_digits=28, decimal_places=4)
+    expected = models.DecimalField(max_digits=28, decimal_places=4)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_xid = models.BigIntegerField(null=True, editable=False)
+
+    class Meta:
+        db_table = "settlement_tie_out_break"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject", "subject_id", "code", "about", "currency", "recorded", "expected"],
+                condition=Q(closed_at__isnull=True),
+                name="settlement_tie_out_break_open",
+            )
+        ]
+        indexes = [models.Index(fields=["subject_id", "kind"], name="settlement_tie_out_break_of")]

@@ -153,7 +153,8 @@ def recalls_asked_of(client_id: int, *, limit: int = 1_000) -> list[dict[str, An
 
 # A batch's instructions have ids in one run, so that only its own recalls are looked at.
 _RECALLED_IN = """
-SELECT r.instruction_id FROM settlement_recall r JOIN settlement_instruction i ON i.id = r.instruction_id
+SELECT r.instruction_id, count(*) OVER ()
+FROM settlement_recall r JOIN settlement_instruction i ON i.id = r.instruction_id
 WHERE i.batch_id = %(batch)s AND r.instruction_id BETWEEN
     (SELECT id FROM settlement_instruction WHERE batch_id = %(batch)s ORDER BY line LIMIT 1)
     AND (SELECT id FROM settlement_instruction WHERE batch_id = %(batch)s ORDER BY line DESC LIMIT 1)
@@ -161,9 +162,11 @@ ORDER BY r.instruction_id LIMIT %(limit)s
 """
 
 
-def recalled_in(batch_id: int, *, limit: int = 1_000) -> list[int]:
-    """Return the instructions of a batch that must not be done, because they are recalled, the first ones by line."""
-    return [each for (each,) in sql.rows(_RECALLED_IN, {"batch": batch_id, "limit": limit})]
+def recalled_in(batch_id: int, *, limit: int = 1_000) -> tuple[list[int], int]:
+    """Return the instructions of a batch that must not be done, because they are recalled: the first by line, and how
+    many there are."""
+    found = sql.rows(_RECALLED_IN, {"batch": batch_id, "limit": limit})
+    return [each for each, _ in found], found[0][1] if found else 0
 
 
 # As text in UTF-8, because the driver would read bytes as hexadecimal digits, twice as many.

@@ -1,13 +1,25 @@
 """The work items of settlement: what the back office rejected, what failed to settle, what is pinned to an SSI that is
-no longer the choice, and invoices that do not add up."""
+no longer the choice, and charges and invoices that do not tie out."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from core import sql
 from core.as_of import AsOf
 from core.ids import INSTRUCTION, public_id
 from core.money import format_amount, format_number
 from settlement.penalties import penalties_of
+from settlement.tie_out_breaks import (
+    FEES,
+    GAP,
+    INVOICE,
+    NOT_BILLED,
+    NOT_OWED,
+    WORDS,
+    breaks_of,
+    format_side,
+)
 from trades.work_items import About, Cause, Facts, Move, WorkKind
 
 ATTESTATION = "ATTESTATION"
@@ -53,6 +65,25 @@ def _costs(about: About, as_of: AsOf) -> Facts:
     )
 
 
+def _breaks(kind: str, sides: tuple[str, str], about: About, as_of: AsOf) -> Facts:
+    """Return what does not tie out of a trade or of a series of numbers: what there is, and what there should be."""
+    found = breaks_of(kind, about, as_of=as_of)
+    return Facts(
+        "What does not tie out",
+        ("What", *sides, "Difference", "Currency", "Found"),
+        [
+            (
+                f"{each['about']}: {WORDS[each['code']]}",
+                *(format_side(each[name], each["currency"]) for name in ("recorded", "expected")),
+                format_side(each["recorded"] - each["expected"], each["currency"]),
+                each["currency"] or "—",
+                f"{each['opened_at']:%Y-%m-%d %H:%M} UTC",
+            )
+            for each in found
+        ],
+    )
+
+
 KINDS = (
     WorkKind(
         code="REJECTION",
@@ -82,12 +113,22 @@ KINDS = (
         answered="The SSI is the choice again, or every such instruction is recalled, rejected or settled.",
     ),
     WorkKind(
-        code="INVOICE",
+        code=FEES,
+        title="charges that do not tie out",
+        severity="WARN",
+        mark="FEES_BREAK",
+        next_action="Find out why the accruals do not add up to what the deal is charged, and have them put right.",
+        answered="The nightly tie-out finds that what is accrued of the trade is what it is charged.",
+        facts=partial(_breaks, FEES, ("Accrued", "Charged")),
+    ),
+    WorkKind(
+        code=INVOICE,
         title="invoices that do not tie out",
         severity="WARN",
         mark="INVOICE_BREAK",
         next_action="Find out why the documents do not add up, and credit or have billed what is wrong.",
-        answered="The nightly tie-out finds that what is billed of the trade adds up.",
+        answered="The nightly tie-out finds that what is billed, or numbered, adds up.",
+        facts=partial(_breaks, INVOICE, ("Billed", "Expected")),
     ),
     WorkKind(
         code=ATTESTATION,
@@ -102,8 +143,15 @@ KINDS = (
         facts=_facts,
     ),
 )
+_BY_THE_NIGHT = "Find in the worker's log why it could not be, and put that right: the next night does it."
 # The back office's reason is what rejections have in common.
 CAUSES = (
     Cause("SETTLEMENT_REJECTED", subject="f.actual"),
     Cause("CANCELLATION_REJECTED", subject="f.actual"),
+    Cause(NOT_BILLED, next_action=f"It should have been billed. {_BY_THE_NIGHT}"),
+    Cause(NOT_OWED, next_action=f"It should have been credited. {_BY_THE_NIGHT}"),
+    Cause(
+        GAP,
+        next_action="Find out which documents were lost, or who changed the count past the product, and restore them.",
+    ),
 )

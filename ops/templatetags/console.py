@@ -87,6 +87,7 @@ _WORDS = {
     "INVOICE": ("document", "grey", "invoice"),
     "CREDIT_NOTE": ("back", "grey", "credit note"),
     "INVOICE_BREAK": ("alert", "amber", "invoice break"),
+    "FEES_BREAK": ("alert", "amber", "charges differ"),
     "COMING": ("clock", "blue", "coming"),
     "OPEN": ("alert", "amber", "open"),
     "OVERDUE": ("stop", "red", "overdue"),

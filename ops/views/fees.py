@@ -29,6 +29,7 @@ from refdata.fee_rules import (
     versions_of,
 )
 from settlement.accruals import open_charges
+from settlement.tie_out_breaks import FEES, items_of
 from trades.products import PRODUCTS
 
 CHARGED_DAYS = 30  # over how many days what is charged is summed up
@@ -51,6 +52,7 @@ def fees(request: HttpRequest) -> HttpResponse:
         "new": sorted(pending.items()),
         "charges": open_charges(since=now - timedelta(days=CHARGED_DAYS)),
         "days": CHARGED_DAYS,
+        "breaks": items_of(FEES),
     }
     return show(request, "ops/fees.html", context, screen="fees", now=now)
 

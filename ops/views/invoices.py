@@ -21,13 +21,13 @@ from settlement.invoices import (
     Wanted,
     billed_since,
     credit_notes_of,
-    invoices_that_break,
     latest_invoices,
     lines_of,
     read_invoice,
 )
 from settlement.models import Invoice
 from settlement.services.credit import Wish, credit_invoice
+from settlement.tie_out_breaks import INVOICE, items_of
 
 SHOWN = 100
 LINES_SHOWN = 200  # of one document, and so of one form
@@ -56,7 +56,7 @@ def invoices(request: HttpRequest) -> HttpResponse:
         "kinds": Invoice.Kind.choices,
         "sums": billed_since(business_date(now) - timedelta(days=SUMMED_DAYS)),
         "days": SUMMED_DAYS,
-        "breaks": invoices_that_break(),
+        "breaks": items_of(INVOICE),
     }
     return show(request, "ops/invoices.html", context, screen="invoices", now=now)
 

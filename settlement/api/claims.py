@@ -122,8 +122,12 @@ def _answer(claim: Claim, now: datetime) -> Answer:
         "expires_at": claim.expires_at,
         "ended_at": None,
     }
-    recalled = [public_id(INSTRUCTION, each) for each in recalled_in(claim.batch_id)]
-    document = {**claim_document(row, now=now), "recalled": recalled}
+    recalled, count = recalled_in(claim.batch_id)
+    document = {
+        **claim_document(row, now=now),
+        "recalled": [public_id(INSTRUCTION, each) for each in recalled],
+        "recalled_count": count,
+    }
     return Answer(201 if claim.is_new else 200, msgspec.json.encode(document))
 
 

@@ -30,10 +30,10 @@ _CLAIM_EXAMPLE = {
 }
 # A consumer learns with the claim what of the batch is recalled by then.
 _CLAIMED_SAYS = (
-    "claimed; `recalled`: up to 1,000 instructions of the batch that must not be done any more, which a later batch"
-    " cancels"
+    "claimed; `recalled`: instructions of the batch that must not be done any more, which a later batch cancels, the"
+    " first 1,000 of `recalled_count`: the batch's statuses name all"
 )
-_CLAIMED = {**_CLAIM_EXAMPLE, "recalled": [public_id(INSTRUCTION, 1204)]}
+_CLAIMED = {**_CLAIM_EXAMPLE, "recalled": [public_id(INSTRUCTION, 1204)], "recalled_count": 1}
 list_claims = extend_schema(
     operation_id="list_settlement_claims",
     tags=["settlement"],
@@ -114,7 +114,7 @@ extend_claim = extend_schema(
     request={"application/json": object_of(_LEASE, [])},
     examples=[
         example("Five minutes more", {"lease_seconds": 300}, response=False),
-        example("Extended", _CLAIM_EXAMPLE),
+        example("Extended", _CLAIMED),
     ],
     responses={
         200: OpenApiResponse(OpenApiTypes.OBJECT, "the claim with its new end"),

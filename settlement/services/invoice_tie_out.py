@@ -1,18 +1,19 @@
 """Tie-out of invoices: what is billed against what was delivered and accrued. The residual is 0, or a named break.
 
 What billing would do now is a break: it is late, or something changed what is owed without anybody telling it. To
-correct is to bill and credit. What is wrong with the documents themselves cannot be put right by another one: a person
-must look, and it stands in the queue.
+correct is to bill and credit. What is left then, because it cannot be billed or is wrong with the documents themselves,
+cannot be put right by another one: a person must look, and it stands in the queue. See docs/adr/0063.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from core import sql
 from core.audit import Actor
@@ -20,30 +21,25 @@ from core.clock import business_date
 from core.ids import TRADE, public_id
 from core.money import ZERO, format_amount, round_money_sql
 from settlement.services._billable import ORDERS
-from settlement.services.invoice import apply_plan
-from settlement.services.invoice_items import Situation, read_situation
-from settlement.services.invoice_plan import Plan, plan
+from settlement.services.invoice import bill_trades
+from settlement.services.invoice_items import read_situation
+from settlement.services.invoice_plan import plan
+from settlement.services.tie_out_work import Left, keep_what_is_left
+from settlement.tie_out_breaks import (
+    GAP,
+    INVOICE,
+    NOT_BILLED,
+    NOT_OWED,
+    OVER_CREDITED,
+    SERIES,
+    WORDS,
+    WRONG_LINE,
+    WRONG_TOTAL,
+)
 from trades.lifecycle import lock_trades
-from trades.services.exceptions import NewException, close_exceptions, open_exceptions
 
 AT_ONCE = 1_000
-ITEM = "INVOICE"  # the kind of work item
-NOT_BILLED, NOT_OWED, WRONG_LINE, WRONG_TOTAL, OVER_CREDITED, GAP = (
-    "NOT_BILLED",
-    "NOT_OWED",
-    "WRONG_LINE",
-    "WRONG_TOTAL",
-    "OVER_CREDITED",
-    "GAP",
-)
-_WORDS = {
-    NOT_BILLED: "owed and not billed",
-    NOT_OWED: "billed and not owed",
-    WRONG_LINE: "not quantity times price",
-    WRONG_TOTAL: "not the sum of its lines",
-    OVER_CREDITED: "credited more than billed",
-    GAP: "numbers with a gap",
-}
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,18 +60,20 @@ class Break:
         )
         of = f"{public_id(TRADE, self.trade_id)} " if self.trade_id is not None else ""
         return (
-            f"{of}{self.about} {_WORDS[self.code]}: {billed} {self.currency}".rstrip() + f", {owed} expected"
+            f"{of}{self.about} {WORDS[self.code]}: {billed} {self.currency}".rstrip() + f", {owed} expected"
         )
 
 
-_PORTION = """
+# One that stands in the queue is looked at whatever has become of its trade.
+_PORTION = f"""
 SELECT s.trade_id FROM trades_state s
 JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 WHERE s.trade_id > %s AND (
     (v.product = ANY(%s::text[]) AND v.side = 'SELL')
     OR EXISTS (SELECT FROM settlement_fee_accrual a
                WHERE a.trade_id = s.trade_id AND a.amount > 0 AND NOT a.is_stated AND a.reverses IS NULL)
-    OR EXISTS (SELECT FROM settlement_invoice_line l WHERE l.trade_id = s.trade_id))
+    OR EXISTS (SELECT FROM settlement_invoice_line l WHERE l.trade_id = s.trade_id)
+    OR s.trade_id IN (SELECT e.trade_id FROM trades_exception e WHERE e.kind = '{INVOICE}' AND e.closed_at IS NULL))
 ORDER BY s.trade_id LIMIT %s
 """
 
@@ -85,6 +83,8 @@ def tie_out_invoices(
 ) -> list[Break]:
     """Return every break, in the order of the trades; with `correct`, bill and credit what can be.
 
+    What is left then is a work item of its trade, or of the series whose numbers have a gap, until a later tie-out with
+    `correct` finds that the sides agree.
     Works in portions, each in a transaction of its own; `on_portion` is told how many trades each had. May run twice,
     or beside everything else: a trade is looked at under its lock.
     """
@@ -95,23 +95,44 @@ def tie_out_invoices(
         with transaction.atomic():
             found += _tie_out(portion, correct, now, actor)
         on_portion(len(portion))
-    return found + _gaps()
+    return found + _tie_out_numbers(correct, now, actor)
 
 
 def _tie_out(trade_ids: Sequence[int], correct: bool, now: datetime, actor: Actor) -> list[Break]:
     lock_trades(trade_ids)
+    late, wrong = _late(trade_ids, now), _wrong(trade_ids)
+    if correct:
+        left = [*late, *wrong]
+        if late:
+            _bill(sorted({each.trade_id for each in late if each.trade_id is not None}), now, actor)
+            left = [*_late(trade_ids, now), *_wrong(trade_ids)]
+        _keep(trade_ids, left, now, actor)
+    return sorted([*late, *wrong], key=_order)
+
+
+def _order(each: Break) -> tuple[int, str, str]:
+    return (each.trade_id or 0, each.about, each.code)
+
+
+def _bill(trade_ids: Sequence[int], now: datetime, actor: Actor) -> None:
+    """Bill and credit what there is to of trades. One that cannot be is found by halves, and keeps back no other."""
+    try:
+        bill_trades(trade_ids=trade_ids, now=now, actor=actor)
+    except OperationalError:  # not of a trade: the connection, or a deadlock
+        raise
+    except Exception:
+        if len(trade_ids) == 1:
+            _log.exception("billing the trade %d failed", *trade_ids)
+            return
+        half = len(trade_ids) // 2
+        for some in (trade_ids[:half], trade_ids[half:]):
+            _bill(some, now, actor)
+
+
+def _late(trade_ids: Sequence[int], now: datetime) -> list[Break]:
+    """Return what billing would change now, by item: what is billed of it and what should be."""
     situation = read_situation(trade_ids, on=business_date(now))
     wanted = plan(situation.items, situation.standing)
-    late = _late(situation, wanted)
-    wrong = _wrong(trade_ids)
-    if correct:
-        apply_plan(situation, wanted, now=now, actor=actor)
-        _tell(trade_ids, wrong, now, actor)
-    return sorted([*late, *wrong], key=lambda each: (each.trade_id or 0, each.about, each.code))
-
-
-def _late(situation: Situation, wanted: Plan) -> list[Break]:
-    """Return what a plan would change, by item: what is billed of it and what should be."""
     billed: dict[tuple[int, str], Decimal] = {}
     for line in situation.standing:
         key = (line.trade_id, line.item)
@@ -175,42 +196,49 @@ def _wrong(trade_ids: Sequence[int]) -> list[Break]:
     ]
 
 
-_GAPS = """
-SELECT p.code || '-' || s.series, count(i.id), s.last_number
+_SERIES = """
+SELECT s.id, p.code || '-' || s.series, count(i.id), s.last_number,
+       count(i.id) <> s.last_number OR max(i.number) <> s.last_number OR min(i.number) <> 1
 FROM settlement_invoice_series s
 JOIN refdata_party p ON p.id = s.entity_id
 LEFT JOIN settlement_invoice i ON i.entity_id = s.entity_id AND i.series = s.series
-GROUP BY p.code, s.series, s.last_number
-HAVING count(i.id) <> s.last_number OR max(i.number) <> s.last_number OR min(i.number) <> 1
-ORDER BY 1
+GROUP BY s.id, p.code, s.series, s.last_number
+ORDER BY 2
 """
 
 
-def _gaps() -> list[Break]:
+def _tie_out_numbers(correct: bool, now: datetime, actor: Actor) -> list[Break]:
     """Return the series that have not exactly the numbers from 1 to the last one taken."""
-    return [
-        Break(None, GAP, series, "", Decimal(count), Decimal(last)) for series, count, last in sql.rows(_GAPS)
-    ]
-
-
-def _tell(trade_ids: Sequence[int], wrong: Sequence[Break], now: datetime, actor: Actor) -> None:
-    """Have a work item open on each trade whose documents are wrong, and on no other of these trades."""
-    by_trade: dict[int, list[Break]] = {}
-    for each in wrong:
-        if each.trade_id is not None:
-            by_trade.setdefault(each.trade_id, []).append(each)
-    open_exceptions(
-        items=[
-            NewException(
-                trade_id=trade_id,
-                kind=ITEM,
-                codes=sorted({each.code for each in breaks}),
-                summary=f"Invoices do not tie out: {'; '.join(map(str, breaks[:3]))}",
+    with transaction.atomic():
+        rows = sql.rows(_SERIES)
+        gaps = {
+            series_id: Break(None, GAP, series, "", Decimal(count), Decimal(last))
+            for series_id, series, count, last, has_gap in rows
+            if has_gap
+        }
+        if correct:
+            keep_what_is_left(
+                kind=INVOICE,
+                title="Invoices do not tie out",
+                subject=SERIES,
+                looked_at=[series_id for series_id, *_ in rows],
+                left=[_left(series_id, each) for series_id, each in gaps.items()],
+                now=now,
+                actor=actor,
             )
-            for trade_id, breaks in by_trade.items()
-        ],
-        at=now,
+    return list(gaps.values())
+
+
+def _keep(trade_ids: Sequence[int], left: Sequence[Break], now: datetime, actor: Actor) -> None:
+    keep_what_is_left(
+        kind=INVOICE,
+        title="Invoices do not tie out",
+        looked_at=trade_ids,
+        left=[_left(each.trade_id, each) for each in sorted(left, key=_order) if each.trade_id is not None],
+        now=now,
         actor=actor,
     )
-    whole = [trade_id for trade_id in trade_ids if trade_id not in by_trade]
-    close_exceptions(trade_ids=whole, kinds=[ITEM], resolution="ties out", closed_by=actor, at=now)
+
+
+def _left(subject_id: int, found: Break) -> Left:
+    return Left(subject_id, found.code, found.about, found.currency, found.billed, found.owed, str(found))

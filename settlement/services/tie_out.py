@@ -2,12 +2,12 @@
 that is named: the trade, the type and the currency, and both amounts.
 
 A rule that was approved in the afternoon charges deals of the morning too, whose checks did not know it: such breaks
-are expected, and correcting them is how they are charged.
+are expected, and correcting them is how they are charged. What stays all the same is work: see docs/adr/0063.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +19,8 @@ from core.audit import Actor, record
 from core.ids import TRADE, public_id
 from core.money import format_amount
 from settlement.services.accrue import WANTED, accrue_any
+from settlement.services.tie_out_work import Left, keep_what_is_left
+from settlement.tie_out_breaks import FEES, FEES_DIFFER
 from trades.lifecycle import SUBJECT, State, lock_trades
 
 AT_ONCE = 5_000
@@ -62,6 +64,7 @@ def tie_out_fees(
 ) -> list[Break]:
     """Return every break, in the order of the trades; with `correct`, each is accrued anew and stands in the log.
 
+    What correcting leaves is a work item of its trade until a later tie-out with `correct` finds that the sides agree.
     Works in portions, each in a transaction of its own; `on_portion` is told how many trades each had. May run
     twice, or beside everything else: a trade is looked at under its lock.
     """
@@ -72,18 +75,30 @@ def tie_out_fees(
         with transaction.atomic():
             if correct:
                 lock_trades(portion)
-            breaks = [Break(*row) for row in sql.rows(_BREAKS, {"ids": portion})]
-            if correct and breaks:
-                _correct(breaks, now=now, actor=actor)
+            breaks = _breaks(portion)
+            if correct:
+                left = _correct(breaks, now=now, actor=actor)
+                _keep(portion, left, now, actor)
         found += breaks
         on_portion(len(portion))
     return found
 
 
-def _correct(breaks: list[Break], *, now: datetime, actor: Actor) -> None:
+def _breaks(trade_ids: Sequence[int]) -> list[Break]:
+    return [Break(*row) for row in sql.rows(_BREAKS, {"ids": list(trade_ids)})]
+
+
+def _correct(breaks: Sequence[Break], *, now: datetime, actor: Actor) -> list[Break]:
+    """Accrue breaks anew and return those that are left."""
+    if not breaks:
+        return []
     trade_ids = sorted({each.trade_id for each in breaks})
     accrue_any(trade_ids, now)
+    left = _breaks(trade_ids)
+    still = {(each.trade_id, each.type, each.currency) for each in left}
     for each in breaks:
+        if (each.trade_id, each.type, each.currency) in still:
+            continue
         record(
             type="trade.fees_corrected",
             subject=SUBJECT,
@@ -97,3 +112,18 @@ def _correct(breaks: list[Break], *, now: datetime, actor: Actor) -> None:
                 "after": format_amount(each.charged, each.currency),
             },
         )
+    return left
+
+
+def _keep(trade_ids: Sequence[int], left: Sequence[Break], now: datetime, actor: Actor) -> None:
+    keep_what_is_left(
+        kind=FEES,
+        title="Charges do not tie out",
+        looked_at=trade_ids,
+        left=[
+            Left(each.trade_id, FEES_DIFFER, each.type, each.currency, each.accrued, each.charged, str(each))
+            for each in left
+        ],
+        now=now,
+        actor=actor,
+    )

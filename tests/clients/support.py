@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -29,7 +30,10 @@ class InProcess(httpx.WSGITransport):
 
 
 class Office:
-    """Pulls into folders of its own, with a token of its own, and takes away what is put into its spool."""
+    """Pulls into folders of its own, with a token of its own, and takes away what is put into its spool.
+
+    `before` is done once, before the first step of a name.
+    """
 
     def __init__(self, folder: Path, name: str = "puller", hand_over: HandOver | None = None) -> None:
         _, token = api_client(name)
@@ -43,6 +47,7 @@ class Office:
         )
         self.taken: list[tuple[str, bytes]] = []
         self.steps: list[str] = []
+        self.before: dict[str, Callable[[], None]] = {}
 
     def pull(self, *, killed_at: int = 0, trust: Trust | None = None, channel: str = "CASH") -> Pulled | None:
         """Pull once, and take away what was handed over; None when it was killed at its n-th step."""
@@ -50,6 +55,7 @@ class Office:
 
         def on_step(step: str, batch: Batch) -> None:
             self.steps.append(step)
+            self.before.pop(step, lambda: None)()
             if next(numbers) == killed_at:
                 raise Killed
 

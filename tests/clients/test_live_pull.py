@@ -12,8 +12,10 @@ import pytest
 
 from core import sql
 from core.ids import BATCH, public_id
-from tests.settlement.support import batch_of, bytes_of, seal, validated
+from settlement.services.recall_line import recall_instruction
+from tests.settlement.support import batch_of, bytes_of, instruction_ids, ref, seal, validated
 from tests.support.factories import api_client, equity, fx, world
+from tests.support.records import CLERK, LATER
 
 CLIENT = Path(__file__).parents[2] / "clients" / "python"
 
@@ -37,6 +39,8 @@ def test_a_pull_that_is_killed_at_every_step_takes_each_batch_once(live_product,
     validated(equity(), fx())
     seal()
     batch_id = batch_of("CASH")
+    recalled = instruction_ids(batch_id)[0]
+    recall_instruction(instruction_id=recalled, reason="held", actor=CLERK, now=LATER)
     content, reference = bytes_of(batch_id), public_id(BATCH, batch_id)
     _, token = api_client("puller")
     taken: list[tuple[str, bytes]] = []
@@ -56,13 +60,16 @@ def test_a_pull_that_is_killed_at_every_step_takes_each_batch_once(live_product,
         return ended
 
     # The n-th kill comes after the steps that every resumed pull repeats, so each comes further than the last.
-    ended = [pull(n) for n in range(1, 13)]
+    ended = [pull(n) for n in range(1, 16)]
     assert all(each.returncode in (-signal.SIGKILL, 0) for each in ended), [each.stderr for each in ended]
     assert ended[0].returncode == -signal.SIGKILL
     last = pull(0)
 
     assert (last.returncode, last.stderr) == (0, "")
-    assert taken == [(f"CASH-000000001-{reference}.ndjson", content)]
+    assert sorted(taken) == [
+        (f"CASH-000000001-{reference}.ndjson", content),
+        (f"CASH-000000001-{reference}.recalled", f"{ref(recalled)}\n".encode()),
+    ]
     assert "".join(each.stdout for each in (*ended, last)) in ("", f"{reference} acknowledged\n")
     assert sql.rows(
         "SELECT instruction_count, accepted, rejected FROM settlement_batch_state WHERE batch_id = %s",

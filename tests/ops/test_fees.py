@@ -6,13 +6,15 @@ import html
 
 import pytest
 
-from core.ids import PROPOSAL, TRADE, public_id
+from core.ids import EXCEPTION, PROPOSAL, TRADE, public_id
 from core.models import Proposal
 from refdata.fee_rules import newest_versions, versions_of
+from settlement.services.tie_out import tie_out_fees
 from tests.ops.conftest import SignIn
 from tests.support.factories import World, checked, equity
-from tests.support.fees import fee_rule
-from tests.support.records import TODAY
+from tests.support.fees import fee_rule, reverse_short
+from tests.support.records import CLERK, LATER, TODAY
+from trades.models import ExceptionItem
 
 FORM = {
     "code": "US-LEVY", "title": "Levy on sales", "type": "LEVY", "rate": "2.5", "basis": "BPS", "currency": "USD",
@@ -89,3 +91,28 @@ def test_a_trade_tells_what_it_is_charged_and_by_which_rule(world: World, sign_i
         assert told in text or told.replace("-", "−") in text
     totals = text_of(sign_in("operations").get("/fees"))
     assert "18.70" in totals
+
+
+def test_what_does_not_tie_out_is_listed_and_told_on_its_exception(world: World, sign_in: SignIn) -> None:
+    trade_id = checked(equity())
+    reverse_short(trade_id)
+    reader = sign_in("operations")
+    assert "Breaks" not in text_of(reader.get("/fees"))
+    tie_out_fees(correct=True, now=LATER, actor=CLERK)
+    item, trade = public_id(EXCEPTION, ExceptionItem.objects.get().id), public_id(TRADE, trade_id)
+    listed = text_of(reader.get("/fees"))
+    for told in (
+        f'href="/exceptions/{item}"',
+        f'href="/trades/{trade}"',
+        "charges differ",
+        "-2.00 USD accrued",
+    ):
+        assert told in listed
+    shown = text_of(reader.get(f"/exceptions/{item}"))
+    for told in (
+        "Charges that do not tie out",
+        "What does not tie out",
+        "accrued otherwise than charged",
+        "-2.00",
+    ):
+        assert told in shown

@@ -6,14 +6,18 @@ import html
 
 import pytest
 
-from core.ids import INVOICE, PROPOSAL, TRADE, public_id
+from core import sql
+from core.ids import EXCEPTION, INVOICE, PROPOSAL, TRADE, public_id
 from core.models import Proposal
 from settlement.models import Invoice
+from settlement.services.invoice_tie_out import tie_out_invoices
 from tests.ops.conftest import SignIn
 from tests.settlement.support import seal
 from tests.support.factories import World, checked, goods
 from tests.support.fees import fee_rule
 from tests.support.invoices import billing_terms, deliver, delivered_by, documents
+from tests.support.records import CLERK, LATER
+from trades.models import ExceptionItem
 
 LINES = [{"sku": "SKU-1", "description": "Ceramic mug", "quantity": "10", "unit_price": "9.99"}]
 
@@ -97,3 +101,17 @@ def test_a_form_with_faults_comes_back(
     text = text_of(answer)
     assert (answer.status_code, told in text, len(documents())) == (422, True, 1)
     assert all(f'value="{value}"' in text for name, value in form.items() if name not in {"reason"})
+
+
+def test_numbers_with_a_gap_are_listed_and_told_on_their_exception(
+    billed: tuple[str, str], sign_in: SignIn
+) -> None:
+    reader = sign_in("operations")
+    assert "Breaks" not in text_of(reader.get("/invoices"))
+    sql.run("UPDATE settlement_invoice_series SET last_number = 7")
+    tie_out_invoices(correct=True, now=LATER, actor=CLERK)
+    item = public_id(EXCEPTION, ExceptionItem.objects.get().id)
+    for path in ("/invoices", f"/exceptions/{item}"):
+        assert "OURS-INV numbers with a gap: 1, 7 expected" in text_of(reader.get(path))
+    assert f'href="/exceptions/{item}"' in text_of(reader.get("/invoices"))
+    assert "a number series" in text_of(reader.get("/exceptions"))

@@ -52,6 +52,21 @@ def fee_rule(
     )
 
 
+def accrue(trade_id: int, amount: str, *, reverses: int | None = None) -> int:
+    """Write a levy in dollars past the services, as nothing in the product does; return its id."""
+    ((made,),) = sql.rows(
+        "INSERT INTO settlement_fee_accrual (trade_id, version, type, currency, amount, is_stated, reverses,"
+        " accrued_at) VALUES (%s, 1, 'LEVY', 'USD', %s, false, %s, %s) RETURNING id",
+        [trade_id, amount, reverses, NOW],
+    )
+    return int(made)
+
+
+def reverse_short(trade_id: int) -> None:
+    """Leave 2 dollars of a levy that was reversed, which accruing anew cannot put right."""
+    accrue(trade_id, "3", reverses=accrue(trade_id, "-5"))
+
+
 def charges(trade_id: int) -> dict[str, Decimal]:
     """Return the sum of all accruals of a trade by type and currency, where it is not nothing."""
     rows = sql.rows(

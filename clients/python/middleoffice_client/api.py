@@ -6,7 +6,7 @@ Every change carries an `Idempotency-Key`, so that a call whose answer was lost 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
@@ -57,6 +57,19 @@ class Batch:
             "id", "channel", "sequence", "status", "value_date", "instruction_count", "byte_count", "sha256",
         )  # fmt: skip
         return cls(**{name: document[name] for name in names}, manifest=document.get("manifest"))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim on a batch. `is_new`: not merely extended.
+
+    `recalled` are instructions of the batch that must not be done any more, in the order of its lines: the first ones
+    of `recalled_count`. `Client.recalled` reads them all.
+    """
+
+    is_new: bool
+    recalled: tuple[str, ...] = ()
+    recalled_count: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,24 +142,27 @@ class Client:
         self, *, channel: str = "", status: Literal["", "SEALED", "CLAIMED", "ACKNOWLEDGED", "SETTLED"] = ""
     ) -> Iterator[Batch]:
         """Yield batches in the order of sealing, page by page."""
-        cursor: str | None = ""
-        while cursor is not None:
-            wanted = {"channel": channel, "status": status, "cursor": cursor}
-            parameters = {name: value for name, value in wanted.items() if value}
-            page = self._json("GET", "settlement-batches", params=parameters)
-            yield from (Batch.of(each) for each in page["items"])
-            cursor = page["next"]
+        wanted = {"channel": channel, "status": status}
+        yield from (Batch.of(each) for each in self._items("settlement-batches", wanted))
 
     def batch(self, reference: str) -> Batch:
         """Return one batch."""
         return Batch.of(self._json("GET", f"settlement-batches/{reference}"))
 
-    def claim(self, reference: str, *, lease_seconds: int) -> bool:
-        """Claim a batch or extend the claim on it; return whether the claim is new."""
+    def claim(self, reference: str, *, lease_seconds: int) -> Claim:
+        """Claim a batch or extend the claim on it."""
         answer = self._send(
             "POST", f"settlement-batches/{reference}/claims", json={"lease_seconds": lease_seconds}
         )
-        return answer.status_code == httpx.codes.CREATED
+        said = _document(answer)
+        return Claim(
+            answer.status_code == httpx.codes.CREATED, tuple(said["recalled"]), said["recalled_count"]
+        )
+
+    def recalled(self, reference: str) -> Iterator[str]:
+        """Yield every instruction of a batch that must not be done any more, in the order of its lines."""
+        url = f"settlement-batches/{reference}/statuses"
+        yield from (each["instruction"] for each in self._items(url, {"limit": "1000"}) if each["recalled"])
 
     def release(self, reference: str) -> bool:
         """Give a claim back; return whether there was one."""
@@ -187,6 +203,15 @@ class Client:
             "items"
         ]
         return items
+
+    def _items(self, url: str, wanted: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """Yield the items of a list, page by page. What is empty is not asked for."""
+        cursor: str | None = ""
+        while cursor is not None:
+            parameters = {name: value for name, value in {**wanted, "cursor": cursor}.items() if value}
+            page = self._json("GET", url, params=parameters)
+            yield from page["items"]
+            cursor = page["next"]
 
     def _json(self, method: str, url: str, *, key: str = "", **sent: Any) -> dict[str, Any]:
         return _document(self._send(method, url, key=key, **sent))

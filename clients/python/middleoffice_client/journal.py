@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -68,6 +68,15 @@ class Journal:
         """Return where a command may name the instructions that it rejects."""
         return self._parts / f"{batch.id}.rejections"
 
+    def recalled(self, batch: Batch) -> Path:
+        """Return where the instructions stand that must not be done any more, one a line: those that are handed over
+        with the batch, also when it is handed over again."""
+        return self._parts / f"{batch.id}.recalled"
+
+    def write_recalled(self, batch: Batch, instructions: Iterable[str]) -> None:
+        """Keep these in place of those before, for good once this returns."""
+        _replace(self.recalled(batch), "".join(f"{each}\n" for each in instructions))
+
     def read(self, reference: str) -> Note | None:
         """Return the note of a batch, or None."""
         try:
@@ -84,13 +93,7 @@ class Journal:
 
     def write(self, note: Note) -> Note:
         """Keep a note in place of the one before, for good once this returns."""
-        path = self._notes / f"{note.batch.id}.json"
-        draft = path.with_suffix(".draft")
-        with draft.open("w") as file:
-            json.dump(asdict(note), file)
-            file.flush()
-            os.fsync(file.fileno())
-        move(draft, path)
+        _replace(self._notes / f"{note.batch.id}.json", json.dumps(asdict(note)))
         return note
 
     def forget(self, batch: Batch) -> None:
@@ -100,8 +103,17 @@ class Journal:
 
     def clear(self, batch: Batch) -> None:
         """Remove what was only needed on the way."""
-        for path in (self.part(batch), self.rejections(batch)):
+        for path in (self.part(batch), self.rejections(batch), self.recalled(batch)):
             path.unlink(missing_ok=True)
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f"{path.name}.draft")
+    with draft.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    move(draft, path)
 
 
 def move(source: Path, target: Path) -> None:

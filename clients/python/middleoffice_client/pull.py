@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from middleoffice_client.api import MAX_ITEMS, Answer, Batch, Client, Line, Problem
+from middleoffice_client.api import MAX_ITEMS, Answer, Batch, Claim, Client, Line, Problem
 from middleoffice_client.handover import HandOver, NotTaken
 from middleoffice_client.journal import Journal, Note, Step
 from middleoffice_client.verify import NotAuthentic, Trust, verify_bytes
@@ -127,15 +127,28 @@ class Pull:
             note = self._verified(self._journal.write(note))
         if note.step is Step.HANDING_OVER:
             return self._handed_over(note, again=True)
+        self._note_recalled(batch)
         self._on_step("prepare", batch)
-        self._hand_over.prepare(batch, self._journal.part(batch))
+        self._hand_over.prepare(batch, self._journal.part(batch), recalled=self._journal.recalled(batch))
         self._on_step("note hand over", batch)
         return self._handed_over(self._journal.write(replace(note, step=Step.HANDING_OVER)), again=False)
 
-    def _claim(self, batch: Batch) -> None:
+    def _note_recalled(self, batch: Batch) -> None:
+        """Ask once more, as late as can be, what of the batch must not be done, and keep that with it.
+
+        A batch that is handed over again says the same, so that whoever looks whether it took it finds nothing new.
+        What is recalled from then on is cancelled by a later batch.
+        """
+        claim = self._claim(batch)
+        all_told = claim.recalled_count == len(claim.recalled)
+        self._on_step("note recalled", batch)
+        self._journal.write_recalled(batch, claim.recalled if all_told else self._client.recalled(batch.id))
+
+    def _claim(self, batch: Batch) -> Claim:
         self._on_step("claim", batch)
-        self._client.claim(batch.id, lease_seconds=self._lease)
+        claim = self._client.claim(batch.id, lease_seconds=self._lease)
         self._claimed[batch.id] = time.monotonic()
+        return claim
 
     def _keep_claim(self, batch: Batch) -> None:
         """Extend the claim that this pull made, once half of its time has gone."""
@@ -167,9 +180,11 @@ class Pull:
     def _handed_over(self, note: Note, *, again: bool) -> Note:
         batch = note.batch
         self._on_step("hand over", batch)
-        rejections = self._journal.rejections(batch)
+        recalled, rejections = self._journal.recalled(batch), self._journal.rejections(batch)
         try:
-            self._hand_over.take(batch, self._journal.part(batch), rejections=rejections, again=again)
+            self._hand_over.take(
+                batch, self._journal.part(batch), recalled=recalled, rejections=rejections, again=again
+            )
         except NotTaken:
             self._journal.write(replace(note, step=Step.VERIFIED))
             raise

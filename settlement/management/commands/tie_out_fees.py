@@ -37,6 +37,6 @@ class Command(BaseCommand):
         for each in breaks:
             self.stdout.write(str(each))
         if breaks:
-            done = "corrected" if correct else "found"
+            done = "corrected as far as it can be" if correct else "found"
             raise CommandError(f"{len(breaks)} break{'' if len(breaks) == 1 else 's'} {done}.")
         self.stdout.write("Every charge ties out.")
