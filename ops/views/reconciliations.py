@@ -17,6 +17,7 @@ from core import ids
 from core.clock import utc_now
 from core.http.problem import Fault, Problem, not_found
 from ledger.kinds import KINDS
+from ledger.models import Basis
 from ledger.selectors import reconciliations as selectors
 from ledger.selectors.statements import list_statements
 from ledger.services.arrivals import receive_statement
@@ -225,6 +226,7 @@ def _show(request: HttpRequest, code: str, *, problem: Problem | None = None) ->
         "pending_id": selectors.pending_proposals(KIND, SUBJECT).get(newest["id"]) if newest else None,
         "form": request.POST if problem and "reason" in request.POST else form_of(newest),
         "kinds": KINDS.values(),
+        "bases": Basis.choices,
         "teams": Group.objects.order_by("name").values_list("name", flat=True),
         "problem": Shown.of(problem) if problem else None,
     }
