@@ -4,13 +4,12 @@ The queries of what was handed off and of cash take `source`, `start`, `until` (
 (text[], null for all), and give the id of each record as `id`, its business date as `day`, and the fields of the
 reconciliation's kind. Of positions the ledger knows more; it is told what it cannot know, as known at a moment (the
 parameters of core.as_of): at which of our accounts each leg settles (`trade_id`, `leg`, `account`), and what has
-settled of instructions whose trades have not all settled as a whole (`trade_ids`, `account`, `instrument`, `quantity`,
-above zero what came in).
+settled of the instructions of the trades in relation `waiting` (`trade_ids`, `account`, `instrument`, `quantity`, above
+zero what came in).
 """
 
 from core.sides import Side
 from settlement.selectors import SAID_THEN, SEALED_THEN
-from trades.lifecycle import State
 
 # What was recalled or rejected will not be done, and a cancellation says only that.
 _STANDS = """s.processing <> 'REJECTED' AND s.settlement <> 'CANCELLED' AND i.cancels IS NULL AND i.direction <> 'NIL'
@@ -56,8 +55,7 @@ WHERE o.asset_kind = 'SECURITY' AND {SEALED_THEN}
 ORDER BY o.trade_id, o.leg, o.attempt DESC, o.part
 """,
 )
-# What has settled of one instruction is known leg by leg once all of it has, and as a part of its net before. Of
-# trades that settled long before nothing is left to be told.
+# What has settled of one instruction is known leg by leg once all of it has, and as a part of its net before.
 SETTLING = Side(
     "settling",
     f"""
@@ -78,10 +76,9 @@ CROSS JOIN LATERAL (
 ) l
 WHERE i.asset_kind = 'SECURITY' AND i.value_date <= %(until)s AND i.cancels IS NULL
   AND a.account = ANY(%(accounts)s::text[]) AND n.settlement IN ('SETTLED', 'PARTIAL')
-  AND s.processing <> 'REJECTED' AND EXISTS (
-      SELECT FROM trades_state t WHERE t.trade_id = ANY(i.trade_ids)
-        AND NOT (t.state = {State.SETTLED.value}
-                 AND t.changed_at < coalesce(%(as_at)s::timestamptz, now()) - interval '1 day'))
+  AND s.processing <> 'REJECTED' AND i.id IN (
+      SELECT o.instruction_id FROM waiting JOIN settlement_obligation o USING (trade_id)
+      WHERE o.asset_kind = 'SECURITY')
 """,
 )
 SIDES = (ACCOUNTS, CASH, HANDOFFS, SETTLING)

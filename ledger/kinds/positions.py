@@ -13,11 +13,13 @@ from ledger.kinds.base import Field, Kind
 from ledger.models import Basis
 from refdata.models import Instrument
 from refdata.ssi_choice import chosen_sql
+from trades.lifecycle import State
 
 _ELSEWHERE = f"'{Instrument.ProductClass.GOODS}', '{Instrument.ProductClass.SERVICE}'"  # in no account
 
 
 def _ours() -> str:
+    # `waiting`: the trades that the ledger may not have entered as settled; of a past moment, all of them.
     return f"""
 WITH entered AS MATERIALIZED (
     SELECT e.trade_id, e.version, e.leg, e.book_id, e.instrument_id, e.currency, e.settles_on, e.quantity
@@ -39,6 +41,10 @@ WITH entered AS MATERIALIZED (
 ), chosen AS MATERIALIZED (
     SELECT n.book_id, n.instrument_id, n.currency, n.value_date, n.product,
            (SELECT account FROM refdata_ssi WHERE id = {chosen_sql("n")}) AS account FROM needed n
+), waiting AS MATERIALIZED (
+    SELECT trade_id FROM trades_state
+    WHERE %(as_at)s::timestamptz IS NOT NULL OR state <> {State.SETTLED.value} OR NOT coalesce(
+        (changed_xid, trade_id) <= (SELECT xid, trade_id FROM ledger_position_mark), false)
 ), held AS (
     SELECT coalesce(s.account, c.account) AS account, i.code AS instrument, s.quantity
     FROM summed s JOIN refdata_instrument i ON i.id = s.instrument_id

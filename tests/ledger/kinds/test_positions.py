@@ -87,9 +87,10 @@ def test_what_has_settled_counts_once_before_and_after_the_ledger_enters_it(cust
     hold("100")
     trade_ids = [trade_id for (trade_id,) in sql.rows("SELECT trade_id FROM trades_state")]
     for source, target in itertools.pairwise(WAY_TO_SETTLED[1:]):
-        move_trades(trade_ids=trade_ids, source=source, target=target, at=_NOW, actor=ACTOR)
-        post()
+        move_trades(trade_ids=trade_ids, source=source, target=target, at=NOW, actor=ACTOR)
         assert figures(run("CUSTODY", now=_NOW)) == matched(), target
+    post()
+    assert figures(run("CUSTODY", now=_NOW)) == matched()
     assert sql.rows("SELECT settled FROM ledger_position WHERE instrument_id <> 0") == [(100,)]
 
 
