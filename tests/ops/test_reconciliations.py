@@ -19,7 +19,7 @@ from tests.ledger.statements import listed, send
 from tests.ledger.test_runs import line
 from tests.ops.conftest import SignIn
 from tests.support.factories import World, captured_ids, equity
-from tests.support.records import LATER
+from tests.support.records import LATER, NOW, TODAY
 
 FORM = {
     "code": "TRADES-FO", "title": "Trades of the desk", "kind": "TRADES", "source": "FO-EQ",
@@ -79,6 +79,22 @@ def test_a_run_that_looks_back_says_so(world: World, sign_in: SignIn) -> None:
     assert "ours as known at" in page
     page = text_of(desk.get("/reconciliations/CUSTODY"))
     assert ("looks back" in page, "as traded" in page) == (True, True)
+
+
+def test_somebody_looks_back_from_the_screen(world: World, sign_in: SignIn) -> None:
+    defined("CUSTODY", kind="POSITIONS", source="CUSTODIAN")
+    send(listed("POSITIONS", [], source="CUSTODIAN"))
+    run("CUSTODY")
+    desk = sign_in("operations")
+    path = "/reconciliations/CUSTODY/run"
+    refused = desk.post(path, {"through": "soon", "as_at": "then"})
+    assert refused.status_code == 422
+    for told in ("A date such as", "A moment such as", 'value="then"'):
+        assert told in text_of(refused)
+    asked = {"through": TODAY.isoformat(), "as_at": NOW.isoformat()}
+    assert desk.post(path, asked).status_code == 303
+    waiting = sql.rows("SELECT business_date, as_at FROM ledger_reconciliation_run WHERE state = 'WAITING'")
+    assert (TODAY, NOW) in waiting
 
 
 def test_levels_read_as_they_are_written(world: World) -> None:
