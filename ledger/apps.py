@@ -6,14 +6,17 @@ class LedgerConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        """Set what two people approve of corporate actions, lots and reconciliations, and declare the kinds of
-        work items of positions and of breaks."""
+        """Set what two people approve of corporate actions, lots and reconciliations, declare the kinds of work items
+        of positions and of breaks, and tell what trades make us hold."""
+        from core.evidence import contribute
         from core.four_eyes import on_approval
         from ledger import breaks_work
+        from ledger.evidence import SECTIONS
         from ledger.services import corporate_actions, definitions, forced, lot_policies
         from ledger.work_kinds import KINDS
         from trades.work_items import register_causes, register_kinds
 
+        contribute(*SECTIONS)
         register_kinds(KINDS)
         register_kinds(breaks_work.KINDS)
         register_causes(breaks_work.CAUSES)

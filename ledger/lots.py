@@ -61,6 +61,14 @@ class Place(NamedTuple):
     leg: int
 
 
+class Key(NamedTuple):
+    """What has lots of its own: what a book holds of an instrument, paid in a currency."""
+
+    book_id: int
+    instrument_id: int
+    currency: str
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How a book counts: `opens_short`: what is sold beyond what is held opens a short, else it is refused.

@@ -1,7 +1,8 @@
 """Positions told again from the trades alone, by code that shares nothing with what enters them.
 
 Each trade's legs are read in Python as its product declares them, where entering reads them in SQL; the running
-totals are compared with the sums of the entries, and the lots with a history that is played from its beginning.
+totals are compared with the sums of the entries, and the lots with what is held, what became of them, and what was
+paid.
 """
 
 from __future__ import annotations
@@ -172,9 +173,37 @@ ORDER BY 1, 2, 3, 4
 """
 
 
+# What lots cost is what was paid for them, less what was received, and what was gained. What waits to be told again
+# is left out, and so is what was refused, which is in no lot.
+_COSTS = """
+WITH said AS (
+    SELECT book_id, instrument_id, currency, cost AS kept, 0 AS told FROM ledger_lot
+    UNION ALL
+    SELECT e.book_id, e.instrument_id, e.currency, 0,
+           CASE WHEN e.quantity > 0 THEN e.amount ELSE -e.amount END
+           + CASE WHEN (SELECT p.with_fees FROM ledger_lot_policy p
+                        WHERE p.book_id = e.book_id AND p.valid_from <= e.effective_date
+                        ORDER BY p.version DESC LIMIT 1) THEN e.fees ELSE 0 END
+    FROM ledger_position_entry e
+    WHERE e.basis = 'TRADED' AND e.trade_id IS NOT NULL AND e.instrument_id <> 0 AND e.reverses IS NULL
+      AND NOT EXISTS (SELECT FROM ledger_position_entry r WHERE r.reverses = e.id)
+      AND NOT EXISTS (SELECT FROM ledger_lot_movement m WHERE m.source_id = e.trade_id AND m.leg = e.leg
+                      AND m.rank = 'T' AND m.kind = 'REFUSED')
+    UNION ALL
+    SELECT book_id, instrument_id, currency, 0, gain + CASE rank WHEN 'A' THEN value ELSE 0 END
+    FROM ledger_lot_movement
+)
+SELECT book_id, instrument_id, currency, 'cost of lots', sum(kept), sum(told) FROM said
+WHERE NOT EXISTS (SELECT FROM ledger_position_due d
+                  WHERE d.book_id = said.book_id AND d.instrument_id = said.instrument_id)
+GROUP BY 1, 2, 3 HAVING sum(kept) <> sum(told) ORDER BY 1, 2, 3
+"""
+
+
 def wrong_lots() -> list[Wrong]:
-    """Return the positions whose lots are not all that is held, or not the sum of what became of them."""
+    """Return the positions whose lots are not all that is held, not the sum of what became of them, or cost other
+    than what was paid and gained."""
     return [
         Wrong(Figure(book, instrument, currency, 0), what, kept, told)
-        for book, instrument, currency, what, kept, told in sql.rows(_LOTS)
+        for book, instrument, currency, what, kept, told in (*sql.rows(_LOTS), *sql.rows(_COSTS))
     ]

@@ -48,8 +48,8 @@ USERS = (
 # name, scopes, sources (none: all)
 CLIENTS = (
     ("front-office", ("trades:read", "trades:write", "refdata:write"), ("FO-EQ", "FO-FX", "SHOP")),
-    ("back-office", ("trades:read", "settlement:read", "settlement:ack"), ()),
-    ("auditor", ("events:read", "audit:read"), ()),
+    ("back-office", ("trades:read", "settlement:read", "settlement:ack", "positions:read"), ()),
+    ("auditor", ("events:read", "audit:read", "positions:read"), ()),
     ("listener", ("webhooks:write",), ()),
 )
 # code, name, measure, dimension, warn and hard in base currency: near enough that some trades pass them

@@ -16,7 +16,7 @@ from ledger.kinds import KINDS
 from ledger.kinds.base import Kind
 from ledger.services.definitions import CARDINALITIES, Terms
 
-_TEXTS = ("title", "kind", "source", "schedule", "owner")
+_TEXTS = ("title", "kind", "source", "schedule", "owner", "basis")
 
 
 def typed_terms(typed: Mapping[str, str]) -> Terms:
@@ -120,6 +120,7 @@ def _words(content: Mapping[str, Any]) -> dict[str, str]:
         "Source": str(content["source"]),
         "Levels": level_lines(content["levels"]),
         "Window": f"{content['window_days']} days",
+        "Ours count": content.get("basis", "").lower() or "—",
         "Runs": f"at {content['schedule']}" if content["schedule"] else "with every statement",
         "Team": str(content["owner"]) or "—",
         "Active": "yes" if content["is_active"] else "no",

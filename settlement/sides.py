@@ -1,10 +1,15 @@
-"""What settlement says of itself for a reconciliation: what was handed off, cash that should move, what has settled.
+"""What settlement says of itself for a reconciliation: what was handed off, cash that should move, what is settling.
 
-Each query takes `source`, `start`, `until` (dates, both included) and `accounts` (text[], null for all), and gives
-the id of each record as `id`, its business date as `day`, and the fields of the reconciliation's kind.
+The queries of what was handed off and of cash take `source`, `start`, `until` (dates, both included) and `accounts`
+(text[], null for all), and give the id of each record as `id`, its business date as `day`, and the fields of the
+reconciliation's kind. Of positions the ledger knows more; it is told what it cannot know, as known at a moment (the
+parameters of core.as_of): at which of our accounts each leg settles (`trade_id`, `leg`, `account`), and what has
+settled of the instructions of the trades in relation `waiting` (`trade_ids`, `account`, `instrument`, `quantity`, above
+zero what came in).
 """
 
 from core.sides import Side
+from settlement.selectors import SAID_THEN, SEALED_THEN
 
 # What was recalled or rejected will not be done, and a cancellation says only that.
 _STANDS = """s.processing <> 'REJECTED' AND s.settlement <> 'CANCELLED' AND i.cancels IS NULL AND i.direction <> 'NIL'
@@ -37,18 +42,43 @@ WHERE i.asset_kind = 'CASH' AND i.value_date BETWEEN %(start)s AND %(until)s AND
   AND a.account = ANY(%(accounts)s::text[]) AND {_STANDS}
 """,
 )
-POSITIONS = Side(
-    "positions",
+# Where each leg of securities was last instructed to settle: the attempt of a batch that was sealed by then.
+ACCOUNTS = Side(
+    "accounts",
     f"""
-SELECT concat_ws(' ', a.account, i.asset) AS id, %(until)s::date AS day, a.account, i.asset AS instrument,
-       sum(CASE i.direction WHEN 'RECEIVE' THEN 1 ELSE -1 END
-           * CASE s.settlement WHEN 'SETTLED' THEN i.quantity ELSE s.settled_quantity END) AS quantity
-FROM settlement_instruction i
-JOIN settlement_instruction_state s ON s.instruction_id = i.id
+SELECT DISTINCT ON (o.trade_id, o.leg) o.trade_id, o.leg, a.account
+FROM settlement_obligation o
+JOIN settlement_instruction i ON i.id = o.instruction_id
+JOIN settlement_batch b ON b.id = i.batch_id
 JOIN refdata_ssi a ON a.id = i.our_ssi_id
-WHERE i.asset_kind = 'SECURITY' AND i.value_date <= %(until)s AND s.settlement IN ('SETTLED', 'PARTIAL')
-  AND a.account = ANY(%(accounts)s::text[]) AND {_STANDS}
-GROUP BY a.account, i.asset
+WHERE o.asset_kind = 'SECURITY' AND {SEALED_THEN}
+ORDER BY o.trade_id, o.leg, o.attempt DESC, o.part
 """,
 )
-SIDES = (CASH, HANDOFFS, POSITIONS)
+# What has settled of one instruction is known leg by leg once all of it has, and as a part of its net before.
+SETTLING = Side(
+    "settling",
+    f"""
+SELECT l.trade_ids, a.account, i.asset AS instrument, l.quantity
+FROM settlement_instruction i
+JOIN settlement_instruction_state n ON n.instruction_id = i.id
+JOIN refdata_ssi a ON a.id = i.our_ssi_id
+CROSS JOIN LATERAL ({SAID_THEN}) s
+CROSS JOIN LATERAL (
+    SELECT ARRAY[o.trade_id] AS trade_ids,
+           CASE o.direction WHEN 'RECEIVE' THEN o.quantity ELSE -o.quantity END AS quantity
+    FROM (SELECT DISTINCT unnest(i.trade_ids) AS trade_id) t
+    JOIN settlement_obligation o ON o.trade_id = t.trade_id AND o.instruction_id = i.id
+    WHERE s.settlement = 'SETTLED'
+    UNION ALL
+    SELECT i.trade_ids, CASE i.direction WHEN 'RECEIVE' THEN s.settled_quantity ELSE -s.settled_quantity END
+    WHERE s.settlement = 'PARTIAL'
+) l
+WHERE i.asset_kind = 'SECURITY' AND i.value_date <= %(until)s AND i.cancels IS NULL
+  AND a.account = ANY(%(accounts)s::text[]) AND n.settlement IN ('SETTLED', 'PARTIAL')
+  AND s.processing <> 'REJECTED' AND i.id IN (
+      SELECT o.instruction_id FROM waiting JOIN settlement_obligation o USING (trade_id)
+      WHERE o.asset_kind = 'SECURITY')
+""",
+)
+SIDES = (ACCOUNTS, CASH, HANDOFFS, SETTLING)

@@ -42,8 +42,8 @@ def maker(request: pytest.FixtureRequest, db: None) -> User:
 # What a proposal of every kind says as far as the screens show it.
 SETTING = {
     **dict.fromkeys(Terms.__slots__), "code": "CPTY",
-    **terms().content(),
     **reconciliation_terms().content(),
+    **terms().content(),
     "active": True, "severity": "WARN", "parameters": {}, "scope": {},
 }  # fmt: skip
 CONTENT = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from core.http.moments import read_moment
 from core.http.problem import Fault, Problem, unreadable
 
 MAX_BYTES = 64 * 1024
@@ -111,6 +112,17 @@ class JsonBody:
             return date.fromisoformat(value)
         except (TypeError, ValueError):
             self.faults.append(Fault(f"/{name}", "A date such as 2026-11-23.", "type"))
+        return None
+
+    def moment(self, name: str) -> datetime | None:
+        """Return a moment (RFC 3339) in UTC, None when it is not given."""
+        value = self._value(name, False)
+        if value is None:
+            return None
+        try:
+            return read_moment(value)
+        except (AttributeError, ValueError):
+            self.faults.append(Fault(f"/{name}", "A moment such as 2026-11-23T18:00:00Z.", "type"))
         return None
 
     def check(self) -> None:

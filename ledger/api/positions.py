@@ -19,7 +19,8 @@ from core.ids import TRADE, public_id
 from core.money import format_amount, format_number
 from ledger.api import positions_schema as schema
 from ledger.models import Basis
-from ledger.selectors.positions import Which, list_entries, list_lots, list_movements, list_positions
+from ledger.selectors.lots import list_lots, list_movements
+from ledger.selectors.positions import Which, list_entries, list_positions
 
 _WHICH = ("book", "instrument", "currency", "party")
 _CODE_MAX = 100
@@ -80,12 +81,13 @@ class Lots(APIView):
     @schema.lots
     def get(self, request: Request) -> HttpResponse:
         limit, which = limit_of(request), _which(request)
-        after = _key(request, parts=4)
-        rows = list_lots(which=which, after=after, limit=limit)
+        as_of, on, after = _axes(request, parts=4)
+        _one_position(which, as_of)
+        rows = list_lots(which=which, as_of=as_of, on=on, after=after, limit=limit)
         last = rows[-1] if len(rows) == limit else None
         names = ("book_id", "instrument_id", "lot_trade_id", "lot_leg")
         more = tuple(last[name] for name in names) if last else None
-        return json_response(page([_lot(row) for row in rows], next_key=more))
+        return _answer([_lot(row) for row in rows], as_of, on, more)
 
 
 class LotMovements(APIView):
@@ -96,10 +98,23 @@ class LotMovements(APIView):
     @schema.movements
     def get(self, request: Request) -> HttpResponse:
         limit, which = limit_of(request), _which(request)
-        after = _key(request, parts=1)
-        rows = list_movements(which=which, after=after[0] if after else 0, limit=limit)
+        as_of, on, after = _axes(request, parts=1)
+        _one_position(which, as_of)
+        rows = list_movements(which=which, as_of=as_of, on=on, after=after[0] if after else 0, limit=limit)
         more = (rows[-1]["id"],) if len(rows) == limit else None
-        return json_response(page([_movement(row) for row in rows], next_key=more))
+        return _answer([_movement(row) for row in rows], as_of, on, more)
+
+
+def _one_position(which: Which, as_of: AsOf) -> None:
+    """Refuse to tell the lots of every position as of a moment: they are played again, one position at a time."""
+    if as_of.as_at is not None and not (which.book and which.instrument):
+        raise unreadable(
+            [
+                Fault(f"query:{name}", "As of a moment, say of which book and instrument.", "missing")
+                for name in ("book", "instrument")
+                if not getattr(which, name)
+            ]
+        )
 
 
 def _which(request: Request) -> Which:

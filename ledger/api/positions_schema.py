@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from core.ids import TRADE, public_id
+from ledger.selectors.lots import FILLS_MAX
 
 TAGS = ["positions"]
 PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
@@ -54,7 +55,13 @@ _MOVEMENT = {
 }  # fmt: skip
 
 
-def _listing(operation: str, parameters: list[OpenApiParameter], told: str, example: dict[str, Any]) -> Any:
+def _listing(
+    operation: str,
+    parameters: list[OpenApiParameter],
+    told: str,
+    example: dict[str, Any],
+    refused: tuple[int, ...] = (),
+) -> Any:
     return extend_schema(
         operation_id=operation,
         tags=TAGS,
@@ -65,7 +72,7 @@ def _listing(operation: str, parameters: list[OpenApiParameter], told: str, exam
                 told,
                 examples=[OpenApiExample("A page", value={"items": [example], "next": None})],
             ),
-            400: PROBLEM,
+            **dict.fromkeys((400, *refused), PROBLEM),
         },
     )
 
@@ -92,16 +99,27 @@ entries = _listing(
     "items: the entries of which positions are the sum, each with the trade version or corporate action it comes from",
     _ENTRY,
 )
+_LOT_AXES = [
+    OpenApiParameter(
+        "as_at",
+        OpenApiTypes.DATETIME,
+        description="as the ledger knew it at this moment, of one book and instrument; 413 for a position of more than"
+        f" {FILLS_MAX:,} deals",
+    ),
+    OpenApiParameter("on", OpenApiTypes.DATE, description="as they were by the end of this business date"),
+]
 lots = _listing(
     "list_lots",
-    _WHICH,
-    "items: what is left of what each trade opened, as known now; a refused sale is in no lot, and said as `refused`",
+    [*_WHICH, *_LOT_AXES],
+    "items: what is left of what each trade opened; a refused sale is in no lot, and said as `refused`",
     _LOT,
+    refused=(413,),
 )
 movements = _listing(
     "list_lot_movements",
-    _WHICH,
+    [*_WHICH, *_LOT_AXES],
     "items: what opened, closed, split or pooled lots, with what was realised; told again, under other ids, when the"
-    " past changes",
+    " past changes, and numbered in their order as of a moment",
     _MOVEMENT,
+    refused=(413,),
 )

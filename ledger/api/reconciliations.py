@@ -25,7 +25,18 @@ from ledger.services.definitions import Terms, propose_reconciliation
 from ledger.services.forced import Condition, propose_forced_match
 from ledger.services.runs import ask_run
 
-_TERMS = ("title", "kind", "source", "levels", "window_days", "schedule", "owner", "active", "reason")
+_TERMS = (
+    "title",
+    "kind",
+    "source",
+    "levels",
+    "window_days",
+    "basis",
+    "schedule",
+    "owner",
+    "active",
+    "reason",
+)
 _FORCE = ("breaks", "until", "difference_max", "theirs_unchanged", "reason", "amount")
 _DAYS = 5  # of the window of a new reconciliation
 READ = "reconciliations:read"
@@ -89,12 +100,12 @@ class Runs(APIView):
     @schema.ask
     def post(self, request: Request, code: str) -> HttpResponse:
         client, now, body = client_of(request), utc_now(), request.body
-        read = JsonBody(body, known=("business_date",))
-        through = read.day("business_date")
+        read = JsonBody(body, known=("business_date", "as_at"))
+        through, as_at = read.day("business_date"), read.moment("as_at")
         read.check()
 
         def act() -> Answer:
-            run_id = ask_run(code=code, through=through, actor=client.actor(), now=now)
+            run_id = ask_run(code=code, through=through, as_at=as_at, actor=client.actor(), now=now)
             reference = public_id(RECONCILIATION_RUN, run_id)
             headers = {"Location": f"/api/v1/reconciliation-runs/{reference}"}
             return Answer(202, encode({"id": reference}).encode(), headers)
@@ -201,7 +212,7 @@ def _terms(body: bytes) -> tuple[Terms, str]:
     """Return what a body says; Problem 400 with every fault of its form."""
     read = JsonBody(body, known=_TERMS)
     texts = {name: read.text(name, required=True) or "" for name in ("title", "kind", "source")}
-    more = {name: read.given.get(name, "") for name in ("schedule", "owner")}
+    more = {name: read.given.get(name, "") for name in ("schedule", "owner", "basis")}
     read.faults += [
         Fault(f"/{name}", "A text.", "type") for name, value in more.items() if not isinstance(value, str)
     ]
@@ -248,7 +259,18 @@ def _force(body: bytes) -> tuple[list[int], Condition, str, str]:
 
 def version_document(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return a version of a reconciliation as JSON-ready data."""
-    names = ("code", "version", "title", "kind", "source", "levels", "window_days", "schedule", "owner")
+    names = (
+        "code",
+        "version",
+        "title",
+        "kind",
+        "source",
+        "levels",
+        "window_days",
+        "basis",
+        "schedule",
+        "owner",
+    )
     return {
         **{name: found[name] for name in names},
         "active": found["is_active"],
@@ -279,7 +301,10 @@ _FIGURES = (
 
 def run_document(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run as JSON-ready data."""
-    names = ("version", "business_date", "start_date", "state", "asked_by", "asked_at", "ended_at", "failure")
+    names = (
+        "version", "business_date", "start_date", "as_at", "looks_back", "state", "asked_by", "asked_at", "ended_at",
+        "failure",
+    )  # fmt: skip
     return {
         "id": public_id(RECONCILIATION_RUN, found["id"]),
         **{name: found[name] for name in (*names, *_FIGURES)},

@@ -15,7 +15,7 @@ from ledger.services.definitions import CARDINALITIES, LEVELS_MAX, WINDOW_MAX
 _CODE = OpenApiParameter("code", str, OpenApiParameter.PATH, description="the reconciliation, `TRADES-FO-EQ`")
 _RUN = OpenApiParameter("reference", str, OpenApiParameter.PATH, description="the run, `run_…`")
 _BREAK = OpenApiParameter("reference", str, OpenApiParameter.PATH, description="the break, `brk_…`")
-_TRADES = KINDS["TRADES"]
+_TRADES, _BASES = KINDS["TRADES"], sorted({basis for kind in KINDS.values() for basis in kind.bases})
 TERMS_EXAMPLE: dict[str, Any] = {
     "title": "Trades of FO-EQ",
     "kind": "TRADES",
@@ -53,6 +53,10 @@ _TERMS: dict[str, Any] = {
             },
         },
         "window_days": {"type": "integer", "minimum": 0, "maximum": WINDOW_MAX, "default": 5},
+        "basis": {
+            "enum": ["", *_BASES],
+            "description": "of positions: since when ours count; empty: what has settled",
+        },
         "schedule": {
             "type": "string",
             "description": "HH:MM of the operator's zone; empty: with every statement",
@@ -129,12 +133,22 @@ list_runs = extend_schema(
 ask = extend_schema(
     operation_id="ask_reconciliation_run",
     tags=TAGS,
-    description="Ask for a run through a business date, the last of which a statement has come unless given.",
+    description=(
+        "Ask for a run through a business date, the last of which a statement has come unless given. A run through a"
+        " day before one that has been compared, or as of a moment, looks back: it leaves the breaks as they are."
+    ),
     parameters=[_CODE, KEY],
     request={
         "application/json": {
             "type": "object",
-            "properties": {"business_date": {"type": "string", "format": "date"}},
+            "properties": {
+                "business_date": {"type": "string", "format": "date"},
+                "as_at": {
+                    "type": "string",
+                    "format": "date-time",
+                    "description": "of positions: ours as it was known at this moment",
+                },
+            },
             "additionalProperties": False,
         }
     },

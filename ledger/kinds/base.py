@@ -25,8 +25,10 @@ class Field:
 class Kind:
     """One kind of reconciliation.
 
-    fields: of a line, theirs as ours. ours: gives the query of our side; it takes `source`, `start`, `until` and
-    `accounts`, and gives `id` (text), `day` and the fields. reference: how an id of ours is told. identity: the
+    fields: of a line, theirs as ours. ours: gives the query of our side; it takes `source`, `start`, `until`,
+    `accounts`, `basis` and those of core.as_of, and gives `id` (text), `day` and the fields. bases: since when our
+    side may count, of which a definition says one; empty: it has no choice. tells_past: our side can be read as it was
+    known at a moment. reference: how an id of ours is told. identity: the
     fields that tell their lines apart, which a corrected file leaves as they are. money: the field of the amount and
     that of its currency, or, valued by close prices, of the quantity and that of its instrument. snapshot: a
     statement says what is there, and not what happened on its day. account: the field by which our side is narrowed
@@ -48,6 +50,8 @@ class Kind:
     near: tuple[str, ...] = ()
     account: str = ""
     balances: bool = False
+    bases: tuple[str, ...] = ()
+    tells_past: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -72,8 +72,8 @@ class ReconciliationVersion(models.Model):
     """What a reconciliation says, made by two people. Never changed; the newest version counts.
 
     `levels`: the rules of matching, tried one after the other. `window_days`: how far back what is unmatched is
-    looked at again. `schedule`: HH:MM in the operator's zone, or empty for a run with every statement. `owner`: the
-    team whose work its breaks are.
+    looked at again. `basis`: since when our side counts, empty where its kind has no choice. `schedule`: HH:MM in the
+    operator's zone, or empty for a run with every statement. `owner`: the team whose work its breaks are.
     """
 
     pk = models.CompositePrimaryKey("reconciliation_id", "version")
@@ -84,6 +84,7 @@ class ReconciliationVersion(models.Model):
     source = models.TextField()
     levels = models.JSONField()
     window_days = models.IntegerField()
+    basis = models.TextField(default="", db_default="")
     schedule = models.TextField()
     owner = models.TextField()
     is_active = models.BooleanField()
@@ -97,7 +98,9 @@ class ReconciliationVersion(models.Model):
 class ReconciliationRun(models.Model):
     """One comparison of both sides through a business date. Its figures are set once it is done.
 
-    `start_date`: the first day it looked at. Every line of both sides is in exactly one of the counts of its side.
+    `start_date`: the first day it looked at. `as_at`: our side was read as it was known at this moment; null: when it
+    ran. `looks_back`: it left breaks and forced matches as they are, because it is of a day that is over. Every line of
+    both sides is in exactly one of the counts of its side.
     """
 
     class State(models.TextChoices):
@@ -109,6 +112,8 @@ class ReconciliationRun(models.Model):
     reconciliation_id = models.BigIntegerField()
     version = models.IntegerField(default=0, db_default=0)
     business_date = models.DateField()
+    as_at = models.DateTimeField(null=True)
+    looks_back = models.BooleanField(default=False, db_default=False)
     start_date = models.DateField(null=True)
     state = models.TextField(choices=State.choices, default=State.WAITING, db_default=State.WAITING)
     asked_by = models.TextField()
@@ -136,8 +141,9 @@ class ReconciliationRun(models.Model):
         indexes = [models.Index(fields=["reconciliation_id", "id"], name="ledger_run_reconciliation")]
         constraints = [
             models.UniqueConstraint(
-                fields=["reconciliation_id", "business_date"],
+                fields=["reconciliation_id", "business_date", "as_at"],
                 condition=Q(state="WAITING"),
+                nulls_distinct=False,
                 name="ledger_run_waiting",
             )
         ]

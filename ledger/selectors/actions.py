@@ -1,13 +1,16 @@
-"""Corporate actions as their newest versions say."""
+"""Corporate actions as their newest versions say, and as what they do to positions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
 from core import sql
+from core.as_of import NOW, AsOf
 from core.money import format_number
+from ledger.actions import Action, Type
 
 _COLUMNS = """
 SELECT a.id, a.action_id, c.reference, a.version, a.type, i.code AS instrument, a.ex_date, a.record_date, a.pay_date,
@@ -72,3 +75,25 @@ SELECT p.content->>'code', p.id FROM core_proposal p WHERE p.kind = %s AND p.sta
 def pending_of(kind: str) -> dict[str, int]:
     """Return the proposals of a kind that wait, by what they are for."""
     return dict(sql.rows(_PENDING, [kind]))
+
+
+# Per cent of nominal is a hundredth a unit.
+_STANDING = """
+SELECT DISTINCT ON (a.action_id) a.instrument_id, a.action_id, a.version, a.type, a.ex_date, a.record_date, a.pay_date,
+       a.currency, coalesce(a.rate, 0) / CASE i.price_basis WHEN 'PERCENT' THEN 100 ELSE 1 END AS rate,
+       coalesce(a.new_quantity, 1), coalesce(a.old_quantity, 1), a.is_cancelled
+FROM ledger_corporate_action_version a JOIN refdata_instrument i ON i.id = a.instrument_id
+WHERE a.instrument_id = ANY(%(ids)s) AND (%(as_at)s::timestamptz IS NULL OR a.approved_at <= %(as_at)s)
+ORDER BY a.action_id, a.version DESC
+"""
+
+
+def actions_of(instrument_ids: Iterable[int], *, as_of: AsOf = NOW) -> dict[int, list[Action]]:
+    """Return the actions that stand, or stood, by instrument: an empty list where there were some and none stands."""
+    found: dict[int, list[Action]] = defaultdict(list)
+    asked = {"ids": sorted(set(instrument_ids)), "as_at": as_of.as_at}
+    for instrument_id, action_id, version, type_, *terms, is_cancelled in sql.rows(_STANDING, asked):
+        standing = found[instrument_id]
+        if not is_cancelled:
+            standing.append(Action(action_id, version, Type(type_), *terms))
+    return dict(found)

@@ -1,4 +1,4 @@
-"""Positions, the entries behind them, and lots: as they are, or as they were known and in force."""
+"""Positions and the entries behind them: as they are, or as they were known and in force."""
 
 from __future__ import annotations
 
@@ -123,36 +123,4 @@ ORDER BY p.effective_date, p.id LIMIT %(limit)s
             "last_id": last_id,
             "limit": limit,
         },
-    )
-
-
-def list_lots(*, which: Which, after: tuple[int, ...] | None = None, limit: int) -> list[dict[str, Any]]:
-    """Return the open lots of positions, the oldest of each first; `lot_trade_id` 0: what was refused.
-
-    after: the book, the instrument, the trade and the leg of the last one of the page before.
-    """
-    condition, parameters = which.sql()
-    return sql.records(
-        f"""
-SELECT p.*, k.code AS book, i.code AS instrument, round(p.cost / nullif(p.quantity, 0), 10) AS unit_cost
-FROM ledger_lot p JOIN refdata_book k ON k.id = p.book_id JOIN refdata_instrument i ON i.id = p.instrument_id
-WHERE {condition.replace("p.counterparty_id", "NULL")}
-  AND (p.book_id, p.instrument_id, p.lot_trade_id, p.lot_leg) > (%(b)s, %(i)s, %(t)s, %(l)s)
-ORDER BY p.book_id, p.instrument_id, p.lot_trade_id, p.lot_leg LIMIT %(limit)s
-""",
-        {**parameters, **dict(zip("bitl", after or (0, 0, -1, 0), strict=True)), "limit": limit},
-    )
-
-
-def list_movements(*, which: Which, after: int = 0, limit: int) -> list[dict[str, Any]]:
-    """Return what became of the lots of positions, by its id: an id may vanish when the past is told again."""
-    condition, parameters = which.sql()
-    return sql.records(
-        f"""
-SELECT p.*, k.code AS book, i.code AS instrument, a.reference AS action
-FROM ledger_lot_movement p JOIN refdata_book k ON k.id = p.book_id JOIN refdata_instrument i ON i.id = p.instrument_id
-LEFT JOIN ledger_corporate_action a ON p.rank = 'A' AND a.id = p.source_id
-WHERE {condition.replace("p.counterparty_id", "NULL")} AND p.id > %(after)s ORDER BY p.id LIMIT %(limit)s
-""",
-        {**parameters, "after": after, "limit": limit},
     )

@@ -9,9 +9,9 @@ from core import sql
 
 COUNT_CAP = 10_000
 _COLUMNS = """
-SELECT r.id, r.code, v.version, v.title, v.kind, v.source, v.levels, v.window_days, v.schedule, v.owner, v.is_active,
-       v.approved_at, v.proposal_id, coalesce(m.username, a.name, '') AS maker, coalesce(k.username, '') AS checker,
-       o.reason
+SELECT r.id, r.code, v.version, v.title, v.kind, v.source, v.levels, v.window_days, v.basis, v.schedule, v.owner,
+       v.is_active, v.approved_at, v.proposal_id, coalesce(m.username, a.name, '') AS maker,
+       coalesce(k.username, '') AS checker, o.reason
 FROM ledger_reconciliation r
 JOIN ledger_reconciliation_version v ON v.reconciliation_id = r.id
 LEFT JOIN core_proposal o ON o.id = v.proposal_id

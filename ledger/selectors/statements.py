@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from core import sql
@@ -34,6 +34,15 @@ def last_business_date(*, kind: str, source: str) -> date | None:
     """Return the latest day of which a statement has come, None when none has."""
     found = sql.row(
         "SELECT max(business_date) FROM ledger_statement WHERE kind = %s AND source = %s", [kind, source]
+    )
+    return found[0] if found else None
+
+
+def came_after(*, kind: str, source: str, day: date) -> datetime | None:
+    """Return when the first statement of a later day came, None when none has: until then a day is not over."""
+    found = sql.row(
+        "SELECT min(received_at) FROM ledger_statement WHERE kind = %s AND source = %s AND business_date > %s",
+        [kind, source, day],
     )
     return found[0] if found else None
 

@@ -48,7 +48,8 @@ class Terms:
     levels: the rules of matching, tried one after the other, as data: `keys`, fields that must be equal; `compare`, by
     field a `type` (ABSOLUTE, RELATIVE, DAYS, TEXT) and, but for texts, a `limit`; `cardinality`. window_days: how many
     days before the last one a run looks at. schedule: HH:MM in the operator's zone, or empty: with every statement.
-    owner: the team that works its breaks, or empty.
+    owner: the team that works its breaks, or empty. basis: since when our side counts, one of the kind's; empty: the
+    first of them, or that it has no choice.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Terms:
     schedule: str = ""
     owner: str = ""
     is_active: bool = True
+    basis: str = ""
 
     def content(self) -> dict[str, Any]:
         """Return what the version says as data for JSON."""
@@ -70,10 +72,11 @@ class Terms:
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Terms:
         """Return the terms that a version, or its content, says."""
-        return cls(**{name: content[name] for name in (*_NAMES, "levels")})
+        said = {name: content[name] for name in (*_NAMES, "levels") if name in content}
+        return cls(**said)  # what was proposed before there was a basis says none
 
 
-_NAMES = ("title", "kind", "source", "window_days", "schedule", "owner", "is_active")
+_NAMES = ("title", "kind", "source", "window_days", "schedule", "owner", "is_active", "basis")
 
 
 def _level_content(level: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,9 +129,9 @@ def lock_reconciliation(reconciliation_id: int) -> None:
 
 _VERSION = """
 INSERT INTO ledger_reconciliation_version (reconciliation_id, version, title, kind, source, levels, window_days,
-                                           schedule, owner, is_active, proposal_id, approved_at)
+                                           schedule, owner, is_active, basis, proposal_id, approved_at)
 SELECT %(id)s, 1 + coalesce(max(version), 0), %(title)s, %(kind)s, %(source)s, %(levels)s::jsonb, %(window_days)s,
-       %(schedule)s, %(owner)s, %(is_active)s, %(proposal)s, %(at)s
+       %(schedule)s, %(owner)s, %(is_active)s, %(basis)s, %(proposal)s, %(at)s
 FROM ledger_reconciliation_version WHERE reconciliation_id = %(id)s
 RETURNING version
 """
@@ -141,7 +144,8 @@ def apply_reconciliation(proposal: Proposal, actor: Actor, at: datetime) -> None
     before = newest_version(code)
     if faults := list(_faults(code, terms, before)):
         raise Problem(409, "no-longer-possible", "The reconciliation can no longer say so.", faults=faults)
-    if (Terms.read(before).content() if before else None) != content["before"]:
+    was = Terms.read(content["before"]).content() if content["before"] else None
+    if (Terms.read(before).content() if before else None) != was:
         raise Problem(409, "reconciliation-changed", "It is no longer what it was when this was proposed.")
     said = terms.content()
     found = sql.row(
@@ -197,6 +201,13 @@ def _faults(code: str, terms: Terms, before: Mapping[str, Any] | None) -> Iterat
     if terms.kind not in KINDS:
         yield Fault("/kind", f"One of {', '.join(KINDS)}.", "unknown")
         return
+    if terms.basis and terms.basis not in KINDS[terms.kind].bases:
+        said = (
+            f"One of {', '.join(KINDS[terms.kind].bases)}."
+            if KINDS[terms.kind].bases
+            else "Only positions have one."
+        )
+        yield Fault("/basis", said, "unknown")
     if not 1 <= len(terms.levels) <= LEVELS_MAX:
         yield Fault("/levels", f"1 to {LEVELS_MAX} levels.", "length")
     for at, level in enumerate(terms.levels[:LEVELS_MAX]):

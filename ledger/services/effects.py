@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from core import sql
 from core.audit import encode
 from core.money import ZERO
-from ledger.actions import CASH, Action, Consequences, Dealt, Effect, Type, consequences
+from ledger.actions import CASH, Action, Consequences, Dealt, Effect, consequences
 from ledger.models import Basis
 from ledger.services.entries import ADD_UP, REVERSED, SAID, STANDING
 
@@ -21,28 +21,6 @@ class Held(NamedTuple):
 
     book_id: int
     instrument_id: int
-
-
-# Per cent of nominal is a hundredth a unit.
-_ACTIONS = """
-SELECT DISTINCT ON (a.action_id) a.instrument_id, a.action_id, a.version, a.type, a.ex_date, a.record_date, a.pay_date,
-       a.currency, coalesce(a.rate, 0) / CASE i.price_basis WHEN 'PERCENT' THEN 100 ELSE 1 END AS rate,
-       coalesce(a.new_quantity, 1), coalesce(a.old_quantity, 1), a.is_cancelled
-FROM ledger_corporate_action_version a JOIN refdata_instrument i ON i.id = a.instrument_id
-WHERE a.instrument_id = ANY(%s) ORDER BY a.action_id, a.version DESC
-"""
-
-
-def actions_of(instrument_ids: Iterable[int]) -> dict[int, list[Action]]:
-    """Return the actions that stand, by instrument: an empty list where there were some and none stands."""
-    found: dict[int, list[Action]] = defaultdict(list)
-    for instrument_id, action_id, version, type_, *terms, is_cancelled in sql.rows(
-        _ACTIONS, [sorted(set(instrument_ids))]
-    ):
-        standing = found[instrument_id]
-        if not is_cancelled:
-            standing.append(Action(action_id, version, Type(type_), *terms))
-    return dict(found)
 
 
 _PLACES = "unnest(%(books)s::bigint[], %(instruments)s::bigint[]) AS t(book_id, instrument_id)"

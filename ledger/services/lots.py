@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from core import sql
 from core.audit import Actor
 from core.clock import business_date
-from ledger.lots import NO_TIME, Fill, Lot, Lots, Method, Movement, Place, Rank, Step, Terms, play
+from ledger.lots import NO_TIME, Fill, Key, Lot, Lots, Movement, Place, Rank, Step, play
 from ledger.models import Basis
-from ledger.services.effects import Held, actions_of, tell_actions
+from ledger.selectors.actions import actions_of
+from ledger.selectors.lots import REFUSED, policies
+from ledger.services.effects import Held, tell_actions
 from ledger.services.entries import STANDING
 from ledger.services.shorts import follow_refusals
-
-_DEFAULT = Terms()
-_REFUSED = Place(NO_TIME.date(), Rank.TRADE, NO_TIME, 0, 0)  # where what is refused is kept among the lots
 
 
 class Touched(NamedTuple):
@@ -38,18 +35,11 @@ def from_the_beginning(book_id: int, instrument_id: int) -> Touched:
     return Touched(book_id, instrument_id, NO_TIME.date(), NO_TIME, 0, 0)
 
 
-class Key(NamedTuple):
-    """What has lots of its own."""
-
-    book_id: int
-    instrument_id: int
-    currency: str
-
-
 _PLACES = """
 unnest(%(books)s::bigint[], %(instruments)s::bigint[], %(days)s::date[], %(moments)s::timestamptz[],
        %(sources)s::bigint[], %(legs)s::int[]) AS t(book_id, instrument_id, day, moment, source_id, leg)
 """
+_PAIRS = "unnest(%(books)s::bigint[], %(instruments)s::bigint[]) AS t(book_id, instrument_id)"
 _LOT_COLUMNS = "lot_trade_id, lot_leg, lot_version, lot_day, lot_moment"
 _KEPT = "book_id, instrument_id, currency, lot_trade_id, lot_leg"
 # An open lot is the sum of its movements; `deltas` are some that came or went.
@@ -126,6 +116,21 @@ def retell_lots(*, touched: Sequence[Touched], now: datetime, actor: Actor) -> N
     follow_refusals(were=were_refused, moved=moved, now=now, actor=actor)
 
 
+_FORGET = f"DELETE FROM ledger_lot l USING {_PAIRS} WHERE (l.book_id, l.instrument_id) = (t.book_id, t.instrument_id)"
+_SUM_UP = f"""
+WITH deltas AS (SELECT m.* FROM {_PAIRS} JOIN ledger_lot_movement m USING (book_id, instrument_id)) {_ADD_UP}
+"""
+
+
+def sum_up_lots(*, positions: Sequence[tuple[int, int]]) -> None:
+    """Make the lots of positions (book, instrument) the sums of their movements again, whatever they were."""
+    pairs = dict(
+        zip(("books", "instruments"), (list(each) for each in zip(*positions, strict=True)), strict=True)
+    )
+    sql.run(_FORGET, pairs)
+    sql.run(_SUM_UP, pairs)
+
+
 def _place(step: Step) -> Place:
     return step.place
 
@@ -169,7 +174,7 @@ def _store(moved: Mapping[Key, Iterable[Movement]]) -> None:
 
 
 def _row(moved: Movement) -> tuple[Any, ...]:
-    opened = moved.opened or _REFUSED
+    opened = moved.opened or REFUSED
     return (
         *moved.place,
         moved.version,
@@ -184,33 +189,3 @@ def _row(moved: Movement) -> tuple[Any, ...]:
         moved.value,
         moved.gain,
     )
-
-
-@dataclass(frozen=True)
-class _Policy:
-    """How a book counts: the first day of each of its terms, and these."""
-
-    days: list[date]
-    terms: list[Terms]
-
-    def on(self, day: date) -> Terms:
-        at = bisect_right(self.days, day)
-        return self.terms[at - 1] if at else _DEFAULT
-
-
-_POLICIES = """
-SELECT book_id, valid_from, method, opens_short, with_fees FROM ledger_lot_policy p
-WHERE book_id = ANY(%s)
-  AND NOT EXISTS (SELECT FROM ledger_lot_policy l WHERE l.book_id = p.book_id AND l.version > p.version
-                  AND l.valid_from <= p.valid_from)
-ORDER BY book_id, valid_from
-"""
-
-
-def policies(*, book_ids: Sequence[int]) -> dict[int, Callable[[date], Terms]]:
-    """Return how books count on a day: the latest version whose day has come, and FIFO with shorts before any."""
-    found = {book_id: _Policy([], []) for book_id in book_ids}
-    for book_id, day, method, opens_short, with_fees in sql.rows(_POLICIES, [list(book_ids)]):
-        found[book_id].days.append(day)
-        found[book_id].terms.append(Terms(Method(method), opens_short, with_fees))
-    return {book_id: policy.on for book_id, policy in found.items()}

@@ -2,6 +2,10 @@
 
 What a run finds depends on the statements that count and on our records alone, never on the order in which they came:
 it looks again at the days of its window, and at all days of which something is still open.
+
+A run through a day looks back once a later day has been compared, or when it is asked as of a moment: it says what it
+finds, and leaves breaks and forced matches as they are. Where our side can tell, it is read as it was known until the
+next day's statement came, so that a run of a day that is over finds the same however often it is repeated.
 """
 
 from __future__ import annotations
@@ -17,14 +21,15 @@ from django.conf import settings
 from django.db import transaction
 
 from core import sql, work
+from core.as_of import AsOf, known_at
 from core.audit import Actor, record
 from core.clock import business_date
-from core.http.problem import Problem, not_found
+from core.http.problem import Fault, Problem, not_found
 from core.wake import wake_on_commit
 from ledger.kinds import KINDS
 from ledger.kinds.base import Kind
 from ledger.selectors.reconciliations import newest_version, newest_versions, read_run, reading_statements
-from ledger.selectors.statements import last_business_date
+from ledger.selectors.statements import came_after, last_business_date
 from ledger.services.breaks import Carrying, Counts, breaks_of, carry_forward
 from ledger.services.comparison import Compared, Record, compare
 from ledger.services.definitions import SUBJECT, lock_reconciliation
@@ -46,43 +51,56 @@ class _Run:
     terms: Mapping[str, Any]
     kind: Kind
     through: date
+    looks_back: bool
+    as_of: AsOf
 
 
 _ASK = """
-INSERT INTO ledger_reconciliation_run (reconciliation_id, business_date, statement_ids, asked_by, asked_at)
-VALUES (%s, %s, '{}', %s, %s) ON CONFLICT (reconciliation_id, business_date) WHERE state = 'WAITING' DO NOTHING
+INSERT INTO ledger_reconciliation_run (reconciliation_id, business_date, as_at, statement_ids, asked_by, asked_at)
+VALUES (%s, %s, %s, '{}', %s, %s) ON CONFLICT (reconciliation_id, business_date, as_at) WHERE state = 'WAITING'
+DO NOTHING
 RETURNING id
 """
 
 
-def ask_run(*, code: str, through: date | None, actor: Actor, now: datetime) -> int:
+def ask_run(
+    *, code: str, through: date | None, actor: Actor, now: datetime, as_at: datetime | None = None
+) -> int:
     """Ask for a run of a reconciliation through a business date, the last of which a statement has come unless given.
 
-    A run that already waits for the same is the one. Return its id; a worker does it. Problem 404 for an unknown
-    reconciliation, 409 for one that is not active or has no statement.
+    as_at: look back, at our side as it was known then. A run that already waits for the same is the one. Return its id;
+    a worker does it. Problem 404 for an unknown reconciliation, 409 for one that is not active, has no statement or
+    cannot tell what was known, 422 for a moment that is still to come.
     """
     terms = newest_version(code)
     if terms is None:
         raise not_found("reconciliation")
     if not terms["is_active"]:
         raise Problem(409, "inactive", "The reconciliation is not active.")
+    if as_at is not None and not KINDS[terms["kind"]].tells_past:
+        raise Problem(409, "past-not-kept", "What was known of this kind at a moment is not kept.")
+    if as_at is not None and as_at > now:
+        faults = [Fault("/as_at", "This moment is still to come.", "future")]
+        raise Problem(422, "invalid", "Nobody knows yet what is known then.", faults=faults)
     last = last_business_date(kind=terms["kind"], source=terms["source"])
     if last is None:
         raise Problem(409, "no-statement", "No statement has come yet.")
     with transaction.atomic():
-        return _ask(terms, through or last, actor, now)
+        return _ask(terms, through or last, actor, now, as_at)
 
 
-def _ask(terms: Mapping[str, Any], through: date, actor: Actor, now: datetime) -> int:
-    made = sql.row(_ASK, [terms["id"], through, actor.name, now])
+def _ask(
+    terms: Mapping[str, Any], through: date, actor: Actor, now: datetime, as_at: datetime | None = None
+) -> int:
+    made = sql.row(_ASK, [terms["id"], through, as_at, actor.name, now])
     if made is None:
         found = sql.row(
             "SELECT id FROM ledger_reconciliation_run WHERE reconciliation_id = %s AND business_date = %s"
-            " AND state = 'WAITING'",
-            [terms["id"], through],
+            " AND as_at IS NOT DISTINCT FROM %s AND state = 'WAITING'",
+            [terms["id"], through, as_at],
         )
         # One that has just ended frees its place: then this is asked again.
-        return int(found[0]) if found else _ask(terms, through, actor, now)
+        return int(found[0]) if found else _ask(terms, through, actor, now, as_at)
     work.enqueue(TASK, [made[0]])
     wake_on_commit(TASK)
     return int(made[0])
@@ -180,10 +198,17 @@ def reconcile(
 def _reconcile(found: Mapping[str, Any], actor: Actor, now: datetime, told: Told) -> None:
     terms = newest_version(found["code"])
     assert terms is not None  # noqa: S101 - only what has a version is run
-    run = _Run(found["id"], terms, KINDS[terms["kind"]], found["business_date"])
+    run = _run(found, terms)
     matches = active_matches(terms["id"])
     start = _start(run, [each["since"] for each in matches])
-    sides = read_sides(kind=run.kind, source=terms["source"], start=start, until=run.through)
+    sides = read_sides(
+        kind=run.kind,
+        source=terms["source"],
+        start=start,
+        until=run.through,
+        basis=terms["basis"],
+        as_of=run.as_of,
+    )
     told("read", len(sides.ours) + len(sides.theirs))
     ours, theirs = ({each.id: each for each in side} for side in (sides.ours, sides.theirs))
     standing = tested_matches(matches=matches, kind=run.kind, ours=ours, theirs=theirs, through=run.through)
@@ -194,20 +219,34 @@ def _reconcile(found: Mapping[str, Any], actor: Actor, now: datetime, told: Told
         theirs=[each for each in sides.theirs if each.id not in standing.theirs],
     )
     told("matched", sum(len(each.ours) + len(each.theirs) for each in compared.matched))
-    units = {each.fields.get(run.kind.money[1], "") for each in _broken(compared, ours, theirs)}
-    breaks = breaks_of(
-        kind=run.kind,
-        compared=compared,
-        ours=ours,
-        theirs=theirs,
-        values=values_of(units, on=run.through),
-    )
-    told("breaks", len(breaks))
-    carrying = Carrying(terms["id"], terms["code"], run.kind, terms["owner"], run.id, start, standing.because)
-    end_matches(ended=standing.ended, now=now)
-    counts = carry_forward(carrying=carrying, found=breaks, actor=actor, now=now)
+    counts = Counts()
+    if not run.looks_back:
+        units = {each.fields.get(run.kind.money[1], "") for each in _broken(compared, ours, theirs)}
+        values = values_of(units, on=run.through)
+        breaks = breaks_of(kind=run.kind, compared=compared, ours=ours, theirs=theirs, values=values)
+        told("breaks", len(breaks))
+        carrying = Carrying(
+            terms["id"], terms["code"], run.kind, terms["owner"], run.id, start, standing.because
+        )
+        end_matches(ended=standing.ended, now=now)
+        counts = carry_forward(carrying=carrying, found=breaks, actor=actor, now=now)
     _store_results(run, compared, standing, theirs)
     _finish(run, sides, compared, standing, counts, actor, now)
+
+
+_LATER = """
+SELECT 1 FROM ledger_reconciliation_run
+WHERE reconciliation_id = %s AND business_date > %s AND state = 'DONE' AND NOT looks_back LIMIT 1
+"""
+
+
+def _run(found: Mapping[str, Any], terms: Mapping[str, Any]) -> _Run:
+    """Return a run with what it goes by: whether it looks back, and the moment of which our side is read."""
+    kind, through, as_at = KINDS[terms["kind"]], found["business_date"], found["as_at"]
+    looks_back = as_at is not None or sql.row(_LATER, [terms["id"], through]) is not None
+    if looks_back and as_at is None and kind.tells_past:
+        as_at = came_after(kind=kind.code, source=terms["source"], day=through)
+    return _Run(found["id"], terms, kind, through, looks_back, known_at(as_at))
 
 
 def _broken(compared: Compared, ours: Mapping[str, Record], theirs: Mapping[str, Record]) -> Iterator[Record]:
@@ -271,7 +310,8 @@ def _row(
 
 _DONE = """
 UPDATE ledger_reconciliation_run
-SET state = 'DONE', ended_at = %(at)s, version = %(version)s, start_date = %(start)s,
+SET state = 'DONE', ended_at = %(at)s, version = %(version)s, start_date = %(start)s, as_at = %(as_at)s,
+    looks_back = %(looks_back)s,
     statement_ids = %(statements)s::bigint[],
     ours = %(ours)s, theirs = %(theirs)s, matched_ours = %(matched_ours)s, matched_theirs = %(matched_theirs)s,
     forced_ours = %(forced_ours)s, forced_theirs = %(forced_theirs)s, differing_ours = %(differing_ours)s,
@@ -305,8 +345,15 @@ def _finish(
         **{name: getattr(counts, name) for name in ("new", "unchanged", "changed", "cleared")},
     }
     about = {"id": run.id, "at": now, "version": run.terms["version"], "start": sides.start}
-    sql.run(_DONE, {**figures, **about, "statements": sides.statement_ids})
-    told = {"run_id": run.id, "reconciliation": run.terms["code"], "business_date": run.through, **figures}
+    past = {"as_at": run.as_of.as_at, "looks_back": run.looks_back}
+    sql.run(_DONE, {**figures, **about, **past, "statements": sides.statement_ids})
+    told = {
+        "run_id": run.id,
+        "reconciliation": run.terms["code"],
+        "business_date": run.through,
+        **past,
+        **figures,
+    }
     _tell("reconciliation.run", run.terms["id"], told, actor, now)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from core import sql
+from core.as_of import NOW, AsOf
 from core.http.problem import Problem
 from core.money import format_number, round_money
 from ledger.kinds.base import Kind
@@ -31,8 +32,13 @@ class Sides:
     theirs: list[Record]
 
 
-def read_sides(*, kind: Kind, source: str, start: date, until: date) -> Sides:
+def read_sides(
+    *, kind: Kind, source: str, start: date, until: date, basis: str = "", as_of: AsOf = NOW
+) -> Sides:
     """Return both sides of the days between two. Ours is of days of which a statement has come.
+
+    basis: since when ours counts, of a kind that has the choice; empty: the kind's first. as_of: ours as it was known
+    then, of a kind that can tell.
 
     Problem 409 without a statement of the last day, 413 for more than LINES_MAX on a side.
     """
@@ -50,7 +56,9 @@ def read_sides(*, kind: Kind, source: str, start: date, until: date) -> Sides:
     if kind.account:
         told = {balance["account"] for each in statements for balance in each["balances"]}
         accounts = sorted(told | {each.fields[kind.account] for each in theirs})
-    ours = read_ours(kind, source, min(days.values()), until, accounts, frozenset(days.values()))
+    ours = read_ours(
+        kind, source, min(days.values()), until, accounts, frozenset(days.values()), basis=basis, as_of=as_of
+    )
     return Sides(min(days.values()), sorted(days), ours, theirs)
 
 
@@ -61,14 +69,19 @@ def read_ours(
     until: date,
     accounts: list[str] | None,
     days: frozenset[date] | None,
+    *,
+    basis: str = "",
+    as_of: AsOf = NOW,
 ) -> list[Record]:
     """Return our side of the days between two, of `days` only where some are given, in the order of our ids.
 
-    Problem 413 for more than LINES_MAX.
+    basis, as_of: as in `read_sides`. Problem 413 for more than LINES_MAX.
     """
     columns = ", ".join(kind.names)
     statement = f"SELECT id, day, {columns} FROM ({kind.ours()}) AS ours ORDER BY id LIMIT {LINES_MAX + 1}"
-    found = sql.rows(statement, {"source": source, "start": start, "until": until, "accounts": accounts})
+    asked = {"source": source, "start": start, "until": until, "accounts": accounts}
+    counted = {"basis": basis or next(iter(kind.bases), None), **as_of.parameters()}
+    found = sql.rows(statement, {**asked, **counted})
     if len(found) > LINES_MAX:
         raise _too_many("Ours")
     instructions = [each.name for each in kind.fields if each.type == "instruction"]

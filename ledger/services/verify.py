@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.db import transaction
 
 from core import sql
 from core.audit import Actor, record
-from ledger.services.lots import Touched, from_the_beginning, retell_lots
+from core.money import ZERO
+from ledger.lots import Key
+from ledger.selectors.lots import FILLS_MAX, play_again
+from ledger.services.lots import from_the_beginning, retell_lots, sum_up_lots
 from ledger.services.posting import lock_positions, post_trades
-from ledger.verification import Wrong, wrong_entries, wrong_lots, wrong_totals
+from ledger.verification import Figure, Wrong, wrong_entries, wrong_lots, wrong_totals
 from ledger.work_kinds import POSITION, WRONG
 from trades.services.exceptions import NewException, open_exceptions
 from trades.work_items import About
 
 TASK = "ledger.verify_positions"
+PLAYED = 100  # positions played again while entering waits
 EXPLAINED_WITHIN = timedelta(days=1)  # by then all figures are told again
 
 
@@ -44,10 +49,20 @@ def verify_positions(
         if correct:
             _put_right(totals)
         lots = wrong_lots()
-        if correct and lots:
-            retell_lots(touched=_whole(lots), now=now, actor=actor)
+        if correct:
+            _tell_lots_again(lots, now, actor)
         found += [*totals, *lots]
-        if correct and found:
+    place: tuple[int, int] | None = (0, 0)
+    while place is not None:
+        with transaction.atomic():
+            lock_positions()
+            played, place = _wrong_when_played(place)
+            if correct:
+                _tell_lots_again(played, now, actor)
+            found += played
+        on_portion()
+    if correct and found:
+        with transaction.atomic():
             _tell(found, now, actor)
     return found
 
@@ -72,9 +87,55 @@ def _put_right(totals: Sequence[Wrong]) -> None:
         sql.run(_PUT, [list(column) for column in zip(*figures, strict=True)])
 
 
-def _whole(lots: Sequence[Wrong]) -> list[Touched]:
+def _tell_lots_again(lots: Sequence[Wrong], now: datetime, actor: Actor) -> None:
     positions = sorted({(each.figure.book_id, each.figure.instrument_id) for each in lots})
-    return [from_the_beginning(*position) for position in positions]
+    if positions:
+        sum_up_lots(positions=positions)
+        retell_lots(touched=[from_the_beginning(*each) for each in positions], now=now, actor=actor)
+
+
+# Of a position with very many movements only the sums are compared. What waits to be told again is not looked at.
+_NEXT = """
+SELECT m.book_id, m.instrument_id FROM ledger_lot_movement m
+WHERE (m.book_id, m.instrument_id) > (%(book)s, %(instrument)s)
+  AND NOT EXISTS (SELECT FROM ledger_position_due d
+                  WHERE d.book_id = m.book_id AND d.instrument_id = m.instrument_id)
+GROUP BY 1, 2 HAVING count(*) <= %(most)s ORDER BY 1, 2 LIMIT %(portion)s
+"""
+_LOTS = """
+SELECT book_id, instrument_id, currency, lot_trade_id, lot_leg, quantity, cost
+FROM unnest(%s::bigint[], %s::bigint[]) AS t(book_id, instrument_id) JOIN ledger_lot USING (book_id, instrument_id)
+"""
+Opened = tuple[Key, int, int]  # by which leg of which trade; 0: what was refused
+
+
+def _wrong_when_played(after: tuple[int, int]) -> tuple[list[Wrong], tuple[int, int] | None]:
+    """Return which lots of the next positions are other than when these are played from their beginning, and the last
+    position looked at (None: no more)."""
+    asked = {"book": after[0], "instrument": after[1], "most": FILLS_MAX, "portion": PLAYED}
+    positions = sql.rows(_NEXT, asked)
+    if not positions:
+        return [], None
+    rows = sql.rows(_LOTS, [list(each) for each in zip(*positions, strict=True)])
+    kept: dict[Opened, tuple[Decimal, Decimal]] = {
+        (Key(book, instrument, currency), trade_id, leg): (quantity, cost)
+        for book, instrument, currency, trade_id, leg, quantity, cost in rows
+    }
+    told: dict[Opened, tuple[Decimal, Decimal]] = {}
+    for key, (lots, _) in play_again(positions=positions, most=PLAYED * FILLS_MAX).items():
+        told |= {(key, lot.opened.source_id, lot.opened.leg): (lot.quantity, lot.cost) for lot in lots.open}
+        if lots.refused:
+            told[key, 0, 0] = lots.refused, ZERO
+    nothing = (ZERO, ZERO)
+    wrong = [
+        Wrong(Figure(*opened[0], 0), f"{what} of a lot", was, is_, opened[1] or None)
+        for opened in sorted({*kept, *told})
+        for what, was, is_ in zip(
+            ("quantity", "cost"), kept.get(opened, nothing), told.get(opened, nothing), strict=True
+        )
+        if was != is_
+    ]
+    return wrong, positions[-1]
 
 
 _NAMES = """

@@ -94,6 +94,7 @@ _WORDS = {
     "ESCALATED": ("alert", "red", "escalated"),
     "SNOOZED": ("clock", "grey", "snoozed"),
     "REOPENED": ("back", "amber", "reopened"),
+    "LOOKED_BACK": ("clock", "grey", "looks back"),
     "RESULT_DONE": ("check-circle", "green", "done"),
     "RESULT_TO_DO": ("check", "blue", "would be done"),
     "RESULT_UNCHANGED": ("dot", "grey", "as before"),

@@ -11,15 +11,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from core.as_of import NOW
+from core.as_of import NOW, AsOf
 from core.clock import business_date, utc_now
 from core.http.problem import Fault, Problem
 from core.money import ZERO
 from ledger.selectors.actions import pending_of
-from ledger.selectors.positions import Place, Which, list_entries, list_lots, list_movements, list_positions
+from ledger.selectors.lots import list_lots, list_movements
+from ledger.selectors.positions import Place, Which, list_entries, list_positions
 from ledger.services.lot_policies import KIND as POLICY
 from ledger.services.lot_policies import METHODS, PolicyTerms, policy_on, propose_policy
-from ops.as_of import as_at, clock, where
+from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, person, show
 from refdata.models import Book, Instrument
@@ -118,14 +119,13 @@ def _show(request: HttpRequest, book: str, currency: str) -> HttpResponse:
     if known is None or (typed["instrument"] and instrument is None):
         raise Http404
     on, fault = _day(typed["on"])
-    as_of, present = where(request) or NOW, as_at(request) is None and on is None
+    as_of = where(request) or NOW
     which = Which(book=known.code, instrument=typed["instrument"], currency=currency.replace("\0", ""))
     entries = list_entries(
         which=which, as_of=as_of, on=on, after=_entry(request.GET.get("after", "")), limit=_SHOWN + 1
     )
     parties = list_positions(which=which, by_party=True, as_of=as_of, on=on, limit=_SHOWN)
-    with_lots = instrument is not None and present
-    lots = list_lots(which=which, limit=_SHOWN) if with_lots else []
+    lots, movements, too_many = _lots(which, as_of, on) if instrument else ([], [], "")
     last = entries[_SHOWN - 1] if len(entries) > _SHOWN else None
     context = {
         "book": known,
@@ -139,14 +139,29 @@ def _show(request: HttpRequest, book: str, currency: str) -> HttpResponse:
         "settled": sum((row["settled"] for row in parties), ZERO),
         "lots": lots,
         "cost": sum((row["cost"] for row in lots), ZERO),
-        "with_lots": with_lots,
-        "movements": list_movements(which=which, limit=_SHOWN) if with_lots else [],
+        "with_lots": instrument is not None and not too_many,
+        "too_many": too_many,
+        "movements": movements,
         "policy": policy_on(known.code, business_date(clock(request))),
         "entries": entries[:_SHOWN],
         "shown": _SHOWN,
         "more": last and f"{last['effective_date']}.{last['id']}",
     }
     return show(request, "ops/position.html", context, screen="position", now=clock(request))
+
+
+def _lots(
+    which: Which, as_of: AsOf, on: date | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
+    """Return the open lots of a position, what became of lots, and why neither can be told."""
+    try:
+        return (
+            list_lots(which=which, as_of=as_of, on=on, limit=_SHOWN),
+            list_movements(which=which, as_of=as_of, on=on, limit=_SHOWN),
+            "",
+        )
+    except Problem as problem:
+        return [], [], f"{problem.title} {problem.detail}"
 
 
 def compared(content: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import date
+from datetime import date, datetime
 from pathlib import PurePath
 from typing import Any
 
@@ -15,8 +15,10 @@ from django.urls import reverse
 
 from core import ids
 from core.clock import utc_now
+from core.http.moments import read_moment
 from core.http.problem import Fault, Problem, not_found
 from ledger.kinds import KINDS
+from ledger.models import Basis
 from ledger.selectors import reconciliations as selectors
 from ledger.selectors.statements import list_statements
 from ledger.services.arrivals import receive_statement
@@ -84,9 +86,10 @@ def propose(request: HttpRequest) -> HttpResponse:
 @posted("reconciliation")
 @needs(Right.RECONCILE)
 def run_now(request: HttpRequest, ref: str) -> HttpResponse:
-    """Ask for a run through the last statement's day."""
+    """Ask for a run through the last statement's day, or one that looks back: through a day, as of a moment."""
     try:
-        run_id = ask_run(code=ref, through=None, actor=actor(request), now=utc_now())
+        through, as_at = _past(request)
+        run_id = ask_run(code=ref, through=through, as_at=as_at, actor=actor(request), now=utc_now())
     except Problem as problem:
         if problem.status == 404:
             raise
@@ -95,6 +98,23 @@ def run_now(request: HttpRequest, ref: str) -> HttpResponse:
     return HttpResponseRedirect(
         reverse("reconciliation_run", args=[ids.public_id(ids.RECONCILIATION_RUN, run_id)]), status=303
     )
+
+
+def _past(request: HttpRequest) -> tuple[date | None, datetime | None]:
+    """Return the day and the moment that a form says, None where it says none; Problem 422 naming what is neither."""
+    typed = {name: request.POST.get(name, "").strip() for name in ("through", "as_at")}
+    faults, through, as_at = [], None, None
+    try:
+        through = date.fromisoformat(typed["through"]) if typed["through"] else None
+    except ValueError:
+        faults.append(Fault("/through", "A date such as 2026-11-23.", "type"))
+    try:
+        as_at = read_moment(typed["as_at"]) if typed["as_at"] else None
+    except ValueError:
+        faults.append(Fault("/as_at", "A moment such as 2026-11-23T18:00:00Z.", "type"))
+    if faults:
+        raise Problem(422, "invalid", "This cannot be looked back at.", faults=faults)
+    return through, as_at
 
 
 @needs(Right.READ_RECONCILIATIONS)
@@ -225,6 +245,9 @@ def _show(request: HttpRequest, code: str, *, problem: Problem | None = None) ->
         "pending_id": selectors.pending_proposals(KIND, SUBJECT).get(newest["id"]) if newest else None,
         "form": request.POST if problem and "reason" in request.POST else form_of(newest),
         "kinds": KINDS.values(),
+        "bases": Basis.choices,
+        "tells_past": newest is not None and KINDS[newest["kind"]].tells_past,
+        "looked": request.POST,
         "teams": Group.objects.order_by("name").values_list("name", flat=True),
         "problem": Shown.of(problem) if problem else None,
     }

@@ -48,9 +48,12 @@ def somebody(name: str) -> Any:
     return User.objects.filter(username=name).first() or person(name)
 
 
-def run(code: str = CODE, *, through: date | None = None, now: datetime = LATER) -> dict[str, Any]:
+def run(
+    code: str = CODE, *, through: date | None = None, now: datetime = LATER, as_at: datetime | None = None
+) -> dict[str, Any]:
     """Run a reconciliation at once, and return its run."""
-    return reconcile(run_id=ask_run(code=code, through=through, actor=CLERK, now=now), actor=CLERK, now=now)
+    asked = ask_run(code=code, through=through, as_at=as_at, actor=CLERK, now=now)
+    return reconcile(run_id=asked, actor=CLERK, now=now)
 
 
 def run_all(*, now: datetime = LATER) -> None:

@@ -59,19 +59,19 @@ def proposed(reference: str, said: ActionTerms) -> int:
     return proposal_id
 
 
-def approve(proposal_id: int) -> None:
+def approve(proposal_id: int, *, at=NOW) -> None:
     four_eyes.approve(
         proposal_id=proposal_id,
         user=somebody(),
         note="",
         actor=Actor("user:checker"),
-        now=NOW,
+        now=at,
     )
 
 
 def act(reference: str, said: ActionTerms, *, at=NOW) -> None:
     """Set an action, or what holds of it, as two people do, and tell the positions again."""
-    approve(proposed(reference, said))
+    approve(proposed(reference, said), at=at)
     while post_due(now=at, actor=ACTOR):
         pass
 

@@ -131,6 +131,57 @@ def test_lots_and_what_became_of_them_name_both_trades(api: Api):
     assert pages == moved
 
 
+def test_lots_are_read_as_of_a_moment_and_a_business_date(api: Api):
+    (first,) = captured_ids(share("100", "10", day=2))
+    post(at=NOW)
+    known = NOW + timedelta(minutes=1)
+    position = f"book=BOOK-1&instrument={EURO_SHARE}"
+    then = f"{position}&as_at={known.isoformat().replace('+00:00', 'Z')}"
+    assert told(api, f"/lots?{then}") == [("100", "1000.00")]
+    amend(first, quantity="80")
+    captured_ids(share("-30", "12"))
+    post(at=LATER - timedelta(minutes=1))
+    act("CA-1", terms("SPLF", ex=0, new="2", old="1"), at=LATER - timedelta(minutes=1))
+    yesterday = TODAY - timedelta(days=1)
+    assert told(api, f"/lots?{position}") == told(api, f"/lots?{position}&on={TODAY}") == [("130", "650.00")]
+    assert told(api, f"/lots?{position}&on={yesterday}") == [("80", "800.00")]
+    assert told(api, f"/lots?{position}&on={TODAY - timedelta(days=3)}") == []
+    assert told(api, f"/lots?{then}") == [("100", "1000.00")]
+    moved = api.get(f"/lot-movements?{position}&on={yesterday}").json()["items"]
+    assert [(each["kind"], each["quantity"]) for each in moved] == [("OPEN", "80")]
+    moved = api.get(f"/lot-movements?{then}").json()["items"]
+    assert [(each["kind"], each["version"], each["quantity"]) for each in moved] == [("OPEN", 1, "100")]
+
+
+def told(api: Api, path: str) -> list[tuple[str, str]]:
+    return [(each["quantity"], each["cost"]) for each in api.get(path).json()["items"]]
+
+
+def test_what_is_played_again_reads_as_what_is_kept(api: Api):
+    captured_ids(share("100", "10", day=3), share("50", "11", day=2), share("-120", "12", day=1))
+    post(at=NOW)
+    act("CA-1", terms("SPLF", new="2", old="1"))
+    position = f"book=BOOK-1&instrument={EURO_SHARE}"
+    now = LATER.isoformat().replace("+00:00", "Z")
+    for path in ("/lots", "/lot-movements"):
+        kept = api.get(f"{path}?{position}").json()["items"]
+        found, cursor = [], ""
+        while cursor is not None:
+            page = api.get(f"{path}?{position}&as_at={now}&limit=1&cursor={cursor}").json()
+            found, cursor = found + page["items"], page["next"]
+        assert len(found) == len(kept) > 0
+        assert [{**each, "id": 0} for each in found] == [{**each, "id": 0} for each in kept]
+
+
+def test_a_position_of_very_many_deals_is_not_played_again(api: Api, monkeypatch):
+    captured_ids(share("100", "10"), share("50", "11"))
+    post(at=NOW)
+    monkeypatch.setattr("ledger.selectors.lots.FILLS_MAX", 1)
+    now = LATER.isoformat().replace("+00:00", "Z")
+    answer = api.get(f"/lots?book=BOOK-1&instrument={EURO_SHARE}&as_at={now}")
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-many-fills")
+
+
 @pytest.mark.parametrize(
     ("path", "wrong"),
     [
@@ -141,6 +192,9 @@ def test_lots_and_what_became_of_them_name_both_trades(api: Api):
         ("/positions?cursor=abc", ["query:cursor"]),
         ("/position-entries?basis=HELD", ["query:basis"]),
         (f"/lots?book={'x' * 101}", ["query:book"]),
+        ("/lots?as_at=2026-11-01T00:00:00Z", ["query:book", "query:instrument"]),
+        ("/lot-movements?as_at=2026-11-01T00:00:00Z&book=BOOK-1&instrument=", ["query:instrument"]),
+        ("/lots?on=soon", ["query:on"]),
     ],
 )
 def test_every_fault_of_a_question_is_named(api: Api, path, wrong):

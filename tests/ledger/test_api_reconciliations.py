@@ -73,6 +73,14 @@ def test_a_run_is_asked_for_done_and_read(api: Api, broken: str):
     assert (done["state"], done["differing_ours"], done["unchanged"], done["steps"]) == ("DONE", 1, 1, [])
     runs = api.get("/reconciliations/TRADES-FO/runs", limit="1").json()
     assert ([each["id"] for each in runs["items"]], runs["next"] is None) == ([done["id"]], False)
+    assert (done["looks_back"], done["as_at"]) == (False, None)
+
+
+def test_a_run_is_asked_for_as_of_a_moment_that_can_be_told(api: Api, broken: str):
+    path = "/reconciliations/TRADES-FO/runs"
+    assert pointers(problem(api.post(path, {"as_at": "yesterday"}), 400, "unreadable")) == ["/as_at"]
+    assert pointers(problem(api.post(path, {"as_at": 5}), 400, "unreadable")) == ["/as_at"]
+    problem(api.post(path, {"as_at": "2026-11-22T18:00:00Z"}), 409, "past-not-kept")
 
 
 def test_a_break_tells_both_sides_what_differs_and_what_happened(api: Api, broken: str):

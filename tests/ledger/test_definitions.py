@@ -89,6 +89,17 @@ def test_every_fault_is_named():
     ) == ["/code", "/title", "/source", "/window_days", "/schedule", "/owner", "/kind", "/reason"]
 
 
+def test_since_when_ours_count_is_said_where_there_is_a_choice():
+    assert faults(terms(basis="SETTLED")) == faults(terms("POSITIONS", basis="BOOKED")) == ["/basis"]
+    defined("CUSTODY", kind="POSITIONS", source="CUSTODIAN", basis="TRADED")
+    assert [each["basis"] for each in versions_of("CUSTODY")] == ["TRADED"]
+
+
+def test_what_was_proposed_before_there_was_a_basis_is_approved_as_it_was_meant():
+    said = {name: each for name, each in terms().content().items() if name != "basis"}
+    assert Terms.read(said) == Terms.read(terms().content())
+
+
 @pytest.mark.parametrize(
     ("level", "pointer"),
     [

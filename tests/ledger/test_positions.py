@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from core import sql
 from core.http.problem import Problem
 from ledger.models import Lot, LotMovement, LotPolicy, PositionEntry
+from ledger.selectors.lots import list_lots, play_again
+from ledger.selectors.positions import Which
 from ledger.services.posting import post_changed
 from ledger.services.verify import verify_positions
 from ledger.tasks import post_positions
@@ -388,6 +390,25 @@ _STEPS = st.lists(
 )
 
 
+def assert_played_as_kept(day: date) -> None:
+    """Assert that lots on a day are those that are played again up to it."""
+    kept = {
+        (row["book_id"], row["instrument_id"], row["currency"], row["lot_trade_id"], row["lot_leg"]): (
+            row["quantity"], row["cost"],
+        )
+        for row in list_lots(which=Which(), on=day, limit=1_000)
+    }  # fmt: skip
+    positions = sql.rows(
+        "SELECT DISTINCT book_id, instrument_id FROM ledger_position WHERE instrument_id <> 0"
+    )
+    told = {}
+    for key, (found, _) in play_again(positions=positions, on=day, most=1_000).items():
+        told |= {(*key, lot.opened.source_id, lot.opened.leg): (lot.quantity, lot.cost) for lot in found.open}
+        if found.refused:
+            told[(*key, 0, 0)] = (found.refused, 0)
+    assert kept == told
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=_STEPS,
@@ -416,4 +437,6 @@ def test_any_sequence_leaves_what_a_replay_of_the_trades_makes(db, steps, first,
             " HAVING sum(quantity) <> 0 ORDER BY 1, 2, 3"
         )
         assert in_lots == held
+        for days in (1, 3):
+            assert_played_as_kept(TODAY - timedelta(days=days))
         transaction.set_rollback(True)

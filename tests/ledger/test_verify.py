@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from core import sql
 from core.as_of import NOW as PRESENT
 from core.models import Event
-from ledger.models import Lot, Position
+from ledger.models import Lot, LotMovement, Position
+from ledger.services.lots import sum_up_lots
 from ledger.services.verify import verify_positions
 from ledger.tasks import verify_positions as verify_task
 from ledger.work_kinds import WRONG
@@ -98,6 +99,36 @@ class TestAWrongFigure:
     def test_is_found_in_the_lots(self):
         Lot.objects.update(quantity=90)
         assert wrong(correct=True) == [("lots", 90, 100), ("movements of lots", 100, 90)]
+
+        assert wrong() == []
+
+    @pytest.mark.parametrize("figure", ["cost", "quantity"])
+    def test_is_found_in_what_a_lot_is_of_or_cost(self, figure):
+        (before,) = Lot.objects.values_list(figure, flat=True)
+        Lot.objects.update(**{figure: 1})
+        assert (f"{figure} of a lot", 1, before) in wrong()
+        wrong(correct=True)
+        assert (wrong(), Lot.objects.get().cost) == ([], Decimal("18725"))
+
+    def test_is_found_in_what_was_gained(self):
+        checked(equity(side="SELL", quantity="40", price="200"))
+        post()
+        LotMovement.objects.filter(kind="CLOSE").update(gain=9)
+        assert wrong(correct=True) == [("cost of lots", 11235, 10734)]
+        assert (wrong(), LotMovement.objects.get(kind="CLOSE").gain) == ([], 510)
+
+    def test_is_found_where_another_lot_was_closed_at_the_same_cost(self):
+        checked(equity())
+        checked(equity(side="SELL", quantity="100"))
+        post()
+        assert wrong() == []
+        LotMovement.objects.filter(kind="CLOSE").update(
+            lot_trade_id=sql.row("SELECT max(trade_id) - 1 FROM trades_state")[0]
+        )
+        sum_up_lots(positions=[sql.row("SELECT book_id, instrument_id FROM ledger_lot LIMIT 1")])
+        assert {what for what, _, _ in wrong()} == {"quantity of a lot", "cost of a lot"}
+        wrong(correct=True)
+        assert wrong() == []
 
     def test_is_work_until_a_person_explains_it(self):
         Position.objects.filter(instrument_id__gt=0).update(traded=1)

@@ -76,6 +76,16 @@ class TestPositions:
         reader = sign_in("operations")
         assert ">600<" in text_of(reader.get("/as-of/2026-11-23T14:30:00Z/positions"))
         assert "No positions yet" in text_of(reader.get("/as-of/2026-11-23T13:00:00Z/positions"))
+        position = f"positions/BOOK-1/EUR?instrument={EURO_SHARE}"
+        lots = text_of(reader.get(f"/as-of/2026-11-23T14:30:00Z/{position}"))
+        assert ("Open lots" in lots, "6,000.00" in lots) == (True, True)
+        assert "No lot is open" in text_of(reader.get(f"/as-of/2026-11-23T13:00:00Z/{position}"))
+
+    def test_have_the_lots_of_a_business_date(self, sign_in: SignIn) -> None:
+        reader = sign_in("operations")
+        address = f"/positions/BOOK-1/EUR?instrument={EURO_SHARE}"
+        assert "10,000.00" in text_of(reader.get(f"{address}&on=2026-11-19"))
+        assert "No lot is open" in text_of(reader.get(f"{address}&on=2026-11-01"))
 
     @pytest.mark.parametrize("after", ["x", "1.2", f"{'9' * 30}.1.EUR", "1.0.EUR"])
     def test_an_address_that_was_bent_shows_a_page(self, sign_in: SignIn, after: str) -> None:

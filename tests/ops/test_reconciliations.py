@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.ledger.statements import listed, send
 from tests.ledger.test_runs import line
 from tests.ops.conftest import SignIn
 from tests.support.factories import World, captured_ids, equity
+from tests.support.records import LATER, NOW, TODAY
 
 FORM = {
     "code": "TRADES-FO", "title": "Trades of the desk", "kind": "TRADES", "source": "FO-EQ",
@@ -64,6 +66,35 @@ def test_what_one_person_proposes_another_approves(world: World, sign_in: SignIn
     assert "Trades of the desk" in page
     assert "amount 0.01" in page
     assert "TRADES-FO" in text_of(checker.get("/reconciliations"))
+
+
+def test_a_run_that_looks_back_says_so(world: World, sign_in: SignIn) -> None:
+    defined("CUSTODY", kind="POSITIONS", source="CUSTODIAN", basis="TRADED")
+    send(listed("POSITIONS", [], source="CUSTODIAN"))
+    moment = LATER - timedelta(minutes=1)
+    looked = public_id(RECONCILIATION_RUN, run("CUSTODY", as_at=moment)["id"])
+    desk = sign_in("operations")
+    page = text_of(desk.get(f"/reconciliations/runs/{looked}"))
+    assert "This run looks back" in page
+    assert "ours as known at" in page
+    page = text_of(desk.get("/reconciliations/CUSTODY"))
+    assert ("looks back" in page, "as traded" in page) == (True, True)
+
+
+def test_somebody_looks_back_from_the_screen(world: World, sign_in: SignIn) -> None:
+    defined("CUSTODY", kind="POSITIONS", source="CUSTODIAN")
+    send(listed("POSITIONS", [], source="CUSTODIAN"))
+    run("CUSTODY")
+    desk = sign_in("operations")
+    path = "/reconciliations/CUSTODY/run"
+    refused = desk.post(path, {"through": "soon", "as_at": "then"})
+    assert refused.status_code == 422
+    for told in ("A date such as", "A moment such as", 'value="then"'):
+        assert told in text_of(refused)
+    asked = {"through": TODAY.isoformat(), "as_at": NOW.isoformat()}
+    assert desk.post(path, asked).status_code == 303
+    waiting = sql.rows("SELECT business_date, as_at FROM ledger_reconciliation_run WHERE state = 'WAITING'")
+    assert (TODAY, NOW) in waiting
 
 
 def test_levels_read_as_they_are_written(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from core.audit import system
 from core.clock import utc_now
+from core.http.moments import read_moment
 from core.http.problem import Problem
 from core.ids import RECONCILIATION_RUN, public_id
 from ledger.services.runs import ask_run, reconcile
@@ -28,13 +29,19 @@ class Command(BaseCommand):
             "--through", type=date.fromisoformat, help="a business date; default: the last statement's"
         )
 
-    def handle(self, *, code: str, through: date | None, **options: Any) -> None:
+        parser.add_argument(
+            "--as-at",
+            type=read_moment,
+            help="look back, at our side as it was known at this moment: 2026-11-23T18:00:00Z",
+        )
+
+    def handle(self, *, code: str, through: date | None, as_at: datetime | None, **options: Any) -> None:
         actor, now = system("reconcile"), utc_now()
         visible = Progress(console=Console(stderr=True), transient=True, disable=not self.stderr.isatty())
         with visible as progress:
             bar = progress.add_task(f"Reconciling {code}", total=len(_STEPS))
             try:
-                run_id = ask_run(code=code, through=through, actor=actor, now=now)
+                run_id = ask_run(code=code, through=through, as_at=as_at, actor=actor, now=now)
                 found = reconcile(
                     run_id=run_id, actor=actor, now=now, told=lambda step, count: progress.advance(bar)
                 )
