@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from trades.models import Confirmation, ConfirmationVersion
+from trades.services.confirmation_files import REQUIRED
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _DECIMAL: dict[str, Any] = {"type": "string", "description": "a decimal"}
@@ -36,7 +37,6 @@ FIELDS: dict[str, dict[str, Any]] = {
     "trade_date": _DAY,
     "settlement_date": _DAY,
 }
-_REQUIRED = ("party", "reference", "version", "product", "side", "currency", "trade_date")
 _PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
 _EXAMPLE = {
     "party": "HUDSONPI",
@@ -85,7 +85,7 @@ confirm_trades = extend_schema(
                     "maxItems": 5_000,
                     "items": {
                         "type": "object",
-                        "required": list(_REQUIRED),
+                        "required": list(REQUIRED),
                         "additionalProperties": False,
                         "properties": FIELDS,
                     },
