@@ -57,6 +57,8 @@ def confirmations(request: HttpRequest) -> HttpResponse:
     rows = selectors.page_of_confirmations(wanted=wanted, now=now, before=start, limit=PAGE + 1)
     more = len(rows) > PAGE
     del rows[PAGE:]
+    for each in rows:
+        each["apart"] = [one["field"] for one in each["differences"] if not one["within"]]
     context = {
         "rows": rows,
         "typed": typed,
@@ -138,7 +140,10 @@ def _show(request: HttpRequest, ref: str, *, problem: Problem | None = None) -> 
         "problem": Shown.of(problem) if problem else None,
     }
     if found["ours"] is None:
-        context["near"] = selectors.near_misses(found)
+        near = selectors.near_misses(found, confirmed=PRODUCTS[found["product"]].confirmed)
+        context["near"] = [
+            (each, [one.field for one in differences if not one.within]) for each, differences in near
+        ]
     else:
         context |= _about_trade(found)
     status = problem.status if problem else 200
@@ -177,7 +182,7 @@ def _text(value: Any) -> str:
 
 
 def _about_trade(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what can be done about a confirmation that has a trade; `theirs`: the form of an amendment to their terms."""
+    """Return what can be done about a confirmation that has a trade; `theirs`: a form that amends it to their terms."""
     trade_id = found["trade_id"]
     trade = timeline.trade(trade_id)
     if trade is None:

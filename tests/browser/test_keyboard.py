@@ -24,6 +24,7 @@ SCREENS = (
     "/audit", "/ssis", "/ssis/change", "/positions", "/corporate-actions", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails",
+    "/confirmations", "/confirmations/upload",
 )  # fmt: skip
 
 

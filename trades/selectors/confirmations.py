@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from core import sql
-from core.matching import Difference, Level, Rules, match
+from core.matching import Difference, Exact, Level, Rules, match
 from trades.lifecycle import State
-from trades.products import PRODUCTS
 
 _LIST = """
 SELECT c.id, c.reference, c.version, c.status, c.trade_id, c.trade_version, c.differences, c.opened_at, c.changed_at,
@@ -43,7 +42,7 @@ def list_policies() -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class WantedConfirmations:
-    """Which confirmations a list shows. Empty texts ask for all; days: those that have stood so for at least as many."""
+    """Which confirmations a list shows. Empty texts ask for all; days: have stood so for at least as many."""
 
     status: str = ""
     party: str = ""
@@ -127,10 +126,13 @@ def read_confirmation(confirmation_id: int) -> dict[str, Any] | None:
     return found
 
 
-def near_misses(confirmation: Mapping[str, Any]) -> list[tuple[dict[str, Any], list[Difference]]]:
+def near_misses(
+    confirmation: Mapping[str, Any], *, confirmed: Mapping[str, Exact]
+) -> list[tuple[dict[str, Any], list[Difference]]]:
     """Return open trades of the same party and product that come nearest to what has no trade, the nearest first.
 
-    With each, what keeps it away. Those of a few days around the trade date are looked at, 500 at most.
+    confirmed: the fields that must agree, and how far apart they may lie, as the product declares them. With each
+    trade, what keeps it away. Those of a few days around the trade date are looked at, 500 at most.
     """
     asked = {
         **{name: confirmation[name] for name in ("party_id", "product", "trade_date")},
@@ -139,9 +141,8 @@ def near_misses(confirmation: Mapping[str, Any]) -> list[tuple[dict[str, Any], l
     ours = sql.records(_NEAR.format(days=_NEAR_DAYS, bound=_NEAR_BOUND), asked)
     if not ours:
         return []
-    fields = PRODUCTS[confirmation["product"]].confirmed
-    rules = Rules(levels=(Level(keys=("product",), tolerances=fields),), near_max=_NEAR_SHOWN)
-    names = ("id", "product", *fields)
+    rules = Rules(levels=(Level(keys=("product",), tolerances=confirmed),), near_max=_NEAR_SHOWN)
+    names = ("id", "product", *confirmed)
     outcome = match(
         ours={name: [each[name] for each in ours] for name in names},
         theirs={name: [confirmation[name]] for name in names},
