@@ -49,7 +49,7 @@ class Right(Enum):
     PROPOSE_POSITION = "propose corporate actions and how books count their lots"
     APPROVE_POSITION = "approve or decline corporate actions and how books count their lots"
     READ_CONFIRMATIONS = "read what counterparties confirm"
-    CONFIRM = "upload what counterparties confirm"
+    CONFIRM = "upload what counterparties confirm, and remind them of it"
     DISPUTE = "dispute what a counterparty confirms"
     WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
     PROPOSE_CONFIRMATION = "propose which trades must be confirmed"

@@ -55,6 +55,7 @@ urlpatterns = [
     path("trades/<str:ref>/cancel-again", trade.trade_cancel_again, name="trade_cancel_again"),
     path("trades/<str:ref>/dispute", confirmation.trade_dispute, name="trade_dispute"),
     path("trades/<str:ref>/waive", confirmation.trade_waive, name="trade_waive"),
+    path("trades/<str:ref>/remind", confirmation.trade_remind, name="trade_remind"),
     path("trades/<str:ref>/re-check", trade.trade_recheck, name="trade_recheck"),
     path("exceptions", exceptions.exceptions, name="exceptions"),
     path("exceptions/next", exceptions.take, name="exception_next"),

@@ -78,6 +78,7 @@ FORMS = {
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
     "trade_recheck": 303,
+    "trade_remind": 409,  # both sides agree
     "exception_next": 303,
     "exception_act:claim": 303,
     "exception_act:release": 303,

@@ -203,6 +203,7 @@ def _about_trade(found: Mapping[str, Any]) -> dict[str, Any]:
         "theirs": theirs
         if current and {each.removeprefix(FIELD_PREFIX) for each, _ in theirs} == differing
         else [],
+        "can_remind": open_ and found["status"] in {"MISMATCHED", "DISPUTED"},
         "cancels": open_ and current and found["action"] == "CANCEL" and bool(differing),
         "because": f"{found['party']} confirms so under {found['reference']}, version {found['version']}.",
         "unconfirmed": waits and bool(unconfirmed_among(f"(SELECT {trade_id} AS trade_id)")),

@@ -131,6 +131,19 @@ def test_a_mismatch_is_disputed_and_the_dispute_withdrawn_each_with_its_reason(
     ) == [("confirmation.disputed", "we dealt 1"), ("confirmation.dispute_withdrawn", "they are right")]
 
 
+def test_the_counterparty_is_reminded_from_either_page_and_not_twice_in_an_hour(clerk: Client) -> None:
+    trade_id = checked(unit_trade(0))
+    address = f"/trades/{public_id(TRADE, trade_id)}"
+    assert "Remind the counterparty" in text(clerk.get(address))
+    assert clerk.post(f"{address}/remind").status_code == 303
+    assert clerk.post(f"{address}/remind").status_code == 409
+    told = Event.objects.get(type="trade.confirmation_reminded")
+    assert (told.subject_id, told.actor) == (trade_id, "user:olivia")
+    assert "Remind the counterparty" in text(clerk.get(confirm(said_of(trade_id, quantity=Decimal(3)))))
+    assert "Remind" not in text(clerk.get(confirm(said_of(trade_id, version=2))))
+    assert clerk.post(f"/trades/{public_id(TRADE, trade_id + 1)}/remind").status_code == 404
+
+
 def test_what_is_alleged_shows_the_trades_that_come_near_with_what_keeps_them_away(clerk: Client) -> None:
     near, far, gone = (checked(unit_trade(number)) for number in range(3))
     change_trades(changes=[Change("CANCEL", gone, "called off")], actor=CLERK, at=NOW)

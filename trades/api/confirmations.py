@@ -81,12 +81,14 @@ class ConfirmationPolicies(APIView):
     @schema.propose_policy
     def post(self, request: Request) -> HttpResponse:
         client, now = client_of(request), utc_now()
-        body = JsonBody(request.body, known=("product", "party", "demanded", "reason"))
+        body = JsonBody(request.body, known=schema.POLICY_FIELDS)
         reason = body.text("reason", required=True)
         asked: dict[str, Any] = {
             "product": body.text("product", max_length=64) or "",
             "party": body.text("party", max_length=64) or "",
             "demanded": body.flag("demanded"),
+            "overdue_after_hours": body.whole("overdue_after_hours"),
+            "remind_every_hours": body.whole("remind_every_hours"),
             "reason": reason or "",
         }
         body.check()

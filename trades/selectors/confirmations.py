@@ -30,13 +30,13 @@ def list_confirmations(
 
 
 _POLICIES = """
-SELECT product, party, demanded, changed_at FROM trades_confirmation_policy
-WHERE demanded IS NOT NULL ORDER BY product, party
+SELECT product, party, demanded, overdue_after_hours, remind_every_hours, changed_at FROM trades_confirmation_policy
+WHERE demanded IS NOT NULL OR overdue_after_hours IS NOT NULL ORDER BY product, party
 """
 
 
 def list_policies() -> list[dict[str, Any]]:
-    """Return which trades must be confirmed, and which need not, by product and party (empty: any)."""
+    """Return which trades must be confirmed or need not, and after how many hours one that is not is overdue."""
     return sql.records(_POLICIES)
 
 
