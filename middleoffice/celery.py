@@ -28,6 +28,7 @@ app.conf.task_routes = {
     "settlement.seal_due": {"queue": DEFAULT},
     "settlement.watch_pins": {"queue": DEFAULT},
     "trades.watch_exceptions": {"queue": DEFAULT},
+    "trades.remind_of_confirmations": {"queue": DEFAULT},
     "trades.*": {"queue": RISK},  # what releases and matches trades takes turns with what checks them
     "risk.*": {"queue": RISK},
     "settlement.*": {"queue": SETTLEMENT},
@@ -53,6 +54,7 @@ app.conf.beat_schedule = {
     "verify-positions": {"task": "ledger.verify_positions", "schedule": crontab(hour=2, minute=30)},
     "refresh-profit": _every(60.0, "ledger.refresh_profit"),
     "match-unmatched": _every(60.0, "trades.match_unmatched"),
+    "remind-of-confirmations": _every(60.0, "trades.remind_of_confirmations"),
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
     "seal-log": _every(10.0, "core.seal_log"),
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},

@@ -20,6 +20,7 @@ _STROKES = {
     "corporate_actions": "M3 13.5V2.5h7v11M10 6.5h3v7M2 13.5h12M5.5 5.5h2M5.5 8h2M5.5 10.5h2",
     "fees": "M4 2h8v12l-2-1.4L8 14l-2-1.4L4 14ZM6.5 5.5h3M6.5 8h3",
     "invoices": "M3.5 1.8h9v12.4h-9ZM5.8 5h4.4M5.8 7.5h4.4M5.8 10h2M9.6 10h.6",
+    "confirmations": "M2.5 3h11v8h-6l-3 2.7V11h-2ZM5.3 7l1.8 1.8L10.7 5.2",
     "reconciliations": "M2.5 2.5H7v11H2.5zM9 2.5h4.5v11H9zM4 6h1.5M10.5 6H12M4 9h1.5M10.5 9H12",
     "ssis": "M2 6.5 8 2.5l6 4ZM3.5 6.5v5.5M6.5 6.5v5.5M9.5 6.5v5.5M12.5 6.5v5.5M2 13.5h12",
     "integrations": "M5.5 2v3.5M10.5 2v3.5M3.5 5.5h9v2.7a4.5 4.5 0 0 1-9 0ZM8 12.7V14.5",

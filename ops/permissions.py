@@ -48,6 +48,8 @@ class Right(Enum):
     READ_POSITIONS = "read positions, lots and corporate actions"
     PROPOSE_POSITION = "propose corporate actions and how books count their lots"
     APPROVE_POSITION = "approve or decline corporate actions and how books count their lots"
+    READ_CONFIRMATIONS = "read what counterparties confirm"
+    CONFIRM = "upload what counterparties confirm, and remind them of it"
     DISPUTE = "dispute what a counterparty confirms"
     WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
     PROPOSE_CONFIRMATION = "propose which trades must be confirmed"
@@ -115,6 +117,8 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_POSITIONS: _EVERYONE,
     Right.PROPOSE_POSITION: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_POSITION: frozenset({SUPERVISOR}),
+    Right.READ_CONFIRMATIONS: _INSIDE,
+    Right.CONFIRM: frozenset({OPERATIONS, SUPERVISOR}),
     Right.DISPUTE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.WAIVE_CONFIRMATION: frozenset({SUPERVISOR}),
     Right.PROPOSE_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),

@@ -26,12 +26,19 @@ def rows_of_csv(data: bytes) -> list[Any]:
     UTF-8, with or without a byte order mark. A line with too many or too few cells is an Unreadable row.
     Raises BrokenFile for another encoding, broken quotes or a header with repeated or empty names.
     """
+    return [row for _, row in numbered_rows_of_csv(data)[1]]
+
+
+def numbered_rows_of_csv(data: bytes) -> tuple[list[str], list[tuple[int, Any]]]:
+    """Return the header of a CSV text, and as `rows_of_csv` its rows, each with the line of the file it ends on."""
     try:
         lines = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         header = [name.strip() for name in next(lines, [])]
         if not header or "" in header or len(set(header)) < len(header):
             raise BrokenFile("The first line must name every column once.")
-        return [_row_of_cells(header, cells) for cells in lines if any(map(str.strip, cells))]
+        return header, [
+            (lines.line_num, _row_of_cells(header, cells)) for cells in lines if any(map(str.strip, cells))
+        ]
     except UnicodeDecodeError:
         raise BrokenFile("The text is not UTF-8.") from None
     except csv.Error as error:

@@ -45,11 +45,13 @@ from tests.ledger.statements import listed, send
 from tests.settlement.support import instruction_ids, seal, validated
 from tests.support import factories, records
 from tests.support.api import Api
+from tests.support.confirmations import said_of
 from tests.support.fees import fee_rule, proposed_rule
 from tests.support.invoices import deliver, delivered_by, sealed_order
 from tests.support.records import CLERK, NOW, person
 from trades.models import ChangePolicy
 from trades.services.change import Change
+from trades.services.confirmation import Told, confirm_trades
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import change_trade
 
@@ -76,6 +78,7 @@ FORMS = {
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
     "trade_recheck": 303,
+    "trade_remind": 409,  # both sides agree
     "exception_next": 303,
     "exception_act:claim": 303,
     "exception_act:release": 303,
@@ -93,6 +96,7 @@ FORMS = {
     "limit_terms": 422,
     "reconciliation_upload": 422,
     "reconciliation_run_now": 303,
+    "confirmation_upload": 422,
     "ssi_change": 422,
     "calendar_change": 422,
     "limit_excess": 404,  # of no limit
@@ -203,6 +207,7 @@ class Things:
     statement: str
     run: str
     broken: str
+    confirmation: str
     proposals: dict[str, str]
 
     def path(self, route: Route) -> str:
@@ -234,6 +239,7 @@ class Things:
             "reconciliations": RECONCILED,
             "reconciliation-runs": self.run,
             "breaks": self.broken,
+            "confirmations": self.confirmation,
         }
         named = {"limit_lift": self.stop, "break_explain": "1", "reconciliation_run": self.run}
         return "/" + re.sub(r"<[^>]+>", named.get(route.name, known.get(first, "1")), route.path)
@@ -275,6 +281,8 @@ def things(db: None) -> Things:
     run = reconcile(RECONCILED)["id"]
     fee_rule(RULE, is_stated=False)
     rule = proposed_rule(RULE, is_stated=False, rate="11")
+    (confirmed,) = confirm_trades(said=[said_of(trade)], actor=CLERK, now=NOW)
+    assert isinstance(confirmed, Told)
     excess = propose_excess(trade_id=trade, codes=["OFF_MARKET_PRICE"], reason="because", **how)
     return Things(
         ids.public_id(ids.TRADE, trade),
@@ -290,6 +298,7 @@ def things(db: None) -> Things:
         ids.public_id(ids.STATEMENT, statement),
         ids.public_id(ids.RECONCILIATION_RUN, run),
         ids.public_id(ids.BREAK, break_ids()[0]),
+        ids.public_id(ids.CONFIRMATION, confirmed.confirmation_id),
         {
             EXCESS: ids.public_id(ids.PROPOSAL, excess),
             CHANGE: ids.public_id(ids.PROPOSAL, changed.proposal_id),

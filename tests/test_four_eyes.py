@@ -51,6 +51,7 @@ CONTENT = {
     "before": SETTING, "after": SETTING, "channel": "CASH", "sequence": 1, "value_date": "2026-11-25",
     "instruction_count": 2, "sha256": "0" * 64,
     "product": "EQUITY", "demanded": True, "demanded_before": None,
+    "hours_before": [None, None], "overdue_after_hours": 24, "remind_every_hours": None,
     "break_ids": [1], "ours": ["a"], "theirs": [], "difference": "1", "unit": "EUR",
     "condition": {"until": "2026-12-31", "difference_max": None, "theirs_unchanged": True},
     "party": "BROKER-01", "rows": [], "changes": [],

@@ -8,7 +8,7 @@ class TradesConfig(AppConfig):
     def ready(self) -> None:
         """Carry out approved changes, have the terms of every version sealed with the event that brings it, tell what
         is known of a trade, release what waits for reference data when these change, match
-        confirmations anew, and keep from being sealed what must be confirmed before."""
+        confirmations anew, await those that are due, and keep from being sealed what must be confirmed before."""
         from core.evidence import contribute
         from core.four_eyes import on_approval
         from core.seals import seal_along
@@ -17,9 +17,10 @@ class TradesConfig(AppConfig):
         from trades.lifecycle import State, on_arrival
         from trades.models import TradeVersion
         from trades.services import confirmation_policy, release, single_change
+        from trades.services.confirmation_ageing import await_confirmations, look_soon
         from trades.services.confirmation_matching import queue_matching
         from trades.services.guards import hold_back
-        from trades.work_items import CHANGE, CONFIRMATION, FINDING, register_kinds
+        from trades.work_items import CHANGE, CONFIRMATION, FINDING, UNCONFIRMED, register_kinds
 
         on_approval(
             single_change.PROPOSAL_KIND,
@@ -29,9 +30,13 @@ class TradesConfig(AppConfig):
         )
         seal_along(table=TradeVersion._meta.db_table, subject="trade", key=("trade_id", "version"))
         contribute(*SECTIONS)
-        register_kinds([FINDING, CHANGE, CONFIRMATION])
+        register_kinds([FINDING, CHANGE, CONFIRMATION, UNCONFIRMED])
         on_change(release.note_changes)
         on_approval(confirmation_policy.KIND, confirmation_policy.apply_policy)
         hold_back(confirmation_policy.unconfirmed_among, once_sealed=False)
         for state in (State.VALIDATED, State.EXCEPTION, State.CANCELLED, State.ALLOCATED):
             on_arrival(state, queue_matching)
+        for state in (State.VALIDATED, State.EXCEPTION):
+            on_arrival(state, await_confirmations)
+        for state in (State.CANCELLED, State.ALLOCATED):
+            on_arrival(state, look_soon)

@@ -508,21 +508,62 @@ class Confirmation(models.Model):
 
 
 class ConfirmationPolicy(models.Model):
-    """Whether deals of a product with a party must be confirmed before they are sealed. Two people change it.
+    """Whether deals of a product with a party must be confirmed before they are sealed, and by when at all.
 
-    Empty: any. The most specific row holds: of product and party, of the party, of the product, of all.
+    Empty: any. The most specific row that says something of either holds: of product and party, of the party, of the
+    product, of all. Two people change it. `spread_from`: through which trade those that there are already have been
+    looked at since it changed; null: all of them.
     """
 
     id = models.BigAutoField(primary_key=True)
     product = models.TextField(db_default="", default="", help_text="empty: any")
     party = models.TextField(db_default="", default="", help_text="the party's code; empty: any")
     demanded = models.BooleanField(null=True, help_text="null: as what is less specific says")
+    overdue_after_hours = models.IntegerField(
+        null=True, help_text="hours after which a trade without a confirmation is overdue"
+    )
+    remind_every_hours = models.IntegerField(
+        null=True, help_text="hours from one reminder to the next; null: reminded once"
+    )
+    spread_from = models.BigIntegerField(null=True)
     changed_at = models.DateTimeField()
 
     class Meta:
         db_table = "trades_confirmation_policy"
         constraints = [
-            models.UniqueConstraint(fields=["product", "party"], name="trades_confirmation_policy_once")
+            models.UniqueConstraint(fields=["product", "party"], name="trades_confirmation_policy_once"),
+            models.CheckConstraint(
+                condition=Q(overdue_after_hours__isnull=True, remind_every_hours__isnull=True)
+                | Q(overdue_after_hours__isnull=False, overdue_after_hours__gte=1)
+                & (Q(remind_every_hours__isnull=True) | Q(remind_every_hours__gte=1)),
+                name="trades_confirmation_policy_hours",
+            ),
+        ]
+
+
+class AwaitedConfirmation(models.Model):
+    """A trade whose confirmation a policy awaits: since when, when it is looked at next, and who was reminded.
+
+    Kept while the trade lives, matched or not: what is confirmed today may not be tomorrow. `version`: of the trade,
+    the one that is to be confirmed, known `since`.
+    """
+
+    trade_id = models.BigIntegerField(primary_key=True)
+    version = models.IntegerField()
+    since = models.DateTimeField()
+    look_at = models.DateTimeField()
+    reminders = models.IntegerField(db_default=0, default=0)
+    reminded_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "trades_awaited_confirmation"
+        indexes = [models.Index(fields=["look_at", "trade_id"], name="trades_awaited_look_at")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reminders=0, reminded_at__isnull=True)
+                | Q(reminders__gt=0, reminded_at__isnull=False),
+                name="trades_awaited_reminded",
+            )
         ]
 
 

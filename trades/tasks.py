@@ -7,7 +7,7 @@ from celery import shared_task
 from core import work
 from core.audit import system
 from core.clock import utc_now
-from trades.services import confirmation_matching, release
+from trades.services import confirmation_ageing, confirmation_matching, release
 from trades.services.attention import escalate_due, return_snoozed
 from trades.services.early import apply_queued
 from trades.services.kept import TASK
@@ -47,6 +47,14 @@ def match_confirmations() -> int:
 def match_unmatched() -> int:
     """Look again for trades of confirmations that have none; return how many confirmations."""
     return confirmation_matching.match_unmatched(now=utc_now())
+
+
+@shared_task(name="trades.remind_of_confirmations")
+def remind_of_confirmations() -> int:
+    """Remind of the confirmations that are overdue, and let changed policies reach the trades that there are already;
+    return how many trades were looked at. It is short: what is left over is for the next minute."""
+    now = utc_now()
+    return confirmation_ageing.spread_policies(now=now) + confirmation_ageing.remind_overdue(now=now)
 
 
 @shared_task(name="trades.watch_exceptions")

@@ -115,6 +115,13 @@ CONFIRMATION = WorkKind(
     next_action="Agree with the counterparty who is right: amend the trade, or have them confirm it anew.",
     answered="The counterparty's latest confirmation and the trade's current version agree within the tolerances.",
 )
+UNCONFIRMED = WorkKind(
+    code="UNCONFIRMED",
+    title="confirmation overdue",
+    severity="WARN",
+    next_action="Ask the counterparty for its confirmation, or have somebody with the right waive it.",
+    answered="The counterparty confirms something of the trade, the confirmation is waived, or the trade is cancelled.",
+)
 _KINDS: dict[str, WorkKind] = {}
 _CAUSES: dict[str, Cause] = {}
 _ASKED = "The front office answers the question put to it; its answer brings the item back."

@@ -1,4 +1,4 @@
-"""What a person does about a trade's confirmation: dispute what is said, or let the trade leave without."""
+"""What a person does about a trade's confirmation: dispute it, remind of it, or let the trade leave without."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ops.permissions import Right
 from ops.shell import actor, needs, posted
 from ops.views.trade import show_trade, trade_id_of
 from trades.services.confirmation import dispute
+from trades.services.confirmation_ageing import remind
 from trades.services.confirmation_policy import waive_confirmation
 
 
@@ -31,6 +32,21 @@ def trade_dispute(request: HttpRequest, ref: str) -> HttpResponse:
     except Problem as problem:
         return show_trade(request, trade_id, problem=problem)
     messages.success(request, "Disputed, until either side says something else.")
+    return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
+
+
+@posted("trade")
+@needs(Right.CONFIRM)
+def trade_remind(request: HttpRequest, ref: str) -> HttpResponse:
+    """Remind the counterparty of a trade's confirmation."""
+    trade_id = trade_id_of(ref)
+    try:
+        remind(trade_id=trade_id, actor=actor(request), now=utc_now())
+    except Problem as problem:
+        if problem.status == 404:
+            raise
+        return show_trade(request, trade_id, problem=problem)
+    messages.success(request, "The reminder is given, and leaves over the feed.")
     return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
 
 

@@ -172,8 +172,11 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
 def _confirmed(trade_id: int, state: State) -> dict[str, Any]:
     """Return what the counterparty says of a trade, and whether it must say so before the trade is sealed."""
     waits = state in {State.CAPTURED, State.EXCEPTION, State.VALIDATED}
+    confirmations = list_confirmations(trade_id=trade_id)
+    agrees = any(each["status"] in {"MATCHED", "CANCELLED"} for each in confirmations)
     return {
-        "confirmations": list_confirmations(trade_id=trade_id),
+        "confirmations": confirmations,
+        "can_remind": state not in {*ENDED, State.ALLOCATED} and not agrees,
         "unconfirmed": waits and bool(unconfirmed_among(f"(SELECT {trade_id} AS trade_id)")),
         "tells_of_confirmation": True,
     }

@@ -23,7 +23,8 @@ SCREENS = (
     "/settlement?mover=OPERATIONS",
     "/audit", "/ssis", "/ssis/change", "/positions", "/corporate-actions", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
-    "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
+    "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar
+    "/confirmations", "/confirmations/upload",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,19 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from core import sql, work
-from core.ids import BATCH, EXCEPTION, INSTRUCTION, INVOICE, TRADE, WEBHOOK, public_id
+from core.ids import BATCH, CONFIRMATION, EXCEPTION, INSTRUCTION, INVOICE, TRADE, WEBHOOK, public_id
 from settlement.models import Batch, Invoice
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
 from tests.ledger.support import post
 from tests.ops.conftest import SignIn
 from tests.settlement.support import instruction_ids
+from tests.support.confirmations import said_of
 from tests.support.factories import APPLE, World, check_everything, checked, equity, fx, goods, limit, states
 from tests.support.invoices import deliver as deliver_goods
 from tests.support.invoices import delivered_by
+from tests.support.records import CLERK, NOW
 from trades.models import ExceptionItem
+from trades.services.confirmation import Told, confirm_trades
 
 MAX_QUERIES = 20
 
@@ -36,6 +40,13 @@ def told_webhook() -> str:
     tell(1, 2)
     deliver(Listener([OK, DOWN]), Clock())
     return f"/integrations/{public_id(WEBHOOK, made.id)}"
+
+
+def confirmation_of(ours: int, /, **other: object) -> str:
+    """Return the address of what a counterparty says of a trade, otherwise as told."""
+    (told,) = confirm_trades(said=[said_of(ours, **other)], actor=CLERK, now=NOW)
+    assert isinstance(told, Told)
+    return f"/confirmations/{public_id(CONFIRMATION, told.confirmation_id)}"
 
 
 @pytest.fixture
@@ -86,6 +97,10 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "reconciliations": "/reconciliations",
         "reconciliation": "/reconciliations/new",
         "upload": "/reconciliations/upload",
+        "confirmations": "/confirmations?status=MISMATCHED",
+        "confirmation": confirmation_of(held.trade_id, quantity=Decimal(7)),
+        "alleged": confirmation_of(held.trade_id, reference="C-NEAR", trade_id=None, quantity=Decimal(7)),
+        "confirmations to upload": "/confirmations/upload",
         "ssi to end": f"/ssis/change?ssi={world.broker.ssis.first().id}&what=end",
         "calendars": "/calendars",
         "cycles": "/calendars?kind=settlement-cycles",

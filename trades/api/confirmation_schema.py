@@ -8,6 +8,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from trades.models import Confirmation, ConfirmationVersion
+from trades.services.confirmation_files import REQUIRED
+from trades.services.confirmation_policy import HOURS_MAX
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _DECIMAL: dict[str, Any] = {"type": "string", "description": "a decimal"}
@@ -36,7 +38,6 @@ FIELDS: dict[str, dict[str, Any]] = {
     "trade_date": _DAY,
     "settlement_date": _DAY,
 }
-_REQUIRED = ("party", "reference", "version", "product", "side", "currency", "trade_date")
 _PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
 _EXAMPLE = {
     "party": "HUDSONPI",
@@ -85,7 +86,7 @@ confirm_trades = extend_schema(
                     "maxItems": 5_000,
                     "items": {
                         "type": "object",
-                        "required": list(_REQUIRED),
+                        "required": list(REQUIRED),
                         "additionalProperties": False,
                         "properties": FIELDS,
                     },
@@ -120,12 +121,34 @@ list_policies = extend_schema(
         200: OpenApiResponse(OpenApiTypes.OBJECT, "items: product and party, empty for any, and whether")
     },
 )
+_POLICY: dict[str, dict[str, Any]] = {
+    "product": _TEXT,
+    "party": {**_TEXT, "description": "the party's code"},
+    "demanded": {"type": "boolean", "nullable": True},
+    "overdue_after_hours": {
+        "type": "integer",
+        "nullable": True,
+        "minimum": 1,
+        "maximum": HOURS_MAX,
+        "description": "hours after which a trade without a confirmation is overdue",
+    },
+    "remind_every_hours": {
+        "type": "integer",
+        "nullable": True,
+        "minimum": 1,
+        "maximum": HOURS_MAX,
+        "description": "hours from one reminder to the next; null: one",
+    },
+    "reason": _TEXT,
+}
+POLICY_FIELDS = tuple(_POLICY)
 propose_policy = extend_schema(
     operation_id="propose_confirmation_policy",
     tags=["confirmations"],
     description=(
         "Whether deals of a product with a party must be confirmed before they are sealed; left out: any. The most"
-        " specific policy holds, the party's before the product's; demanded null leaves it to what is less specific. A"
+        " specific policy holds, the party's before the product's; what is null is left to what is less"
+        " specific. A"
         " second person approves it in the console."
     ),
     parameters=[
@@ -142,12 +165,7 @@ propose_policy = extend_schema(
             "type": "object",
             "required": ["reason"],
             "additionalProperties": False,
-            "properties": {
-                "product": _TEXT,
-                "party": {**_TEXT, "description": "the party's code"},
-                "demanded": {"type": "boolean", "nullable": True},
-                "reason": _TEXT,
-            },
+            "properties": _POLICY,
         }
     },
     examples=[
@@ -156,6 +174,8 @@ propose_policy = extend_schema(
             value={
                 "product": "FX_FORWARD",
                 "demanded": True,
+                "overdue_after_hours": 24,
+                "remind_every_hours": 24,
                 "reason": "confirmed before they are instructed",
             },
             request_only=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, ClassVar
 
 import msgspec
@@ -20,15 +19,13 @@ from core.http.problem import Fault, Problem, unreadable
 from core.http.views import OneForm, RawParser, client_of, json_response
 from core.ids import CONFIRMATION, PROPOSAL, TRADE, database_id, public_id
 from trades.api import confirmation_schema as schema
-from trades.models import Confirmation, ConfirmationVersion
-from trades.products import PRODUCTS
-from trades.products.base import AMOUNT_DECIMALS, MAX_DECIMALS, date_fault, decimal_fault
+from trades.models import Confirmation
 from trades.selectors.confirmations import list_confirmations, list_policies
 from trades.services.confirmation import Said, Told, confirm_trades
+from trades.services.confirmation_files import read_said
 from trades.services.confirmation_policy import propose_policy
 
 ITEMS_MAX = 5_000
-VERSION_MAX = 2_000_000_000
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -84,12 +81,14 @@ class ConfirmationPolicies(APIView):
     @schema.propose_policy
     def post(self, request: Request) -> HttpResponse:
         client, now = client_of(request), utc_now()
-        body = JsonBody(request.body, known=("product", "party", "demanded", "reason"))
+        body = JsonBody(request.body, known=schema.POLICY_FIELDS)
         reason = body.text("reason", required=True)
         asked: dict[str, Any] = {
             "product": body.text("product", max_length=64) or "",
             "party": body.text("party", max_length=64) or "",
             "demanded": body.flag("demanded"),
+            "overdue_after_hours": body.whole("overdue_after_hours"),
+            "remind_every_hours": body.whole("remind_every_hours"),
             "reason": reason or "",
         }
         body.check()
@@ -152,60 +151,3 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
         "id": public_id(CONFIRMATION, row["id"]),
         "trade": None if trade_id is None else public_id(TRADE, trade_id),
     }
-
-
-def read_said(data: bytes) -> Said:
-    """Read what a counterparty says, a JSON object; Problem 400 with every fault of it."""
-    body = JsonBody(data, known=tuple(schema.FIELDS))
-    trade = body.text("trade", max_length=40)
-    read: dict[str, Any] = {
-        "party": body.text("party", required=True, max_length=64),
-        "reference": body.text("reference", required=True, max_length=128),
-        "version": body.whole("version"),
-        "action": body.text("action") or ConfirmationVersion.Action.CONFIRM.value,
-        "product": body.text("product", required=True),
-        "side": body.text("side", required=True),
-        "currency": body.text("currency", required=True, max_length=3),
-        "trade_date": body.day("trade_date", required=True),
-        "trade_id": None if trade is None else database_id(TRADE, trade),
-        "source": body.text("source", max_length=64),
-        "source_ref": body.text("source_ref", max_length=128),
-        "instrument": body.text("instrument", max_length=64),
-        "quantity": _decimal(body, "quantity", MAX_DECIMALS),
-        "price": _decimal(body, "price", MAX_DECIMALS),
-        "net_amount": _decimal(body, "net_amount", AMOUNT_DECIMALS),
-        "contra_currency": body.text("contra_currency", max_length=3),
-        "contra_amount": _decimal(body, "contra_amount", AMOUNT_DECIMALS),
-        "settlement_date": body.day("settlement_date"),
-    }
-    if read["version"] is None or not 1 <= read["version"] <= VERSION_MAX:
-        body.faults.append(Fault("/version", f"A whole number from 1 to {VERSION_MAX:,}.", "type"))
-    if trade is not None and read["trade_id"] is None:
-        body.faults.append(Fault("/trade", "Not a trade's id.", "type"))
-    if (read["source"] is None) != (read["source_ref"] is None) or (trade and read["source"]):
-        body.faults.append(
-            Fault("", "Either the trade, or its source and source_ref, or neither.", "missing")
-        )
-    for name, choices in _CHOICES.items():
-        if read[name] is not None and read[name] not in choices:
-            body.faults.append(Fault(f"/{name}", f"One of {', '.join(choices)}.", "unknown"))
-    for name in ("trade_date", "settlement_date"):
-        if read[name] is not None and (fault := date_fault(read[name])):
-            body.faults.append(Fault(f"/{name}", f"It {fault}.", "range"))
-    body.check()
-    return Said(**read)
-
-
-_CHOICES = {
-    "action": tuple(ConfirmationVersion.Action.values),
-    "product": tuple(PRODUCTS),
-    "side": ("BUY", "SELL"),
-}
-
-
-def _decimal(body: JsonBody, name: str, decimals: int) -> Decimal | None:
-    value = body.decimal(name)
-    if value is not None and (fault := decimal_fault(value, decimals)):
-        body.faults.append(Fault(f"/{name}", f"It {fault}.", "range"))
-        return None
-    return value

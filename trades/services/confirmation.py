@@ -235,23 +235,43 @@ def _known(rows: Any) -> dict[tuple[int, str, int], dict[str, Any]]:
 
 
 def dispute(*, confirmation_id: int, version: int, reason: str, actor: Actor, now: datetime) -> None:
-    """Note that we do not agree with what a counterparty says; it stays so until either side says something else.
+    """Note that we do not agree with what a counterparty says, until either side says something else or we withdraw it.
 
     version: of the confirmation, that was looked at. Problem 404 for an unknown confirmation, 409 where it is not
     mismatched or was said anew, 422 without a reason.
     """
+    _turn(confirmation_id, version, Status.MISMATCHED, Status.DISPUTED, "disputed", reason, actor, now)
+
+
+def withdraw_dispute(*, confirmation_id: int, version: int, reason: str, actor: Actor, now: datetime) -> None:
+    """Take a dispute back: the confirmation is a mismatch again. Problem as `dispute`, 409 where it is not disputed."""
+    _turn(
+        confirmation_id, version, Status.DISPUTED, Status.MISMATCHED, "dispute_withdrawn", reason, actor, now
+    )
+
+
+def _turn(
+    confirmation_id: int,
+    version: int,
+    before: Status,
+    after: Status,
+    event: str,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
     if faults := text_faults(reason, pointer="/reason"):
-        raise Problem(422, "invalid", "A dispute needs its reason.", faults=faults)
+        raise Problem(422, "invalid", "A dispute needs its reason, and so does its end.", faults=faults)
     with transaction.atomic():
         row = Confirmation.objects.select_for_update().filter(id=confirmation_id).first()
         if row is None:
             raise not_found("confirmation")
-        if row.version != version or row.status != Status.MISMATCHED:
-            raise Problem(409, "not-mismatched", "Only a mismatch can be disputed, as it stands now.")
-        row.status, row.changed_at = Status.DISPUTED, now
+        if row.version != version or row.status != before:
+            raise Problem(409, f"not-{before.lower()}", "It stands otherwise by now: look at it again.")
+        row.status, row.changed_at = after, now
         row.save(update_fields=["status", "changed_at"])
         record(
-            type="confirmation.disputed",
+            type=f"confirmation.{event}",
             subject=SUBJECT,
             ids=[row.id],
             versions=[row.version],

@@ -24,7 +24,7 @@ from trades.models import Confirmation
 from trades.products import PRODUCTS
 from trades.services.deadlines import DUE_COLUMNS, Due, deadlines_of
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
-from trades.work_items import CONFIRMATION
+from trades.work_items import CONFIRMATION, UNCONFIRMED
 
 TASK = "trades.match_confirmations"
 SUBJECT = "confirmation"
@@ -357,6 +357,14 @@ def _open_items(
         trade_ids=sorted(touched - differing.keys()),
         kinds=[CONFIRMATION.code],
         resolution="confirmed",
+        closed_by=actor,
+        at=now,
+    )
+    standing = {each["trade_id"] for each in after.values()} - {None}
+    close_exceptions(
+        trade_ids=sorted(touched & standing),
+        kinds=[UNCONFIRMED.code],
+        resolution="the counterparty says something of it",
         closed_by=actor,
         at=now,
     )

@@ -17,6 +17,7 @@ from trades.lifecycle import SUBJECT as TRADE
 from trades.lifecycle import State, lock_trades
 from trades.models import ConfirmationPolicy
 from trades.products import PRODUCTS
+from trades.services.confirmation_ageing import look_soon
 
 KIND = "confirmation_policy"
 SUBJECT = "confirmation_policy"
@@ -26,7 +27,11 @@ _HAVE = """
 INSERT INTO trades_confirmation_policy (product, party, demanded, changed_at) VALUES (%s, %s, NULL, %s)
 ON CONFLICT (product, party) DO NOTHING
 """
-_ID = "SELECT id, demanded FROM trades_confirmation_policy WHERE product = %s AND party = %s"
+_ID = """
+SELECT id, demanded, overdue_after_hours, remind_every_hours FROM trades_confirmation_policy
+WHERE product = %s AND party = %s
+"""
+HOURS_MAX = 8_760
 
 
 def propose_policy(
@@ -34,18 +39,32 @@ def propose_policy(
     product: str,
     party: str,
     demanded: bool | None,
+    overdue_after_hours: int | None = None,
+    remind_every_hours: int | None = None,
     reason: str,
     user: AbstractBaseUser | None,
     actor: Actor,
     now: datetime,
     client_id: int | None = None,
 ) -> int:
-    """Propose whether deals of a product with a party must be confirmed; return the proposal's id.
+    """Propose whether deals of a product with a party must be confirmed, and by when; return the proposal's id.
 
-    product, party: a code, or empty for any; demanded: None leaves it to what is less specific. Problem 422 for an
-    unknown product or party or without a reason, 409 where it is so already or a proposal waits.
+    product, party: a code, or empty for any; demanded: None leaves it to what is less specific, and so does
+    overdue_after_hours: hours after which a trade without a confirmation is overdue; remind_every_hours: from one
+    reminder to the next, None: one is enough. Problem 422 for an unknown product or party, for hours out of bounds or
+    without a reason, 409 where it is so already or a proposal waits.
     """
     faults = text_faults(reason, pointer="/reason")
+    hours = {"overdue_after_hours": overdue_after_hours, "remind_every_hours": remind_every_hours}
+    for name, value in hours.items():
+        if value is not None and not 1 <= value <= HOURS_MAX:
+            faults.append(Fault(f"/{name}", f"From 1 to {HOURS_MAX:,} hours.", "range"))
+    if remind_every_hours is not None and overdue_after_hours is None:
+        faults.append(
+            Fault(
+                "/overdue_after_hours", "It is missing: what is never overdue is not reminded of.", "missing"
+            )
+        )
     if product and product not in PRODUCTS:
         faults.append(Fault("/product", f"One of {', '.join(PRODUCTS)}, or empty for any.", "unknown"))
     if party and not sql.row("SELECT 1 FROM refdata_party WHERE code = %s", [party]):
@@ -56,14 +75,21 @@ def propose_policy(
         sql.run(_HAVE, [product, party, now])
         found = sql.row(_ID, [product, party])
         assert found is not None  # noqa: S101 - it was made above, and none is ever deleted
-        policy_id, before = found
-        if before == demanded:
+        policy_id, before, *hours_before = found
+        if (before, *hours_before) == (demanded, *hours.values()):
             raise Problem(409, "unchanged", "The policy says so already.")
         return four_eyes.propose(
             kind=KIND,
             subject=SUBJECT,
             subject_id=policy_id,
-            content={"product": product, "party": party, "demanded_before": before, "demanded": demanded},
+            content={
+                "product": product,
+                "party": party,
+                "demanded_before": before,
+                "demanded": demanded,
+                "hours_before": hours_before,
+                **hours,
+            },
             user=user,
             client_id=client_id,
             reason=reason,
@@ -78,10 +104,16 @@ def apply_policy(proposal: Proposal, actor: Actor, at: datetime) -> None:
     if policy is None:
         raise not_found("policy")
     content: dict[str, Any] = sql.json_value(proposal.content)
-    if policy.demanded != content["demanded_before"]:
+    # A proposal of before there were hours says nothing of them.
+    stood = [policy.demanded, policy.overdue_after_hours, policy.remind_every_hours]
+    if stood != [content["demanded_before"], *content.get("hours_before", stood[1:])]:
         raise Problem(409, "changed-meanwhile", "The policy has changed since this was proposed.")
     policy.demanded, policy.changed_at = content["demanded"], at
-    policy.save(update_fields=["demanded", "changed_at"])
+    policy.overdue_after_hours = content.get("overdue_after_hours", policy.overdue_after_hours)
+    policy.remind_every_hours = content.get("remind_every_hours", policy.remind_every_hours)
+    if [policy.overdue_after_hours, policy.remind_every_hours] != stood[1:]:
+        policy.spread_from = 0
+    policy.save()
     record(
         type="confirmation_policy.changed",
         subject=SUBJECT,
@@ -141,6 +173,7 @@ def waive_confirmation(*, trade_id: int, version: int, reason: str, actor: Actor
         if found[0] != version or found[1] in {State.CANCELLED, State.ALLOCATED, State.SETTLED}:
             raise Problem(409, "changed-meanwhile", "The trade has changed: look at it again.")
         if sql.run(_WAIVE, [trade_id, version, reason.strip(), actor.name, now]):
+            look_soon([trade_id], now, actor)
             record(
                 type="trade.confirmation_waived",
                 subject=TRADE,
