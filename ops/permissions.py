@@ -48,6 +48,7 @@ class Right(Enum):
     READ_POSITIONS = "read positions, lots and corporate actions"
     PROPOSE_POSITION = "propose corporate actions and how books count their lots"
     APPROVE_POSITION = "approve or decline corporate actions and how books count their lots"
+    READ_PROFIT = "read daily profit and loss"
     DISPUTE = "dispute what a counterparty confirms"
     WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
     PROPOSE_CONFIRMATION = "propose which trades must be confirmed"
@@ -115,6 +116,7 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_POSITIONS: _EVERYONE,
     Right.PROPOSE_POSITION: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_POSITION: frozenset({SUPERVISOR}),
+    Right.READ_PROFIT: _INSIDE - {BACK_OFFICE},
     Right.DISPUTE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.WAIVE_CONFIRMATION: frozenset({SUPERVISOR}),
     Right.PROPOSE_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),

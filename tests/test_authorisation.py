@@ -68,6 +68,7 @@ STRANGER, DISABLED, NO_ROLE, SUPERUSER = (
 SCREENS = {
     "position": 404,
     "lot_policy": 404,
+    "profit_behind": 404,
     "search": 302,
     "audit_day_evidence": 422,
     "limit_member": 404,
