@@ -110,6 +110,7 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Enter", "Open what is behind the row"),
         ("f", "Go to the day"),
     ),
+    "profit_adjustments": (("j k", "Next, previous row"), ("Esc", "Back to the P&L")),
     "profit_behind": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the P&L")),
     "lot_policy": (("Esc", "Back to the positions"),),
     "corporate_actions": (("j k", "Next, previous row"),),
@@ -219,12 +220,13 @@ _SECTIONS = {
     "position": "positions",
     "lot_policy": "positions",
     "profit_behind": "profit",
+    "profit_adjustments": "profit",
     "back_test": "checks",
     "limit": "limits",
     "limit_terms": "limits",
 }
 # Those whose address names a record; a list below another screen's has none.
-_OF_RECORDS = _SECTIONS.keys() - {"holds", "profit_behind"}
+_OF_RECORDS = _SECTIONS.keys() - {"holds", "profit_behind", "profit_adjustments"}
 
 
 def show(

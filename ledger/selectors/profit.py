@@ -26,14 +26,18 @@ LEFT JOIN refdata_instrument i ON i.id = l.instrument_id LEFT JOIN refdata_party
 """
 _RUN = """
 SELECT r.id, r.day, r.number, r.kind, r.as_at, r.base_currency, r.reason, r.actor, r.opening_id, o.day AS opening_day,
-       o.number AS opening_number, s.signed_at, s.proposal_id,
+       o.number AS opening_number, s.signed_at,
        (SELECT count(*) FROM ledger_profit_price p WHERE p.run_id = r.id AND p.flag <> '') AS flags,
        (SELECT count(*) FROM ledger_profit_price p WHERE p.run_id = r.id AND p.flag <> ''
            AND NOT EXISTS (SELECT FROM ledger_profit_flag_acceptance a WHERE a.price_id = p.id)) AS open_flags,
        EXISTS (SELECT FROM ledger_profit_run n WHERE n.day = o.day AND n.number > o.number AND n.kind <> 'INTRADAY')
            AS is_opening_restated
 FROM ledger_profit_run r LEFT JOIN ledger_profit_run o ON o.id = r.opening_id
-LEFT JOIN ledger_profit_sign_off s ON s.run_id = r.id
+LEFT JOIN LATERAL (
+    SELECT max(s.signed_at) AS signed_at FROM ledger_profit_sign_off s WHERE s.run_id = r.id
+    HAVING NOT EXISTS (SELECT FROM ledger_profit_line l WHERE l.run_id = r.id AND NOT EXISTS (
+        SELECT FROM ledger_profit_sign_off o WHERE o.run_id = l.run_id AND o.book_id = l.book_id))
+) s ON true
 """
 LATEST = """
 r.kind <> 'OPENING' AND NOT EXISTS (
