@@ -73,6 +73,7 @@ urlpatterns = [
     path("profit/accept", profit_review.accept, name="profit_accept"),
     path("profit/sign-off", profit_review.sign_off, name="profit_sign_off"),
     path("profit/adjustments", profit_review.adjustments, name="profit_adjustments"),
+    path("profit/adjustments/propose", profit_review.adjust, name="profit_adjust"),
     path("corporate-actions", corporate_actions.actions, name="corporate_actions"),
     path("corporate-actions/propose", corporate_actions.propose, name="corporate_actions_propose"),
     path("approvals", approvals.approvals, name="approvals"),

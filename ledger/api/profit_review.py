@@ -69,8 +69,14 @@ class SignOffs(APIView):
 def read_adjustment(body: bytes) -> tuple[Adjustment, str]:
     """Return the adjustment of a body and the reason for it; Problem 400 with every fault."""
     read = JsonBody(body, known=_FIELDS)
-    book, instrument = read.text("book", required=True, max_length=100), read.text("instrument", max_length=100)
-    currency, amount = read.text("currency", required=True, max_length=3), read.decimal("amount", required=True)
+    book, instrument = (
+        read.text("book", required=True, max_length=100),
+        read.text("instrument", max_length=100),
+    )
+    currency, amount = (
+        read.text("currency", required=True, max_length=3),
+        read.decimal("amount", required=True),
+    )
     first, last = read.day("valid_from", required=True), read.day("reverses_on", required=True)
     reason = read.text("reason", required=True, max_length=1_000)
     read.check()

@@ -70,7 +70,9 @@ list_adjustments = extend_schema(
         OpenApiParameter("limit", int, description="1 to 1000, default 100"),
     ],
     responses=_answer(
-        "items: what two people added to a book, the latest first", "One", {"items": [_ADJUSTMENT], "next": None}
+        "items: what two people added to a book, the latest first",
+        "One",
+        {"items": [_ADJUSTMENT], "next": None},
     ),
 )
 propose_adjustment = extend_schema(
@@ -94,8 +96,8 @@ list_sign_offs = extend_schema(
     tags=["profit"],
     parameters=[OpenApiParameter("run", int, description="the number of the run; default: the latest of the day")],
     responses=_answer(
-        "items: by book. signed: the latest signed run of the day, up to this one; difference: what this run says beyond"
-        " it, so that a restatement stands beside what was signed",
+        "items: by book. signed: the latest signed run of the day, up to this one; difference: what this run says"
+        " beyond it, so that a restatement stands beside what was signed",
         "A book whose day was told again",
         {
             "date": "2026-11-23", "run": 2, "kind": "CLOSE", "as_at": "2026-11-24T09:05:00Z", "against": "2026-11-20",

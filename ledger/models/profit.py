@@ -181,6 +181,4 @@ class ProfitSignOff(models.Model):
 
     class Meta:
         db_table = "ledger_profit_sign_off"
-        constraints = [
-            models.UniqueConstraint(fields=["run", "book_id"], name="ledger_profit_sign_off_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["run", "book_id"], name="ledger_profit_sign_off_once")]

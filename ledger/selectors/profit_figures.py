@@ -72,10 +72,10 @@ def currencies_of(*, run_id: int) -> list[dict[str, Any]]:
 
 
 def flags_of(*, run_id: int, book: str | None = None) -> list[dict[str, Any]]:
-    """Return the flagged prices and rates of a run that touch anything, with their effect, the open ones first.
+    """Return the flagged prices and rates of a run with their effect, the open ones first.
 
-    Of one book or of all. `positions`, `books`: how many it touches; `base_value`: what these are worth as told;
-    `total`: what they came to.
+    Of all, or those that touch one book. `positions`, `books`: how many it touches; `base_value`: what these are worth
+    as told; `total`: what they came to.
     """
     return sql.records(
         "SELECT p.id, p.instrument_id, coalesce(i.code, '') AS instrument, coalesce(i.name, '') AS name, p.currency,"
@@ -86,9 +86,9 @@ def flags_of(*, run_id: int, book: str | None = None) -> list[dict[str, Any]]:
         "     coalesce(sum(l.base_value), 0) AS base_value, coalesce(sum(l.total), 0) AS total"
         "   FROM ledger_profit_line l LEFT JOIN refdata_book b ON b.id = l.book_id"
         f"  WHERE l.run_id = p.run_id AND {TOUCHES} AND (%s::text IS NULL OR b.code = %s)) t"
-        " WHERE p.run_id = %s AND p.flag <> '' AND t.positions > 0"
+        " WHERE p.run_id = %s AND p.flag <> '' AND (%s::text IS NULL OR t.positions > 0)"
         " ORDER BY a.price_id IS NOT NULL, abs(t.base_value) DESC, p.id LIMIT %s",
-        [book, book, run_id, ROWS_MAX],
+        [book, book, run_id, book, ROWS_MAX],
     )
 
 

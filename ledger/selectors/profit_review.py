@@ -11,7 +11,12 @@ from ledger.selectors.profit_pieces import moved_sql
 
 _BOOKS = f"""
 WITH told AS (
-    SELECT book_id, sum(total) AS total FROM ledger_profit_line WHERE run_id = %(run)s GROUP BY book_id
+    SELECT book_id, sum(total) AS total FROM (
+        SELECT book_id, total FROM ledger_profit_line WHERE run_id = %(run)s
+        UNION ALL
+        SELECT s.book_id, 0 FROM ledger_profit_sign_off s JOIN ledger_profit_run r ON r.id = s.run_id
+        WHERE r.day = %(day)s AND r.number <= %(number)s
+    ) every GROUP BY book_id
 ), flagged AS MATERIALIZED (
     SELECT p.* FROM ledger_profit_price p WHERE p.run_id = %(run)s AND p.flag <> ''
       AND NOT EXISTS (SELECT FROM ledger_profit_flag_acceptance a WHERE a.price_id = p.id)
@@ -34,7 +39,7 @@ LEFT JOIN LATERAL (
     WHERE s.book_id = told.book_id AND r.day = %(day)s AND r.number <= %(number)s ORDER BY r.number DESC LIMIT 1
 ) s ON true
 LEFT JOIN core_proposal w ON w.kind = 'profit_sign_off' AND w.state = 'PENDING'
-     AND w.content->>'day' = %(day)s::date::text AND w.content->>'book' = b.code
+     AND (w.content->>'run_id')::bigint = %(run)s AND w.content->>'book' = b.code
 WHERE %(book)s::text IS NULL OR b.code = %(book)s
 ORDER BY b.code NULLS LAST LIMIT %(limit)s
 """
@@ -43,6 +48,7 @@ ORDER BY b.code NULLS LAST LIMIT %(limit)s
 def books_of(*, run: dict[str, Any], book: str | None = None, limit: int = 500) -> list[dict[str, Any]]:
     """Return the books of a run with what each came to, its open flags and who has signed it off, by code.
 
+    A book that was signed and of which this run says nothing is among them, at nought.
     `signed_total` is what the latest signed run of the day, up to this one, said of the book; `difference` what this
     run says beyond it; `is_signed`: whether this very run is signed.
     """
@@ -56,23 +62,49 @@ SELECT day, seen AS was_seen, pg_snapshot_xmin(seen::pg_snapshot)::text::bigint 
        pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS now_below, 9223372036854775807 AS now_last
 FROM ledger_profit_run WHERE id = %s
 """
-_CAME = f"""
-SELECT m.trade_id, m.before, m.after FROM ({moved_sql()}) m
-WHERE EXISTS (
-    SELECT FROM trades_version v
-    WHERE v.trade_id = m.trade_id AND v.version IN (m.before, m.after) AND v.trade_date <= %(day)s
-      AND (%(book_id)s::bigint IS NULL OR v.book_id = %(book_id)s))
-ORDER BY m.trade_id LIMIT %(limit)s
+# Only what was dealt until the day can change what it came to; the version that counted then, or the one of now.
+_DEALT_BY_THEN = """EXISTS (
+    SELECT FROM trades_version v WHERE v.trade_id = s.trade_id AND v.trade_date <= %(day)s
+      AND (%(book_id)s::bigint IS NULL OR coalesce(v.book_id, 0) = %(book_id)s))"""
+_COUNTS = """EXISTS (
+    SELECT FROM trades_version v WHERE v.trade_id = m.trade_id AND v.version IN (m.before, m.after)
+      AND v.trade_date <= %(day)s AND (%(book_id)s::bigint IS NULL OR coalesce(v.book_id, 0) = %(book_id)s))"""
+_FIRST_MOVED = """s.trade_id IN (
+    SELECT trade_id FROM trades_state WHERE changed_xid >= %(was_below)s::bigint ORDER BY changed_xid LIMIT %(most)s)"""
+_LOOKED_AT = 10_000  # trades that moved since, of a page
+
+
+def _came_sql(where: str) -> str:
+    return f"SELECT m.trade_id, m.before, m.after FROM ({moved_sql(where=where)}) m WHERE {_COUNTS} LIMIT %(limit)s"
+
+
+_CAME, _CAME_FIRST = _came_sql(_DEALT_BY_THEN), _came_sql(f"{_FIRST_MOVED} AND {_DEALT_BY_THEN}")
+
+
+def trades_after(
+    *, run_id: int, book_id: int | None = None, limit: int, at_a_glance: bool = False
+) -> list[dict[str, Any]]:
+    """Return trades dealt until the day of a run that have come, changed or been called off since it was told.
+
+    Of one book or of all, up to `limit`, in no order. before, after: the version that counted in the run, and the one
+    that counts now. at_a_glance: look only at the first that moved, for a page that must not take long.
+    """
+    found = sql.records(_RUN, [run_id])[0]
+    wanted = {**found, "book_id": book_id, "limit": limit, "most": _LOOKED_AT}
+    return sql.records(_CAME_FIRST if at_a_glance else _CAME, wanted)
+
+
+_ADDED = """
+SELECT EXISTS (
+    SELECT FROM ledger_profit_adjustment a CROSS JOIN ledger_profit_run r
+    WHERE r.id = %s AND a.book_id = %s AND a.valid_from <= r.day AND a.reverses_on > r.day
+      AND NOT pg_visible_in_snapshot(a.xid::text::xid8, r.seen::pg_snapshot))
 """
 
 
-def trades_after(*, run_id: int, book_id: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """Return trades dealt until the day of a run that have come, changed or been called off since it was told.
-
-    Of one book or of all. before, after: the version that counted in the run, and the one that counts now.
-    """
-    found = sql.records(_RUN, [run_id])[0]
-    return sql.records(_CAME, {**found, "book_id": book_id, "limit": limit})
+def was_adjusted_after(*, run_id: int, book_id: int) -> bool:
+    """Tell whether an adjustment that is in force on the day of a run was approved after the run was told."""
+    return bool(sql.rows(_ADDED, [run_id, book_id])[0][0])
 
 
 _ADJUSTMENTS = """

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
-from core import four_eyes
+from core import four_eyes, sql
 from core.audit import Actor, record
 from core.http.problem import Problem, not_found
 from core.ids import TRADE, public_id
@@ -21,13 +21,17 @@ from core.text import text_faults
 from ledger.models import ProfitSignOff
 from ledger.selectors.profit import PARTS, find_run, total_of
 from ledger.selectors.profit_figures import flags_of
-from ledger.selectors.profit_review import books_of, trades_after
+from ledger.selectors.profit_review import books_of, trades_after, was_adjusted_after
 from ledger.services.profit_adjustments import subject_number
 from ledger.services.profit_run import lock_profit
 
 KIND = "profit_sign_off"
 SUBJECT = "profit-sign-off"
 _TRADES_NAMED = 10
+_OF_OTHER_RUNS = """
+SELECT id FROM core_proposal
+WHERE kind = %s AND subject = %s AND subject_id = %s AND state = 'PENDING' AND (content->>'run_id')::bigint <> %s
+"""
 
 
 def propose_sign_off(
@@ -36,7 +40,8 @@ def propose_sign_off(
     """Prepare the sign-off of what a run of a day, by its number, says of a book; return the proposal's id.
 
     Problem 422 without a reason, 404 for no such run or no such book in it, and 409 while it cannot be signed: the day
-    has not ended or has been told again, the day before has, trades have come since, flags are open, or it is signed.
+    has not ended or has been told again, the day before has, trades or adjustments have come since, flags are open, or
+    it is signed.
     """
     if faults := text_faults(reason, pointer="/reason"):
         raise Problem(422, "invalid", "This cannot be signed off like this.", faults=faults)
@@ -46,6 +51,8 @@ def propose_sign_off(
         if found is None:
             raise not_found("run")
         state = _require_signable(found, book)
+        subject_id = subject_number(KIND, day, book)
+        _void_others(subject_id, found["id"], now, actor)
         total = total_of(run_id=found["id"], book=book)
         accepted = [each for each in flags_of(run_id=found["id"], book=book) if each["accepted"]]
         content: dict[str, Any] = {
@@ -67,13 +74,19 @@ def propose_sign_off(
         return four_eyes.propose(
             kind=KIND,
             subject=SUBJECT,
-            subject_id=subject_number(KIND, day, book),
+            subject_id=subject_id,
             content=content,
             user=user,
             reason=reason,
             now=now,
             actor=actor,
         )
+
+
+def _void_others(subject_id: int, run_id: int, now: datetime, actor: Actor) -> None:
+    """Void what waits for the book and day and is of another run: nobody can sign that any more."""
+    ids = [number for (number,) in sql.rows(_OF_OTHER_RUNS, [KIND, SUBJECT, subject_id, run_id])]
+    four_eyes.void(proposal_ids=ids, reason="The day has been told again since.", now=now, actor=actor)
 
 
 def apply_sign_off(proposal: Proposal, actor: Actor, at: datetime) -> None:
@@ -93,7 +106,12 @@ def apply_sign_off(proposal: Proposal, actor: Actor, at: datetime) -> None:
         actor=actor,
         at=at,
         reason=proposal.reason,
-        data={"book": content["book"], "total": content["total"], "sign_off": made.id, "proposal_id": proposal.id},
+        data={
+            "book": content["book"],
+            "total": content["total"],
+            "sign_off": made.id,
+            "proposal_id": proposal.id,
+        },
     )
 
 
@@ -119,10 +137,16 @@ def _require_signable(run: dict[str, Any], book: str) -> dict[str, Any]:
         raise _refused("signed-off", "This has been signed off already.")
     if state["open_flags"]:
         count = state["open_flags"]
-        raise _refused("open-flags", "Flags are open.", f"{count} of the prices and rates behind it must be accepted.")
+        raise _refused(
+            "open-flags", "Flags are open.", f"{count} of the prices and rates behind it must be accepted."
+        )
     if came := trades_after(run_id=run["id"], book_id=state["book_id"], limit=_TRADES_NAMED):
-        named = ", ".join(public_id(TRADE, each["trade_id"]) for each in came)
-        raise _refused("trades-came", "Trades have come or changed since; tell the day again.", f"Among them {named}.")
+        named = ", ".join(public_id(TRADE, number) for number in sorted(each["trade_id"] for each in came))
+        raise _refused(
+            "trades-came", "Trades have come or changed since; tell the day again.", f"Among them {named}."
+        )
+    if was_adjusted_after(run_id=run["id"], book_id=state["book_id"]):
+        raise _refused("adjusted", "The book has been adjusted since; tell the day again.")
     return state
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 
 from core.clock import business_date, utc_now
+from core.http.problem import Problem
 from ledger.selectors import profit as told
 from ledger.selectors import profit_figures as figures
+from ledger.selectors import profit_review as review
 from ops.permissions import Right
-from ops.shell import needs, show
+from ops.shell import Shown, needs, show
 from ops.waterfall import WIDTH_OF_A_STEP, waterfall
 
 SPANS = ("day", "month", "year")
@@ -23,6 +26,8 @@ _BY = {
 _SHOWN = 200
 _TRADES_SHOWN = 100
 _TEXT_MAX = 200
+_CAME_SHOWN = 10
+_RUN_DIGITS = 9
 # An intraday figure follows the trades within a minute, and prices within ten: amber at twice that, red at five times.
 _LAG, _LAG_OF_PRICES = timedelta(minutes=1), timedelta(minutes=10)
 
@@ -30,29 +35,39 @@ _LAG, _LAG_OF_PRICES = timedelta(minutes=1), timedelta(minutes=10)
 @needs(Right.READ_PROFIT)
 def profit(request: HttpRequest) -> HttpResponse:
     """Show what a day, its month or its year came to, by whatever is chosen."""
+    return show_profit(request, request.GET)
+
+
+def show_profit(
+    request: HttpRequest, asked: Mapping[str, str], *, problem: Problem | None = None, failed: str = ""
+) -> HttpResponse:
+    """Show what is asked for; after a form that failed, with its problem. failed: which form it was."""
     now = utc_now()
-    typed = _typed(request)
-    day, fault = _day(typed["day"])
+    typed = _typed(asked)
+    day, fault = read_day(typed["day"])
     day = day or figures.latest_day(until=business_date(now)) or business_date(now)
     span = typed["span"] if typed["span"] in SPANS else "day"
     by = typed["by"] if typed["by"] in _BY else "book"
     context: dict[str, Any] = {
         "day": day, "span": span, "by": by, "fault": fault, "groups": _BY, "spans": SPANS,
         "kept": {"day": day.isoformat(), "span": span, "by": by},
+        "problem": Shown.of(problem) if problem else None, "failed": failed, "reason": asked.get("reason", ""),
         **(_of_day(day, by, typed["run"], now) if span == "day" else _of_period(day, span, by, now)),
     }  # fmt: skip
+    _mark(context)
     if total := context.get("total"):
         context["steps"] = waterfall([(name, total[name]) for name in told.PARTS])
         context["width"] = WIDTH_OF_A_STEP * len(context["steps"])
         context["parts"] = told.PARTS
-    return show(request, "ops/profit.html", context, screen="profit", now=now)
+    status = problem.status if problem else 200
+    return show(request, "ops/profit.html", context, screen="profit", now=now, status=status)
 
 
 @needs(Right.READ_PROFIT)
 def behind(request: HttpRequest) -> HttpResponse:
     """Show what one figure of a run is the sum of: positions with prices and rates, and the trades of one of them."""
-    typed = _typed(request)
-    day, _ = _day(typed["day"])
+    typed = _typed(request.GET)
+    day, _ = read_day(typed["day"])
     run = _run(day, typed["run"]) if day else None
     if run is None or typed["by"] not in _BY:
         raise Http404
@@ -65,7 +80,7 @@ def behind(request: HttpRequest) -> HttpResponse:
             run_id=run["id"],
             book_id=chosen["book_id"],
             instrument_id=chosen["instrument_id"],
-            after=_number(typed["after"]) or 0,
+            after=read_number(typed["after"]) or 0,
             limit=_TRADES_SHOWN,
         )
     context = {
@@ -91,12 +106,24 @@ def behind(request: HttpRequest) -> HttpResponse:
     return show(request, "ops/profit_behind.html", context, screen="profit_behind", now=utc_now())
 
 
+def _mark(context: dict[str, Any]) -> None:
+    """Mark the row whose form failed, so that it shows what was typed."""
+    for each in context.get("flags", ()):
+        each["here"] = context["failed"] == f"flag {each['id']}"
+    for each in context.get("books", ()):
+        each["here"] = context["failed"] == f"book {each['book']}"
+
+
 def _of_day(day: date, by: str, number: str, now: datetime) -> dict[str, Any]:
     run = _run(day, number)
     if run is None:
         return {"run": None}
     flags = figures.flags_of(run_id=run["id"])
     rows = told.explain(run_id=run["id"], by=by)
+    runs = told.runs_of(day)
+    is_newest = run["id"] == runs[0]["id"]
+    can_be_signed = is_newest and run["kind"] == "CLOSE"
+    came = review.trades_after(run_id=run["id"], limit=_CAME_SHOWN, at_a_glance=True) if can_be_signed else []
     return {
         "run": run,
         "kept_of_run": {"day": day.isoformat(), "run": str(run["number"]), "by": by},
@@ -106,7 +133,11 @@ def _of_day(day: date, by: str, number: str, now: datetime) -> dict[str, Any]:
         "rows_cut": len(rows) > figures.ROWS_MAX,
         "total": told.total_of(run_id=run["id"]),
         "currencies": figures.currencies_of(run_id=run["id"]),
-        "runs": told.runs_of(day),
+        "runs": runs,
+        "is_newest": is_newest,
+        "can_be_signed": can_be_signed,
+        "came": sorted(each["trade_id"] for each in came),
+        "books": review.books_of(run=run),
         "before": day - timedelta(days=1),
         "after": day + timedelta(days=1),
     }
@@ -155,23 +186,24 @@ def _standing(run: dict[str, Any], now: datetime) -> dict[str, str]:
 
 
 def _run(day: date, number: str) -> dict[str, Any] | None:
-    return told.find_run(day=day, number=_number(number))
+    return told.find_run(day=day, number=read_number(number, _RUN_DIGITS))
 
 
 def _place(row: dict[str, Any]) -> str:
     return f"{row['book_id']}.{row['instrument_id']}.{row['currency']}"
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+def read_number(text: str, digits: int = 18) -> int | None:
+    """Return the number that was typed, of up to so many digits; None where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
-def _typed(request: HttpRequest) -> dict[str, str]:
+def _typed(asked: Mapping[str, str]) -> dict[str, str]:
     names = ("span", "day", "by", "run", "name", "of", "after")
-    return {name: request.GET.get(name, "").replace("\0", "").strip()[:_TEXT_MAX] for name in names}
+    return {name: asked.get(name, "").replace("\0", "").strip()[:_TEXT_MAX] for name in names}
 
 
-def _day(text: str) -> tuple[date | None, str]:
+def read_day(text: str) -> tuple[date | None, str]:
     """Return the day that was typed, and what is wrong with it."""
     try:
         found = date.fromisoformat(text) if text else None
