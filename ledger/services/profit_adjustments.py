@@ -74,7 +74,7 @@ def propose_adjustment(
         "book": adjustment.book,
         "instrument": adjustment.instrument,
         "currency": adjustment.currency,
-        "adjustment": format(adjustment.amount, "f"),
+        "adjustment": format(round_money(adjustment.amount, adjustment.currency), "f"),  # 1250 is 1250.00
         "amount": four_eyes.amount_text(_at_stake(adjustment, now)),
         "valid_from": adjustment.valid_from.isoformat(),
         "reverses_on": adjustment.reverses_on.isoformat(),
