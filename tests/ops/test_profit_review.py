@@ -37,9 +37,10 @@ def faults(answer: Any) -> set[str]:
 
 
 def of_the_book(answer: Any) -> str:
-    """Return the words of the row of BOOK-1 in the table of sign-offs."""
+    """Return the words of the row of BOOK-1 in the table of sign-offs, without what is to be filled in."""
     table = text_of(answer).partition('id="sign-off"')[2].partition("</table>")[0]
     (row,) = re.findall(r"<tr data-row>(.*?)</tr>", table, re.S)
+    row = re.sub(r"<form.*?</form>", " (form) ", row, flags=re.S)
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", row))).strip()
 
 
@@ -53,7 +54,7 @@ def test_a_flag_is_accepted_and_the_book_signed_by_two_people(world: World, sign
     flag = ProfitPrice.objects.exclude(flag="").get(run__kind="CLOSE")
     accepted = desk.post("/profit/accept", {**DAY, "flag": flag.id, "reason": "not listed yet"}, follow=True)
     assert "accepted by operations: not listed yet" in shown(accepted)
-    assert of_the_book(accepted).startswith("BOOK-1 not signed +4.60")
+    assert of_the_book(accepted) == "BOOK-1 not signed (form) +4.60 — — — 0 — —"
     asked = {**DAY, "run": "1", "book": "BOOK-1", "reason": "compared with the desk"}
     prepared = desk.post("/profit/sign-off", asked, follow=True)
     assert "awaits approval" in of_the_book(prepared)
@@ -63,7 +64,8 @@ def test_a_flag_is_accepted_and_the_book_signed_by_two_people(world: World, sign
     assert "not listed yet" in waiting
     (reference,) = re.findall(r'<section [^>]*id="(prp_\w+)"', waiting)
     signer.post(f"/approvals/{reference}/approve", {"note": ""})
-    assert "signed off +4.60 +4.60 0.00 1 operations, supervisor" in of_the_book(desk.get("/profit"))
+    signed = "BOOK-1 signed off — +4.60 +4.60 0.00 1 0 operations, supervisor"
+    assert of_the_book(desk.get("/profit")).startswith(signed)
     assert ProfitSignOff.objects.count() == 1
 
 
@@ -80,11 +82,11 @@ def test_what_came_late_is_named_and_the_restatement_stands_beside_what_was_sign
     assert f'href="/trades/{public_id(TRADE, late)}"' in page
     desk.post("/profit/tell", {**DAY, "reason": "a trade came late"})
     answer = desk.get("/profit")
-    assert of_the_book(answer).startswith("BOOK-1 told again since +36.80 +4.60 +32.20 1")
+    assert of_the_book(answer).startswith("BOOK-1 told again since (form) +36.80 +4.60 +32.20 1")
     assert "Told again because: a trade came late" in shown(answer)
     assert "have come or changed since" not in shown(answer)
     earlier = desk.get("/profit?run=1")
-    assert of_the_book(earlier).startswith("BOOK-1 signed off +4.60 +4.60 0.00 1")
+    assert of_the_book(earlier).startswith("BOOK-1 signed off — +4.60 +4.60 0.00 1")
     assert "The day has been told again since" in shown(earlier)
     assert 'action="/profit/sign-off"' not in text_of(earlier)
 
