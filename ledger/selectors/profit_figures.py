@@ -117,10 +117,14 @@ def positions_behind(*, run_id: int, by: str, name: str, limit: int) -> list[dic
     )
 
 
-_SEEN = "SELECT pg_snapshot_xmin(seen::pg_snapshot)::text::bigint FROM ledger_profit_run WHERE id = %s"
+_MOVED = """
+SELECT EXISTS (
+    SELECT FROM trades_state s CROSS JOIN ledger_profit_run r
+    WHERE r.id = %s AND s.changed_xid >= pg_snapshot_xmin(r.seen::pg_snapshot)::text::bigint
+      AND NOT pg_visible_in_snapshot(s.changed_xid::text::xid8, r.seen::pg_snapshot))
+"""
 
 
 def moved_since(*, run_id: int) -> bool:
     """Tell whether any trade has moved since a run."""
-    moved = f"changed_xid >= ({_SEEN}) AND changed_xid < {sql.OLDEST_OPEN}"
-    return bool(sql.rows(f"SELECT FROM trades_state WHERE {moved} LIMIT 1", [run_id]))
+    return bool(sql.rows(_MOVED, [run_id])[0][0])

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from django.db import DatabaseError, transaction
 
+from core import sql
 from core.http.problem import Problem
 from core.models import Event, Proposal
 from ledger.models import FlagAcceptance, ProfitRun, ProfitSignOff
@@ -166,6 +168,19 @@ class TestADay:
                 prepare(**asked)  # type: ignore[arg-type]
             assert refused.value.code == code
         assert not Proposal.objects.exists()
+
+    def test_keeps_what_was_signed_whatever_is_tried_on_the_database(self, told: int):
+        approved(prepare())
+        signed = ProfitSignOff.objects.get()
+        for statement in (
+            "UPDATE ledger_profit_sign_off SET signed_at = now()",
+            "DELETE FROM ledger_profit_sign_off",
+            "INSERT INTO ledger_profit_sign_off (run_id, book_id, proposal_id, signed_at)"
+            " SELECT run_id, book_id, proposal_id + 1, signed_at FROM ledger_profit_sign_off",
+        ):
+            with pytest.raises(DatabaseError), transaction.atomic():
+                sql.run(statement)
+        assert ProfitSignOff.objects.get() == signed
 
 
 class TestARestatement:
