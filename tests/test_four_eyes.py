@@ -58,7 +58,7 @@ CONTENT = {
     "of_kind": "holidays", "of": "USD", "withdrawn": False, "held_because": "because", "amount": "1.00",
     "invoice": "OURS-INV-000001", "gross": "1.00", "lines": [],
     "book": "BOOK-1", "instrument": "", "currency": "EUR", "adjustment": "1.00", "reverses_on": "2026-12-31",
-    "day": "2026-11-23", "run": 1, "run_id": 1, "total": "1.00", "parts": {}, "accepted": [],
+    "day": "2026-11-23", "run": 1, "run_id": 1, "total": "1.00", "parts": [], "accepted": [],
     "told_again_because": "",
     "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": [], "deadlines": 0,
                "cut_offs": 0},

@@ -53,7 +53,8 @@ def propose_sign_off(
         state = _require_signable(found, book)
         subject_id = subject_number(KIND, day, book)
         _void_others(subject_id, found["id"], now, actor)
-        total = total_of(run_id=found["id"], book=book)
+        total, before = total_of(run_id=found["id"], book=book), state["signed_run_id"]
+        signed = None if before is None else total_of(run_id=before, book=book)
         accepted = [each for each in flags_of(run_id=found["id"], book=book) if each["accepted"]]
         content: dict[str, Any] = {
             "day": day.isoformat(),
@@ -61,10 +62,8 @@ def propose_sign_off(
             "run_id": found["id"],
             "book": book,
             "total": four_eyes.amount_text(total["total"]),
-            "parts": {name: four_eyes.amount_text(total[name]) for name in PARTS},
-            "before": None if state["signed_run"] is None else {
-                "run": state["signed_run"], "total": four_eyes.amount_text(state["signed_total"]),
-            },
+            "parts": _parts(total, signed),
+            "before": signed and {"run": state["signed_run"], "total": four_eyes.amount_text(signed["total"])},
             "told_again_because": found["reason"],
             "accepted": [
                 {"of": each["instrument"] or each["currency"], "flag": each["flag"], "reason": each["accepted"]}
@@ -81,6 +80,18 @@ def propose_sign_off(
             now=now,
             actor=actor,
         )
+
+
+def _parts(total: dict[str, Any], signed: dict[str, Any] | None) -> list[dict[str, str | None]]:
+    """Return what a content says of each part: what would be signed, and what was signed before, if anything was."""
+    return [
+        {
+            "part": name,
+            "now": four_eyes.amount_text(total[name]),
+            "signed": None if signed is None else four_eyes.amount_text(signed[name]),
+        }
+        for name in PARTS
+    ]
 
 
 def _void_others(subject_id: int, run_id: int, now: datetime, actor: Actor) -> None:

@@ -196,6 +196,8 @@ class TestARestatement:
         assert books(1)["BOOK-1"]["is_signed"]
         proposal = Proposal.objects.get(id=prepare(2))
         assert proposal.content["before"] == {"run": 1, "total": "4.60"}
+        assert proposal.content["total"] == "96.60"
+        assert proposal.content["parts"][0] == {"part": "new_trades", "now": "96.60", "signed": "4.60"}
         assert proposal.content["told_again_because"] == "a trade came late"
         approved(proposal.id)
         assert (books()["BOOK-1"]["signed_run"], books(1)["BOOK-1"]["signed_run"]) == (2, 1)
