@@ -13,6 +13,8 @@ class LedgerConfig(AppConfig):
         from ledger import breaks_work
         from ledger.evidence import SECTIONS
         from ledger.services import corporate_actions, definitions, forced, lot_policies
+        from ledger.services import profit_adjustments as adjustments
+        from ledger.services import profit_sign_off as sign_off
         from ledger.work_kinds import KINDS
         from trades.work_items import register_causes, register_kinds
 
@@ -24,3 +26,7 @@ class LedgerConfig(AppConfig):
         on_approval(forced.KIND, forced.apply_forced_match, lock=forced.lock_break, stakes=True)
         on_approval(corporate_actions.KIND, corporate_actions.apply_action, lock=corporate_actions.lock_all)
         on_approval(lot_policies.KIND, lot_policies.apply_policy, lock=corporate_actions.lock_all)
+        on_approval(
+            adjustments.KIND, adjustments.apply_adjustment, lock=adjustments.lock_adjustments, stakes=True
+        )
+        on_approval(sign_off.KIND, sign_off.apply_sign_off, lock=sign_off.lock_sign_off)

@@ -50,6 +50,9 @@ class Right(Enum):
     APPROVE_POSITION = "approve or decline corporate actions and how books count their lots"
     READ_CONFIRMATIONS = "read what counterparties confirm"
     CONFIRM = "upload what counterparties confirm, and remind them of it"
+    READ_PROFIT = "read daily profit and loss"
+    PREPARE_PROFIT = "tell days of profit, accept flags, and propose adjustments and sign-offs"
+    SIGN_PROFIT = "sign days of profit off and approve adjustments, or decline to"
     DISPUTE = "dispute what a counterparty confirms"
     WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
     PROPOSE_CONFIRMATION = "propose which trades must be confirmed"
@@ -119,6 +122,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.APPROVE_POSITION: frozenset({SUPERVISOR}),
     Right.READ_CONFIRMATIONS: _INSIDE,
     Right.CONFIRM: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.READ_PROFIT: _INSIDE - {BACK_OFFICE},
+    Right.PREPARE_PROFIT: frozenset({OPERATIONS, SUPERVISOR, RISK}),
+    Right.SIGN_PROFIT: frozenset({SUPERVISOR, RISK}),
     Right.DISPUTE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.WAIVE_CONFIRMATION: frozenset({SUPERVISOR}),
     Right.PROPOSE_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),

@@ -19,6 +19,8 @@ from ledger.services.corporate_actions import KIND as ACTION
 from ledger.services.definitions import KIND as RECONCILIATION
 from ledger.services.forced import KIND as FORCED
 from ledger.services.lot_policies import KIND as POLICY
+from ledger.services.profit_adjustments import KIND as ADJUSTMENT
+from ledger.services.profit_sign_off import KIND as SIGN_OFF
 from ops import utilisations
 from ops.permissions import Right
 from refdata.fee_rules import KIND as FEE
@@ -134,6 +136,17 @@ def _calendar(proposal: Mapping[str, Any]) -> Subject:
     return Subject(f"{reverse('calendars')}?{where}", content["of"])
 
 
+def _adjusted(proposal: Mapping[str, Any]) -> Subject:
+    return Subject(reverse("profit_adjustments"), proposal["content"]["book"])
+
+
+def _signed_off(proposal: Mapping[str, Any]) -> Subject:
+    """Lead to the very run that would be signed."""
+    content = proposal["content"]
+    where = urlencode({name: content[name] for name in ("day", "run") if name in content})
+    return Subject(f"{reverse('profit')}?{where}", f"P&L of {content['book']}")
+
+
 def _hold(proposal: Mapping[str, Any]) -> Subject:
     held = proposal["content"]["hold"]
     return Subject(f"{reverse('holds')}?view=all#{held}", held)
@@ -232,6 +245,24 @@ _ALL = (
         "the break stays open",
         part="forced_match",
         subject=_break,
+    ),
+    Kind(
+        ADJUSTMENT,
+        Right.SIGN_PROFIT,
+        Right.PREPARE_PROFIT,
+        "Approved; the next run of a day has it.",
+        "nothing is adjusted",
+        part="profit_adjustment",
+        subject=_adjusted,
+    ),
+    Kind(
+        SIGN_OFF,
+        Right.SIGN_PROFIT,
+        Right.PREPARE_PROFIT,
+        "Signed off.",
+        "the day stays unsigned",
+        part="profit_sign_off",
+        subject=_signed_off,
     ),
     Kind(
         RELEASE,

@@ -12,7 +12,7 @@ from django.urls import reverse
 from core import sql
 from core.as_of import HAPPENED, AsOf
 from feed.models import Webhook
-from ledger.services import corporate_actions, forced, lot_policies
+from ledger.services import corporate_actions, forced, lot_policies, profit_adjustments, profit_sign_off
 from ledger.services import definitions as reconciliation_definitions
 from refdata import fee_rules
 from risk.services import excess, parameters, stops, terms
@@ -408,6 +408,8 @@ _OF_REST = (
     reconciliation_definitions.KIND,
     forced.KIND,
     calendar_change.KIND,
+    profit_adjustments.KIND,
+    profit_sign_off.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,

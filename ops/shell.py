@@ -50,6 +50,7 @@ DESTINATIONS = (
     Destination("batches", "Batches", "s", Right.READ_BATCHES),
     Destination("settlement", "Settlement", "w", Right.READ_BATCHES),
     Destination("positions", "Positions", "o", Right.READ_POSITIONS),
+    Destination("profit", "P&L", "p", Right.READ_PROFIT),
     Destination("corporate_actions", "Corporate actions", "k", Right.READ_POSITIONS),
     Destination("confirmations", "Confirmations", "m", Right.READ_CONFIRMATIONS),
     Destination("limits", "Limits", "l", Right.READ_LIMITS),
@@ -105,6 +106,13 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Enter", "Open the trade"),
         ("Esc", "Back to the positions"),
     ),
+    "profit": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open what is behind the row"),
+        ("f", "Go to the day"),
+    ),
+    "profit_adjustments": (("j k", "Next, previous row"), ("Esc", "Back to the P&L")),
+    "profit_behind": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the P&L")),
     "lot_policy": (("Esc", "Back to the positions"),),
     "corporate_actions": (("j k", "Next, previous row"),),
     "integrations": (("j k", "Next, previous row"), ("Enter", "Open the row")),
@@ -221,12 +229,14 @@ _SECTIONS = {
     "invoice": "invoices",
     "position": "positions",
     "lot_policy": "positions",
+    "profit_behind": "profit",
+    "profit_adjustments": "profit",
     "back_test": "checks",
     "limit": "limits",
     "limit_terms": "limits",
 }
 # Those whose address names a record; a list below another screen's has none.
-_OF_RECORDS = _SECTIONS.keys() - {"holds"}
+_OF_RECORDS = _SECTIONS.keys() - {"holds", "profit_behind", "profit_adjustments"}
 
 
 def show(

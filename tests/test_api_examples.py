@@ -10,6 +10,7 @@ import pytest
 import time_machine
 
 from core.audit import system
+from ledger.api.profit_review import read_adjustment
 from middleoffice.documentation import SCHEMA
 from refdata.demo import load_demo_refdata
 from settlement.api.calendar_changes import read_change
@@ -88,6 +89,7 @@ def test_every_example_of_reference_data_loads(demo: Api):
         ("/settlement-batches/{reference}/acknowledgements", read_acknowledgement),
         ("/settlement-status-reports", read_reports),
         ("/invoices/{reference}/credits", read_credit),
+        ("/profit/adjustments", read_adjustment),
     ],
 )
 def test_every_example_of_the_back_office_can_be_read(path, read):

@@ -70,6 +70,7 @@ STRANGER, DISABLED, NO_ROLE, SUPERUSER = (
 SCREENS = {
     "position": 404,
     "lot_policy": 404,
+    "profit_behind": 404,
     "search": 302,
     "audit_day_evidence": 422,
     "limit_member": 404,
@@ -115,6 +116,7 @@ ENDPOINTS = {
     ("api-profit-prices", "GET"): 404,
     ("api-profit-positions", "GET"): 404,
     ("api-profit-trades", "GET"): 404,
+    ("api-profit-sign-offs", "GET"): 404,
     ("api-calendar-change", "GET"): 404,
     ("api-obligations", "GET"): 400,  # of which value date
 }

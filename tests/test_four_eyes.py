@@ -58,6 +58,9 @@ CONTENT = {
     "hold": "hld_11", "kind": "COUNTERPARTY", "subject": "BROKER-01", "asset": "", "until": None, "trades": 1,
     "of_kind": "holidays", "of": "USD", "withdrawn": False, "held_because": "because", "amount": "1.00",
     "invoice": "OURS-INV-000001", "gross": "1.00", "lines": [],
+    "book": "BOOK-1", "instrument": "", "currency": "EUR", "adjustment": "1.00", "reverses_on": "2026-12-31",
+    "day": "2026-11-23", "run": 1, "run_id": 1, "total": "1.00", "parts": [], "accepted": [],
+    "told_again_because": "",
     "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": [], "deadlines": 0,
                "cut_offs": 0},
 }  # fmt: skip

@@ -57,6 +57,7 @@ SCOPES = {
     "events:read": "read the event feed",
     "webhooks:write": "set up webhooks, read their deliveries, replay them",
     "profit:read": "read what each day came to, with the trades, prices and rates behind it",
+    "profit:propose": "propose adjustments of profit",
     "audit:read": "export the evidence of trades and batches",
 }
 # What these are about belongs to many sources at once, so a client that is bound to some may not use them.
@@ -73,6 +74,7 @@ OF_EVERY_SOURCE = frozenset(
         "positions:read",
         "positions:propose",
         "profit:read",
+        "profit:propose",
         "confirmations:read",
         "confirmations:write",
         "confirmations:propose",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.api import actions, positions, profit, reconciliations, statements
+from ledger.api import actions, positions, profit, profit_review, reconciliations, statements
 
 _RECONCILIATION = "reconciliations/<str:code>"
 
@@ -26,5 +26,7 @@ urlpatterns = [
     path("profit/days/<str:day>", profit.Day.as_view(), name="api-profit-day"),
     path("profit/days/<str:day>/prices", profit.Prices.as_view(), name="api-profit-prices"),
     path("profit/days/<str:day>/books/<str:book>", profit.Positions.as_view(), name="api-profit-positions"),
+    path("profit/days/<str:day>/sign-offs", profit_review.SignOffs.as_view(), name="api-profit-sign-offs"),
+    path("profit/adjustments", profit_review.Adjustments.as_view(), name="api-profit-adjustments"),
     path("profit/days/<str:day>/trades", profit.Trades.as_view(), name="api-profit-trades"),
 ]

@@ -171,11 +171,14 @@ class FlagAcceptance(models.Model):
 
 
 class ProfitSignOff(models.Model):
-    """That two people have signed a run off as what its day came to."""
+    """That two people have signed off what a run says of a book. Never replaced: a later run is signed beside it."""
 
-    run = models.OneToOneField(ProfitRun, on_delete=models.PROTECT, primary_key=True)
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(ProfitRun, on_delete=models.PROTECT, related_name="sign_offs")
+    book_id = models.BigIntegerField()
     proposal_id = models.BigIntegerField(unique=True)
     signed_at = models.DateTimeField()
 
     class Meta:
         db_table = "ledger_profit_sign_off"
+        constraints = [models.UniqueConstraint(fields=["run", "book_id"], name="ledger_profit_sign_off_once")]

@@ -19,23 +19,27 @@ GROUPS = {
     "product": "l.product",
     "currency": "l.currency",
 }
-_SUMS = ", ".join(f"coalesce(sum(l.{name}), 0) AS {name}" for name in (*PARTS, "total"))
-_LINES = """
+SUMS = ", ".join(f"coalesce(sum(l.{name}), 0) AS {name}" for name in (*PARTS, "total"))
+LINES = """
 ledger_profit_line l LEFT JOIN refdata_book b ON b.id = l.book_id
 LEFT JOIN refdata_instrument i ON i.id = l.instrument_id LEFT JOIN refdata_party c ON c.id = l.counterparty_id
 """
 _RUN = """
 SELECT r.id, r.day, r.number, r.kind, r.as_at, r.base_currency, r.reason, r.actor, r.opening_id, o.day AS opening_day,
-       o.number AS opening_number, s.signed_at, s.proposal_id,
+       o.number AS opening_number, s.signed_at,
        (SELECT count(*) FROM ledger_profit_price p WHERE p.run_id = r.id AND p.flag <> '') AS flags,
        (SELECT count(*) FROM ledger_profit_price p WHERE p.run_id = r.id AND p.flag <> ''
            AND NOT EXISTS (SELECT FROM ledger_profit_flag_acceptance a WHERE a.price_id = p.id)) AS open_flags,
        EXISTS (SELECT FROM ledger_profit_run n WHERE n.day = o.day AND n.number > o.number AND n.kind <> 'INTRADAY')
            AS is_opening_restated
 FROM ledger_profit_run r LEFT JOIN ledger_profit_run o ON o.id = r.opening_id
-LEFT JOIN ledger_profit_sign_off s ON s.run_id = r.id
+LEFT JOIN LATERAL (
+    SELECT max(s.signed_at) AS signed_at FROM ledger_profit_sign_off s WHERE s.run_id = r.id
+    HAVING NOT EXISTS (SELECT FROM ledger_profit_line l WHERE l.run_id = r.id AND NOT EXISTS (
+        SELECT FROM ledger_profit_sign_off o WHERE o.run_id = l.run_id AND o.book_id = l.book_id))
+) s ON true
 """
-_LATEST = """
+LATEST = """
 r.kind <> 'OPENING' AND NOT EXISTS (
     SELECT FROM ledger_profit_run n WHERE n.day = r.day AND n.number > r.number AND n.kind <> 'OPENING')
 """
@@ -55,7 +59,7 @@ def runs_of(day: date) -> list[dict[str, Any]]:
     """Return the runs of a day with what each came to, the latest first."""
     return sql.records(
         f"SELECT run.*, t.* FROM ({_RUN} WHERE r.day = %s AND r.kind <> 'OPENING') run"
-        f" CROSS JOIN LATERAL (SELECT {_SUMS} FROM ledger_profit_line l WHERE l.run_id = run.id) t"
+        f" CROSS JOIN LATERAL (SELECT {SUMS} FROM ledger_profit_line l WHERE l.run_id = run.id) t"
         " ORDER BY run.number DESC",
         [day],
     )
@@ -64,8 +68,8 @@ def runs_of(day: date) -> list[dict[str, Any]]:
 def days_between(*, first: date, last: date, book: str | None = None) -> list[dict[str, Any]]:
     """Return the latest run of each day of a span with what it came to, of one book or of all, by day."""
     return sql.records(
-        f"SELECT run.*, t.* FROM ({_RUN} WHERE r.day BETWEEN %s AND %s AND {_LATEST}) run"
-        f" CROSS JOIN LATERAL (SELECT {_SUMS} FROM {_LINES}"
+        f"SELECT run.*, t.* FROM ({_RUN} WHERE r.day BETWEEN %s AND %s AND {LATEST}) run"
+        f" CROSS JOIN LATERAL (SELECT {SUMS} FROM {LINES}"
         "     WHERE l.run_id = run.id AND (%s::text IS NULL OR b.code = %s)) t ORDER BY run.day",
         [first, last, book, book],
     )
@@ -74,7 +78,7 @@ def days_between(*, first: date, last: date, book: str | None = None) -> list[di
 def explain(*, run_id: int, by: str, book: str | None = None) -> list[dict[str, Any]]:
     """Return what a run came to by one of GROUPS, part by part, the largest first; of one book or of all."""
     return sql.records(
-        f"SELECT {GROUPS[by]} AS name, {_SUMS} FROM {_LINES}"
+        f"SELECT {GROUPS[by]} AS name, {SUMS} FROM {LINES}"
         " WHERE l.run_id = %s AND (%s::text IS NULL OR b.code = %s)"
         " GROUP BY 1 ORDER BY abs(sum(l.total)) DESC, 1",
         [run_id, book, book],
@@ -84,7 +88,7 @@ def explain(*, run_id: int, by: str, book: str | None = None) -> list[dict[str, 
 def total_of(*, run_id: int, book: str | None = None) -> dict[str, Any]:
     """Return what a run came to in all, part by part; of one book or of all."""
     return sql.records(
-        f"SELECT {_SUMS} FROM {_LINES} WHERE l.run_id = %s AND (%s::text IS NULL OR b.code = %s)",
+        f"SELECT {SUMS} FROM {LINES} WHERE l.run_id = %s AND (%s::text IS NULL OR b.code = %s)",
         [run_id, book, book],
     )[0]
 
@@ -94,7 +98,7 @@ def positions_of(*, run_id: int, book: str) -> list[dict[str, Any]]:
     return sql.records(
         "SELECT l.instrument_id, coalesce(i.code, '') AS instrument, l.currency, sum(l.quantity) AS quantity,"
         " sum(l.value) AS value, sum(l.value - l.opening_value) AS local_total, sum(l.base_value) AS base_value,"
-        f" bool_and(l.is_priced) AS is_priced, {_SUMS} FROM {_LINES} WHERE l.run_id = %s AND b.code = %s"
+        f" bool_and(l.is_priced) AS is_priced, {SUMS} FROM {LINES} WHERE l.run_id = %s AND b.code = %s"
         " GROUP BY 1, 2, 3 ORDER BY abs(sum(l.total)) DESC, 2, 3",
         [run_id, book],
     )

@@ -197,3 +197,8 @@ def _parameters(
         "was_below": before.below if before else 0,
         "was_last": before.last_trade_id if before else 0,
     }
+
+
+def lock_profit() -> None:
+    """Let nobody tell a day until the present transaction has ended."""
+    sql.run(_LOCK)

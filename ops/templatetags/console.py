@@ -49,6 +49,13 @@ _WORDS = {
     "ACCEPTED": ("check", "blue", "accepted"),
     "REJECTED": ("stop", "red", "rejected"),
     "PENDING": ("clock", "grey", "pending"),
+    "MISSING": ("stop", "red", "missing"),
+    "STALE": ("alert", "amber", "stale"),
+    "CURRENCY": ("alert", "amber", "other currency"),
+    "INTEREST": ("alert", "amber", "coupons not known"),
+    "SIGNED": ("check-circle", "green", "signed off"),
+    "RESTATED": ("alert", "amber", "told again since"),
+    "UNSIGNED": ("clock", "grey", "not signed"),
     "PARTIAL": ("partial", "amber", "partial"),
     "SETTLED": ("check-circle", "green", "settled"),
     "LIMIT_EXCESS": ("limits", "red", "limit excess"),
@@ -149,6 +156,7 @@ _VERBS = {
     "break.new": "found",
     "break.forced": "matched by two people",
     "reconciliation.failed": "not run",
+    "profit.flag_accepted": "told with a flag that a person accepts",
     "exception.escalated": "escalated, its deadline being near",
     "exception.returned": "back after its snooze",
     "exception.woken": "brought back before its time",
@@ -204,6 +212,23 @@ def money(amount: Decimal | None, currency: str) -> str:
 def base_money(amount: Decimal | None) -> str:
     """Show an amount in base currency, rounded, without the currency, which stands beside it."""
     return NOTHING if amount is None else f"{round_money(amount, settings.BASE_CURRENCY):,f}"
+
+
+@register.filter
+def profit(amount: Decimal | None, currency: str = "") -> SafeString | str:
+    """Show a profit or loss, always signed; in base currency unless another is named: `{{ row.total|profit }}`."""
+    if amount is None:
+        return NOTHING
+    rounded = round_money(amount, currency or settings.BASE_CURRENCY)
+    if not rounded:
+        return f"{abs(rounded):,f}"
+    return format_html('<span class="{}">{}</span>', "gain" if rounded > 0 else "loss", f"{rounded:+,f}")
+
+
+@register.filter
+def short_profit(amount: Decimal) -> str:
+    """Show a profit or loss at a glance, signed, for drawings that have a table beside them: `+1.2m`."""
+    return f"+{short_money(amount)}" if amount > 0 else short_money(amount)
 
 
 @register.filter

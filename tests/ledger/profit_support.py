@@ -9,8 +9,13 @@ from typing import Any
 from core import sql
 from core.audit import Actor
 from ledger.models import ProfitRun
-from ledger.selectors.profit import PARTS
+from ledger.selectors.profit import PARTS, find_run
+from ledger.selectors.profit_figures import flags_of
+from ledger.services.profit_adjustments import Adjustment, propose_adjustment
+from ledger.services.profit_flags import accept_flag
 from ledger.services.profit_run import tell_profit
+from ledger.services.profit_sign_off import propose_sign_off
+from tests.ledger.reconciling import somebody
 from tests.support.records import NOW, TODAY
 
 CONTROLLER = Actor("user:controller", "req-profit")
@@ -56,3 +61,42 @@ def flags(run_id: int) -> dict[str, str]:
 def money(**amounts: Any) -> dict[str, Decimal]:
     """Return amounts as `parts` does."""
     return {name: Decimal(amount).normalize() + 0 for name, amount in amounts.items()}
+
+
+def adjusting(**changes: Any) -> Adjustment:
+    """Return an adjustment of a book by 1,250 euro, on Monday alone."""
+    said = {
+        "book": "BOOK-1",
+        "instrument": "",
+        "currency": "EUR",
+        "amount": Decimal("-1250.00"),
+        "valid_from": MONDAY,
+        "reverses_on": TUESDAY,
+    }
+    return Adjustment(**{**said, **changes})
+
+
+def propose_adjusting(**changes: Any) -> int:
+    """Propose an adjustment as `adjusting` has it; return the proposal."""
+    return propose_adjustment(
+        adjustment=adjusting(**changes),
+        reason="the vendor prices it off the market",
+        user=somebody("maker"),
+        actor=CONTROLLER,
+        now=NOW,
+    )
+
+
+def prepare(run: int = 1, *, day: date = MONDAY, book: str = "BOOK-1") -> int:
+    """Prepare the sign-off of a book by the number of a run; return the proposal."""
+    return propose_sign_off(
+        day=day, run=run, book=book, reason="compared", user=somebody("maker"), now=NOW, actor=CONTROLLER
+    )
+
+
+def accept_all(day: date = MONDAY) -> None:
+    """Accept every flag of a day's latest run."""
+    run = find_run(day=day)
+    assert run is not None
+    for flag in flags_of(run_id=run["id"]):
+        accept_flag(day=day, price_id=flag["id"], reason="as the desk said", now=NOW, actor=CONTROLLER)

@@ -15,6 +15,7 @@ from core import sql, work
 from core.ids import BATCH, CONFIRMATION, EXCEPTION, INSTRUCTION, INVOICE, TRADE, WEBHOOK, public_id
 from settlement.models import Batch, Invoice
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
+from tests.ledger.profit_support import tell as tell_profit
 from tests.ledger.support import post
 from tests.ops.conftest import SignIn
 from tests.settlement.support import instruction_ids
@@ -60,6 +61,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
     held = ExceptionItem.objects.get()
     checked(equity("ANOTHER"))
     post()
+    tell_profit()
     desk.post("/batches/seal", {"value_date": "2026-12-31", "channels": ["CASH", "SECURITIES", "GOODS"]})
     desk.post(
         "/holds/new", {"kind": "COUNTERPARTY", "subject": "BROKER-01", "channel": "CASH", "reason": "wait"}
@@ -89,6 +91,10 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "limits": "/limits",
         "positions": "/positions?currency=USD",
         "position": f"/positions/BOOK-1/USD?instrument={APPLE}",
+        "profit": "/profit",
+        "profit of the month": "/profit?span=month&by=trader",
+        "adjustments of profit": "/profit/adjustments",
+        "behind a profit": "/profit/behind?day=2026-11-23&by=book&name=BOOK-1",
         "position of cash": "/positions/BOOK-1/EUR",
         "how a book counts": "/positions/BOOK-1",
         "corporate actions": "/corporate-actions",
@@ -169,6 +175,9 @@ def test_every_field_has_a_label(busy: dict[str, str], desk: Client) -> None:
         ("/settlement/calendar", "Nothing is owed"),
         ("/batches?view=claimed", "No batch matches"),
         ("/positions", "No positions yet"),
+        ("/profit", "has not been told"),
+        ("/profit/adjustments", "Nothing has been adjusted"),
+        ("/profit?span=year", "No day of this year has been told"),
         ("/corporate-actions", "No corporate actions yet"),
         ("/limits", "No limit is in force"),
         ("/integrations", "No webhook is set up"),
