@@ -111,6 +111,8 @@ ENDPOINTS = {
     ("api-profit-prices", "GET"): 404,
     ("api-profit-positions", "GET"): 404,
     ("api-profit-trades", "GET"): 404,
+    ("api-profit-gains", "GET"): 404,
+    ("api-profit-position-gains", "GET"): 404,
     ("api-calendar-change", "GET"): 404,
 }
 # And what one gets that has every scope but is bound to a source that has none of the trades, and no webhook.

@@ -47,7 +47,7 @@ class Day(APIView):
 
     @schema.explain_day
     def get(self, request: Request, day: str) -> HttpResponse:
-        run = _run(request, day)
+        run = run_of(request, day)
         by, book = request.query_params.get("by", "book"), request.query_params.get("book")
         if by not in profit.GROUPS:
             raise unreadable([Fault("query:by", f"One of {', '.join(profit.GROUPS)}.", "unknown")])
@@ -65,7 +65,7 @@ class Positions(APIView):
 
     @schema.list_positions
     def get(self, request: Request, day: str, book: str) -> HttpResponse:
-        run = _run(request, day)
+        run = run_of(request, day)
         rows = profit.positions_of(run_id=run["id"], book=book)
         return json_response({**run_document(run), "items": [_position(run, row) for row in rows]})
 
@@ -77,7 +77,7 @@ class Prices(APIView):
 
     @schema.list_prices
     def get(self, request: Request, day: str) -> HttpResponse:
-        run = _run(request, day)
+        run = run_of(request, day)
         flagged = request.query_params.get("flagged", "false")
         if flagged not in {"true", "false"}:
             raise unreadable([Fault("query:flagged", "true or false.", "unknown")])
@@ -92,7 +92,7 @@ class Trades(APIView):
 
     @schema.list_trades
     def get(self, request: Request, day: str) -> HttpResponse:
-        run, limit = _run(request, day), limit_of(request)
+        run, limit = run_of(request, day), limit_of(request)
         after = decode_cursor(request.query_params.get("cursor", ""), parts=1)
         rows, last = profit.trades_behind(
             run_id=run["id"], **_place(request), after=after[0] if after else 0, limit=limit
@@ -109,7 +109,7 @@ def _date(text: str | None, name: str) -> date | None:
         raise unreadable([Fault(f"query:{name}", "A date such as 2026-11-23.", "malformed")]) from None
 
 
-def _run(request: Request, day: str) -> dict[str, Any]:
+def run_of(request: Request, day: str) -> dict[str, Any]:
     number = request.query_params.get("run")
     if number is not None and not (number.isascii() and number.isdigit() and len(number) < 9):
         raise unreadable([Fault("query:run", "The number of a run of the day.", "malformed")])

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.api import actions, positions, profit, reconciliations, statements
+from ledger.api import actions, positions, profit, profit_gains, reconciliations, statements
 
 _RECONCILIATION = "reconciliations/<str:code>"
 
@@ -26,5 +26,11 @@ urlpatterns = [
     path("profit/days/<str:day>", profit.Day.as_view(), name="api-profit-day"),
     path("profit/days/<str:day>/prices", profit.Prices.as_view(), name="api-profit-prices"),
     path("profit/days/<str:day>/books/<str:book>", profit.Positions.as_view(), name="api-profit-positions"),
+    path("profit/days/<str:day>/gains", profit_gains.Gains.as_view(), name="api-profit-gains"),
+    path(
+        "profit/days/<str:day>/gains/books/<str:book>",
+        profit_gains.PositionGains.as_view(),
+        name="api-profit-position-gains",
+    ),
     path("profit/days/<str:day>/trades", profit.Trades.as_view(), name="api-profit-trades"),
 ]
