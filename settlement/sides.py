@@ -1,10 +1,12 @@
-"""What settlement says of itself for a reconciliation: what was handed off, cash that should move, what has settled.
+"""What settlement says of itself: for a reconciliation what was handed off, cash that should move and what has settled,
+and for a day's profit what deals are charged by rules.
 
-Each query takes `source`, `start`, `until` (dates, both included) and `accounts` (text[], null for all), and gives
-the id of each record as `id`, its business date as `day`, and the fields of the reconciliation's kind.
+Each query of a reconciliation takes `source`, `start`, `until` (dates, both included) and `accounts` (text[], null for
+all), and gives the id of each record as `id`, its business date as `day`, and the fields of the reconciliation's kind.
 """
 
 from core.sides import Side
+from settlement.services.invoice_items import TAXES
 
 # What was recalled or rejected will not be done, and a cancellation says only that.
 _STANDS = """s.processing <> 'REJECTED' AND s.settlement <> 'CANCELLED' AND i.cancels IS NULL AND i.direction <> 'NIL'
@@ -51,4 +53,14 @@ WHERE i.asset_kind = 'SECURITY' AND i.value_date <= %(until)s AND s.settlement I
 GROUP BY a.account, i.asset
 """,
 )
-SIDES = (CASH, HANDOFFS, POSITIONS)
+# A reversal is of the version whose charge it reverses. A tax that a customer pays us is the state's.
+_TAXES = ", ".join(f"'{each}'" for each in sorted(TAXES))
+CHARGES = Side(
+    "charges",
+    f"""
+SELECT a.trade_id, coalesce(o.version, a.version) AS version, a.currency, a.amount, a.xid
+FROM settlement_fee_accrual a LEFT JOIN settlement_fee_accrual o ON o.id = a.reverses
+WHERE NOT a.is_stated AND NOT (a.type IN ({_TAXES}) AND coalesce(o.amount, a.amount) > 0)
+""",
+)
+SIDES = (CASH, CHARGES, HANDOFFS, POSITIONS)

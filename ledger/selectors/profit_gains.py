@@ -8,7 +8,10 @@ from core import sql
 from ledger.selectors.profit import GROUPS
 
 GAINS = ("realised", "unrealised", "carry", "fees", "fx", "adjustments", "transferred", "difference")
-_OF_LINES, _OF_GAINS = ("carry", "fees", "fx", "adjustments"), ("realised", "unrealised", "transferred", "difference")
+_OF_LINES, _OF_GAINS = (
+    ("carry", "fees", "fx", "adjustments"),
+    ("realised", "unrealised", "transferred", "difference"),
+)
 _SUMS = ", ".join(f"coalesce(sum(l.{name}), 0) AS {name}" for name in (*GAINS, "total"))
 _KEY = "book_id, product, instrument_id, currency, trader, counterparty_id"
 _BOTH = f"""
@@ -40,7 +43,9 @@ def gains_by(*, run_id: int, by: str, book: str | None = None) -> list[dict[str,
 
 def gains_total(*, run_id: int, book: str | None = None) -> dict[str, Any]:
     """Return the total of a run as GAINS, in base currency; of one book or of all."""
-    return sql.records(f"SELECT {_SUMS}, {_REASONS} FROM {_BOTH} WHERE {_WHERE}", {"run": run_id, "book": book})[0]
+    return sql.records(
+        f"SELECT {_SUMS}, {_REASONS} FROM {_BOTH} WHERE {_WHERE}", {"run": run_id, "book": book}
+    )[0]
 
 
 def gains_of_positions(*, run_id: int, book: str) -> list[dict[str, Any]]:

@@ -24,9 +24,7 @@ _COUNTS = (
     "CASE WHEN pg_visible_in_snapshot(e.xid::text::xid8, %({which}_seen)s::pg_snapshot)"
     " AND e.effective_date <= %({on})s::date THEN e.quantity ELSE 0 END"
 )
-_KNOWN_COUPONS = (
-    "i.product_class = 'BOND' AND i.coupon_rate IS NOT NULL AND i.dated_date IS NOT NULL AND i.maturity IS NOT NULL"
-)
+_KNOWN_COUPONS = "i.product_class = 'BOND' AND i.coupon_rate IS NOT NULL"  # which comes with the other terms
 # Who held it: as the day began, or, of what is only known now, what is told in this run. In proportion, so that shorts
 # owe what holdings receive. What nobody holds any more belongs to the book alone.
 _ACTED = f"""
@@ -92,21 +90,20 @@ def add_actions(parameters: dict[str, Any]) -> None:
     sql.run(_ACTED, parameters)
 
 
-def split_factors(day: date) -> tuple[list[int], list[date], list[date], list[Decimal]]:
+def split_factors(day: date) -> list[tuple[int, date, date, Decimal]]:
     """Return what a price that was published before a split is worth after it, for the splits of a year until a day.
 
-    Four arrays: the instrument, the dates of the prices (from one on, before another), and the factor.
+    Each: the instrument, the dates of the prices (from one on, before another), and the factor.
     """
     splits: dict[int, list[tuple[date, Decimal, Decimal]]] = defaultdict(list)
     for instrument_id, ex_date, old, new in sql.rows(_SPLITS, {"day": day}):
         splits[instrument_id].append((ex_date, old, new))
-    found: tuple[list[int], list[date], list[date], list[Decimal]] = ([], [], [], [])
+    found: list[tuple[int, date, date, Decimal]] = []
     with localcontext(prec=_PRECISION):
         for instrument_id, newest_first in splits.items():
             factor = Decimal(1)
-            for n, (ex_date, old, new) in enumerate(newest_first):
+            earlier = [ex_date for ex_date, _, _ in newest_first[1:]] + [date.min]
+            for (ex_date, old, new), since in zip(newest_first, earlier, strict=True):
                 factor = factor * old / new
-                since = newest_first[n + 1][0] if n + 1 < len(newest_first) else date.min
-                for values, value in zip(found, (instrument_id, since, ex_date, factor), strict=True):
-                    values.append(value)  # type: ignore[arg-type]
+                found.append((instrument_id, since, ex_date, factor))
     return found

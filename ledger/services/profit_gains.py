@@ -34,7 +34,8 @@ WITH each AS (
     FROM ledger_profit_gain WHERE run_id = %(opening)s
     UNION ALL
     SELECT {GAIN_KEY}, 0, 0, 0, 0, 0, 0, 0, {" + ".join(_MADE)},
-           CASE WHEN was_rate IS NULL THEN opening_value ELSE 0 END, CASE WHEN still_ahead IS NULL THEN quantity ELSE 0 END
+           CASE WHEN was_rate IS NULL THEN opening_value ELSE 0 END,
+           CASE WHEN still_ahead IS NULL THEN quantity ELSE 0 END
     FROM profit_parted WHERE product <> 'ADJUSTMENT'
 ), summed AS (
     SELECT {GAIN_KEY}, sum(quantity) AS quantity, sum(cost) AS cost, sum(realised_to_date) AS realised_to_date,

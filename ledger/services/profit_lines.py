@@ -17,9 +17,10 @@ _BASE = f"'{settings.BASE_CURRENCY}'"
 # A bond's interest counts for whoever holds it from its settlement on; what was accrued until then was paid in the
 # deal. Earned interest only grows, so that nothing is ours before that day.
 # What a bond is redeemed for has no interest in it: what was earned until then stays earned.
-_ACCRUED = "CASE r.bucket WHEN 'ACTION' THEN 0 ELSE i.accrued END"
+_ACCRUED = "CASE r.bucket WHEN 'ACTION' THEN 0 ELSE coalesce(i.accrued, 0) END"
 _UNIT = (
-    f"CASE WHEN r.accrues_from IS NULL THEN {{now}} ELSE {_ACCRUED} + greatest({{now}} - i.earned, 0) END"
+    f"CASE WHEN r.accrues_from IS NULL THEN {{now}} ELSE {_ACCRUED}"
+    " + greatest({now} - coalesce(i.earned, 0), 0) END"
 )
 
 
@@ -67,7 +68,7 @@ WITH each AS MATERIALIZED (
            coalesce(p.price, 0) AS price, coalesce(p.was_price, 0) AS was_price,
            {_UNIT.format(now="coalesce(p.interest, 0)")} AS unit,
            {_UNIT.format(now="coalesce(p.was_interest, 0)")} AS was_unit,
-           CASE WHEN {_COLLAPSED} THEN r.quantity * ({_ACCRUED} - i.earned) ELSE 0 END AS settled_interest
+           CASE WHEN {_COLLAPSED} THEN r.quantity * ({_ACCRUED} - coalesce(i.earned, 0)) ELSE 0 END AS settled_interest
     FROM each r
     LEFT JOIN profit_price p ON p.instrument_id = r.instrument_id AND r.instrument_id <> 0
     LEFT JOIN profit_interest i ON i.instrument_id = r.instrument_id AND i.since = r.accrues_from

@@ -51,6 +51,7 @@ CREATE TEMPORARY TABLE profit_interest (instrument_id bigint, since date, earned
 ON COMMIT DROP
 """
 # A bond quotes its clean price for a hundred of nominal; the nominal is repaid at its maturity.
+_SPLIT = ("split_of", "split_since", "split_on", "split_by")
 _FACTOR = "CASE WHEN i.product_class = 'BOND' THEN 0.01 ELSE i.multiplier END"
 _PRICE = f"""
 CREATE TEMPORARY TABLE profit_price ON COMMIT DROP AS
@@ -125,8 +126,9 @@ def price_positions(parameters: dict[str, Any]) -> None:
     sql.copy_rows("profit_interest", ("instrument_id", "since", "earned", "accrued"), _interest(day))
     oldest = oldest_dates(day)
     given = {**parameters, "codes": list(oldest), "oldest": list(oldest.values())}
-    splits = dict(zip(("split_of", "split_since", "split_on", "split_by"), split_factors(day), strict=True))
-    sql.run(_PRICE, {**given, **splits})
+    splits = split_factors(day)
+    given |= {name: [each[n] for each in splits] for n, name in enumerate(_SPLIT)}
+    sql.run(_PRICE, given)
     sql.run(_RATE, given)
     sql.run("ANALYZE profit_price; ANALYZE profit_interest")
     sql.run(_KEEP, parameters)

@@ -21,6 +21,7 @@ from ledger.models import ProfitRun
 from ledger.selectors.profit_pieces import KEY, moved_sql, pieces_sql
 from ledger.services.posting import follow_trades
 from ledger.services.profit_actions import add_actions
+from ledger.services.profit_charges import add_charges
 from ledger.services.profit_gains import begin_gains, tell_gains
 from ledger.services.profit_lines import LINES, PARTED
 from ledger.services.profit_lots import read_lots
@@ -154,6 +155,7 @@ def _tell(day: date, kind: ProfitRun.Kind, now: datetime, actor: Actor, reason: 
     sql.run(_HASHED)
     sql.run(_DELTA, parameters)
     sql.run(_AS_BEFORE)
+    add_charges(parameters)
     add_actions(parameters)
     sql.run(_ADJUST, parameters)
     sql.run("ANALYZE profit_delta")
