@@ -47,6 +47,7 @@ _LISTS = (
 _TOLD = """
 SELECT count(*), sum(quantity), sum(total) = sum(new_trades + amendments + market + fx + carry + fees + unexplained),
        count(*) FILTER (WHERE unexplained <> 0)
+       + (SELECT count(*) FROM ledger_profit_gain WHERE run_id = %s AND difference <> 0)
 FROM ledger_profit_line WHERE run_id = %s
 """
 
@@ -58,6 +59,7 @@ def measure(bench: Bench) -> Samples:
         from core.audit import system
         from core.clock import utc_now
         from ledger.models import ProfitRun
+        from ledger.services.posting import follow_trades
         from ledger.services.profit_run import tell_profit
 
         def told(days_ago: int, kind: Any) -> int:
@@ -66,13 +68,15 @@ def measure(bench: Bench) -> Samples:
 
         told(2, ProfitRun.Kind.CLOSE)
         add_trades(bench, database, count)
+        follow_trades(now=utc_now(), actor=system("bench"))
+        database.settle()
         positions, held = aggregate(database)
 
         def tell() -> float:
             started = time.perf_counter()
             run_id = told(0, ProfitRun.Kind.INTRADAY)
             seconds = time.perf_counter() - started
-            lines, quantity, adds_up, unexplained = database.row(_TOLD, [run_id])
+            lines, quantity, adds_up, unexplained = database.row(_TOLD, [run_id, run_id])
             assert (lines, quantity, adds_up, unexplained) == (positions, Decimal(held), True, 0)
             return seconds
 

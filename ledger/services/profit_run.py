@@ -104,7 +104,8 @@ def tell_profit(*, day: date, kind: ProfitRun.Kind, now: datetime, actor: Actor,
     day's prices. A further end of a day that has one already is a restatement and says why: Problem 422 without a
     reason, and 409 for an intraday run of a day that has ended.
     """
-    follow_trades(now=now, actor=actor)
+    if kind != ProfitRun.Kind.INTRADAY:  # during the day they follow by themselves
+        follow_trades(now=now, actor=actor)
     with transaction.atomic():
         sql.run(_LOCK)
         _require_sense(day, kind, reason)
