@@ -32,8 +32,8 @@ class Days(APIView):
     @schema.list_days
     def get(self, request: Request) -> HttpResponse:
         asked = request.query_params
-        last = _date(asked.get("last"), "last") or business_date(utc_now())
-        first = _date(asked.get("first"), "first") or last - _DEFAULT_SPAN
+        last = date_of(asked.get("last"), "last") or business_date(utc_now())
+        first = date_of(asked.get("first"), "first") or last - _DEFAULT_SPAN
         if not 0 <= (last - first).days < SPAN_MAX:
             raise unreadable([Fault("query:first", f"From 1 to {SPAN_MAX} days end with `last`.", "range")])
         found = profit.days_between(first=first, last=last, book=asked.get("book"))
@@ -100,7 +100,8 @@ class Trades(APIView):
         return json_response(page([_trade(row) for row in rows], next_key=None if last is None else (last,)))
 
 
-def _date(text: str | None, name: str) -> date | None:
+def date_of(text: str | None, name: str) -> date | None:
+    """Return a date of the query, None where it is left out; Problem 400 where it is none."""
     if not text:
         return None
     try:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.api import actions, positions, profit, profit_gains, reconciliations, statements
+from ledger.api import actions, margins, positions, profit, profit_gains, reconciliations, statements
 
 _RECONCILIATION = "reconciliations/<str:code>"
 
@@ -22,6 +22,7 @@ urlpatterns = [
     path("lot-movements", positions.LotMovements.as_view(), name="api-lot-movements"),
     path("corporate-actions", actions.CorporateActions.as_view(), name="api-corporate-actions"),
     path("lot-policies", actions.LotPolicies.as_view(), name="api-lot-policies"),
+    path("margins", margins.Margins.as_view(), name="api-margins"),
     path("profit/days", profit.Days.as_view(), name="api-profit-days"),
     path("profit/days/<str:day>", profit.Day.as_view(), name="api-profit-day"),
     path("profit/days/<str:day>/prices", profit.Prices.as_view(), name="api-profit-prices"),

@@ -37,9 +37,10 @@ WITH told AS (
     SELECT m.* FROM touched t
     JOIN ledger_lot_movement m ON m.book_id = t.book_id AND m.instrument_id = t.instrument_id
     WHERE m.day > t.after AND m.day <= %(day)s::date
-), by_version AS (
-    SELECT trade_id, version, book_id, instrument_id, currency, sum(quantity) AS quantity, sum(cost) AS cost,
-           sum(gain) AS gain
+), by_deal AS MATERIALIZED (
+    SELECT e.book_id, v.product, e.instrument_id, e.currency, v.trader,
+           coalesce(v.counterparty_id, 0) AS counterparty_id,
+           sum(e.quantity) AS quantity, sum(e.cost) AS cost, sum(e.gain) AS gain
     FROM (
         SELECT CASE rank WHEN '{Rank.TRADE.value}' THEN source_id ELSE lot_trade_id END AS trade_id,
                CASE rank WHEN '{Rank.TRADE.value}' THEN version ELSE lot_version END AS version,
@@ -48,7 +49,8 @@ WITH told AS (
         UNION ALL
         SELECT lot_trade_id, lot_version, book_id, instrument_id, currency, quantity, cost, 0
         FROM moved WHERE kind <> '{Kind.REFUSED.value}'
-    ) AS each GROUP BY 1, 2, 3, 4, 5
+    ) AS e JOIN trades_version v USING (trade_id, version)
+    GROUP BY 1, 2, 3, 4, 5, 6
 ), standing AS (
     SELECT g.book_id, g.product, g.instrument_id, g.currency, g.trader, g.counterparty_id, {_STATE}
     FROM ledger_profit_gain g LEFT JOIN touched t ON t.book_id = g.book_id AND t.instrument_id = g.instrument_id
@@ -57,14 +59,11 @@ WITH told AS (
 ), lots AS (
     SELECT {GAIN_KEY}, sum(quantity) AS quantity, sum(cost) AS cost, sum(realised_to_date) AS realised_to_date
     FROM (
-        SELECT b.book_id, v.product, b.instrument_id, coalesce(i.currency, b.currency) AS currency, v.trader,
-               coalesce(v.counterparty_id, 0) AS counterparty_id, b.quantity, 0 AS cost, 0 AS realised_to_date
-        FROM by_version b JOIN trades_version v USING (trade_id, version)
-        LEFT JOIN refdata_instrument i ON i.id = b.instrument_id
+        SELECT b.book_id, b.product, b.instrument_id, coalesce(i.currency, b.currency) AS currency, b.trader,
+               b.counterparty_id, b.quantity, 0 AS cost, 0 AS realised_to_date
+        FROM by_deal b LEFT JOIN refdata_instrument i ON i.id = b.instrument_id
         UNION ALL
-        SELECT b.book_id, v.product, b.instrument_id, b.currency, v.trader, coalesce(v.counterparty_id, 0), 0, b.cost,
-               b.gain
-        FROM by_version b JOIN trades_version v USING (trade_id, version)
+        SELECT book_id, product, instrument_id, currency, trader, counterparty_id, 0, cost, gain FROM by_deal
         UNION ALL SELECT * FROM standing
     ) AS each GROUP BY {GAIN_KEY}
 )

@@ -146,11 +146,11 @@ def _tell(day: date, kind: ProfitRun.Kind, now: datetime, actor: Actor, reason: 
         before = _before(day)
     for statement in _FORGET:
         sql.run(statement, {"day": day})
+    sql.run(_WORKING)
     parameters = _parameters(before, day, kind, now, actor, reason)
     run_id = int(sql.rows(_MAKE, parameters)[0][0])
     parameters["run"] = run_id
     sql.run("DROP TABLE IF EXISTS profit_moved, profit_delta, profit_price, profit_interest, profit_parted")
-    sql.run(_WORKING)
     sql.run(_MOVED_SINCE, parameters)
     sql.run("ANALYZE profit_moved")
     sql.run(_HASHED)
