@@ -113,6 +113,8 @@ ENDPOINTS = {
     ("api-profit-trades", "GET"): 404,
     ("api-profit-gains", "GET"): 404,
     ("api-profit-position-gains", "GET"): 404,
+    ("api-profit-restatements", "GET"): 404,
+    ("api-profit-restated-trades", "GET"): 404,
     ("api-calendar-change", "GET"): 404,
 }
 # And what one gets that has every scope but is bound to a source that has none of the trades, and no webhook.

@@ -23,7 +23,7 @@ RUN: dict[str, Any] = {
     "opening_restated": False,
     "signed_off_at": None,
 }
-_FIGURES: dict[str, Any] = {
+FIGURES: dict[str, Any] = {
     "total": "64.45",
     "parts": {
         "new_trades": "0.00",
@@ -44,7 +44,7 @@ _POSITION = {
     "local_total": "68.05",
     "base_value": "154.61",
     "priced": True,
-    **_FIGURES,
+    **FIGURES,
 }
 _PRICE = {
     "instrument": "US0378331005",
@@ -90,7 +90,7 @@ list_days = extend_schema(
     responses=answer(
         "items: the latest run of each day, whose parts add up to its total to the minor unit",
         "A day",
-        {"items": [{**RUN, **_FIGURES}]},
+        {"items": [{**RUN, **FIGURES}]},
     ),
 )
 explain_day = extend_schema(
@@ -109,7 +109,7 @@ explain_day = extend_schema(
     responses=answer(
         "items: by what was asked for; runs: every run of the day, so what was restated stands beside what it was",
         "By desk",
-        {**RUN, **_FIGURES, "items": [{"desk": "EQ", **_FIGURES}], "runs": [{**RUN, **_FIGURES}]},
+        {**RUN, **FIGURES, "items": [{"desk": "EQ", **FIGURES}], "runs": [{**RUN, **FIGURES}]},
     ),
 )
 list_positions = extend_schema(

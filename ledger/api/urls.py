@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from ledger.api import actions, margins, positions, profit, profit_gains, reconciliations, statements
+from ledger.api import (
+    actions,
+    margins,
+    positions,
+    profit,
+    profit_gains,
+    profit_restatements,
+    reconciliations,
+    statements,
+)
 
 _RECONCILIATION = "reconciliations/<str:code>"
 
@@ -27,6 +36,16 @@ urlpatterns = [
     path("profit/days/<str:day>", profit.Day.as_view(), name="api-profit-day"),
     path("profit/days/<str:day>/prices", profit.Prices.as_view(), name="api-profit-prices"),
     path("profit/days/<str:day>/books/<str:book>", profit.Positions.as_view(), name="api-profit-positions"),
+    path(
+        "profit/days/<str:day>/restatements",
+        profit_restatements.Restatements.as_view(),
+        name="api-profit-restatements",
+    ),
+    path(
+        "profit/days/<str:day>/restatements/<int:number>/trades",
+        profit_restatements.RestatedTrades.as_view(),
+        name="api-profit-restated-trades",
+    ),
     path("profit/days/<str:day>/gains", profit_gains.Gains.as_view(), name="api-profit-gains"),
     path(
         "profit/days/<str:day>/gains/books/<str:book>",

@@ -33,7 +33,7 @@ WITH told AS (
     SELECT book_id, instrument_id, CASE WHEN %(gained)s::bigint IS NULL OR min(first) <= %(opened)s::date
                                         THEN '0001-01-01'::date ELSE %(opened)s::date END AS after
     FROM told GROUP BY 1, 2
-), moved AS MATERIALIZED (
+), moved AS NOT MATERIALIZED (
     SELECT m.* FROM touched t
     JOIN ledger_lot_movement m ON m.book_id = t.book_id AND m.instrument_id = t.instrument_id
     WHERE m.day > t.after AND m.day <= %(day)s::date
@@ -79,6 +79,8 @@ def read_lots(parameters: dict[str, Any]) -> str:
     what stood at the end of `opened`; None: everything is read).
     """
     sql.run("DROP TABLE IF EXISTS profit_lots")
+    sql.run("SET LOCAL enable_sort = off")  # lots are thought to be many, and would be sorted by texts
     sql.run(_LOTS, parameters)
+    sql.run("SET LOCAL enable_sort TO DEFAULT")
     sql.run("ANALYZE profit_lots")
     return str(sql.rows("SELECT seen FROM profit_lots LIMIT 1")[0][0])
