@@ -17,6 +17,7 @@ from core.http.views import json_response
 from core.ids import TRADE, public_id
 from core.money import format_amount, format_number
 from ledger.api import profit_schema as schema
+from ledger.models import ProfitRun
 from ledger.selectors import profit
 from refdata.models import Book, Instrument
 
@@ -55,7 +56,8 @@ class Day(APIView):
         runs = [{**run_document(row), **figures(row)} for row in profit.runs_of(run["day"])]
         items = [{by: row["name"], **figures({**run, **row})} for row in rows]
         total = figures({**run, **profit.total_of(run_id=run["id"], book=book)})
-        return json_response({**run_document(run), **total, "items": items, "runs": runs})
+        lag = {"lag_seconds": lag_of(run)}
+        return json_response({**run_document(run), **lag, **total, "items": items, "runs": runs})
 
 
 class Positions(APIView):
@@ -137,6 +139,14 @@ def _place(request: Request) -> dict[str, int]:
     if faults or book_id is None:
         raise unreadable(faults)
     return {"book_id": book_id, "instrument_id": instrument_id}
+
+
+def lag_of(run: dict[str, Any]) -> int | None:
+    """Return for how long trades have moved that an intraday run does not know; None of a day that has ended."""
+    if run["kind"] != ProfitRun.Kind.INTRADAY:
+        return None
+    since = profit.unknown_since(run_id=run["id"])
+    return 0 if since is None else max(0, int((utc_now() - since).total_seconds()))
 
 
 def run_document(run: dict[str, Any]) -> dict[str, Any]:

@@ -107,9 +107,16 @@ explain_day = extend_schema(
         WHICH,
     ],
     responses=answer(
-        "items: by what was asked for; runs: every run of the day, so what was restated stands beside what it was",
+        "items: by what was asked for; runs: every run of the day, so what was restated stands beside what it was;"
+        " lag_seconds: of a day that has not ended, for how long trades have moved that these figures do not know",
         "By desk",
-        {**RUN, **FIGURES, "items": [{"desk": "EQ", **FIGURES}], "runs": [{**RUN, **FIGURES}]},
+        {
+            **RUN,
+            "lag_seconds": None,
+            **FIGURES,
+            "items": [{"desk": "EQ", **FIGURES}],
+            "runs": [{**RUN, **FIGURES}],
+        },
     ),
 )
 list_positions = extend_schema(

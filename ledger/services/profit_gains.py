@@ -105,13 +105,14 @@ LEFT JOIN ledger_profit_price p ON p.run_id = %(opening)s AND p.instrument_id = 
 WHERE l.book_id IS NOT NULL AND (l.quantity <> 0 OR l.cost <> 0 OR l.realised_to_date <> 0)
 """
 _HAS_NONE = """
-SELECT EXISTS (SELECT FROM ledger_lots_told) AND NOT EXISTS (SELECT FROM ledger_profit_gain WHERE run_id = %s)
+SELECT EXISTS (SELECT FROM ledger_profit_line WHERE run_id = %(opening)s)
+   AND NOT EXISTS (SELECT FROM ledger_profit_gain WHERE run_id = %(opening)s)
 """
 
 
 def begin_gains(parameters: dict[str, Any]) -> None:
     """Give the run that a day is told against what stood in the lots at its end, where nobody has noted that."""
-    if parameters["opening"] is None or not sql.rows(_HAS_NONE, [parameters["opening"]])[0][0]:
+    if parameters["opening"] is None or not sql.rows(_HAS_NONE, parameters)[0][0]:
         return
     read_lots({**parameters, "day": parameters["opened"], "gained": None})
     sql.run(_BEGIN, parameters)

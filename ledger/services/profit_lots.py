@@ -70,17 +70,22 @@ WITH told AS (
 SELECT pg_current_snapshot()::text AS seen, l.* FROM (SELECT) AS once LEFT JOIN lots l ON true
 """
 
+# Then to read everything once is cheaper than to look up each.
+_MOST_ARE_NEW = "SELECT last_value - %(was_last)s > last_value / 10 FROM trades_trade_id"
+
 
 def read_lots(parameters: dict[str, Any]) -> str:
     """Make `profit_lots` and return PostgreSQL's snapshot of the moment at which it was read.
 
     Rows: the columns of GAIN_KEY, with the quantity and cost of the open lots and what all others have realised; one of
-    nulls where there are none. Parameters: `day`, `opened`, `was_seen`, `was_below` and `gained` (the run that says
-    what stood at the end of `opened`; None: everything is read).
+    nulls where there are none. Parameters: `day`, `opened`, `was_seen`, `was_below`, `was_last`, and `gained` (the run
+    that says what stood at the end of `opened`; None: everything is read).
     """
     sql.run("DROP TABLE IF EXISTS profit_lots")
     sql.run("SET LOCAL enable_sort = off")  # lots are thought to be many, and would be sorted by texts
+    if sql.rows(_MOST_ARE_NEW, parameters)[0][0]:  # which PostgreSQL cannot know of what it has not read yet
+        sql.run("SET LOCAL enable_nestloop = off")
     sql.run(_LOTS, parameters)
-    sql.run("SET LOCAL enable_sort TO DEFAULT")
+    sql.run("SET LOCAL enable_sort TO DEFAULT; SET LOCAL enable_nestloop TO DEFAULT")
     sql.run("ANALYZE profit_lots")
     return str(sql.rows("SELECT seen FROM profit_lots LIMIT 1")[0][0])

@@ -198,6 +198,7 @@ def _parameters(
         "opened": before.day if before else date.min,
         "was_below": before.below if before else 0,
         "was_seen": before.seen if before else "1:1:",
+        "was_last": before.last_trade_id if before else 0,
     }
     begin_gains(told_against)
     seen = read_lots(told_against)
@@ -212,5 +213,4 @@ def _parameters(
         "now_below": sql.rows(_BELOW, [seen])[0][0],
         "now_last": sql.rows(_LAST_TRADE)[0][0],
         "was_seen": before.seen if before else seen,
-        "was_last": before.last_trade_id if before else 0,
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 
 from core.ids import TRADE, public_id
@@ -202,3 +204,17 @@ def test_a_restatement_says_what_changed_and_why(api: Api):
         (public_id(TRADE, late), None, 1),
     ]
     assert api.get(f"{DAY}/restatements/1/trades").status_code == 404
+
+
+def test_a_day_that_has_not_ended_says_how_far_it_lags_behind_the_trades(api: Api):
+    captured_ids(equity())
+    refresh_profit(day=MONDAY, now=NOW, actor=CONTROLLER)
+    assert api.get(DAY).json()["lag_seconds"] == 0
+    captured_ids(equity())
+    with time_machine.travel(NOW + timedelta(seconds=40), tick=False):
+        said = api.get(DAY).json()
+    assert (said["lag_seconds"], said["as_at"]) == (40, NOW.isoformat().replace("+00:00", "Z"))
+    refresh_profit(day=MONDAY, now=minute(1), actor=CONTROLLER)
+    assert api.get(DAY).json()["lag_seconds"] == 0
+    tell()
+    assert api.get(DAY).json()["lag_seconds"] is None
