@@ -126,7 +126,7 @@ def _terms(said: ActionTerms) -> dict:
     return {name: getattr(said, name) for name in said.__slots__}
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     steps=STEPS,
     prices=st.lists(st.decimals("80", "120", places=2), min_size=2 * DAYS + 2, max_size=2 * DAYS + 2),
