@@ -35,6 +35,7 @@ from refdata.models import (
     PenaltyRate,
     SettlementCycle,
     Ssi,
+    StandardCost,
     WatchEntry,
 )
 from refdata.services import KINDS, Changed, record_changes
@@ -382,3 +383,13 @@ class MaximumSizeAdmin(ReferenceAdmin):
     list_filter = ("asset_kind",)
     search_fields = ("asset",)
     ordering = ("asset_kind", "asset", "valid_from")
+
+
+@admin.register(StandardCost)
+class StandardCostAdmin(ReferenceAdmin):
+    kind = KINDS["standard-costs"]
+    list_display = ("instrument", "valid_from", "cost", "currency")
+    search_fields = ("instrument__code",)
+    list_select_related = ("instrument",)
+    autocomplete_fields = ("instrument",)
+    ordering = ("instrument", "valid_from")

@@ -801,3 +801,23 @@ class MaximumSize(models.Model):
 
     def __str__(self) -> str:
         return f"{self.asset_kind} {self.asset}"
+
+
+class StandardCost(models.Model):
+    """What a unit of goods or of a service costs us, for orders from a day on: until the next one of the article."""
+
+    id = models.BigAutoField(primary_key=True)
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="standard_costs")
+    valid_from = models.DateField(help_text="first trade date for which it holds")
+    cost = models.DecimalField(max_digits=28, decimal_places=10, help_text="of one unit")
+    currency = models.TextField(help_text="ISO 4217")
+
+    class Meta:
+        db_table = "refdata_standard_cost"
+        constraints = [
+            models.UniqueConstraint(fields=["instrument", "valid_from"], name="refdata_standard_cost_once"),
+            models.CheckConstraint(condition=Q(cost__gte=0), name="refdata_standard_cost_sign"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} {self.valid_from}"

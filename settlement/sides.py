@@ -1,7 +1,9 @@
-"""What settlement says of itself for a reconciliation: what was handed off, cash that should move, what is settling.
+"""What settlement says of itself: for a reconciliation what was handed off, cash that should move and what is settlingsettled,
+and for a day's profit what deals are charged by rules.
 
-The queries of what was handed off and of cash take `source`, `start`, `until` (dates, both included) and `accounts`
-(text[], null for all), and give the id of each record as `id`, its business date as `day`, and the fields of the
+The queries of what was handed off and of cash takea reconciliation takes `source`, `start`, `until` (dates, both included) and `accounts`
+(text[], null for
+all), and givegives the id of each record as `id`, its business date as `day`, and the fields of the
 reconciliation's kind. Of positions the ledger knows more; it is told what it cannot know, as known at a moment (the
 parameters of core.as_of): at which of our accounts each leg settles (`trade_id`, `leg`, `account`), and what has
 settled of the instructions of the trades in relation `waiting` (`trade_ids`, `account`, `instrument`, `quantity`, above
@@ -10,6 +12,7 @@ zero what came in).
 
 from core.sides import Side
 from settlement.selectors import SAID_THEN, SEALED_THEN
+from settlement.services.invoice_items import TAXES
 
 # What was recalled or rejected will not be done, and a cancellation says only that.
 _STANDS = """s.processing <> 'REJECTED' AND s.settlement <> 'CANCELLED' AND i.cancels IS NULL AND i.direction <> 'NIL'
@@ -81,4 +84,14 @@ WHERE i.asset_kind = 'SECURITY' AND i.value_date <= %(until)s AND i.cancels IS N
       WHERE o.asset_kind = 'SECURITY')
 """,
 )
-SIDES = (ACCOUNTS, CASH, HANDOFFS, SETTLING)
+# A reversal is of the version whose charge it reverses. A tax that a customer pays us is the state's.
+_TAXES = ", ".join(f"'{each}'" for each in sorted(TAXES))
+CHARGES = Side(
+    "charges",
+    f"""
+SELECT a.trade_id, coalesce(o.version, a.version) AS version, a.currency, a.amount, a.xid
+FROM settlement_fee_accrual a LEFT JOIN settlement_fee_accrual o ON o.id = a.reverses
+WHERE NOT a.is_stated AND NOT (a.type IN ({_TAXES}) AND coalesce(o.amount, a.amount) > 0)
+""",
+)
+SIDES = (ACCOUNTS, CASH, CHARGES, HANDOFFS, SETTLING)

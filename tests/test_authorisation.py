@@ -117,6 +117,10 @@ ENDPOINTS = {
     ("api-profit-positions", "GET"): 404,
     ("api-profit-trades", "GET"): 404,
     ("api-profit-sign-offs", "GET"): 404,
+    ("api-profit-gains", "GET"): 404,
+    ("api-profit-position-gains", "GET"): 404,
+    ("api-profit-restatements", "GET"): 404,
+    ("api-profit-restated-trades", "GET"): 404,
     ("api-calendar-change", "GET"): 404,
     ("api-obligations", "GET"): 400,  # of which value date
 }
@@ -163,6 +167,7 @@ ADMIN: dict[str, frozenset[str]] = {
     "refdata.nettingagreement": frozenset({"add", "change"}),
     "refdata.penaltyrate": frozenset({"add", "change"}),
     "refdata.party": frozenset({"add", "change"}),
+    "refdata.standardcost": frozenset({"add", "change"}),
     "refdata.watchentry": frozenset({"add", "change"}),
     "trades.assignmentrule": _ALL,
     "trades.changepolicy": _ALL,

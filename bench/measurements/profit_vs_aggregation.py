@@ -34,6 +34,21 @@ _STATES = """
 INSERT INTO trades_state (trade_id, version, checked_version, state, changed_at, changed_xid)
 SELECT trade_id, 1, 1, 3, now(), pg_current_xact_id()::text::bigint FROM trades_version
 """
+# What the positions make of these trades, as if each had opened a lot of its own.
+_LOTS = (
+    """
+INSERT INTO ledger_lot_movement (book_id, instrument_id, currency, day, rank, moment, source_id, leg, version, kind,
+    lot_trade_id, lot_leg, lot_version, lot_day, lot_moment, quantity, cost, value, gain)
+SELECT v.book_id, v.instrument_id, v.currency, v.trade_date, 'T', 'epoch', v.trade_id, 0, 1, 'OPEN', v.trade_id, 0, 1,
+       v.trade_date, 'epoch', side.sign * v.quantity, side.sign * v.gross_amount, side.sign * v.gross_amount, 0
+FROM trades_version v CROSS JOIN LATERAL (SELECT CASE v.side WHEN 'BUY' THEN 1 ELSE -1 END AS sign) side
+ORDER BY v.trade_id
+""",
+    """
+INSERT INTO ledger_lots_told (book_id, instrument_id, day, xid)
+SELECT DISTINCT book_id, instrument_id, trade_date, pg_current_xact_id()::text::bigint FROM trades_version
+""",
+)
 _LISTS = (
     "CREATE TEMPORARY TABLE instrument_list AS SELECT id, code, currency, row_number() OVER (ORDER BY id) - 1 AS number"
     " FROM refdata_instrument WHERE product_class = 'EQUITY'",
@@ -47,6 +62,7 @@ _LISTS = (
 _TOLD = """
 SELECT count(*), sum(quantity), sum(total) = sum(new_trades + amendments + market + fx + carry + fees + unexplained),
        count(*) FILTER (WHERE unexplained <> 0)
+       + (SELECT count(*) FROM ledger_profit_gain WHERE run_id = %s AND difference <> 0)
 FROM ledger_profit_line WHERE run_id = %s
 """
 
@@ -72,7 +88,7 @@ def measure(bench: Bench) -> Samples:
             started = time.perf_counter()
             run_id = told(0, ProfitRun.Kind.INTRADAY)
             seconds = time.perf_counter() - started
-            lines, quantity, adds_up, unexplained = database.row(_TOLD, [run_id])
+            lines, quantity, adds_up, unexplained = database.row(_TOLD, [run_id, run_id])
             assert (lines, quantity, adds_up, unexplained) == (positions, Decimal(held), True, 0)
             return seconds
 
@@ -107,6 +123,8 @@ def add_trades(bench: Bench, database: Database, count: int) -> None:
     }
     cursor.execute(_VERSIONS, {**today, **sizes})
     cursor.execute(_STATES)
+    for statement in _LOTS:
+        cursor.execute(statement)
     cursor.execute("SELECT setval('trades_trade_id', %s)", [start + count])
     connection.close()
     database.settle()

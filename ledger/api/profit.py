@@ -17,6 +17,7 @@ from core.http.views import json_response
 from core.ids import TRADE, public_id
 from core.money import format_amount, format_number
 from ledger.api import profit_schema as schema
+from ledger.models import ProfitRun
 from ledger.selectors import profit
 from refdata.models import Book, Instrument
 
@@ -32,8 +33,8 @@ class Days(APIView):
     @schema.list_days
     def get(self, request: Request) -> HttpResponse:
         asked = request.query_params
-        last = _date(asked.get("last"), "last") or business_date(utc_now())
-        first = _date(asked.get("first"), "first") or last - _DEFAULT_SPAN
+        last = date_of(asked.get("last"), "last") or business_date(utc_now())
+        first = date_of(asked.get("first"), "first") or last - _DEFAULT_SPAN
         if not 0 <= (last - first).days < SPAN_MAX:
             raise unreadable([Fault("query:first", f"From 1 to {SPAN_MAX} days end with `last`.", "range")])
         found = profit.days_between(first=first, last=last, book=asked.get("book"))
@@ -55,7 +56,8 @@ class Day(APIView):
         runs = [{**run_document(row), **figures(row)} for row in profit.runs_of(run["day"])]
         items = [{by: row["name"], **figures({**run, **row})} for row in rows]
         total = figures({**run, **profit.total_of(run_id=run["id"], book=book)})
-        return json_response({**run_document(run), **total, "items": items, "runs": runs})
+        lag = {"lag_seconds": lag_of(run)}
+        return json_response({**run_document(run), **lag, **total, "items": items, "runs": runs})
 
 
 class Positions(APIView):
@@ -100,7 +102,8 @@ class Trades(APIView):
         return json_response(page([_trade(row) for row in rows], next_key=None if last is None else (last,)))
 
 
-def _date(text: str | None, name: str) -> date | None:
+def date_of(text: str | None, name: str) -> date | None:
+    """Return a date of the query, None where it is left out; Problem 400 where it is none."""
     if not text:
         return None
     try:
@@ -137,6 +140,14 @@ def _place(request: Request) -> dict[str, int]:
     if faults or book_id is None:
         raise unreadable(faults)
     return {"book_id": book_id, "instrument_id": instrument_id}
+
+
+def lag_of(run: dict[str, Any]) -> int | None:
+    """Return for how long trades have moved that an intraday run does not know; None of a day that has ended."""
+    if run["kind"] != ProfitRun.Kind.INTRADAY:
+        return None
+    since = profit.unknown_since(run_id=run["id"])
+    return 0 if since is None else max(0, int((utc_now() - since).total_seconds()))
 
 
 def run_document(run: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from core.ids import TRADE, public_id
 
 _PROBLEM = OpenApiResponse(OpenApiTypes.OBJECT, "application/problem+json")
-_RUN: dict[str, Any] = {
+RUN: dict[str, Any] = {
     "date": "2026-11-23",
     "run": 1,
     "kind": "CLOSE",
@@ -23,7 +23,7 @@ _RUN: dict[str, Any] = {
     "opening_restated": False,
     "signed_off_at": None,
 }
-_FIGURES: dict[str, Any] = {
+FIGURES: dict[str, Any] = {
     "total": "64.45",
     "parts": {
         "new_trades": "0.00",
@@ -44,7 +44,7 @@ _POSITION = {
     "local_total": "68.05",
     "base_value": "154.61",
     "priced": True,
-    **_FIGURES,
+    **FIGURES,
 }
 _PRICE = {
     "instrument": "US0378331005",
@@ -69,11 +69,12 @@ _TRADE = {
     "cash": "-1700",
     "fees": "-1.95",
 }
-_WHICH = OpenApiParameter("run", int, description="the number of the run; default: the latest of the day")
-_BOOK = OpenApiParameter("book", str, description="only of this book")
+WHICH = OpenApiParameter("run", int, description="the number of the run; default: the latest of the day")
+BOOK = OpenApiParameter("book", str, description="only of this book")
 
 
-def _answer(text: str, name: str, value: Any) -> dict[int, OpenApiResponse]:
+def answer(text: str, name: str, value: Any) -> dict[int, OpenApiResponse]:
+    """Return the answers of an endpoint: what it says, with an example, and the problems."""
     told = OpenApiResponse(OpenApiTypes.OBJECT, text, examples=[OpenApiExample(name, value=value)])
     return {200: told, 400: _PROBLEM, 404: _PROBLEM}
 
@@ -84,12 +85,12 @@ list_days = extend_schema(
     parameters=[
         OpenApiParameter("first", str, description="default: 31 days before `last`; 366 days at most"),
         OpenApiParameter("last", str, description="default: today"),
-        _BOOK,
+        BOOK,
     ],
-    responses=_answer(
+    responses=answer(
         "items: the latest run of each day, whose parts add up to its total to the minor unit",
         "A day",
-        {"items": [{**_RUN, **_FIGURES}]},
+        {"items": [{**RUN, **FIGURES}]},
     ),
 )
 explain_day = extend_schema(
@@ -102,35 +103,42 @@ explain_day = extend_schema(
             enum=["book", "desk", "trader", "instrument", "counterparty", "product", "currency"],
             description="default: book",
         ),
-        _BOOK,
-        _WHICH,
+        BOOK,
+        WHICH,
     ],
-    responses=_answer(
-        "items: by what was asked for; runs: every run of the day, so what was restated stands beside what it was",
+    responses=answer(
+        "items: by what was asked for; runs: every run of the day, so what was restated stands beside what it was;"
+        " lag_seconds: of a day that has not ended, for how long trades have moved that these figures do not know",
         "By desk",
-        {**_RUN, **_FIGURES, "items": [{"desk": "EQ", **_FIGURES}], "runs": [{**_RUN, **_FIGURES}]},
+        {
+            **RUN,
+            "lag_seconds": None,
+            **FIGURES,
+            "items": [{"desk": "EQ", **FIGURES}],
+            "runs": [{**RUN, **FIGURES}],
+        },
     ),
 )
 list_positions = extend_schema(
     operation_id="list_profit_positions",
     tags=["profit"],
-    parameters=[_WHICH],
-    responses=_answer(
+    parameters=[WHICH],
+    responses=answer(
         "items: by instrument (null: none, such as exchanges) and currency. The values are wealth: what is held at"
         " the close, with all that was paid and received for it",
         "A position",
-        {**_RUN, "items": [_POSITION]},
+        {**RUN, "items": [_POSITION]},
     ),
 )
 list_prices = extend_schema(
     operation_id="list_profit_prices",
     tags=["profit"],
-    parameters=[OpenApiParameter("flagged", bool, description="only what is flagged"), _WHICH],
-    responses=_answer(
+    parameters=[OpenApiParameter("flagged", bool, description="only what is flagged"), WHICH],
+    responses=answer(
         "items: prices, and rates (instrument null), as they were when the run was made. flag: MISSING, STALE, CURRENCY"
         " or INTEREST. unit_price: of one unit of quantity, with a contract's multiplier",
         "A price",
-        {**_RUN, "items": [_PRICE]},
+        {**RUN, "items": [_PRICE]},
     ),
 )
 list_trades = extend_schema(
@@ -141,11 +149,11 @@ list_trades = extend_schema(
         OpenApiParameter(
             "instrument", str, description="its code; left out: what has none, such as exchanges"
         ),
-        _WHICH,
+        WHICH,
         OpenApiParameter("cursor", str, description="`next` of the page before"),
         OpenApiParameter("limit", int, description="trades, 1 to 1000, default 100"),
     ],
-    responses=_answer(
+    responses=answer(
         "items: what each trade version has of the position: HELD, moved by prices and rates, NEW, or AMENDED (it came"
         " or went). Above zero is what we get",
         "A trade",

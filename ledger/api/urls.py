@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from ledger.api import actions, positions, profit, profit_review, reconciliations, statements
+from ledger.api import (
+    actions,
+    margins,
+    positions,
+    profit, profit_review, 
+    profit_gains,
+    profit_restatements,
+    reconciliations,
+    statements,
+)
 
 _RECONCILIATION = "reconciliations/<str:code>"
 
@@ -22,11 +31,28 @@ urlpatterns = [
     path("lot-movements", positions.LotMovements.as_view(), name="api-lot-movements"),
     path("corporate-actions", actions.CorporateActions.as_view(), name="api-corporate-actions"),
     path("lot-policies", actions.LotPolicies.as_view(), name="api-lot-policies"),
+    path("margins", margins.Margins.as_view(), name="api-margins"),
     path("profit/days", profit.Days.as_view(), name="api-profit-days"),
     path("profit/days/<str:day>", profit.Day.as_view(), name="api-profit-day"),
     path("profit/days/<str:day>/prices", profit.Prices.as_view(), name="api-profit-prices"),
     path("profit/days/<str:day>/books/<str:book>", profit.Positions.as_view(), name="api-profit-positions"),
     path("profit/days/<str:day>/sign-offs", profit_review.SignOffs.as_view(), name="api-profit-sign-offs"),
     path("profit/adjustments", profit_review.Adjustments.as_view(), name="api-profit-adjustments"),
+    path(
+        "profit/days/<str:day>/restatements",
+        profit_restatements.Restatements.as_view(),
+        name="api-profit-restatements",
+    ),
+    path(
+        "profit/days/<str:day>/restatements/<int:number>/trades",
+        profit_restatements.RestatedTrades.as_view(),
+        name="api-profit-restated-trades",
+    ),
+    path("profit/days/<str:day>/gains", profit_gains.Gains.as_view(), name="api-profit-gains"),
+    path(
+        "profit/days/<str:day>/gains/books/<str:book>",
+        profit_gains.PositionGains.as_view(),
+        name="api-profit-position-gains",
+    ),
     path("profit/days/<str:day>/trades", profit.Trades.as_view(), name="api-profit-trades"),
 ]

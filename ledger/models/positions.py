@@ -182,6 +182,23 @@ class LotMovement(models.Model):
         ]
 
 
+class LotsTold(models.Model):
+    """When the lots of a position were last told again from a day on: by which transaction.
+
+    `day`: 1970-01-01 where they were told from their beginning.
+    """
+
+    pk = models.CompositePrimaryKey("book_id", "instrument_id", "day")
+    book_id = models.BigIntegerField()
+    instrument_id = models.BigIntegerField()
+    day = models.DateField()
+    xid = models.BigIntegerField()
+
+    class Meta:
+        db_table = "ledger_lots_told"
+        indexes = [models.Index(fields=["xid"], name="ledger_lots_told_xid")]
+
+
 class LotPolicy(models.Model):
     """How a book counts its lots for trades from a day on, as two people have set it. The latest version holds."""
 

@@ -118,6 +118,50 @@ class ProfitPrice(models.Model):
         ]
 
 
+class ProfitGain(models.Model):
+    """What a position has in open lots at the end of a run, and how much of the run's profit was realised.
+
+    By whoever opened what is open, and closed what is closed. quantity, cost and worth (at the close) are of the open
+    lots, realised_to_date of all that were ever closed, in the row's own currency; what is dealt in another currency
+    than the instrument's is two rows. realised, unrealised, transferred and difference are of the day, in base
+    currency: together what the run's lines say of new trades, amendments, market and what is unexplained.
+    transferred: what one trader opened and another closed, nought over a position. difference: what the lots do not
+    tell, for a `reason`.
+    """
+
+    class Reason(models.TextChoices):
+        UNKNOWN = "UNKNOWN", "the instrument is not known"
+        RATE = "RATE", "the currency had no rate before"
+        UNPRICED = "UNPRICED", "there is or was no price"
+        WAITING = "WAITING", "the lots had not followed every trade yet"
+        REFUSED = "REFUSED", "a sale was refused, so that no lot has it"
+        FEES = "FEES", "the book counts fees into the cost of its lots"
+        INTEREST = "INTEREST", "interest that trades brought with them"
+        OTHER = "OTHER", "the lots count otherwise"
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(ProfitRun, on_delete=models.CASCADE, related_name="gains")
+    book_id = models.BigIntegerField()
+    product = models.TextField()
+    instrument_id = models.BigIntegerField()
+    currency = models.TextField()
+    trader = models.TextField()
+    counterparty_id = models.BigIntegerField()
+    quantity = models.DecimalField(max_digits=38, decimal_places=10)
+    cost = models.DecimalField(max_digits=38, decimal_places=4)
+    worth = models.DecimalField(max_digits=48, decimal_places=20)
+    realised_to_date = models.DecimalField(max_digits=38, decimal_places=4)
+    realised = models.DecimalField(max_digits=38, decimal_places=4)
+    unrealised = models.DecimalField(max_digits=38, decimal_places=4)
+    transferred = models.DecimalField(max_digits=38, decimal_places=4)
+    difference = models.DecimalField(max_digits=38, decimal_places=4)
+    reason = models.TextField(choices=Reason.choices, help_text="of the difference; empty: there is none")
+
+    class Meta:
+        db_table = "ledger_profit_gain"
+        indexes = [models.Index(fields=["run", "book_id", "instrument_id"], name="ledger_profit_gain_place")]
+
+
 class ValuationRule(models.Model):
     """How many business days old a price or rate may be: of a class of instruments, `FX`, or `*` for the rest."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from core import sql
@@ -52,6 +52,20 @@ def find_run(*, day: date, number: int | None = None) -> dict[str, Any] | None:
         " ORDER BY r.number DESC LIMIT 1",
         [day, number, number],
     )
+    return found[0] if found else None
+
+
+_UNKNOWN_SINCE = """
+SELECT min(s.changed_at) FROM ledger_profit_run r
+JOIN trades_state s ON s.changed_xid >= pg_snapshot_xmin(r.seen::pg_snapshot)::text::bigint
+    AND NOT pg_visible_in_snapshot(s.changed_xid::text::xid8, r.seen::pg_snapshot)
+WHERE r.id = %s
+"""
+
+
+def unknown_since(*, run_id: int) -> datetime | None:
+    """Return when the first of the trades moved that have moved since a run was told; None where none has."""
+    found = sql.row(_UNKNOWN_SINCE, [run_id])
     return found[0] if found else None
 
 

@@ -82,6 +82,11 @@ WHERE e.basis = '{Basis.TRADED.value}' AND e.trade_id IS NOT NULL AND e.instrume
   AND {STANDING}
 ORDER BY e.book_id, e.instrument_id, e.currency, e.effective_date, e.moment, e.trade_id, e.leg
 """
+_TOLD = f"""
+INSERT INTO ledger_lots_told AS l (book_id, instrument_id, day, xid)
+SELECT DISTINCT book_id, instrument_id, day, pg_current_xact_id()::text::bigint FROM {_PLACES} ORDER BY 1, 2, 3
+ON CONFLICT (book_id, instrument_id, day) DO UPDATE SET xid = excluded.xid
+"""
 _MOVED = (
     "book_id", "instrument_id", "currency", "day", "rank", "moment", "source_id", "leg", "version", "kind",
     *_LOT_COLUMNS.split(", "), "quantity", "cost", "value", "gain",
@@ -112,6 +117,7 @@ def retell_lots(*, touched: Sequence[Touched], now: datetime, actor: Actor) -> N
         for key, each in steps.items()
     }
     _store(moved)
+    sql.run(_TOLD, places)
     sql.run(_EMPTY.format(places=_PLACES), places)
     follow_refusals(were=were_refused, moved=moved, now=now, actor=actor)
 

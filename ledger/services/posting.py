@@ -111,6 +111,17 @@ def post_changed(*, now: datetime, actor: Actor, step: int = STEP) -> int:
         return len(changed)
 
 
+def follow_trades(*, now: datetime, actor: Actor) -> None:
+    """Let the positions come as far as they can by now, in transactions of their own: for who is about to read them.
+
+    Where another follows the trades meanwhile, or one is still being written, they may lag behind by these.
+    """
+    while post_changed(now=now, actor=actor) == STEP:
+        pass
+    while post_due(now=now, actor=actor) == DUE:
+        pass
+
+
 def _post(trade_ids: Sequence[int], *, now: datetime, actor: Actor) -> None:
     post_trades(trade_ids=trade_ids, now=now, actor=actor)
 

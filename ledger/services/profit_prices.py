@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from core import sql
+from ledger.services.profit_actions import split_factors
 from refdata.accrual import Coupons, accrual, earned
 from refdata.calendars import FIRM, calendars_for
 
@@ -50,6 +51,7 @@ CREATE TEMPORARY TABLE profit_interest (instrument_id bigint, since date, earned
 ON COMMIT DROP
 """
 # A bond quotes its clean price for a hundred of nominal; the nominal is repaid at its maturity.
+_SPLIT = ("split_of", "split_since", "split_on", "split_by")
 _FACTOR = "CASE WHEN i.product_class = 'BOND' THEN 0.01 ELSE i.multiplier END"
 _PRICE = f"""
 CREATE TEMPORARY TABLE profit_price ON COMMIT DROP AS
@@ -65,13 +67,16 @@ WITH rule AS (
                 ELSE c.currency END AS quoted_in,
            i.maturity <= %(day)s::date AS is_repaid, coalesce(e.earned, 0) AS interest,
            i.product_class = 'BOND' AND e.earned IS NULL AS is_unknown,
-           was.price AS was_price, coalesce(was.interest, 0) AS was_interest
+           was.price AS was_price, coalesce(was.interest, 0) AS was_interest, coalesce(split.factor, 1) AS split
     FROM needed n
     LEFT JOIN refdata_instrument i ON i.id = n.instrument_id
     LEFT JOIN LATERAL (
         SELECT c.date, c.price, c.currency FROM refdata_close_price c
         WHERE c.instrument_id = n.instrument_id AND c.date <= %(day)s::date ORDER BY c.date DESC LIMIT 1
     ) c ON true
+    LEFT JOIN unnest(%(split_of)s::bigint[], %(split_since)s::date[], %(split_on)s::date[], %(split_by)s::numeric[])
+        AS split(instrument_id, since, ex_date, factor)
+        ON split.instrument_id = n.instrument_id AND c.date >= split.since AND c.date < split.ex_date
     LEFT JOIN profit_interest e ON e.instrument_id = n.instrument_id AND e.since = %(day)s::date
     LEFT JOIN ledger_profit_price was ON was.run_id = %(opening)s AND was.instrument_id = n.instrument_id
 ), judged AS (
@@ -82,7 +87,7 @@ WITH rule AS (
     FROM found f LEFT JOIN rule r ON r.code = f.product_class JOIN rule rest ON rest.code = '*'
 )
 SELECT instrument_id, currency, date, quoted, interest, was_price, was_interest, flag,
-       CASE WHEN quoted_in = currency THEN quoted * factor
+       CASE WHEN quoted_in = currency THEN quoted * factor * split
             WHEN NOT is_held THEN coalesce(was_price, 0) END AS price
 FROM judged
 """
@@ -121,6 +126,8 @@ def price_positions(parameters: dict[str, Any]) -> None:
     sql.copy_rows("profit_interest", ("instrument_id", "since", "earned", "accrued"), _interest(day))
     oldest = oldest_dates(day)
     given = {**parameters, "codes": list(oldest), "oldest": list(oldest.values())}
+    splits = split_factors(day)
+    given |= {name: [each[n] for each in splits] for n, name in enumerate(_SPLIT)}
     sql.run(_PRICE, given)
     sql.run(_RATE, given)
     sql.run("ANALYZE profit_price; ANALYZE profit_interest")

@@ -19,15 +19,18 @@ from core.audit import Actor, record
 from core.http.problem import Fault, Problem
 from ledger.models import ProfitRun
 from ledger.selectors.profit_pieces import KEY, moved_sql, pieces_sql
-from ledger.services.profit_lines import LINES
+from ledger.services.posting import follow_trades
+from ledger.services.profit_actions import add_actions
+from ledger.services.profit_charges import add_charges
+from ledger.services.profit_gains import begin_gains, tell_gains
+from ledger.services.profit_lines import LINES, PARTED
+from ledger.services.profit_lots import read_lots
 from ledger.services.profit_prices import price_positions
 from refdata.calendars import FIRM, calendars_for
 
 EVENT = "profit.told"
 SUBJECT = "profit-run"
-_SEEN = """
-SELECT pg_current_snapshot()::text, pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-"""
+_BELOW = "SELECT pg_snapshot_xmin(%s::pg_snapshot)::text::bigint"
 _LAST_TRADE = (
     "SELECT last_value FROM trades_trade_id"  # after the snapshot: no trade that it knows has a higher number
 )
@@ -46,6 +49,8 @@ _FORGET = (
     "DELETE FROM ledger_profit_line l USING ledger_profit_run r"
     " WHERE l.run_id = r.id AND r.day = %(day)s AND r.kind = 'INTRADAY'",
     "DELETE FROM ledger_profit_price l USING ledger_profit_run r"
+    " WHERE l.run_id = r.id AND r.day = %(day)s AND r.kind = 'INTRADAY'",
+    "DELETE FROM ledger_profit_gain l USING ledger_profit_run r"
     " WHERE l.run_id = r.id AND r.day = %(day)s AND r.kind = 'INTRADAY'",
     "DELETE FROM ledger_profit_run WHERE day = %(day)s AND kind = 'INTRADAY'",
 )
@@ -99,6 +104,8 @@ def tell_profit(*, day: date, kind: ProfitRun.Kind, now: datetime, actor: Actor,
     day's prices. A further end of a day that has one already is a restatement and says why: Problem 422 without a
     reason, and 409 for an intraday run of a day that has ended.
     """
+    if kind != ProfitRun.Kind.INTRADAY:  # during the day they follow by themselves
+        follow_trades(now=now, actor=actor)
     with transaction.atomic():
         sql.run(_LOCK)
         _require_sense(day, kind, reason)
@@ -139,20 +146,24 @@ def _tell(day: date, kind: ProfitRun.Kind, now: datetime, actor: Actor, reason: 
         before = _before(day)
     for statement in _FORGET:
         sql.run(statement, {"day": day})
+    sql.run(_WORKING)
     parameters = _parameters(before, day, kind, now, actor, reason)
     run_id = int(sql.rows(_MAKE, parameters)[0][0])
     parameters["run"] = run_id
-    sql.run("DROP TABLE IF EXISTS profit_moved, profit_delta, profit_price, profit_interest")
-    sql.run(_WORKING)
+    sql.run("DROP TABLE IF EXISTS profit_moved, profit_delta, profit_price, profit_interest, profit_parted")
     sql.run(_MOVED_SINCE, parameters)
     sql.run("ANALYZE profit_moved")
     sql.run(_HASHED)
     sql.run(_DELTA, parameters)
     sql.run(_AS_BEFORE)
+    add_charges(parameters)
+    add_actions(parameters)
     sql.run(_ADJUST, parameters)
     sql.run("ANALYZE profit_delta")
     price_positions(parameters)
+    sql.run(PARTED, parameters)
     sql.run(LINES, parameters)
+    tell_gains(parameters)
     record(
         type=EVENT,
         subject=SUBJECT,
@@ -180,22 +191,28 @@ def _parameters(
     before: _Before | None, day: date, kind: ProfitRun.Kind, now: datetime, actor: Actor, reason: str
 ) -> dict[str, Any]:
     """Return what the statements of a run are given: `was_…` is known of the run before, `now_…` of this one."""
-    seen, below = sql.rows(_SEEN)[0]
-    return {
+    told_against = {
         "day": day,
+        "opening": before.run_id if before else None,
+        "gained": before.run_id if before else None,
+        "opened": before.day if before else date.min,
+        "was_below": before.below if before else 0,
+        "was_seen": before.seen if before else "1:1:",
+        "was_last": before.last_trade_id if before else 0,
+    }
+    begin_gains(told_against)
+    seen = read_lots(told_against)
+    return {
+        **told_against,
         "kind": kind.value,
         "now": now,
         "base": settings.BASE_CURRENCY,
         "reason": reason,
         "actor": actor.name,
         "now_seen": seen,
-        "now_below": below,
+        "now_below": sql.rows(_BELOW, [seen])[0][0],
         "now_last": sql.rows(_LAST_TRADE)[0][0],
-        "opening": before.run_id if before else None,
-        "opened": before.day if before else date.min,
         "was_seen": before.seen if before else seen,
-        "was_below": before.below if before else 0,
-        "was_last": before.last_trade_id if before else 0,
     }
 
 

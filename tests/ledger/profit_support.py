@@ -13,6 +13,7 @@ from ledger.selectors.profit import PARTS, find_run
 from ledger.selectors.profit_figures import flags_of
 from ledger.services.profit_adjustments import Adjustment, propose_adjustment
 from ledger.services.profit_flags import accept_flag
+from ledger.selectors.profit_gains import GAINS, gains_by, gains_total
 from ledger.services.profit_run import tell_profit
 from ledger.services.profit_sign_off import propose_sign_off
 from tests.ledger.reconciling import somebody
@@ -44,6 +45,15 @@ def parts(run_id: int, book: str | None = None) -> dict[str, Decimal]:
     every = dict(zip((*PARTS, "total"), found, strict=True))
     assert sum(every[name] for name in PARTS) == every["total"]
     return {name: value.normalize() + 0 for name, value in every.items() if value or name == "total"}
+
+
+def gains(run_id: int, book: str | None = None) -> dict[str, Decimal]:
+    """Return what a run came to by its lots, without what is nought; `total` always. It adds up, by whatever told."""
+    told = gains_total(run_id=run_id, book=book)
+    for row in (told, *gains_by(run_id=run_id, by="trader"), *gains_by(run_id=run_id, by="instrument")):
+        assert sum(row[name] for name in GAINS) == row["total"]
+    assert told["total"].normalize() + 0 == parts(run_id, book)["total"]
+    return {name: told[name].normalize() + 0 for name in (*GAINS, "total") if told[name] or name == "total"}
 
 
 def flags(run_id: int) -> dict[str, str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 
 from core.ids import TRADE, public_id
 from ledger.models import ProfitRun
 from ledger.services.profit_run import refresh_profit
-from refdata.models import Instrument
+from refdata.models import ClosePrice, Instrument
 from tests.ledger.profit_support import CONTROLLER, FRIDAY, MONDAY, TUESDAY, parts, tell
-from tests.ledger.support import post
+from tests.ledger.support import amend, cancel, post
+from tests.ledger.test_actions import act
+from tests.ledger.test_actions import terms as action_terms
 from tests.support.api import Api
 from tests.support.factories import APPLE, captured_ids, close, equity, rate, world
 from tests.support.records import NOW, minute
@@ -159,3 +163,58 @@ def test_the_command_tells_a_day_and_asks_why_it_is_told_again(api: Api):
     call_command("tell_profit", day=MONDAY, reason="a price was wrong")
     assert ProfitRun.objects.filter(day=MONDAY, kind="CLOSE").count() == 2
     assert parts(ProfitRun.objects.get(day=MONDAY, number=2).id)["total"] == 0
+
+
+def test_a_restatement_says_what_changed_and_why(api: Api):
+    held, called_off = captured_ids(equity(on=FRIDAY, quantity="10", price="170"), equity(quantity="1"))
+    post()
+    tell()
+    assert api.get(f"{DAY}/restatements").json()["items"] == []
+    (late,) = captured_ids(equity(quantity="5", price="186"))
+    captured_ids(equity(on=TUESDAY, quantity="9"))  # which is not of this day
+    amend(held, price="171")
+    cancel(called_off)
+    ClosePrice.objects.filter(date=MONDAY).update(price=Decimal("188"))
+    act("CA-1", action_terms("DVCA", instrument=APPLE, currency="USD", rate="1"))
+    post()
+    tell(reason="the end of Monday was wrong")
+    (item,) = api.get(f"{DAY}/restatements").json()["items"]
+    assert (item["run"], item["restates"]["run"], item["reason"], item["opening_restated"]) == (
+        2,
+        1,
+        "the end of Monday was wrong",
+        False,
+    )
+    # 10 x 8 of market, 5 x 2 new, 10 x 1 of dividend, and 10 x -1 of an amendment, all at 0.92; wealth of 100 x 0.02
+    assert item["old"]["parts"] == nought(new_trades="-0.23", market="64.40", fx="2.00")
+    assert item["new"]["parts"] == nought(
+        new_trades="9.20", market="73.60", fx="2.00", carry="9.20", amendments="-9.20"
+    )
+    assert (item["old"]["total"], item["new"]["total"]) == ("66.17", "84.80")
+    (position,) = item["positions"]
+    assert (position["book"], position["instrument"], position["new"]) == ("BOOK-1", APPLE, item["new"])
+    (price,) = item["prices"]
+    assert (price["instrument"], price["old"]["quoted"], price["new"]["quoted"]) == (APPLE, "187", "188")
+    assert [(each["reference"], each["type"]) for each in item["actions"]] == [("CA-1", "DVCA")]
+    trades = api.get(f"{DAY}/restatements/2/trades?limit=2").json()
+    trades["items"] += api.get(f"{DAY}/restatements/2/trades?limit=2&cursor={trades['next']}").json()["items"]
+    assert [(each["trade"], each["version_before"], each["version_after"]) for each in trades["items"]] == [
+        (public_id(TRADE, held), 1, 2),
+        (public_id(TRADE, called_off), 1, None),
+        (public_id(TRADE, late), None, 1),
+    ]
+    assert api.get(f"{DAY}/restatements/1/trades").status_code == 404
+
+
+def test_a_day_that_has_not_ended_says_how_far_it_lags_behind_the_trades(api: Api):
+    captured_ids(equity())
+    refresh_profit(day=MONDAY, now=NOW, actor=CONTROLLER)
+    assert api.get(DAY).json()["lag_seconds"] == 0
+    captured_ids(equity())
+    with time_machine.travel(NOW + timedelta(seconds=40), tick=False):
+        said = api.get(DAY).json()
+    assert (said["lag_seconds"], said["as_at"]) == (40, NOW.isoformat().replace("+00:00", "Z"))
+    refresh_profit(day=MONDAY, now=minute(1), actor=CONTROLLER)
+    assert api.get(DAY).json()["lag_seconds"] == 0
+    tell()
+    assert api.get(DAY).json()["lag_seconds"] is None

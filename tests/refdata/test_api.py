@@ -250,6 +250,7 @@ class TestTheDescription:
                 "billing-terms",
                 "penalty-rates",
                 "maximum-sizes",
+                "standard-costs",
             ),
         )
 

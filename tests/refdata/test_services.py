@@ -170,7 +170,7 @@ class TestEveryKind:
         )
         for code in (
             *("mandates", "watch-lists", "settlement-cycles", "cut-offs", "billing-terms"),
-            *("penalty-rates", "maximum-sizes"),
+            *("penalty-rates", "maximum-sizes", "standard-costs"),
         ):
             load(code, KINDS[code].example)
         for code in ("agreements", "netting-agreements"):

@@ -6,12 +6,14 @@ from argparse import ArgumentParser
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from core.audit import system
 from core.clock import business_date, utc_now
 from core.http.problem import Problem
 from ledger.models import ProfitRun
+from ledger.selectors.profit_gains import GAINS, gains_total
 from ledger.services.profit_run import tell_profit
 
 
@@ -26,11 +28,11 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="", help="why a day that has ended is told again")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Tell the day; say which run it is."""
+        """Tell the day; say what it came to."""
         now = utc_now()
         day = options["day"] or business_date(now)
         try:
-            tell_profit(
+            run_id = tell_profit(
                 day=day,
                 kind=ProfitRun.Kind.CLOSE,
                 now=now,
@@ -40,4 +42,15 @@ class Command(BaseCommand):
         except Problem as problem:
             why = " ".join(fault.detail for fault in problem.faults)
             raise CommandError(f"{problem.title} {why}") from None
-        self.stdout.write(f"{day} has been told.")
+        told = gains_total(run_id=run_id)
+        self.stdout.write(f"{day} has been told: {told['total']:f} {settings.BASE_CURRENCY}.")
+        for name in GAINS:
+            if told[name]:
+                self.stdout.write(
+                    f"  {name:<12} {told[name]:>20f}  {' '.join(_reasons(name, told))}".rstrip()
+                )
+
+
+def _reasons(name: str, told: dict[str, Any]) -> list[str]:
+    """Return why there is what the lots do not tell."""
+    return sorted(told["reasons"]) if name == "difference" else []
