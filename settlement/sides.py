@@ -1,9 +1,8 @@
-"""What settlement says of itself: for a reconciliation what was handed off, cash that should move and what is settlingsettled,
+"""What settlement says of itself: for a reconciliation what was handed off, cash that should move, what is settling;
 and for a day's profit what deals are charged by rules.
 
-The queries of what was handed off and of cash takea reconciliation takes `source`, `start`, `until` (dates, both included) and `accounts`
-(text[], null for
-all), and givegives the id of each record as `id`, its business date as `day`, and the fields of the
+The queries of what was handed off and of cash take `source`, `start`, `until` (dates, both included) and `accounts`
+(text[], null for all), and give the id of each record as `id`, its business date as `day`, and the fields of the
 reconciliation's kind. Of positions the ledger knows more; it is told what it cannot know, as known at a moment (the
 parameters of core.as_of): at which of our accounts each leg settles (`trade_id`, `leg`, `account`), and what has
 settled of the instructions of the trades in relation `waiting` (`trade_ids`, `account`, `instrument`, `quantity`, above

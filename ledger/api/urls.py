@@ -6,9 +6,10 @@ from ledger.api import (
     actions,
     margins,
     positions,
-    profit, profit_review, 
+    profit,
     profit_gains,
     profit_restatements,
+    profit_review,
     reconciliations,
     statements,
 )

@@ -24,7 +24,7 @@ SCREENS = (
     "/audit", "/ssis", "/ssis/change", "/positions", "/profit", "/profit/adjustments",
     "/corporate-actions", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
-    "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar
+    "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
     "/confirmations", "/confirmations/upload",
 )  # fmt: skip
 
