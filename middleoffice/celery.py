@@ -51,6 +51,8 @@ app.conf.beat_schedule = {
     "summarise-log": _every(5.0, "feed.summarise_log"),
     "post-positions": _every(2.0, "ledger.post_positions"),
     "verify-positions": {"task": "ledger.verify_positions", "schedule": crontab(hour=2, minute=30)},
+    "post-journal": _every(5.0, "ledger.post_journal"),
+    "verify-journal": {"task": "ledger.verify_journal", "schedule": crontab(hour=2, minute=45)},
     "refresh-profit": _every(60.0, "ledger.refresh_profit"),
     "match-unmatched": _every(60.0, "trades.match_unmatched"),
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},

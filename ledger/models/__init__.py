@@ -1,6 +1,14 @@
 """What the ledger keeps, one file a part of it."""
 
 from ledger.models.actions import CorporateAction, CorporateActionVersion
+from ledger.models.journal import (
+    JournalDue,
+    JournalEntry,
+    JournalMark,
+    PeriodClosing,
+    Posting,
+    Source,
+)
 from ledger.models.positions import (
     Basis,
     Lot,
@@ -40,13 +48,18 @@ __all__ = [
     "CorporateActionVersion",
     "FlagAcceptance",
     "ForcedMatch",
+    "JournalDue",
+    "JournalEntry",
+    "JournalMark",
     "Lot",
     "LotMovement",
     "LotPolicy",
+    "PeriodClosing",
     "Position",
     "PositionDue",
     "PositionEntry",
     "PositionMark",
+    "Posting",
     "ProfitAdjustment",
     "ProfitLine",
     "ProfitPrice",
@@ -56,6 +69,7 @@ __all__ = [
     "ReconciliationRun",
     "ReconciliationVersion",
     "RunResult",
+    "Source",
     "Statement",
     "StatementLine",
     "ValuationRule",

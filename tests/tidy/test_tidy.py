@@ -34,6 +34,7 @@ PARTS = {
     "settlement/api/messages": "tests/settlement/messages",
     "ledger/kinds": "tests/ledger/kinds",
     "ledger/formats": "tests/ledger/formats",
+    "ledger/rules": "tests/ledger/rules",
 }
 
 
