@@ -29,6 +29,7 @@ from refdata.models import (
     Instrument,
     InstrumentIdentifier,
     Mandate,
+    MaximumSize,
     NettingAgreement,
     Party,
     PenaltyRate,
@@ -371,3 +372,13 @@ class PenaltyRateAdmin(ReferenceAdmin):
     list_filter = ("asset_class", "liquidity")
     search_fields = ("asset_class", "currency", "source")
     ordering = ("asset_class", "liquidity", "currency", "valid_from")
+
+
+@admin.register(MaximumSize)
+class MaximumSizeAdmin(ReferenceAdmin):
+    kind = KINDS["maximum-sizes"]
+    form = RangedForm
+    list_display = ("asset_kind", "asset", "maximum", "valid_from", "valid_to")
+    list_filter = ("asset_kind",)
+    search_fields = ("asset",)
+    ordering = ("asset_kind", "asset", "valid_from")

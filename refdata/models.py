@@ -764,3 +764,40 @@ class PenaltyRate(models.Model):
     def classes(cls) -> tuple[str, ...]:
         """Return what a rate may be of."""
         return (cls.CASH, *Instrument.ProductClass.values)
+
+
+class MaximumSize(models.Model):
+    """The most that one instruction may be over: of money in a currency, of a security or of goods. The row that names
+    the asset holds before the one for all of its kind; two of one place never hold on the same day: an exclusion
+    constraint of the table says so.
+    """
+
+    class AssetKind(models.TextChoices):
+        CASH = "CASH", "cash"
+        SECURITY = "SECURITY", "securities"
+        GOODS = "GOODS", "goods"
+
+    id = models.BigAutoField(primary_key=True)
+    asset_kind = models.TextField(choices=AssetKind.choices)
+    asset = models.TextField(default=ANY, help_text="a currency, ISIN or SKU, or * for every one of the kind")
+    maximum = models.DecimalField(
+        max_digits=28, decimal_places=10, help_text="amount of money, or quantity, of one instruction"
+    )
+    valid_from = models.DateField(help_text="first value date for which it holds")
+    valid_to = models.DateField(null=True, blank=True, help_text="last value date for which it holds")
+
+    class Meta:
+        db_table = "refdata_maximum_size"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["asset_kind", "asset", "valid_from"], name="refdata_maximum_size_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="refdata_maximum_size_range",
+            ),
+            models.CheckConstraint(condition=Q(maximum__gt=0), name="refdata_maximum_size_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset_kind} {self.asset}"

@@ -184,6 +184,8 @@ class Instruction(models.Model):
     `cancels`: the instruction that must not be done any more, whose particulars it repeats. `replaces`: the
     recalled instructions of which it has legs. `linked_id`: of delivery versus payment, the other instruction of the
     pair, which names this one; one that cancels repeats that of what it cancels.
+    `shape`, `shapes`: which one it is of how many that a net over the maximum size was sealed as, and `shaped_with` the
+    first of these; null where the net is one instruction.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -204,6 +206,9 @@ class Instruction(models.Model):
     cancels = models.BigIntegerField(null=True)
     replaces = ArrayField(models.BigIntegerField(), null=True)
     linked_id = models.BigIntegerField(null=True)
+    shape = models.IntegerField(null=True)
+    shapes = models.IntegerField(null=True)
+    shaped_with = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "settlement_instruction"
@@ -356,15 +361,18 @@ class AttestationBreak(models.Model):
 
 class Obligation(models.Model):
     """One leg of a trade: what is owed, by whom and when. Never changed except that a later date's leg gets
-    its instruction when its own day comes.
+    its instruction when its own day comes, of which it may then be a smaller part.
 
-    `attempt` counts from 1: a leg whose instruction was rejected is instructed again as the next attempt.
+    `attempt` counts from 1: a leg whose instruction was rejected is instructed again as the next attempt. `part` counts
+    from 0 the parts of one attempt: a leg has several where its net is over the maximum size of an instruction. The
+    parts that stand add up to the leg.
     """
 
-    pk = models.CompositePrimaryKey("trade_id", "leg", "attempt")
+    pk = models.CompositePrimaryKey("trade_id", "leg", "attempt", "part")
     trade_id = models.BigIntegerField()
     leg = models.IntegerField()
     attempt = models.SmallIntegerField()
+    part = models.SmallIntegerField(default=0, db_default=0)
     version = models.IntegerField()
     instruction_id = models.BigIntegerField(null=True)
     asset_kind = models.TextField()

@@ -294,7 +294,8 @@ SELECT {{settlement_type}} AS settlement_type, i.linked_id, {_REMAINING},
        i.gross_count, i.counterparty_id, i.entity_id, i.our_ssi_id, i.their_ssi_id, p.code AS counterparty_code,
        p.name AS counterparty_name, s.processing, s.processing_reason, s.settlement, s.settlement_reason,
        s.settled_quantity, s.matching, s.matching_reason, s.cancellation, s.cancellation_reason,
-       i.cancels, i.replaces, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id
+       i.cancels, i.replaces, r.instruction_id IS NOT NULL AS recalled, r.cancellation_id, i.shape, i.shapes,
+       i.shaped_with
 FROM settlement_instruction i
 CROSS JOIN LATERAL ({{said}}) s
 LEFT JOIN LATERAL ({{recalled}}) r ON true
@@ -333,8 +334,8 @@ def read_instruction(instruction_id: int, *, as_of: AsOf | None = None) -> dict[
 
 
 _LEGS_AFTER = """
-SELECT o.trade_id, o.version, o.leg, o.attempt, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date, v.source,
-       v.source_ref
+SELECT o.trade_id, o.version, o.leg, max(o.attempt) AS attempt, o.asset_kind, o.asset, o.direction,
+       sum(o.quantity) AS quantity, o.value_date, v.source, v.source_ref
 FROM settlement_instruction i
 CROSS JOIN LATERAL (
     SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade_id) WHERE trade_id >= %(trade_id)s
@@ -343,6 +344,7 @@ CROSS JOIN LATERAL (
 JOIN settlement_obligation o ON o.trade_id = behind.trade_id AND o.instruction_id = coalesce(i.cancels, i.id)
 JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
 WHERE i.id = %(id)s AND (o.trade_id, o.leg) > (%(trade_id)s, %(leg)s)
+GROUP BY o.trade_id, o.version, o.leg, o.asset_kind, o.asset, o.direction, o.value_date, v.source, v.source_ref
 ORDER BY o.trade_id, o.leg LIMIT %(limit)s
 """
 
@@ -369,7 +371,7 @@ CROSS JOIN LATERAL (
 JOIN settlement_obligation o ON o.trade_id = behind.trade_id AND o.instruction_id = i.id
 JOIN trades_version v ON v.trade_id = o.trade_id AND v.version = o.version
 WHERE i.id = ANY(%(ids)s)
-ORDER BY i.id, o.trade_id, o.leg
+ORDER BY i.id, o.trade_id, o.leg, o.attempt, o.part
 """
 
 
@@ -394,7 +396,7 @@ LEFT JOIN LATERAL ({{said}}) s ON true
 LEFT JOIN LATERAL ({{recalled}}) r ON true
 LEFT JOIN LATERAL ({{refused}}) c ON true
 LEFT JOIN settlement_batch b ON b.id = i.batch_id
-WHERE o.trade_id = %(trade_id)s AND {{there}} ORDER BY o.leg, o.attempt LIMIT %(limit)s
+WHERE o.trade_id = %(trade_id)s AND {{there}} ORDER BY o.leg, o.attempt, o.part LIMIT %(limit)s
 """
 
 

@@ -31,7 +31,7 @@ from tests.support.records import NOW, TODAY
 REFERENCE_DATA = (
     "parties", "instruments", "books", "ssis", "holidays", "close-prices", "fx-rates", "mandates", "watch-lists",
     "agreements", "netting-agreements", "settlement-cycles", "cut-offs", "billing-terms",
-    "penalty-rates",
+    "penalty-rates", "maximum-sizes",
 )  # fmt: skip
 
 

@@ -152,6 +152,7 @@ ADMIN: dict[str, frozenset[str]] = {
     "refdata.fxrate": frozenset({"add", "change"}),
     "refdata.instrument": frozenset({"add", "change"}),
     "refdata.mandate": frozenset({"add", "change"}),
+    "refdata.maximumsize": frozenset({"add", "change"}),
     "refdata.nettingagreement": frozenset({"add", "change"}),
     "refdata.penaltyrate": frozenset({"add", "change"}),
     "refdata.party": frozenset({"add", "change"}),

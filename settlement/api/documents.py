@@ -98,6 +98,13 @@ def instruction_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "replaces": [public_id(INSTRUCTION, each) for each in row["replaces"] or ()],
         "settlement_type": row["settlement_type"],
         "linked": public_id(INSTRUCTION, row["linked_id"]) if row["linked_id"] else None,
+        "shape": {
+            "number": row["shape"],
+            "of": row["shapes"],
+            "common_reference": public_id(INSTRUCTION, row["shaped_with"]),
+        }
+        if row["shape"]
+        else None,
         "recalled": row["recalled"],
         "cancelled_by": public_id(INSTRUCTION, cancellation) if cancellation else None,
         "links": {

@@ -42,6 +42,7 @@ _EXAMPLE: dict[str, Any] = {
     "replaces": [public_id(INSTRUCTION, 871)],
     "settlement_type": "PAYMENT",
     "linked": None,
+    "shape": {"number": 2, "of": 3, "common_reference": public_id(INSTRUCTION, 902)},
     "recalled": False,
     "cancelled_by": None,
     "links": {
@@ -65,7 +66,8 @@ read_instruction = extend_schema(
     description=(
         "`replaces` names the cancelled instructions of which it has legs; `cancelled_by` the instruction of a later"
         " batch that cancels it, once it was `recalled`. `settlement_type` is DVP, FOP, PAYMENT or DELIVERY (of goods);"
-        " of DVP `linked` is the other instruction of the pair."
+        " of DVP `linked` is the other instruction of the pair. `shape` says which one it is of how many that a net"
+        " over the maximum size of an instruction was sealed as, and the first of these; else it is null."
     ),
     parameters=[_REFERENCE, *AXES],
     examples=[example("A net that replaces another", _EXAMPLE)],

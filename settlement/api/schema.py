@@ -112,6 +112,7 @@ _LINE_EXAMPLE = {
         "asset": "DE0007164600",
         "quantity": "10",
     },
+    "shape": None,
 }
 _STATUS_EXAMPLE = {
     "instruction": _FIRST,

@@ -52,6 +52,14 @@ class Linked(msgspec.Struct, frozen=True):
     quantity: str
 
 
+class Shape(msgspec.Struct, frozen=True):
+    """Which line it is of how many that carry one net together, which is over the maximum size of an instruction."""
+
+    number: int
+    of: int
+    common_reference: str
+
+
 class Terms(msgspec.Struct, frozen=True):
     """What the trades behind a line say of it besides: their trade dates, and whether its quantity is a bond's
     nominal. Versions of trades never change, and so neither does this."""
@@ -87,6 +95,7 @@ class Line(msgspec.Struct, frozen=True):
     replaces: tuple[str, ...] = ()
     settlement_type: str = ""  # of batches that were sealed before lines had one
     linked: Linked | None = None
+    shape: Shape | None = None
     terms: Terms | None = None
 
 

@@ -26,6 +26,8 @@ The keys of a line, always all of them and always in this order:
     linked        of DVP, {"instruction", "common_reference", "asset", "quantity"}: the other instruction of the pair,
                   the reference that both lines have in common, and what is delivered or paid by it, the opposite way;
                   else null
+    shape         of a net over the maximum size of an instruction {"number", "of", "common_reference"}: which one it is
+                  of how many instructions, and the reference that all of them have in common; else null
 
 Lines stand in the order of counterparty code, entity code, asset, direction, quantity, SSIs, the asset that they settle
 against, then source, reference and leg of a single trade: the same content makes the same lines in whichever order the
@@ -43,7 +45,7 @@ PAGE_LINES = 1_000
 # Over a net `s`: `place` stands for counterparty code, entity code, asset and direction, in that order.
 ORDER = (
     's.place, s.quantity, s.our_ssi_id, s.their_ssi_id, s.against COLLATE "C", s.lane,'
-    ' s.source COLLATE "C", s.source_ref COLLATE "C", s.leg'
+    ' s.source COLLATE "C", s.source_ref COLLATE "C", s.leg, s.shape'
 )
 
 
@@ -89,11 +91,14 @@ LINE = f"""
        ) || ']'
    ELSE ',"kind":"NEW","cancels":null,"replaces":[]' END
 || CASE WHEN n.linked IS NULL THEN
-       ',"settlement_type":"' || {settlement_type_sql("n.asset_kind", "n.linked")} || E'","linked":null}}\n'
+       ',"settlement_type":"' || {settlement_type_sql("n.asset_kind", "n.linked")} || '","linked":null'
    ELSE ',"settlement_type":"DVP","linked":{{"instruction":"' || settlement_public_id('ins', n.linked)
        || '","common_reference":"' || settlement_public_id('ins',
               CASE n.asset_kind WHEN 'CASH' THEN n.linked ELSE coalesce(n.cancels, n.instruction_id) END)
-       || '","asset":' || to_json(n.linked_asset) || ',"quantity":"' || n.linked_quantity || E'"}}}}\n' END
+       || '","asset":' || to_json(n.linked_asset) || ',"quantity":"' || n.linked_quantity || '"}}' END
+|| CASE WHEN n.shape = 0 THEN E',"shape":null}}\n'
+   ELSE ',"shape":{{"number":' || n.shape || ',"of":' || n.shapes || ',"common_reference":"'
+       || settlement_public_id('ins', n.shaped_with) || E'"}}}}\n' END
 """
 
 CANONICAL = Format(
@@ -136,6 +141,11 @@ CANONICAL = Format(
             "`linked`",
             "of DVP the other line of the pair: `instruction`, `common_reference` that both have, `asset`, `quantity`;"
             " null otherwise",
+        ),
+        (
+            "`shape`",
+            "of a net over the maximum size of an instruction which one it is (`number`) of how many (`of`), and the"
+            " `common_reference` that all of them have; null otherwise",
         ),
     ),
     lines=None,

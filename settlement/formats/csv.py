@@ -55,6 +55,17 @@ _COLUMNS: tuple[tuple[str, str, Callable[[Line], object]], ...] = (
     ),
     ("linked_asset", "what goes the opposite way", lambda line: line.linked and line.linked.asset),
     ("linked_quantity", "and how much of it", lambda line: line.linked and line.linked.quantity),
+    (
+        "shape",
+        "of a net over the maximum size which one it is",
+        lambda line: line.shape and line.shape.number,
+    ),
+    ("shapes", "of how many instructions", lambda line: line.shape and line.shape.of),
+    (
+        "shape_reference",
+        "what all of these have in common",
+        lambda line: line.shape and line.shape.common_reference,
+    ),
 )
 
 
@@ -85,5 +96,5 @@ CSV = Format(
     fields=tuple((f"`{name}`", meaning) for name, meaning, _ in _COLUMNS),
     lines=_lines,
     head=_head,
-    revision=2,
+    revision=3,
 )

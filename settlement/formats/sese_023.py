@@ -106,6 +106,7 @@ def _message(line: Line) -> str:
             leaf("Pmt", "FREE" if line.linked is None else "APMT"),
             leaf("CmonId", transaction_id(line.linked.common_reference) if line.linked else None),
         ),
+        *_shape(line),
         element(
             "TradDtls",
             _trade_date(line.terms),
@@ -122,6 +123,17 @@ def _message(line: Line) -> str:
         _payment(line),
     )
     return f'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:{_MESSAGE}">{content}</Document>'
+
+
+def _shape(line: Line) -> tuple[str, ...]:
+    """Return which message it is of how many that carry one net, and the pool that these are."""
+    if line.shape is None:
+        return ()
+    count = element(
+        "TtlNb", leaf("CurInstrNb", str(line.shape.number)), leaf("TtlOfLkdInstrs", str(line.shape.of))
+    )
+    pool = element("Ref", leaf("PoolId", transaction_id(line.shape.common_reference)))
+    return element("NbCounts", count), element("Lnkgs", pool)
 
 
 def _payment(line: Line) -> str:
@@ -186,6 +198,8 @@ SESE_023 = Format(
         ("`SttlmTpAndAddtlParams/SctiesMvmntTp`", "`direction`: DELI or RECE"),
         ("`SttlmTpAndAddtlParams/Pmt`", "APMT where `settlement_type` is DVP, else FREE"),
         ("`SttlmTpAndAddtlParams/CmonId`", "of DVP `linked.common_reference`, written like `TxId`"),
+        ("`NbCounts/TtlNb`", "of a net over the maximum size `shape.number` and `shape.of`"),
+        ("`Lnkgs/Ref/PoolId`", "and `shape.common_reference`, written like `TxId`"),
         ("`TradDtls/TradDt`", "the trade date; VARI where trades of several dates are netted in it"),
         ("`TradDtls/SttlmDt`", "`value_date`"),
         ("`FinInstrmId/ISIN`", "`asset`"),
@@ -210,5 +224,5 @@ SESE_023 = Format(
     lines=_lines,
     tail="</SettlementBatch>\n",
     needs_terms=True,
-    revision=2,
+    revision=3,
 )

@@ -96,6 +96,8 @@ _VALIDATED = _trades(
         evidence=_LAST_EVENT,
     ),
 )
+# Several parts of a leg may wait: they are one record.
+_PARTS = "p.trade_id = o.trade_id AND p.leg = o.leg AND p.version = o.version AND p.instruction_id IS NULL"
 _LEGS = Population(
     code="LEG",
     title="legs of a later date",
@@ -104,6 +106,8 @@ _LEGS = Population(
         JOIN trades_state s ON s.trade_id = o.trade_id AND s.version = o.version
         JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version""",
     where=f"""o.instruction_id IS NULL
+        AND NOT EXISTS (SELECT FROM settlement_obligation p
+                        WHERE {_PARTS} AND (p.attempt, p.part) < (o.attempt, o.part))
         AND s.state IN ({State.INSTRUCTED.value}, {State.HANDED_OFF.value}, {State.ACKNOWLEDGED.value})""",
     key="(o.trade_id << 20) + o.leg",
     order="o.trade_id, o.leg",
@@ -112,7 +116,7 @@ _LEGS = Population(
     party="v.counterparty_id",
     value_date="o.value_date",
     asset="o.asset",
-    quantity="o.quantity",
+    quantity=f"(SELECT sum(p.quantity) FROM settlement_obligation p WHERE {_PARTS})",
     money="o.asset_kind = 'CASH'",
     holds_book="v.book_id = %(book)s",
     rules=(

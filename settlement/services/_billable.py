@@ -61,7 +61,8 @@ WITH touched AS MATERIALIZED (
 ), served AS (
     SELECT o.trade_id, o.leg, o.quantity, i.id, i.direction, s.settlement, s.settled_quantity,
            coalesce(sum(o.quantity) OVER (
-               PARTITION BY i.id ORDER BY o.trade_id, o.leg ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+               PARTITION BY i.id ORDER BY o.trade_id, o.leg, o.attempt, o.part
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
            ), 0) AS before
     FROM touched t
     JOIN settlement_instruction i ON i.id = t.instruction_id

@@ -1,9 +1,9 @@
 """The statements of a seal, in their order. They work on temporary tables of one transaction.
 
 `seal_trade` are the trades taken, `seal_leg` their legs, `seal_lane` the SSIs of legs whose parties have narrowed ones,
-`seal_group` what is netted together, `seal_net` the instructions to be, `seal_recall` the instructions to be cancelled.
-Legs are inserted once, with the instruction
-that they are netted in.
+`seal_group` what is netted together, `seal_shape` how that is cut where it is over the maximum size (_shaping.py),
+`seal_net` the instructions to be, `seal_recall` the instructions to be cancelled. Legs are inserted once, with the
+instruction that they are netted in.
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ from trades.lifecycle import State
 from trades.products import PRODUCTS
 from trades.products._legs import legs_sql
 
-TABLES = ("seal_trade", "seal_earlier", "seal_leg", "seal_lane", "seal_group", "seal_recall", "seal_net")
+TABLES = (
+    "seal_trade",
+    "seal_earlier",
+    "seal_leg",
+    "seal_lane",
+    "seal_group",
+    "seal_shape",
+    "seal_piece",
+    "seal_recall",
+    "seal_net",
+)
 NOW, LATER, ELSEWHERE = 0, 1, 2  # a leg is due and sealed now, falls due later, or goes another channel's way
 
 # Temporary tables have no statistics: sorted merges of them are what the planner gets wrong.
@@ -139,7 +149,7 @@ def legs_of_trades_sql(by_place: bool = False) -> str:
                l.value_date, l.counterparty_id, k.entity_id, l.ssi_key,
                {_solo("l")} AS solo, 0::bigint AS lane, {_against("l")} AS against,
                {_PART_BY_PLACE if by_place else _PART} AS part,
-               1::smallint AS attempt, false AS waited
+               1::smallint AS attempt, 0::smallint AS piece, false AS waited, 0 AS shape
         FROM leg l
         LEFT JOIN {ENTITIES} k ON k.id = l.book_id
         {agreements_sql("l", "k")}{_PLACE if by_place else ""}
@@ -173,7 +183,7 @@ def standing_legs_sql() -> str:
 
 def _payable(leg: str) -> str:
     """Return SQL for a leg's quantity, where it is cash with exactly its currency's minor units."""
-    return f"""CASE WHEN {leg}.asset_kind = 'CASH' THEN round({leg}.quantity, {_digits(f"{leg}.asset")})
+    return f"""CASE WHEN {leg}.asset_kind = 'CASH' THEN round({leg}.quantity, {digits_sql(f"{leg}.asset")})
                     ELSE {leg}.quantity END"""
 
 
@@ -191,7 +201,7 @@ def _against(leg: str) -> str:
 
 
 @cache
-def _digits(currency: str) -> str:
+def digits_sql(currency: str) -> str:
     """Return SQL for a currency's minor units: only those that do not have two are told apart."""
     by_digits: dict[int, list[str]] = {}
     for each in Currency:
@@ -206,28 +216,71 @@ def _digits(currency: str) -> str:
     return f"CASE WHEN {currency} IN ({every}) THEN CASE {cases} END ELSE 2 END"
 
 
+def rests_sql(which: str) -> str:
+    """Return SQL for the legs, or parts of them, that were left undone of instructions which were recalled when they
+    had settled in part. which: a condition on the instruction `i` or its recall `r`.
+
+    What has settled of a net covers the legs of its direction in the order of trades and legs, once those of the other
+    direction are made up for: what is left are the last of them.
+    """
+    return f"""
+        SELECT trade_id, leg, attempt, part, version, asset_kind, asset, direction, value_date,
+               least(quantity, uncovered) AS quantity
+        FROM (
+            SELECT own.trade_id, own.leg, own.attempt, own.part, own_state.version, own.asset_kind, own.asset,
+                   own.direction, own.quantity, own.value_date,
+                   r.remainder - coalesce(sum(own.quantity) OVER later, 0) AS uncovered
+            FROM settlement_instruction i
+            CROSS JOIN LATERAL (SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade_id)) AS behind
+            JOIN settlement_obligation own
+                ON own.trade_id = behind.trade_id AND own.instruction_id = i.id AND own.direction = i.direction
+            JOIN trades_state own_state ON own_state.trade_id = own.trade_id
+                AND own_state.state NOT IN ({State.CANCELLED.value}, {State.ALLOCATED.value})
+            JOIN settlement_recall r ON r.instruction_id = i.id AND r.remainder IS NOT NULL
+            WHERE {which}
+            WINDOW later AS (PARTITION BY i.id ORDER BY own.trade_id DESC, own.leg DESC, own.attempt DESC, own.part DESC
+                             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        ) AS undone
+        WHERE uncovered > 0
+    """
+
+
 # A leg whose instruction was rejected or recalled is instructed again, as its next attempt; one that waits for its
 # day waits on, unless the trade's terms have changed since. The ids go in as one sorted array: probes of one index,
-# at any number of obligations.
-EARLIER = """
+# at any number of obligations. What stands of a leg are its parts that are live, or settled before
+# the rest was recalled.
+EARLIER = f"""
 CREATE TEMPORARY TABLE seal_earlier ON COMMIT DROP AS
 SELECT o.trade_id, o.leg, max(o.attempt) AS attempt,
-       bool_or(CASE WHEN o.instruction_id IS NULL THEN o.version = t.version
-                    ELSE s.processing <> 'REJECTED' AND r.instruction_id IS NULL END) AS live,
-       max(o.instruction_id) FILTER (WHERE s.processing <> 'REJECTED' AND r.instruction_id IS NULL) AS kept
+       coalesce(sum(CASE WHEN o.instruction_id IS NULL THEN CASE WHEN o.version = t.version THEN o.quantity END
+                         WHEN s.processing <> 'REJECTED' THEN
+                             CASE WHEN r.instruction_id IS NULL THEN o.quantity
+                                  WHEN r.remainder IS NOT NULL THEN o.quantity - coalesce(rest.quantity, 0) END
+                    END), 0) AS standing,
+       array_agg(DISTINCT o.instruction_id) FILTER (
+           WHERE s.processing <> 'REJECTED' AND r.instruction_id IS NULL
+       ) AS kept
 FROM settlement_obligation o
 JOIN seal_trade t ON t.trade_id = o.trade_id
 LEFT JOIN settlement_instruction_state s ON s.instruction_id = o.instruction_id
 LEFT JOIN settlement_recall r ON r.instruction_id = o.instruction_id
+LEFT JOIN LATERAL (
+    SELECT sum(q.quantity) AS quantity FROM ({rests_sql("i.id = o.instruction_id")}) AS q
+    WHERE q.trade_id = o.trade_id AND q.leg = o.leg AND q.attempt = o.attempt AND q.part = o.part
+) AS rest ON r.remainder IS NOT NULL
 WHERE o.trade_id = ANY(ARRAY(SELECT trade_id FROM seal_trade ORDER BY trade_id))
 GROUP BY o.trade_id, o.leg
 """
 DROP_INSTRUCTED = """
-DELETE FROM seal_leg l USING seal_earlier e WHERE e.live AND l.trade_id = e.trade_id AND l.leg = e.leg
+DELETE FROM seal_leg l USING seal_earlier e
+WHERE e.standing >= l.quantity AND l.trade_id = e.trade_id AND l.leg = e.leg
 """
-KEPT = "SELECT DISTINCT kept FROM seal_earlier WHERE live AND kept IS NOT NULL ORDER BY kept"
-COUNT_ATTEMPTS = """
-UPDATE seal_leg l SET attempt = e.attempt + 1 FROM seal_earlier e
+KEPT = "SELECT DISTINCT kept FROM (SELECT unnest(kept) AS kept FROM seal_earlier) AS each ORDER BY kept"
+COUNT_ATTEMPTS = f"""
+UPDATE seal_leg l SET attempt = e.attempt + 1,
+       quantity = CASE l.asset_kind WHEN 'CASH' THEN round(l.quantity - e.standing, {digits_sql("l.asset")})
+                                    ELSE l.quantity - e.standing END
+FROM seal_earlier e
 WHERE l.trade_id = e.trade_id AND l.leg = e.leg
 """
 
@@ -278,7 +331,7 @@ def waiting_legs_sql(by_place: bool = False) -> str:
         SELECT d.trade_id, d.version, d.leg, d.asset_kind, d.asset, d.direction, {_payable("d")}, d.value_date,
                d.counterparty_id, k.entity_id,
                CASE d.asset_kind WHEN 'CASH' THEN d.asset WHEN 'GOODS' THEN '*' ELSE coalesce(m.market, '') END,
-               {_solo("d")}, 0, {_against("d")}, {NOW}, d.attempt, true
+               {_solo("d")}, 0, {_against("d")}, {NOW}, d.attempt, d.part, true, 0
         FROM due d
         LEFT JOIN {ENTITIES} k ON k.id = d.book_id
         {agreements_sql("d", "k")}
@@ -305,12 +358,12 @@ def group_sql(*, with_lanes: bool) -> str:
             SELECT 0::bigint AS solo, lane, against, counterparty_id, entity_id, asset, value_date, asset_kind,
                    max(ssi_key) AS ssi_key, count(*) AS gross_count, array_agg(trade_id ORDER BY trade_id) AS trade_ids,
                    min(leg) AS leg,
-                   sum(CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END) AS net
+                   sum(CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END) AS net, 0 AS shape, 0 AS shapes
             FROM seal_leg WHERE part = {NOW} AND solo = 0
             GROUP BY counterparty_id, entity_id, asset, value_date, asset_kind, lane, against
             UNION ALL
             SELECT solo, lane, against, counterparty_id, entity_id, asset, value_date, asset_kind, ssi_key, 1,
-                   ARRAY[trade_id], leg, CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END
+                   ARRAY[trade_id], leg, CASE direction WHEN 'RECEIVE' THEN quantity ELSE -quantity END, 0, 0
             FROM seal_leg WHERE part = {NOW} AND solo <> 0
         ), needed AS MATERIALIZED (
             SELECT counterparty_id AS party_id, asset_kind, ssi_key, value_date FROM grouped WHERE lane = 0
@@ -345,6 +398,7 @@ WHERE l.part = {NOW}
 _SAME_GROUP = """
 l.solo = g.solo AND l.lane = g.lane AND l.counterparty_id = g.counterparty_id AND l.entity_id = g.entity_id
 AND l.asset = g.asset AND l.value_date = g.value_date AND l.asset_kind = g.asset_kind AND l.against = g.against
+AND l.shape = g.shape
 """
 
 # What was recalled is cancelled with the next batch of its channel, whatever its day; what the back office has
@@ -428,7 +482,8 @@ def nets_sql() -> str:
                CASE p.sign WHEN 1 THEN 'RECEIVE' WHEN -1 THEN 'DELIVER' ELSE 'NIL' END AS direction,
                CASE p.asset_kind WHEN 'CASH' THEN p.quantity ELSE trim_scale(p.quantity) END::text AS quantity_text,
                p.gross_count, p.trade_ids, p.source, p.source_ref, NULL::bigint AS cancels, NULL::bigint[] AS replaces,
-               p.against, NULL::bigint AS linked, NULL::text AS linked_asset, NULL::text AS linked_quantity
+               p.against, NULL::bigint AS linked, NULL::text AS linked_asset, NULL::text AS linked_quantity, p.shape,
+               p.shapes, NULL::bigint AS shaped_with
         FROM placed p
     """
 
@@ -456,7 +511,7 @@ def cancellations_sql() -> str:
         SELECT w.in_batch, w.place, w.first_id + w.place - 1, w.channel, -w.id, 0, w.counterparty_id, w.entity_id,
                w.asset_kind, w.asset, w.value_date, w.our_ssi_id, w.their_ssi_id, w.payable, w.direction,
                w.payable::text, w.gross_count, w.trade_ids, v.source, v.source_ref, w.id, NULL, '', w.linked_id,
-               w.linked_asset, w.linked_quantity
+               w.linked_asset, w.linked_quantity, coalesce(w.shape, 0), coalesce(w.shapes, 0), w.shaped_with
         FROM written w
         LEFT JOIN trades_version v ON w.gross_count = 1 AND v.trade_id = w.trade_ids[1] AND v.version = 1
     """
@@ -464,7 +519,7 @@ def cancellations_sql() -> str:
 
 def _written(instruction: str, quantity: str) -> str:
     """Return SQL for a quantity of a stored instruction as lines write it."""
-    digits = _digits(f"{instruction}.asset")
+    digits = digits_sql(f"{instruction}.asset")
     return f"""CASE WHEN {instruction}.asset_kind = 'CASH' THEN round({instruction}.{quantity}, {digits})
                     ELSE trim_scale({instruction}.{quantity}) END"""
 
@@ -476,22 +531,24 @@ UPDATE seal_net n SET linked = o.instruction_id, linked_asset = o.asset, linked_
 FROM seal_net o
 WHERE n.against <> '' AND o.against <> '' AND o.asset = n.against AND o.against = n.asset
   AND o.solo = n.solo AND o.lane = n.lane AND o.counterparty_id = n.counterparty_id AND o.entity_id = n.entity_id
-  AND o.value_date = n.value_date AND (n.direction, o.direction) IN (('DELIVER', 'RECEIVE'), ('RECEIVE', 'DELIVER'))
+  AND o.value_date = n.value_date AND o.shape = n.shape
+  AND (n.direction, o.direction) IN (('DELIVER', 'RECEIVE'), ('RECEIVE', 'DELIVER'))
 """
 
-# A leg replaces the recalled instruction that it was in last.
+# A leg replaces the recalled instructions that parts of it were in, but for those which were replaced before.
 REPLACES = f"""
 UPDATE seal_net n SET replaces = found.originals
 FROM (
-    SELECT g.instruction_id, array_agg(DISTINCT last.instruction_id ORDER BY last.instruction_id) AS originals
+    SELECT g.instruction_id, array_agg(DISTINCT earlier.instruction_id ORDER BY earlier.instruction_id) AS originals
     FROM seal_leg l JOIN seal_net g ON l.part = {NOW} AND {_SAME_GROUP}
-    CROSS JOIN LATERAL (
-        SELECT o.instruction_id FROM settlement_obligation o
-        WHERE o.trade_id = l.trade_id AND o.leg = l.leg AND o.attempt < l.attempt AND o.instruction_id IS NOT NULL
-        ORDER BY o.attempt DESC LIMIT 1
-    ) AS last
-    JOIN settlement_recall r ON r.instruction_id = last.instruction_id AND NOT r.with_batch
-    WHERE l.attempt > 1
+    JOIN settlement_obligation earlier
+        ON earlier.trade_id = l.trade_id AND earlier.leg = l.leg AND earlier.attempt < l.attempt
+    JOIN settlement_recall r ON r.instruction_id = earlier.instruction_id AND NOT r.with_batch
+    WHERE l.attempt > 1 AND NOT EXISTS (
+        SELECT FROM settlement_obligation since JOIN settlement_instruction i ON i.id = since.instruction_id
+        WHERE since.trade_id = l.trade_id AND since.leg = l.leg AND since.attempt > earlier.attempt
+          AND earlier.instruction_id = ANY(i.replaces)
+    )
     GROUP BY g.instruction_id
 ) AS found
 WHERE n.instruction_id = found.instruction_id
@@ -512,9 +569,10 @@ BY_LINE = "CREATE INDEX ON pg_temp.seal_net (batch_id, line)"
 INSTRUCTIONS = """
 INSERT INTO settlement_instruction
     (id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity, value_date,
-     our_ssi_id, their_ssi_id, gross_count, trade_ids, cancels, replaces, linked_id)
+     our_ssi_id, their_ssi_id, gross_count, trade_ids, cancels, replaces, linked_id, shape, shapes, shaped_with)
 SELECT instruction_id, batch_id, line, channel, counterparty_id, entity_id, asset_kind, asset, direction, quantity,
-       value_date, our_ssi_id, their_ssi_id, gross_count, trade_ids, cancels, replaces, linked
+       value_date, our_ssi_id, their_ssi_id, gross_count, trade_ids, cancels, replaces, linked, nullif(shape, 0),
+       nullif(shapes, 0), shaped_with
 FROM seal_net
 """
 INSTRUCTION_STATES = """
@@ -525,16 +583,16 @@ SELECT instruction_id, batch_id, 'SEALED', '', 'PENDING', '', 0, %(now)s FROM se
 """
 OBLIGATIONS = f"""
 INSERT INTO settlement_obligation
-    (trade_id, leg, attempt, version, instruction_id, asset_kind, asset, direction, quantity, value_date)
-SELECT l.trade_id, l.leg, l.attempt, l.version, g.instruction_id, l.asset_kind, l.asset, l.direction, l.quantity,
-       l.value_date
+    (trade_id, leg, attempt, part, version, instruction_id, asset_kind, asset, direction, quantity, value_date)
+SELECT l.trade_id, l.leg, l.attempt, l.piece, l.version, g.instruction_id, l.asset_kind, l.asset, l.direction,
+       l.quantity, l.value_date
 FROM seal_leg l LEFT JOIN seal_net g ON l.part = {NOW} AND {_SAME_GROUP}
 WHERE l.part <> {ELSEWHERE} AND NOT l.waited
 """
 WAITING_OBLIGATIONS = f"""
-UPDATE settlement_obligation o SET instruction_id = g.instruction_id
+UPDATE settlement_obligation o SET instruction_id = g.instruction_id, quantity = l.quantity
 FROM seal_leg l JOIN seal_net g ON {_SAME_GROUP}
-WHERE l.waited AND o.trade_id = l.trade_id AND o.leg = l.leg AND o.attempt = l.attempt
+WHERE l.waited AND o.trade_id = l.trade_id AND o.leg = l.leg AND o.attempt = l.attempt AND o.part = l.piece
 """
 
 # What the lines of one pair of parties and SSIs have in common is put together once.

@@ -15,7 +15,7 @@ from core import sql
 from core.audit import Actor, record
 from core.ids import BATCH, INSTRUCTION, TRADE, public_id
 from core.money import format_number
-from settlement.services._sealing import standing_legs_sql
+from settlement.services._sealing import rests_sql, standing_legs_sql
 from settlement.services.report import close_fails
 from trades.lifecycle import LIVE_STATES, SUBJECT, State
 from trades.services.supersession import Cause, Follower
@@ -67,54 +67,42 @@ GROUP BY instruction_id ORDER BY instruction_id
 ON CONFLICT (instruction_id) DO NOTHING RETURNING instruction_id
 """
 _RECALL_ALL = f"WITH {_LIVE}, touched AS (SELECT trade_id, instruction_id FROM live) {_STORE}"
-# Legs that the new version obliges to as the old one did stay where they are.
+# Legs that the new version obliges to as the old one did stay where they are, with all of their parts.
 _RECALL_CHANGED = f"""
 WITH {_LIVE}, {{standing}}, touched AS (
-    SELECT l.trade_id, l.instruction_id FROM live l
+    SELECT l.trade_id, l.instruction_id
+    FROM (SELECT *, sum(quantity) OVER (PARTITION BY trade_id, leg) AS whole FROM live) AS l
     LEFT JOIN standing n ON n.trade_id = l.trade_id AND n.leg = l.leg AND n.asset_kind = l.asset_kind
-        AND n.asset = l.asset AND n.direction = l.direction AND n.quantity = l.quantity
+        AND n.asset = l.asset AND n.direction = l.direction AND n.quantity = l.whole
         AND n.value_date = l.value_date AND n.counterparty_id = l.counterparty_id AND n.entity_id = l.entity_id
     WHERE n.trade_id IS NULL
 ) {_STORE}
 """
 # A trade that is cancelled or allocated obliges to nothing any more.
 _NO_LEGS = f"{State.CANCELLED.value}, {State.ALLOCATED.value}"
-# The legs of the other trades wait, as their next attempt, for the next seal.
-_NET_ANEW = f"""
+_WAIT = """
 INSERT INTO settlement_obligation
-    (trade_id, leg, attempt, version, instruction_id, asset_kind, asset, direction, quantity, value_date)
-SELECT o.trade_id, o.leg, o.attempt + 1, s.version, NULL, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date
+    (trade_id, leg, attempt, part, version, instruction_id, asset_kind, asset, direction, quantity, value_date)
+SELECT w.trade_id, w.leg, (
+           SELECT max(a.attempt) + 1 FROM settlement_obligation a WHERE a.trade_id = w.trade_id AND a.leg = w.leg
+       ), row_number() OVER (PARTITION BY w.trade_id, w.leg ORDER BY w.attempt, w.part) - 1, w.version, NULL,
+       w.asset_kind, w.asset, w.direction, w.quantity, w.value_date
+FROM ({waiting}) AS w ORDER BY w.trade_id, w.leg
+RETURNING trade_id
+"""
+# The legs of the other trades wait, as their next attempt, for the next seal.
+_NET_ANEW = _WAIT.format(
+    waiting=f"""
+SELECT o.trade_id, o.leg, o.attempt, o.part, s.version, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date
 FROM settlement_instruction i
 CROSS JOIN LATERAL (SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade_id)) AS behind
 JOIN settlement_obligation o ON o.trade_id = behind.trade_id AND o.instruction_id = i.id
 JOIN trades_state s ON s.trade_id = o.trade_id AND s.state NOT IN ({_NO_LEGS})
 WHERE i.id = ANY(%(recalled)s::bigint[]) AND o.trade_id <> ALL(%(ids)s::bigint[])
   AND NOT EXISTS (SELECT FROM settlement_recall r WHERE r.instruction_id = i.id AND r.remainder IS NOT NULL)
-ORDER BY o.trade_id, o.leg
-RETURNING trade_id
 """
-# What has settled of a net covers the legs of its direction in the order of trades and legs, once those of the other
-# direction are made up for: what is left are the last of them.
-_REST_ANEW = f"""
-INSERT INTO settlement_obligation
-    (trade_id, leg, attempt, version, instruction_id, asset_kind, asset, direction, quantity, value_date)
-SELECT trade_id, leg, attempt + 1, version, NULL, asset_kind, asset, direction, least(quantity, uncovered), value_date
-FROM (
-    SELECT o.trade_id, o.leg, o.attempt, s.version, o.asset_kind, o.asset, o.direction, o.quantity, o.value_date,
-           r.remainder - coalesce(sum(o.quantity) OVER later, 0) AS uncovered
-    FROM settlement_recall r
-    JOIN settlement_instruction i ON i.id = r.instruction_id
-    CROSS JOIN LATERAL (SELECT DISTINCT trade_id FROM unnest(i.trade_ids) AS u(trade_id)) AS behind
-    JOIN settlement_obligation o
-        ON o.trade_id = behind.trade_id AND o.instruction_id = i.id AND o.direction = i.direction
-    JOIN trades_state s ON s.trade_id = o.trade_id AND s.state NOT IN ({_NO_LEGS})
-    WHERE i.id = ANY(%(recalled)s::bigint[]) AND r.remainder IS NOT NULL
-    WINDOW later AS (PARTITION BY i.id ORDER BY o.trade_id DESC, o.leg DESC
-                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-) AS leg
-WHERE uncovered > 0 ORDER BY trade_id, leg
-RETURNING trade_id
-"""
+)
+_REST_ANEW = _WAIT.format(waiting=rests_sql("i.id = ANY(%(recalled)s::bigint[])"))
 
 
 def recall_instructions(trade_ids: Sequence[int], cause: Cause, at: datetime, actor: Actor) -> None:

@@ -17,7 +17,7 @@ from core.wake import wake_on_commit
 from settlement.cut_offs import Place
 from settlement.models import CHANNEL_OF
 from settlement.selectors import content
-from settlement.services import _lanes, _sealing
+from settlement.services import _lanes, _sealing, _shaping
 from settlement.services._holding import keep_back_held
 from settlement.services.advance import TASK as ADVANCE
 from settlement.services.manifest import write_manifests
@@ -153,9 +153,10 @@ def _seal(wanted: _Wanted, actor: Actor, now: datetime) -> tuple[list[int], int]
         wait_for_seals()
         found = _expand(wanted)
         _send_back_unresolved(actor, now)
+        shaped = _shape()
         batches = _number_batches()
         if batches:
-            _write(batches, found, actor, now)
+            _write(batches, found, shaped, actor, now)
         whole = [trade_id for (trade_id,) in sql.rows(_sealing.INSTRUCTED_WHOLE)]
         moved = move_trades(
             trade_ids=whole,
@@ -276,6 +277,16 @@ def _send_back_unresolved(actor: Actor, now: datetime) -> None:
     _group()
 
 
+def _shape() -> bool:
+    """Cut what is over the maximum size of an instruction; tell whether anything was."""
+    if sql.row(_shaping.ANY) == (False,) or not sql.run(_shaping.shapes_sql()):
+        return False
+    sql.run(_shaping.PIECES)
+    sql.run(_shaping.CUT_LEGS)
+    sql.run(_shaping.CUT_GROUPS)
+    return True
+
+
 # Nobody else takes ids from the sequence while the seal holds its lock, so a run of them can be taken at once.
 _NEXT_INSTRUCTIONS = """
 SELECT setval(sequence, nextval(sequence) + %(n)s - 1) - %(n)s + 1
@@ -308,7 +319,7 @@ def _number_batches() -> list[_Batch]:
     return batches
 
 
-def _write(batches: list[_Batch], found: _Found, actor: Actor, now: datetime) -> None:
+def _write(batches: list[_Batch], found: _Found, shaped: bool, actor: Actor, now: datetime) -> None:
     """Write the instructions, the legs behind them, the batches' bytes and the batches themselves."""
     parameters = {
         "kinds": [_KIND_OF[batch.channel] for batch in batches],
@@ -321,6 +332,8 @@ def _write(batches: list[_Batch], found: _Found, actor: Actor, now: datetime) ->
     sql.run(_sealing.LINK_PAIRS)
     if found.recalled:
         sql.run(_sealing.cancellations_sql(), parameters)
+    if shaped:
+        sql.run(_shaping.SHAPED_WITH)
     if found.again or found.waited:
         sql.run(_sealing.REPLACES)
     sql.run(_sealing.BY_LINE)

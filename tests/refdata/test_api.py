@@ -249,6 +249,7 @@ class TestTheDescription:
                 "cut-offs",
                 "billing-terms",
                 "penalty-rates",
+                "maximum-sizes",
             ),
         )
 

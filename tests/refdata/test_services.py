@@ -170,7 +170,7 @@ class TestEveryKind:
         )
         for code in (
             *("mandates", "watch-lists", "settlement-cycles", "cut-offs", "billing-terms"),
-            "penalty-rates",
+            *("penalty-rates", "maximum-sizes"),
         ):
             load(code, KINDS[code].example)
         for code in ("agreements", "netting-agreements"):

@@ -86,7 +86,7 @@ def test_the_line_of_a_single_trade_says_everything_in_its_documented_order():
         '"legs":1,"trade":{"id":"' + trade_ref(trade_id) + '","source":"FO-EQ","source_ref":"E-1"},'
         '"kind":"NEW","cancels":null,"replaces":[],"settlement_type":"DVP",'
         '"linked":{"instruction":"' + against + '","common_reference":"' + against + '",'
-        '"asset":"US0378331005","quantity":"100"}}\n'
+        '"asset":"US0378331005","quantity":"100"},"shape":null}\n'
     )
     assert bytes_of(batch_id).decode() == expected
 

@@ -404,6 +404,7 @@ def test_every_kind_of_reference_data_is_looked_after_by_a_task_of_its_own() -> 
         "netting-agreements",
         "billing-terms",
         "penalty-rates",
+        "maximum-sizes",
     }
     assert set(release.NAMES) == waited_for | {fee_rules.RELEASES}
     assert {release.TASK, *map(release.task_of, release.NAMES)} <= set(current_app.tasks)

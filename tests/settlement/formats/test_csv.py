@@ -37,4 +37,5 @@ def test_a_row_has_all_that_its_line_says():
         "their_agent_bic": "CORRDE2X", "their_place_of_settlement": "", "their_delivery_address": "",
         "legs": "1", "trade": trade_ref(trade_id), "source": "FO-EQ", "source_ref": "E-77",
         "settlement_type": "PAYMENT", "linked": "", "common_reference": "", "linked_asset": "", "linked_quantity": "",
+        "shape": "", "shapes": "", "shape_reference": "",
     }  # fmt: skip
