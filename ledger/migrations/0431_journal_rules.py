@@ -27,6 +27,7 @@ CREATE FUNCTION ledger_check_entries() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     wrong text;
 BEGIN
+    PERFORM FROM ledger_journal_mark FOR SHARE;  -- no period closes meanwhile
     SELECT format('%s of entity %s', a.posting_date, a.entity_id) INTO wrong FROM added a
     WHERE a.posting_date <= (SELECT max(c.closed_through) FROM ledger_period_closing c WHERE c.entity_id = a.entity_id)
     LIMIT 1;
@@ -39,6 +40,8 @@ END $$;
 -- Books once closed are not opened again.
 CREATE FUNCTION ledger_check_closing() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    INSERT INTO ledger_journal_mark (one) VALUES (true) ON CONFLICT (one) DO NOTHING;
+    PERFORM FROM ledger_journal_mark FOR UPDATE;  -- nothing is posted meanwhile
     IF EXISTS (SELECT FROM ledger_period_closing c
                WHERE c.entity_id = NEW.entity_id AND c.closed_through >= NEW.closed_through) THEN
         RAISE EXCEPTION 'the books of entity % are closed beyond % already', NEW.entity_id, NEW.closed_through

@@ -30,18 +30,19 @@ RETURNING source, source_id
 """
 _KEY = "source, source_id, rule, entity_id, book_id, currency, effective_date"
 _LINE = "account, instrument_id, leg, price, lot_trade_id, lot_leg"
+_HELD = """
+e.version, e.leg, e.basis, e.book_id, e.instrument_id, e.currency, e.quantity, e.amount, e.fees, e.effective_date
+"""
 _BASE = f"""
 WITH sources AS MATERIALIZED (
     SELECT * FROM unnest(%(sources)s::text[], %(ids)s::bigint[]) AS s(source, source_id)
 ), held AS MATERIALIZED (
-    SELECT s.source, s.source_id, e.version, e.leg, e.basis, e.book_id, e.instrument_id, e.currency, e.quantity, e.amount,
-           e.fees, e.effective_date, v.product, v.side, v.price
+    SELECT s.source, s.source_id, {_HELD}, v.product, v.side, v.price
     FROM sources s JOIN ledger_position_entry e ON e.trade_id = s.source_id
     JOIN trades_version v ON v.trade_id = e.trade_id AND v.version = e.version
     WHERE s.source = 'T' AND {STANDING}
     UNION ALL
-    SELECT s.source, s.source_id, e.version, e.leg, e.basis, e.book_id, e.instrument_id, e.currency, e.quantity, e.amount,
-           e.fees, e.effective_date, NULL, NULL, NULL
+    SELECT s.source, s.source_id, {_HELD}, NULL, NULL, NULL
     FROM sources s JOIN ledger_position_entry e ON e.action_id = s.source_id
     WHERE s.source = 'A' AND {STANDING}
 ), moved AS MATERIALIZED (
@@ -52,19 +53,16 @@ WITH sources AS MATERIALIZED (
 ), made AS MATERIALIZED (
     {{rules}}
 ), wanted AS MATERIALIZED (
-    SELECT m.source, m.source_id, m.rule, k.entity_id, m.book_id, m.currency, m.effective_date, m.rule_version,
-           max(m.version) AS version, {_LINE}, sum(m.amount) AS amount
-    FROM made m JOIN refdata_book k ON k.id = m.book_id
-    GROUP BY m.source, m.source_id, m.rule, k.entity_id, m.book_id, m.currency, m.effective_date, m.rule_version, {_LINE}
-    HAVING sum(m.amount) <> 0
+    SELECT {_KEY}, rule_version, max(version) AS version, {_LINE}, sum(amount) AS amount
+    FROM made JOIN (SELECT id AS book_id, entity_id FROM refdata_book) k USING (book_id)
+    GROUP BY {_KEY}, rule_version, {_LINE} HAVING sum(amount) <> 0
 ), standing AS MATERIALIZED (
     SELECT j.* FROM sources s JOIN ledger_journal j USING (source, source_id)
     WHERE j.reverses IS NULL AND NOT EXISTS (SELECT FROM ledger_journal r WHERE r.reverses = j.id)
 ), kept AS MATERIALIZED (
-    SELECT j.source, j.source_id, j.rule, j.entity_id, j.book_id, j.currency, j.effective_date, j.rule_version, {_LINE},
-           sum(p.debit - p.credit) AS amount
+    SELECT {_KEY}, rule_version, {_LINE}, sum(p.debit - p.credit) AS amount
     FROM standing j JOIN ledger_posting p ON p.entry_id = j.id
-    GROUP BY j.source, j.source_id, j.rule, j.entity_id, j.book_id, j.currency, j.effective_date, j.rule_version, {_LINE}
+    GROUP BY {_KEY}, rule_version, {_LINE}
 ), said AS (
     SELECT {_KEY}, rule_version, {_LINE}, amount, 1 AS side FROM wanted
     UNION ALL
@@ -103,8 +101,8 @@ SELECT count(*) FROM taken_back UNION ALL SELECT count(*) FROM entered UNION ALL
 @cache
 def _made() -> str:
     made = "\nUNION ALL\n".join(
-        f"SELECT '{rule.code}' AS rule, {rule.version} AS rule_version, {COLUMNS} FROM ({rule.lines}) {rule.code.lower()}"
-        for rule in RULES.values()
+        f"SELECT '{code}' AS rule, {rule.version} AS rule_version, {COLUMNS} FROM ({rule.lines}) {code.lower()}"
+        for code, rule in RULES.items()
     )
     return _BASE.format(rules=made)
 

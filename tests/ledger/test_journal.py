@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -14,14 +15,16 @@ from hypothesis import strategies as st
 
 from core import sql
 from core.as_of import NOW as PRESENT
+from core.http.problem import Problem
 from ledger.accounts import CHART, Accounts
 from ledger.journal_work import WRONG
-from ledger.models import JournalDue, JournalEntry, Lot, LotMovement, PeriodClosing, Posting
+from ledger.models import CorporateAction, JournalDue, JournalEntry, Lot, LotMovement, PeriodClosing, Posting
 from ledger.services.posting_journal import post_due
 from ledger.services.verify_journal import verify_journal
 from ledger.tasks import post_journal, verify_balances
 from tests.ledger.journal_support import balances, entries, journal, standing
 from tests.ledger.support import ACTOR, amend, cancel, post, replayed
+from tests.ledger.test_actions import act, terms
 from tests.ledger.test_positions import _Desk, policy
 from tests.support.factories import captured_ids, equity, world
 from tests.support.records import NOW, TODAY
@@ -220,11 +223,29 @@ class TestAWrongBalance:
             call_command("verify_journal", stdout=StringIO())
 
 
+_ACTIONS = (
+    ("DVCA", {"rate": "0.35"}),
+    ("SPLF", {"new": "3", "old": "2"}),
+    ("REDM", {"rate": "8"}),
+)
+
+
 class _Books(_Desk):
     """A desk whose journal follows now and then, and whose books close."""
 
     def post_journal(self, n: int) -> None:
         journal()
+
+    def action(self, n: int) -> None:
+        """Set, correct or call off one of three actions, each of a type of its own."""
+        reference, (type_, told) = f"CA-{n % 3}", _ACTIONS[n % 3]
+        said = terms(type_, ex=-(n % 3), **told)
+        if n > 8 and CorporateAction.objects.filter(reference=reference).exists():
+            said = replace(said, cancelled=True)
+        try:
+            act(reference, said)
+        except Problem as error:  # it stands so already
+            assert error.status == 409, error
 
     def close(self, n: int) -> None:
         (entity,) = sql.row("SELECT entity_id FROM refdata_book") or (0,)
@@ -250,6 +271,7 @@ _STEPS = st.lists(
                 "post",
                 "post_journal",
                 "post_journal",
+                "action",
                 "close",
             ]
         ),
