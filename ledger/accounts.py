@@ -21,6 +21,8 @@ class Accounts(StrEnum):
     FEE_EXPENSE = "FEE_EXPENSE"
     REVENUE = "REVENUE"
     COST_OF_SALES = "COST_OF_SALES"
+    ACCRUED_CHARGES = "ACCRUED_CHARGES"
+    TAX_PAYABLE = "TAX_PAYABLE"
     SUSPENSE = "SUSPENSE"
 
 
@@ -52,9 +54,11 @@ CHART = (
     Account(Accounts.ACCRUED_INTEREST, "Interest paid and received with bonds", AccountType.INCOME),
     Account(Accounts.REALISED_GAIN, "Realised profit and loss", AccountType.INCOME),
     Account(Accounts.INVESTMENT_INCOME, "Dividends, coupons and redemptions", AccountType.INCOME),
-    Account(Accounts.FEE_INCOME, "Fees and charges billed", AccountType.INCOME),
+    Account(Accounts.FEE_INCOME, "Fees and charges received", AccountType.INCOME),
     Account(Accounts.FEE_EXPENSE, "Fees paid", AccountType.EXPENSE),
     Account(Accounts.REVENUE, "Revenue", AccountType.INCOME),
     Account(Accounts.COST_OF_SALES, "Cost of sales", AccountType.EXPENSE),
+    Account(Accounts.ACCRUED_CHARGES, "Charges accrued and not yet paid", AccountType.CLEARING),
+    Account(Accounts.TAX_PAYABLE, "Sales taxes to be paid over", AccountType.LIABILITY),
     Account(Accounts.SUSPENSE, "Suspense", AccountType.CLEARING),
 )

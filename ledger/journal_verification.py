@@ -1,7 +1,8 @@
-"""The journal compared with positions and lots by code that knows no posting rule.
+"""The journal compared with positions, lots and charges by code that knows no posting rule.
 
 What a balance must be follows from what is held alone: inventory is what the open lots cost, cash is what has settled,
-what is receivable and payable is what is dealt and has not settled, and gains are those of the lots.
+what is receivable and payable is what is dealt and has not settled, gains are those of the lots, and what is accrued is
+what trades are charged.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core import sql
+from core.sides import side
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,16 @@ class WrongBalance:
     told: Decimal
 
 
+# What is stated with these, in their own currency, is paid with them and no charge of its own.
+_PAID = "'EQUITY', 'BOND', 'LISTED_DERIVATIVE', 'GOODS', 'SERVICE'"
 # Accounts with an instrument on the line that are no inventory hold what its lots have gained.
-_BALANCES = """
+_BALANCES = f"""
 WITH kept AS (
     SELECT j.book_id, p.instrument_id, j.currency, figure.what, sum(p.debit - p.credit) AS amount
     FROM ledger_journal j JOIN ledger_posting p ON p.entry_id = j.id
     CROSS JOIN LATERAL (SELECT CASE
         WHEN p.account IN ('INVENTORY', 'CASH') THEN lower(p.account)
+        WHEN p.account = 'ACCRUED_CHARGES' THEN 'accrued charges'
         WHEN p.account IN ('RECEIVABLE', 'PAYABLE') THEN 'receivable and payable'
         WHEN p.account IN ('REALISED_GAIN', 'REVENUE', 'COST_OF_SALES') AND p.instrument_id <> 0
             THEN 'realised gain' END AS what) figure
@@ -44,6 +49,12 @@ WITH kept AS (
     CROSS JOIN LATERAL (VALUES ('cash', p.settled), ('receivable and payable', p.traded - p.settled))
         AS of(what, amount)
     WHERE p.instrument_id = 0 GROUP BY 1, 3, 4
+    UNION ALL
+    SELECT v.book_id, 0, c.currency, 'accrued charges', sum(c.amount)
+    FROM ({{charged}}) c JOIN trades_state s USING (trade_id)
+    JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+    WHERE v.book_id IS NOT NULL AND NOT (c.is_stated AND c.currency = v.currency AND v.product IN ({_PAID}))
+    GROUP BY 1, 3
 )
 SELECT book_id, instrument_id, currency, what, coalesce(k.amount, 0), coalesce(t.amount, 0)
 FROM kept k FULL JOIN told t USING (book_id, instrument_id, currency, what)
@@ -58,4 +69,5 @@ HAVING sum(p.debit) <> sum(p.credit) ORDER BY j.id
 
 def wrong_balances() -> list[WrongBalance]:
     """Return the balances that are not what positions and lots say, and the entries that do not balance."""
-    return [WrongBalance(*row) for row in (*sql.rows(_BALANCES), *sql.rows(_UNBALANCED))]
+    balances = _BALANCES.format(charged=side("charged").query)
+    return [WrongBalance(*row) for row in (*sql.rows(balances), *sql.rows(_UNBALANCED))]

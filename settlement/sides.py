@@ -1,7 +1,8 @@
-"""What settlement says of itself for a reconciliation: what was handed off, cash that should move, what has settled.
+"""What settlement says of itself: for a reconciliation what was handed off, cash that should move and what has
+settled; for the journal what trades are charged.
 
-Each query takes `source`, `start`, `until` (dates, both included) and `accounts` (text[], null for all), and gives
-the id of each record as `id`, its business date as `day`, and the fields of the reconciliation's kind.
+Each query for a reconciliation takes `source`, `start`, `until` (dates, both included) and `accounts` (text[], null for
+all), and gives the id of each record as `id`, its business date as `day`, and the fields of the reconciliation's kind.
 """
 
 from core.sides import Side
@@ -51,4 +52,21 @@ WHERE i.asset_kind = 'SECURITY' AND i.value_date <= %(until)s AND s.settlement I
 GROUP BY a.account, i.asset
 """,
 )
-SIDES = (CASH, HANDOFFS, POSITIONS)
+# For the journal, of %(trades)s: what is charged now, above zero what we receive.
+CHARGES = Side(
+    "charges",
+    """
+SELECT a.trade_id, a.version, a.type, a.currency, a.amount, a.is_stated FROM settlement_fee_accrual a
+WHERE a.trade_id = ANY(%(trades)s::bigint[]) AND a.reverses IS NULL
+  AND NOT EXISTS (SELECT FROM settlement_fee_accrual r WHERE r.reverses = a.id)
+""",
+)
+# For whoever verifies the journal: the same of all trades, as sums.
+CHARGED = Side(
+    "charged",
+    """
+SELECT trade_id, type, currency, is_stated, sum(amount) AS amount FROM settlement_fee_accrual
+GROUP BY trade_id, type, currency, is_stated HAVING sum(amount) <> 0
+""",
+)
+SIDES = (CASH, HANDOFFS, POSITIONS, CHARGES, CHARGED)

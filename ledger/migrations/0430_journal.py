@@ -8,6 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('ledger', '0370_profit'),
+        ('settlement', '0270_fee_accruals'),
     ]
 
     operations = [
@@ -77,7 +78,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('entry_id', models.BigIntegerField()),
-                ('account', models.TextField(choices=[('INVENTORY', 'Trading positions and inventory, at cost'), ('CASH', 'Cash'), ('RECEIVABLE', 'Receivable from counterparties'), ('PAYABLE', 'Payable to counterparties'), ('POSITION', 'Currency and contract positions'), ('ACCRUED_INTEREST', 'Interest paid and received with bonds'), ('REALISED_GAIN', 'Realised profit and loss'), ('INVESTMENT_INCOME', 'Dividends, coupons and redemptions'), ('FEE_INCOME', 'Fees and charges billed'), ('FEE_EXPENSE', 'Fees paid'), ('REVENUE', 'Revenue'), ('COST_OF_SALES', 'Cost of sales'), ('SUSPENSE', 'Suspense')])),
+                ('account', models.TextField(choices=[('INVENTORY', 'Trading positions and inventory, at cost'), ('CASH', 'Cash'), ('RECEIVABLE', 'Receivable from counterparties'), ('PAYABLE', 'Payable to counterparties'), ('POSITION', 'Currency and contract positions'), ('ACCRUED_INTEREST', 'Interest paid and received with bonds'), ('REALISED_GAIN', 'Realised profit and loss'), ('INVESTMENT_INCOME', 'Dividends, coupons and redemptions'), ('FEE_INCOME', 'Fees and charges received'), ('FEE_EXPENSE', 'Fees paid'), ('REVENUE', 'Revenue'), ('COST_OF_SALES', 'Cost of sales'), ('ACCRUED_CHARGES', 'Charges accrued and not yet paid'), ('TAX_PAYABLE', 'Sales taxes to be paid over'), ('SUSPENSE', 'Suspense')])),
                 ('instrument_id', models.BigIntegerField()),
                 ('leg', models.IntegerField()),
                 ('debit', models.DecimalField(decimal_places=10, max_digits=38)),
@@ -89,7 +90,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'ledger_posting',
                 'indexes': [models.Index(fields=['entry_id', 'id'], name='ledger_posting_entry')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('credit', 0), ('debit__gt', 0)), models.Q(('credit__gt', 0), ('debit', 0)), _connector='OR'), name='ledger_posting_side'), models.CheckConstraint(condition=models.Q(('account__in', ['INVENTORY', 'CASH', 'RECEIVABLE', 'PAYABLE', 'POSITION', 'ACCRUED_INTEREST', 'REALISED_GAIN', 'INVESTMENT_INCOME', 'FEE_INCOME', 'FEE_EXPENSE', 'REVENUE', 'COST_OF_SALES', 'SUSPENSE'])), name='ledger_posting_account')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('credit', 0), ('debit__gt', 0)), models.Q(('credit__gt', 0), ('debit', 0)), _connector='OR'), name='ledger_posting_side'), models.CheckConstraint(condition=models.Q(('account__in', ['INVENTORY', 'CASH', 'RECEIVABLE', 'PAYABLE', 'POSITION', 'ACCRUED_INTEREST', 'REALISED_GAIN', 'INVESTMENT_INCOME', 'FEE_INCOME', 'FEE_EXPENSE', 'REVENUE', 'COST_OF_SALES', 'ACCRUED_CHARGES', 'TAX_PAYABLE', 'SUSPENSE'])), name='ledger_posting_account')],
             },
         ),
     ]

@@ -1,4 +1,6 @@
-"""The rules of the journal: it is appended to alone, balances, and closed books stay as they are."""
+"""The rules of the journal: it is appended to alone, balances, and closed books stay as they are.
+
+The ledger and settlement do not import each other; the database, which has both, lets none of the charges be missed."""
 
 from django.db import migrations
 
@@ -63,6 +65,12 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION ledger_charges_make_due() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO ledger_journal_due (source, source_id) SELECT DISTINCT 'T', trade_id FROM changed;
+    RETURN NULL;
+END $$;
+
 CREATE TRIGGER balances AFTER INSERT ON ledger_posting REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_check_postings();
 CREATE TRIGGER open_books AFTER INSERT ON ledger_journal REFERENCING NEW TABLE AS added
@@ -73,6 +81,8 @@ CREATE TRIGGER journal_due AFTER INSERT ON ledger_position_entry REFERENCING NEW
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_entries_make_due();
 CREATE TRIGGER journal_due AFTER INSERT ON ledger_lot_movement REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_movements_make_due();
+CREATE TRIGGER journal_due AFTER INSERT ON settlement_fee_accrual REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_charges_make_due();
 CREATE TRIGGER journal_due_of_what_went AFTER DELETE ON ledger_lot_movement REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_movements_make_due();
 SELECT core_append_only(each) FROM unnest(ARRAY['ledger_journal', 'ledger_posting',
@@ -80,11 +90,14 @@ SELECT core_append_only(each) FROM unnest(ARRAY['ledger_journal', 'ledger_postin
 -- What stands already is posted by the first turns of the worker.
 INSERT INTO ledger_journal_due (source, source_id)
 SELECT DISTINCT CASE WHEN trade_id IS NULL THEN 'A' ELSE 'T' END, coalesce(trade_id, action_id)
-FROM ledger_position_entry;
+FROM ledger_position_entry
+UNION
+SELECT 'T', trade_id FROM settlement_fee_accrual;
 """
 UNDO = """
 DROP TRIGGER journal_due ON ledger_position_entry;
 DROP TRIGGER journal_due ON ledger_lot_movement;
+DROP TRIGGER journal_due ON settlement_fee_accrual;
 DROP TRIGGER journal_due_of_what_went ON ledger_lot_movement;
 DROP TRIGGER balances ON ledger_posting;
 DROP TRIGGER open_books ON ledger_journal;
@@ -100,6 +113,7 @@ DROP FUNCTION ledger_check_entries();
 DROP FUNCTION ledger_check_closing();
 DROP FUNCTION ledger_entries_make_due();
 DROP FUNCTION ledger_movements_make_due();
+DROP FUNCTION ledger_charges_make_due();
 """
 
 

@@ -17,7 +17,8 @@ class Rule:
     lines: a query with the columns COLUMNS over the relations
     `sources` (source, source_id): the trades (`T`) and actions (`A`) asked about;
     `held`: their standing position entries, with `source`, `source_id` and, of trades, `product`, `side` and `price`;
-    `moved`: what they did to lots, likewise.
+    `moved`: what they did to lots, likewise;
+    `charged`: what trades are charged beside what they are paid with (`type`; `amount` above zero: we receive it).
     `amount`: above zero a debit. The lines of each source, book, currency and day add up to nought: one entry.
     """
 

@@ -1,7 +1,8 @@
-"""The journal follows positions and lots: what rules make of a trade now is posted, what no longer holds is reversed.
+"""The journal follows positions, lots and charges: what rules make of these now is posted, what holds no longer is
+reversed.
 
-Whatever changes the positions or lots of a trade notes it as due, by trigger, in its own transaction, so nothing is
-missed. What is posted depends on where these stand alone: to do it twice changes nothing. See docs/adr/0065.
+Whatever changes the positions, lots or charges of a trade notes it as due, by trigger, in its own transaction, so
+nothing is missed. What is posted depends on where these stand alone: to do it twice changes nothing. See docs/adr/0065.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from typing import Any
 from django.db import transaction
 
 from core import sql
+from core.sides import side
+from ledger.models import Source
 from ledger.rules import RULES
 from ledger.rules.base import COLUMNS
 from ledger.services.entries import STANDING
+from trades.products import PRODUCTS
 
 TASK = "ledger.post_journal"
 STEP = 2_000  # trades and actions of one transaction
@@ -30,6 +34,13 @@ RETURNING source, source_id
 """
 _KEY = "source, source_id, rule, entity_id, book_id, currency, effective_date"
 _LINE = "account, instrument_id, leg, price, lot_trade_id, lot_leg"
+# Products whose charges in the currency of the deal, where they are stated, are part of what is paid with it.
+_PAID_WITH = ", ".join(
+    f"'{product.code}'"
+    for product in PRODUCTS.values()
+    if product.fees_on_top
+    or any(leg.is_held and not leg.per_line and leg.kind != "CASH" for leg in product.legs)
+)
 _HELD = """
 e.version, e.leg, e.basis, e.book_id, e.instrument_id, e.currency, e.quantity, e.amount, e.fees, e.effective_date
 """
@@ -50,6 +61,12 @@ WITH sources AS MATERIALIZED (
            m.lot_trade_id, m.lot_leg, m.quantity, m.cost, m.value, m.gain, v.product, v.price
     FROM sources s JOIN ledger_lot_movement m ON m.source_id = s.source_id AND m.rank = s.source
     LEFT JOIN trades_version v ON s.source = 'T' AND v.trade_id = m.source_id AND v.version = m.version
+), charged AS MATERIALIZED (
+    SELECT 'T' AS source, c.trade_id AS source_id, c.version, v.book_id, c.currency, v.trade_date AS effective_date,
+           c.type, c.amount
+    FROM ({{charges}}) c JOIN trades_state t ON t.trade_id = c.trade_id
+    JOIN trades_version v ON v.trade_id = t.trade_id AND v.version = t.version
+    WHERE NOT (c.is_stated AND c.currency = v.currency AND v.product IN ({_PAID_WITH}))
 ), made AS MATERIALIZED (
     {{rules}}
 ), wanted AS MATERIALIZED (
@@ -104,7 +121,7 @@ def _made() -> str:
         f"SELECT '{code}' AS rule, {rule.version} AS rule_version, {COLUMNS} FROM ({rule.lines}) {code.lower()}"
         for code, rule in RULES.items()
     )
-    return _BASE.format(rules=made)
+    return _BASE.format(rules=made, charges=side("charges").query)
 
 
 def lock_journal() -> None:
@@ -114,7 +131,7 @@ def lock_journal() -> None:
 
 
 def post_due(*, now: datetime, step: int = STEP) -> int:
-    """Post what up to `step` changes of positions and lots come to; return how many were looked at.
+    """Post what up to `step` changes of positions, lots and charges come to; return how many were looked at.
 
     One does at a time: none are looked at while another does.
     """
@@ -129,5 +146,9 @@ def post_due(*, now: datetime, step: int = STEP) -> int:
 def post_sources(*, sources: Sequence[tuple[str, int]], now: datetime) -> None:
     """Bring the journal to what trades (`T`) and actions (`A`) come to, in the caller's transaction, which has locked
     it."""
-    places: dict[str, Any] = {"sources": [each[0] for each in sources], "ids": [each[1] for each in sources]}
+    places: dict[str, Any] = {
+        "sources": [source for source, _ in sources],
+        "ids": [source_id for _, source_id in sources],
+        "trades": [source_id for source, source_id in sources if source == Source.TRADE.value],
+    }
     sql.rows(_made() + _POST, {**places, "at": now})
