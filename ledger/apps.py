@@ -6,11 +6,11 @@ class LedgerConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        """Set what two people approve of corporate actions, lots and reconciliations, and declare the kinds of
-        work items of positions and of breaks."""
+        """Set what two people approve of corporate actions, lots, reconciliations, accounts and the closing of books,
+        and declare the kinds of work items of positions, of the journal and of breaks."""
         from core.four_eyes import on_approval
         from ledger import breaks_work, journal_work
-        from ledger.services import corporate_actions, definitions, forced, lot_policies
+        from ledger.services import accounts, corporate_actions, definitions, forced, lot_policies, periods
         from ledger.work_kinds import KINDS
         from trades.work_items import register_causes, register_kinds
 
@@ -22,3 +22,5 @@ class LedgerConfig(AppConfig):
         on_approval(forced.KIND, forced.apply_forced_match, lock=forced.lock_break, stakes=True)
         on_approval(corporate_actions.KIND, corporate_actions.apply_action, lock=corporate_actions.lock_all)
         on_approval(lot_policies.KIND, lot_policies.apply_policy, lock=corporate_actions.lock_all)
+        on_approval(accounts.KIND, accounts.apply_accounts, lock=accounts.lock_accounts)
+        on_approval(periods.KIND, periods.apply_closing, lock=periods.lock_books)

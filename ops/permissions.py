@@ -48,6 +48,9 @@ class Right(Enum):
     READ_POSITIONS = "read positions, lots and corporate actions"
     PROPOSE_POSITION = "propose corporate actions and how books count their lots"
     APPROVE_POSITION = "approve or decline corporate actions and how books count their lots"
+    READ_JOURNAL = "read the journal, trial balances and how far books are closed"
+    PROPOSE_JOURNAL = "propose to close books, and what accounts are called"
+    APPROVE_JOURNAL = "approve or decline the closing of books and what accounts are called"
     DISPUTE = "dispute what a counterparty confirms"
     WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
     PROPOSE_CONFIRMATION = "propose which trades must be confirmed"
@@ -115,6 +118,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_POSITIONS: _EVERYONE,
     Right.PROPOSE_POSITION: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_POSITION: frozenset({SUPERVISOR}),
+    Right.READ_JOURNAL: _INSIDE,
+    Right.PROPOSE_JOURNAL: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_JOURNAL: frozenset({SUPERVISOR}),
     Right.DISPUTE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.WAIVE_CONFIRMATION: frozenset({SUPERVISOR}),
     Right.PROPOSE_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),

@@ -51,6 +51,7 @@ DESTINATIONS = (
     Destination("settlement", "Settlement", "w", Right.READ_BATCHES),
     Destination("positions", "Positions", "o", Right.READ_POSITIONS),
     Destination("corporate_actions", "Corporate actions", "k", Right.READ_POSITIONS),
+    Destination("journal", "Journal", "j", Right.READ_JOURNAL),
     Destination("limits", "Limits", "l", Right.READ_LIMITS),
     Destination("checks", "Checks", "c", Right.READ_CHECKS),
     Destination("fees", "Fees", "f", Right.READ_FEES),
@@ -105,6 +106,12 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Esc", "Back to the positions"),
     ),
     "lot_policy": (("Esc", "Back to the positions"),),
+    "journal": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
+    "journal_entries": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open the trade"),
+        ("Esc", "Back to the journal"),
+    ),
     "corporate_actions": (("j k", "Next, previous row"),),
     "integrations": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "webhook": (("j k", "Next, previous row"), ("Esc", "Back to the integrations")),
@@ -211,12 +218,13 @@ _SECTIONS = {
     "invoice": "invoices",
     "position": "positions",
     "lot_policy": "positions",
+    "journal_entries": "journal",
     "back_test": "checks",
     "limit": "limits",
     "limit_terms": "limits",
 }
 # Those whose address names a record; a list below another screen's has none.
-_OF_RECORDS = _SECTIONS.keys() - {"holds"}
+_OF_RECORDS = _SECTIONS.keys() - {"holds", "journal_entries"}
 
 
 def show(

@@ -57,6 +57,7 @@ CONTENT = {
     "hold": "hld_11", "kind": "COUNTERPARTY", "subject": "BROKER-01", "asset": "", "until": None, "trades": 1,
     "of_kind": "holidays", "of": "USD", "withdrawn": False, "held_because": "because", "amount": "1.00",
     "invoice": "OURS-INV-000001", "gross": "1.00", "lines": [],
+    "closed_before": None, "closed_through": "2026-10-31",
     "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": [], "deadlines": 0,
                "cut_offs": 0},
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.api import actions, positions, profit, reconciliations, statements
+from ledger.api import actions, journal, positions, profit, reconciliations, statements
 
 _RECONCILIATION = "reconciliations/<str:code>"
 
@@ -22,6 +22,10 @@ urlpatterns = [
     path("lot-movements", positions.LotMovements.as_view(), name="api-lot-movements"),
     path("corporate-actions", actions.CorporateActions.as_view(), name="api-corporate-actions"),
     path("lot-policies", actions.LotPolicies.as_view(), name="api-lot-policies"),
+    path("journal-entries", journal.Entries.as_view(), name="api-journal-entries"),
+    path("trial-balance", journal.TrialBalance.as_view(), name="api-trial-balance"),
+    path("ledger-accounts", journal.LedgerAccounts.as_view(), name="api-ledger-accounts"),
+    path("ledger-periods", journal.Periods.as_view(), name="api-ledger-periods"),
     path("profit/days", profit.Days.as_view(), name="api-profit-days"),
     path("profit/days/<str:day>", profit.Day.as_view(), name="api-profit-day"),
     path("profit/days/<str:day>/prices", profit.Prices.as_view(), name="api-profit-prices"),

@@ -1,5 +1,6 @@
 """What the ledger keeps, one file a part of it."""
 
+from ledger.models.accounts import AccountName
 from ledger.models.actions import CorporateAction, CorporateActionVersion
 from ledger.models.journal import (
     JournalDue,
@@ -41,6 +42,7 @@ from ledger.models.reconciliation import (
 )
 
 __all__ = [
+    "AccountName",
     "Basis",
     "Break",
     "BreakStep",

@@ -44,7 +44,10 @@ class JournalEntry(models.Model):
         db_table = "ledger_journal"
         verbose_name_plural = "journal entries"
         indexes = [
-            models.Index(fields=["entity_id", "currency", "posting_date", "id"], name="ledger_journal_entity")
+            models.Index(
+                fields=["entity_id", "currency", "posting_date", "id"], name="ledger_journal_entity"
+            ),
+            models.Index(fields=["xid", "id"], name="ledger_journal_order"),
         ]
         constraints = [
             # The entries of a trade are found by it too.

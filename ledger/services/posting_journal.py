@@ -106,9 +106,10 @@ _POST = f"""
     RETURNING *
 ), posted AS (
     INSERT INTO ledger_posting (entry_id, {_LINE}, debit, credit)
-    SELECT t.id, {_LINE}, p.credit, p.debit FROM taken_back t JOIN ledger_posting p ON p.entry_id = t.reverses
+    SELECT t.id AS entry_id, {_LINE}, p.credit, p.debit FROM taken_back t JOIN ledger_posting p ON p.entry_id = t.reverses
     UNION ALL
     SELECT e.id, {_LINE}, greatest(w.amount, 0), greatest(-w.amount, 0) FROM entered e JOIN wanted w USING ({_KEY})
+    ORDER BY entry_id, leg, account, lot_trade_id, lot_leg
     RETURNING 1
 )
 SELECT count(*) FROM taken_back UNION ALL SELECT count(*) FROM entered UNION ALL SELECT count(*) FROM posted

@@ -14,6 +14,7 @@ from core import sql, work
 from core.ids import BATCH, EXCEPTION, INSTRUCTION, INVOICE, TRADE, WEBHOOK, public_id
 from settlement.models import Batch, Invoice
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
+from tests.ledger.journal_support import journal
 from tests.ledger.support import post
 from tests.ops.conftest import SignIn
 from tests.settlement.support import instruction_ids
@@ -49,6 +50,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
     held = ExceptionItem.objects.get()
     checked(equity("ANOTHER"))
     post()
+    journal()
     desk.post("/batches/seal", {"value_date": "2026-12-31", "channels": ["CASH", "SECURITIES", "GOODS"]})
     desk.post(
         "/holds/new", {"kind": "COUNTERPARTY", "subject": "BROKER-01", "channel": "CASH", "reason": "wait"}
@@ -80,6 +82,8 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "position of cash": "/positions/BOOK-1/EUR",
         "how a book counts": "/positions/BOOK-1",
         "corporate actions": "/corporate-actions",
+        "journal": "/journal?currency=USD",
+        "entries of an account": "/journal/entries?account=INVENTORY&currency=USD",
         "ssis": "/ssis?party=BROKER-01",
         "ssi": "/ssis/change",
         "reconciliations": "/reconciliations",
@@ -153,6 +157,7 @@ def test_every_field_has_a_label(busy: dict[str, str], desk: Client) -> None:
         ("/batches?view=claimed", "No batch matches"),
         ("/positions", "No positions yet"),
         ("/corporate-actions", "No corporate actions yet"),
+        ("/journal", "No entries yet"),
         ("/limits", "No limit is in force"),
         ("/integrations", "No webhook is set up"),
         ("/audit", "Nothing has happened yet"),
