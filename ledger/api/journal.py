@@ -203,7 +203,16 @@ def _which(request: Request) -> journal.Which:
             faults.append(Fault(f"query:{name}", "A date such as 2026-11-23."))
     if faults:
         raise unreadable(faults)
-    return journal.Which(**codes, **chosen, **days, trade_id=trade_id)
+    return journal.Which(
+        entity=codes["entity"],
+        book=codes["book"],
+        currency=codes["currency"],
+        account=chosen["account"],
+        rule=chosen["rule"],
+        trade_id=trade_id,
+        first=days["first"],
+        last=days["last"],
+    )
 
 
 def entry_document(row: dict[str, Any]) -> dict[str, Any]:

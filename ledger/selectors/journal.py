@@ -180,7 +180,7 @@ def closed_through(entity_id: int) -> date | None:
     ((through,),) = sql.rows(
         "SELECT max(closed_through) FROM ledger_period_closing WHERE entity_id = %s", [entity_id]
     )
-    return through  # type: ignore[no-any-return]
+    return through
 
 
 _BOOKS = """

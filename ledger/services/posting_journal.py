@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +20,7 @@ from ledger.models import Source
 from ledger.rules import RULES
 from ledger.rules.base import COLUMNS
 from ledger.services.entries import STANDING
+from ledger.services.halving import halving
 from trades.products import PRODUCTS
 
 TASK = "ledger.post_journal"
@@ -106,7 +107,8 @@ _POST = f"""
     RETURNING *
 ), posted AS (
     INSERT INTO ledger_posting (entry_id, {_LINE}, debit, credit)
-    SELECT t.id AS entry_id, {_LINE}, p.credit, p.debit FROM taken_back t JOIN ledger_posting p ON p.entry_id = t.reverses
+    SELECT t.id AS entry_id, {_LINE}, p.credit, p.debit
+    FROM taken_back t JOIN ledger_posting p ON p.entry_id = t.reverses
     UNION ALL
     SELECT e.id, {_LINE}, greatest(w.amount, 0), greatest(-w.amount, 0) FROM entered e JOIN wanted w USING ({_KEY})
     ORDER BY entry_id, leg, account, lot_trade_id, lot_leg
@@ -140,11 +142,11 @@ def post_due(*, now: datetime, step: int = STEP) -> int:
         sql.run(_MADE)
         due = sql.rows(_TAKE_DUE, [step]) if sql.row(f"{_LOCK} SKIP LOCKED") else []
         if due:
-            post_sources(sources=sorted(set(due)), now=now)
+            halving(sorted(set(due)), partial(_post, now=now), told="what %s comes to cannot be posted: %s")
     return len(due)
 
 
-def post_sources(*, sources: Sequence[tuple[str, int]], now: datetime) -> None:
+def _post(sources: Sequence[tuple[Any, ...]], *, now: datetime) -> None:
     """Bring the journal to what trades (`T`) and actions (`A`) come to, in the caller's transaction, which has locked
     it."""
     places: dict[str, Any] = {

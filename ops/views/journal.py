@@ -129,19 +129,17 @@ def _typed(request: HttpRequest, names: tuple[str, ...]) -> dict[str, str]:
 
 def _which(typed: Mapping[str, str]) -> tuple[selectors.Which, str]:
     """Return what the journal is narrowed to by what was typed, and what is wrong with that."""
-    days, faults = {}, []
-    for name in ("first", "last"):
-        days[name], fault = _day(typed[name])
-        faults.append(fault)
+    (first, early), (last, late) = _day(typed["first"]), _day(typed["last"])
     trade, account = typed.get("trade", ""), typed.get("account", "")
     which = selectors.Which(
         entity=typed["entity"] or None,
         currency=typed["currency"].upper() or None,
         account=account if account in _ACCOUNTS else None,
         trade_id=(ids.database_id(ids.TRADE, trade) or 0) if trade else None,
-        **days,
+        first=first,
+        last=last,
     )
-    return which, next(filter(None, faults), "")
+    return which, early or late
 
 
 def _day(text: str) -> tuple[date | None, str]:

@@ -213,6 +213,22 @@ class TestAWrongBalance:
             ("entry", -1, 0),
         ]
 
+    def test_that_cannot_be_put_right_keeps_nothing_else_from_being_posted(self):
+        world()
+        spoilt, other = posted(equity(), equity(quantity="10"))
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE ledger_posting DISABLE TRIGGER USER")
+            cursor.execute(
+                "UPDATE ledger_posting SET debit = debit - 1 WHERE account = 'INVENTORY' AND debit > 2000"
+            )
+            cursor.execute("ALTER TABLE ledger_posting ENABLE TRIGGER USER")
+        amend(spoilt, quantity="50")
+        amend(other, quantity="20")
+        post()
+        assert verify_balances() == 3
+        assert balances()["PAYABLE", "USD"] == -18725 - 3745
+        assert ExceptionItem.objects.filter(kind=WRONG).exists()
+
     def test_stops_the_command_that_looks_for_it(self):
         world()
         posted(equity())
