@@ -24,6 +24,8 @@ from tests.support.factories import (
 pytestmark = pytest.mark.django_db
 
 
+SOLD = {"sku": "SKU-1", "quantity": "10", "unit_price": "10.00"}
+RETURNED = {"sku": "SKU-2", "quantity": "-4", "unit_price": "5.00"}
 COMMISSION = [{"type": "COMMISSION", "amount": "10", "currency": "USD"}]
 
 
@@ -50,6 +52,10 @@ COMMISSION = [{"type": "COMMISSION", "amount": "10", "currency": "USD"}]
         (derivative(), {("INVENTORY", "EUR"): "1228125", ("POSITION", "EUR"): "-1228125"}),
         (goods(), {("INVENTORY", "EUR"): "-96", ("RECEIVABLE", "EUR"): "96"}),
         (goods(side="BUY"), {("INVENTORY", "EUR"): "96", ("PAYABLE", "EUR"): "-96"}),
+        (
+            goods(lines=[RETURNED, SOLD]),
+            {("INVENTORY", "EUR"): "-80", ("RECEIVABLE", "EUR"): "80"},
+        ),
         (service(), {("RECEIVABLE", "EUR"): "2925", ("REVENUE", "EUR"): "-2925"}),
         (service(side="BUY"), {("COST_OF_SALES", "EUR"): "2925", ("PAYABLE", "EUR"): "-2925"}),
     ],
