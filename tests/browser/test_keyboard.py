@@ -21,7 +21,7 @@ PASSWORD = "a password for tests"
 SCREENS = (
     "/", "/trades", "/exceptions", "/exceptions/causes", "/straight-through", "/approvals", "/batches", "/limits",
     "/settlement?mover=OPERATIONS",
-    "/audit", "/ssis", "/ssis/change", "/positions", "/corporate-actions", "/invoices",
+    "/audit", "/ssis", "/ssis/change", "/positions", "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails",
 )  # fmt: skip
