@@ -6,21 +6,23 @@ class LedgerConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        """Set what two people approve of corporate actions, lots and reconciliations, declare the kinds of work items
-        of positions and of breaks, and tell what trades make us hold."""
+        """Set what two people approve of corporate actions, lots, reconciliations, accounts and the closing of books,
+        and declare the kinds of work items
+        of positions, of the journal and of breaks, and tell what trades make us hold."""
         from core.evidence import contribute
         from core.four_eyes import on_approval
-        from ledger import breaks_work
+        from ledger import breaks_work, journal_work
         from ledger.evidence import SECTIONS
-        from ledger.services import corporate_actions, definitions, forced, lot_policies
+        from ledger.services import accounts, corporate_actions, definitions, forced, lot_policies
         from ledger.services import profit_adjustments as adjustments
-        from ledger.services import profit_sign_off as sign_off
+        from ledger.services import profit_sign_off as sign_off, periods
         from ledger.work_kinds import KINDS
         from trades.work_items import register_causes, register_kinds
 
         contribute(*SECTIONS)
         register_kinds(KINDS)
         register_kinds(breaks_work.KINDS)
+        register_kinds(journal_work.KINDS)
         register_causes(breaks_work.CAUSES)
         on_approval(definitions.KIND, definitions.apply_reconciliation, lock=definitions.lock_reconciliation)
         on_approval(forced.KIND, forced.apply_forced_match, lock=forced.lock_break, stakes=True)
@@ -30,3 +32,5 @@ class LedgerConfig(AppConfig):
             adjustments.KIND, adjustments.apply_adjustment, lock=adjustments.lock_adjustments, stakes=True
         )
         on_approval(sign_off.KIND, sign_off.apply_sign_off, lock=sign_off.lock_sign_off)
+        on_approval(accounts.KIND, accounts.apply_accounts, lock=accounts.lock_accounts)
+        on_approval(periods.KIND, periods.apply_closing, lock=periods.lock_books)

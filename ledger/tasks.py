@@ -9,7 +9,7 @@ from celery import shared_task
 from core import work
 from core.audit import system
 from core.clock import business_date, utc_now
-from ledger.services import posting, runs, verify
+from ledger.services import posting, posting_journal, runs, verify, verify_journal
 from ledger.services.profit_run import refresh_profit
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
@@ -24,6 +24,15 @@ def post_positions() -> int:
         done += posted
     while time.monotonic() < ends and posting.post_due(now=utc_now(), actor=actor):
         pass
+    return done
+
+
+@shared_task(name=posting_journal.TASK)
+def post_journal() -> int:
+    """Let the journal follow positions and lots until nothing is due or the turn is over; return how many changes."""
+    done, ends = 0, time.monotonic() + TURN_SECONDS
+    while time.monotonic() < ends and (posted := posting_journal.post_due(now=utc_now())):
+        done += posted
     return done
 
 
@@ -44,6 +53,12 @@ def ask_due_runs() -> int:
 def verify_positions() -> int:
     """Tell every position again from the trades and put right what differs; return how many figures did."""
     return len(verify.verify_positions(now=utc_now(), actor=system("verify_positions"), correct=True))
+
+
+@shared_task(name=verify_journal.TASK)
+def verify_balances() -> int:
+    """Compare the journal with what is held and post anew what differs; return how many balances did."""
+    return len(verify_journal.verify_journal(now=utc_now(), actor=system("verify_journal"), correct=True))
 
 
 @shared_task(name="ledger.refresh_profit")

@@ -53,6 +53,8 @@ app.conf.beat_schedule = {
     "post-positions": _every(2.0, "ledger.post_positions"),
     "verify-positions": {"task": "ledger.verify_positions", "schedule": crontab(hour=2, minute=30)},
     "refresh-profit": _every(30.0, "ledger.refresh_profit"),
+    "post-journal": _every(5.0, "ledger.post_journal"),
+    "verify-journal": {"task": "ledger.verify_journal", "schedule": crontab(hour=2, minute=45)},
     "match-unmatched": _every(60.0, "trades.match_unmatched"),
     "remind-of-confirmations": _every(60.0, "trades.remind_of_confirmations"),
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},

@@ -34,6 +34,8 @@ SCREENS = {
     "holds",
     "positions",
     "position",
+    "journal",
+    "journal_entries",
     "search",
 }
 

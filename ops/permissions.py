@@ -53,6 +53,9 @@ class Right(Enum):
     READ_PROFIT = "read daily profit and loss"
     PREPARE_PROFIT = "tell days of profit, accept flags, and propose adjustments and sign-offs"
     SIGN_PROFIT = "sign days of profit off and approve adjustments, or decline to"
+    READ_JOURNAL = "read the journal, trial balances and how far books are closed"
+    PROPOSE_JOURNAL = "propose to close books, and what accounts are called"
+    APPROVE_JOURNAL = "approve or decline the closing of books and what accounts are called"
     DISPUTE = "dispute what a counterparty confirms"
     WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
     PROPOSE_CONFIRMATION = "propose which trades must be confirmed"
@@ -125,6 +128,9 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_PROFIT: _INSIDE - {BACK_OFFICE},
     Right.PREPARE_PROFIT: frozenset({OPERATIONS, SUPERVISOR, RISK}),
     Right.SIGN_PROFIT: frozenset({SUPERVISOR, RISK}),
+    Right.READ_JOURNAL: _INSIDE,
+    Right.PROPOSE_JOURNAL: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.APPROVE_JOURNAL: frozenset({SUPERVISOR}),
     Right.DISPUTE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.WAIVE_CONFIRMATION: frozenset({SUPERVISOR}),
     Right.PROPOSE_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),

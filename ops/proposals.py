@@ -15,12 +15,14 @@ from django.urls import reverse
 
 from core import four_eyes, ids
 from core.models import Proposal
+from ledger.services.accounts import KIND as ACCOUNTS
 from ledger.services.corporate_actions import KIND as ACTION
 from ledger.services.definitions import KIND as RECONCILIATION
 from ledger.services.forced import KIND as FORCED
 from ledger.services.lot_policies import KIND as POLICY
 from ledger.services.profit_adjustments import KIND as ADJUSTMENT
 from ledger.services.profit_sign_off import KIND as SIGN_OFF
+from ledger.services.periods import KIND as PERIOD
 from ops import utilisations
 from ops.permissions import Right
 from refdata.fee_rules import KIND as FEE
@@ -227,6 +229,24 @@ _ALL = (
         "positions stay as they are",
         part="position",
         subject=_coded("positions", parameter="book"),
+    ),
+    Kind(
+        PERIOD,
+        Right.APPROVE_JOURNAL,
+        Right.PROPOSE_JOURNAL,
+        "Approved; the books are closed.",
+        "the books stay open",
+        part="books",
+        subject=_coded("journal", parameter="entity"),
+    ),
+    Kind(
+        ACCOUNTS,
+        Right.APPROVE_JOURNAL,
+        Right.PROPOSE_JOURNAL,
+        "Approved; the accounts are called so.",
+        "the accounts are called as before",
+        part="books",
+        subject=_coded("journal", parameter="entity"),
     ),
     Kind(
         RECONCILIATION,

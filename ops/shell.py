@@ -53,6 +53,7 @@ DESTINATIONS = (
     Destination("profit", "P&L", "p", Right.READ_PROFIT),
     Destination("corporate_actions", "Corporate actions", "k", Right.READ_POSITIONS),
     Destination("confirmations", "Confirmations", "m", Right.READ_CONFIRMATIONS),
+    Destination("journal", "Journal", "j", Right.READ_JOURNAL),
     Destination("limits", "Limits", "l", Right.READ_LIMITS),
     Destination("checks", "Checks", "c", Right.READ_CHECKS),
     Destination("fees", "Fees", "f", Right.READ_FEES),
@@ -114,6 +115,12 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "profit_adjustments": (("j k", "Next, previous row"), ("Esc", "Back to the P&L")),
     "profit_behind": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the P&L")),
     "lot_policy": (("Esc", "Back to the positions"),),
+    "journal": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
+    "journal_entries": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open the trade"),
+        ("Esc", "Back to the journal"),
+    ),
     "corporate_actions": (("j k", "Next, previous row"),),
     "integrations": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "webhook": (("j k", "Next, previous row"), ("Esc", "Back to the integrations")),
@@ -231,12 +238,13 @@ _SECTIONS = {
     "lot_policy": "positions",
     "profit_behind": "profit",
     "profit_adjustments": "profit",
+    "journal_entries": "journal",
     "back_test": "checks",
     "limit": "limits",
     "limit_terms": "limits",
 }
 # Those whose address names a record; a list below another screen's has none.
-_OF_RECORDS = _SECTIONS.keys() - {"holds", "profit_behind", "profit_adjustments"}
+_OF_RECORDS = _SECTIONS.keys() - {"holds", "profit_behind", "profit_adjustmentsjournal_entries"}
 
 
 def show(

@@ -1,8 +1,10 @@
-"""What settlement says of itself: for a reconciliation what was handed off, cash that should move, what is settling;
-and for a day's profit what deals are charged by rules.
+"""What settlement says of itself: for a reconciliation what was handed off, cash that should move and what is settling;
+and for a day's profit what dealshas
+settled; for the journal what trades are charged by rules.
 
-The queries of what was handed off and of cash take `source`, `start`, `until` (dates, both included) and `accounts`
-(text[], null for all), and give the id of each record as `id`, its business date as `day`, and the fields of the
+The queries of what was handed off and of cash takefor a reconciliation takes `source`, `start`, `until` (dates, both included) and `accounts`
+(text[], null for
+all), and givegives the id of each record as `id`, its business date as `day`, and the fields of the
 reconciliation's kind. Of positions the ledger knows more; it is told what it cannot know, as known at a moment (the
 parameters of core.as_of): at which of our accounts each leg settles (`trade_id`, `leg`, `account`), and what has
 settled of the instructions of the trades in relation `waiting` (`trade_ids`, `account`, `instrument`, `quantity`, above
@@ -93,4 +95,21 @@ FROM settlement_fee_accrual a LEFT JOIN settlement_fee_accrual o ON o.id = a.rev
 WHERE NOT a.is_stated AND NOT (a.type IN ({_TAXES}) AND coalesce(o.amount, a.amount) > 0)
 """,
 )
-SIDES = (ACCOUNTS, CASH, CHARGES, HANDOFFS, SETTLING)
+# For the journal, of %(trades)s: what is charged now, above zero what we receive.
+CHARGES = Side(
+    "charges",
+    """
+SELECT a.trade_id, a.version, a.type, a.currency, a.amount, a.is_stated FROM settlement_fee_accrual a
+WHERE a.trade_id = ANY(%(trades)s::bigint[]) AND a.reverses IS NULL
+  AND NOT EXISTS (SELECT FROM settlement_fee_accrual r WHERE r.reverses = a.id)
+""",
+)
+# For whoever verifies the journal: the same of all trades, as sums.
+CHARGED = Side(
+    "charged",
+    """
+SELECT trade_id, type, currency, is_stated, sum(amount) AS amount FROM settlement_fee_accrual
+GROUP BY trade_id, type, currency, is_stated HAVING sum(amount) <> 0
+""",
+)
+SIDES = (ACCOUNTS, CASH, CHARGES, HANDOFFS, SETTLINGPOSITIONS, CHARGES, CHARGED)

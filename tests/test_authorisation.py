@@ -101,6 +101,7 @@ FORMS = {
     "ssi_change": 422,
     "calendar_change": 422,
     "limit_excess": 404,  # of no limit
+    "journal_close": 422,
     "approval_decide:approve": 303,
     "approval_decide:withdraw": 403,  # somebody else has made it
 }

@@ -61,6 +61,7 @@ CONTENT = {
     "book": "BOOK-1", "instrument": "", "currency": "EUR", "adjustment": "1.00", "reverses_on": "2026-12-31",
     "day": "2026-11-23", "run": 1, "run_id": 1, "total": "1.00", "parts": [], "accepted": [],
     "told_again_because": "",
+    "closed_before": None, "closed_through": "2026-10-31",
     "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": [], "deadlines": 0,
                "cut_offs": 0},
 }  # fmt: skip

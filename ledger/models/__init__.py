@@ -1,6 +1,15 @@
 """What the ledger keeps, one file a part of it."""
 
+from ledger.models.accounts import AccountName
 from ledger.models.actions import CorporateAction, CorporateActionVersion
+from ledger.models.journal import (
+    JournalDue,
+    JournalEntry,
+    JournalMark,
+    PeriodClosing,
+    Posting,
+    Source,
+)
 from ledger.models.positions import (
     Basis,
     Lot,
@@ -35,6 +44,7 @@ from ledger.models.reconciliation import (
 )
 
 __all__ = [
+    "AccountName",
     "Basis",
     "Break",
     "BreakStep",
@@ -42,14 +52,19 @@ __all__ = [
     "CorporateActionVersion",
     "FlagAcceptance",
     "ForcedMatch",
+    "JournalDue",
+    "JournalEntry",
+    "JournalMark",
     "Lot",
     "LotMovement",
     "LotPolicy",
     "LotsTold",
+    "PeriodClosing",
     "Position",
     "PositionDue",
     "PositionEntry",
     "PositionMark",
+    "Posting",
     "ProfitAdjustment",
     "ProfitGain",
     "ProfitLine",
@@ -60,6 +75,7 @@ __all__ = [
     "ReconciliationRun",
     "ReconciliationVersion",
     "RunResult",
+    "Source",
     "Statement",
     "StatementLine",
     "ValuationRule",

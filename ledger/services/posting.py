@@ -7,28 +7,27 @@ changes nothing. See docs/adr/0058.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db import DataError, transaction
+from django.db import transaction
 
 from core import sql
 from core.audit import Actor
 from core.clock import business_date
 from ledger.models import Basis
 from ledger.services.entries import ADD_UP, REVERSED, SAID, STANDING
+from ledger.services.halving import halving
 from ledger.services.lots import Touched, from_the_beginning, retell_lots
 from trades.lifecycle import State
 from trades.products._legs import holdings_sql
 
-_log = logging.getLogger(__name__)
-T = TypeVar("T")
 TASK = "ledger.post_positions"
 STEP = 5_000  # trades of one transaction
 DUE = 200  # positions told again from their beginning, in one transaction
+_CANNOT = "no position can hold what %s comes to: %s"
 
 _MADE = (
     "INSERT INTO ledger_position_mark (one, xid, trade_id) VALUES (true, 0, 0) ON CONFLICT (one) DO NOTHING"
@@ -106,7 +105,9 @@ def post_changed(*, now: datetime, actor: Actor, step: int = STEP) -> int:
         changed = sql.rows(_CHANGED, [*mark, step]) if mark else []
         if not changed:
             return 0
-        _halving(sorted(trade_id for _, trade_id in changed), partial(_post, now=now, actor=actor))
+        halving(
+            sorted(trade_id for _, trade_id in changed), partial(_post, now=now, actor=actor), told=_CANNOT
+        )
         sql.run("UPDATE ledger_position_mark SET xid = %s, trade_id = %s", changed[-1])
         return len(changed)
 
@@ -124,22 +125,6 @@ def follow_trades(*, now: datetime, actor: Actor) -> None:
 
 def _post(trade_ids: Sequence[int], *, now: datetime, actor: Actor) -> None:
     post_trades(trade_ids=trade_ids, now=now, actor=actor)
-
-
-def _halving(things: Sequence[T], do: Callable[[Sequence[T]], None]) -> None:
-    """Do something for all of `things`; where figures come to be that nothing can hold, for all but what makes them.
-
-    These are told, and found again by `verify_positions`; they must not keep everybody else's from being told.
-    """
-    try:
-        with transaction.atomic():
-            do(things)
-    except DataError as error:
-        if len(things) == 1:
-            _log.error("no position can hold what %s comes to: %s", things[0], error)
-            return
-        for half in (things[: len(things) // 2], things[len(things) // 2 :]):
-            _halving(half, do)
 
 
 def lock_positions() -> tuple[int, int]:
@@ -182,7 +167,7 @@ def post_due(*, now: datetime, actor: Actor, step: int = DUE) -> int:
             sql.run("UPDATE ledger_position_mark SET paid_to = %s", [today])
         due = sorted(sql.rows(_TAKE_DUE, [step]))
         if due:
-            _halving(due, partial(_retell, now=now, actor=actor))
+            halving(due, partial(_retell, now=now, actor=actor), told=_CANNOT)
     return len(due)
 
 

@@ -14,15 +14,17 @@ from core import four_eyes, ids
 from core.as_of import AsOf
 from core.clock import utc_now
 from core.http.problem import Problem
+from ledger.services.accounts import KIND as ACCOUNTS
 from ledger.services.corporate_actions import KIND as ACTION
 from ledger.services.definitions import KIND as RECONCILIATION
 from ledger.services.lot_policies import KIND as POLICY
+from ledger.services.periods import KIND as PERIOD
 from ops import effects, reconciliation_form, selectors, utilisations
 from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.proposals import DECISIONS, KINDS, subject_of
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
-from ops.views import calendars, checks, fees, positions, ssis
+from ops.views import calendars, checks, fees, journal, positions, ssis
 from refdata.fee_rules import KIND as FEE
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
 from risk.services.parameters import KIND as CHECK
@@ -160,6 +162,8 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
             each["set"] = fees.compared(each["content"])
         elif each["kind"] in (ACTION, POLICY):
             each["set"] = positions.compared(each["content"])
+        elif each["kind"] in (PERIOD, ACCOUNTS):
+            each["set"] = journal.compared(each["content"])
         elif each["kind"] == RECONCILIATION:
             each["set"] = reconciliation_form.compared(each["content"])
     of_limits = _of_limits(request, thresholds)

@@ -22,7 +22,7 @@ SCREENS = (
     "/", "/trades", "/exceptions", "/exceptions/causes", "/straight-through", "/approvals", "/batches", "/limits",
     "/settlement?mover=OPERATIONS",
     "/audit", "/ssis", "/ssis/change", "/positions", "/profit", "/profit/adjustments",
-    "/corporate-actions", "/invoices",
+    "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
     "/confirmations", "/confirmations/upload",

@@ -16,6 +16,7 @@ from core.ids import BATCH, CONFIRMATION, EXCEPTION, INSTRUCTION, INVOICE, TRADE
 from settlement.models import Batch, Invoice
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
 from tests.ledger.profit_support import tell as tell_profit
+from tests.ledger.journal_support import journal
 from tests.ledger.support import post
 from tests.ops.conftest import SignIn
 from tests.settlement.support import instruction_ids
@@ -62,6 +63,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
     checked(equity("ANOTHER"))
     post()
     tell_profit()
+    journal()
     desk.post("/batches/seal", {"value_date": "2026-12-31", "channels": ["CASH", "SECURITIES", "GOODS"]})
     desk.post(
         "/holds/new", {"kind": "COUNTERPARTY", "subject": "BROKER-01", "channel": "CASH", "reason": "wait"}
@@ -98,6 +100,8 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "position of cash": "/positions/BOOK-1/EUR",
         "how a book counts": "/positions/BOOK-1",
         "corporate actions": "/corporate-actions",
+        "journal": "/journal?currency=USD",
+        "entries of an account": "/journal/entries?account=INVENTORY&currency=USD",
         "ssis": "/ssis?party=BROKER-01",
         "ssi": "/ssis/change",
         "reconciliations": "/reconciliations",
@@ -179,6 +183,7 @@ def test_every_field_has_a_label(busy: dict[str, str], desk: Client) -> None:
         ("/profit/adjustments", "Nothing has been adjusted"),
         ("/profit?span=year", "No day of this year has been told"),
         ("/corporate-actions", "No corporate actions yet"),
+        ("/journal", "No entries yet"),
         ("/limits", "No limit is in force"),
         ("/integrations", "No webhook is set up"),
         ("/audit", "Nothing has happened yet"),

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from ledger.formats import FORMATS as STATEMENT_FORMATS
 from ledger.kinds import KINDS as RECONCILED
+from ledger.rules import RULES as POSTING_RULES
 from refdata.services import KINDS
 from risk.checks import CHECKS
 from risk.measures import MEASURES
@@ -34,6 +35,7 @@ PARTS = {
     "settlement/api/messages": "tests/settlement/messages",
     "ledger/kinds": "tests/ledger/kinds",
     "ledger/formats": "tests/ledger/formats",
+    "ledger/rules": "tests/ledger/rules",
 }
 
 
@@ -72,6 +74,7 @@ def test_every_twin_tests_something(folder):
         (MESSAGES, "settlement/api/messages"),
         (RECONCILED, "ledger/kinds"),
         (STATEMENT_FORMATS, "ledger/formats"),
+        (POSTING_RULES, "ledger/rules"),
     ],
     ids=PARTS,
 )

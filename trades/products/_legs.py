@@ -57,7 +57,8 @@ def holdings_sql(batch: str = "batch") -> str:
 
     The query's rows: trade_id, version, leg (as in `legs_sql`), book_id, instrument_id (0: cash; null while it is not
     known), currency (of the cash, or in which the rest is paid), counterparty_id, quantity (above zero: we get it),
-    amount and fees (what the quantity costs without them, and they; 0 of cash), value_date. Fees in other currencies
+    amount and fees (what the quantity costs without them, and they; 0 of cash; what is returned costs what is paid
+    back for it), value_date. Fees in other currencies
     and those of orders, which are billed beside their lines, are in no position but that of cash.
     """
     return "\nUNION ALL\n".join(
@@ -83,7 +84,8 @@ def _holding_sql(product: Product, number: int, leg: Leg, batch: str) -> str:
         f"SELECT b.trade_id, b.version, {_numbered(product, number, leg)} AS leg, b.book_id,"
         f" {instrument} AS instrument_id, {currency} AS currency, coalesce(b.counterparty_id, 0) AS counterparty_id,"
         f" CASE b.side WHEN '{giver}' THEN -{quantity} ELSE {quantity} END AS quantity,"
-        f" ({amount})::numeric AS amount, ({fees})::numeric AS fees, {_value(leg.date, 'date')} AS value_date"
+        f" sign({quantity}) * ({amount})::numeric AS amount, ({fees})::numeric AS fees,"
+        f" {_value(leg.date, 'date')} AS value_date"
         f" FROM {batch} b{_lines(leg)} WHERE b.product = '{product.code}' AND {quantity} <> 0"
     )
 

@@ -1,0 +1,28 @@
+"""What a posting rule declares: the lines it makes of trades and corporate actions, in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COLUMNS = (
+    "source, source_id, version, book_id, currency, effective_date, account, instrument_id, leg, amount, price,"
+    " lot_trade_id, lot_leg"
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One posting rule. version: goes up with whatever changes what it makes of the same trade.
+
+    lines: a query with the columns COLUMNS over the relations
+    `sources` (source, source_id): the trades (`T`) and actions (`A`) asked about;
+    `held`: their standing position entries, with `source`, `source_id` and, of trades, `product`, `side` and `price`;
+    `moved`: what they did to lots, likewise;
+    `charged`: what trades are charged beside what they are paid with (`type`; `amount` above zero: we receive it).
+    `amount`: above zero a debit. The lines of each source, book, currency and day add up to nought: one entry.
+    """
+
+    code: str
+    version: int
+    title: str
+    lines: str
