@@ -18,6 +18,7 @@ _STROKES = {
     "checks": "M2.5 4 4 5.5 6.5 2.8M8.5 4.2h5M2.5 9 4 10.5l2.5-2.7M8.5 9.2h5M3 13.7h2.5M8.5 13.7h5",
     "positions": "M2.5 13.5h11M4 13.5v-4M8 13.5V3M12 13.5V7",
     "corporate_actions": "M3 13.5V2.5h7v11M10 6.5h3v7M2 13.5h12M5.5 5.5h2M5.5 8h2M5.5 10.5h2",
+    "explore": "M2.5 2.5h11v11h-11ZM2.5 6h11M6 2.5v11M8.2 11.2l1.6-2.4 1.2 1.2 1-1.8",
     "fees": "M4 2h8v12l-2-1.4L8 14l-2-1.4L4 14ZM6.5 5.5h3M6.5 8h3",
     "invoices": "M3.5 1.8h9v12.4h-9ZM5.8 5h4.4M5.8 7.5h4.4M5.8 10h2M9.6 10h.6",
     "reconciliations": "M2.5 2.5H7v11H2.5zM9 2.5h4.5v11H9zM4 6h1.5M10.5 6H12M4 9h1.5M10.5 9H12",

@@ -69,6 +69,7 @@ SCREENS = {
     "position": 404,
     "lot_policy": 404,
     "search": 302,
+    "explore": 302,
     "audit_day_evidence": 422,
     "limit_member": 404,
 }  # of no limit

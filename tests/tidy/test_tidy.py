@@ -13,6 +13,7 @@ from django.conf import settings
 
 from ledger.formats import FORMATS as STATEMENT_FORMATS
 from ledger.kinds import KINDS as RECONCILED
+from ops.data_sets import DATA_SETS
 from refdata.services import KINDS
 from risk.checks import CHECKS
 from risk.measures import MEASURES
@@ -34,6 +35,7 @@ PARTS = {
     "settlement/api/messages": "tests/settlement/messages",
     "ledger/kinds": "tests/ledger/kinds",
     "ledger/formats": "tests/ledger/formats",
+    "ops/data_sets": "tests/ops/data_sets",
 }
 
 
@@ -72,6 +74,7 @@ def test_every_twin_tests_something(folder):
         (MESSAGES, "settlement/api/messages"),
         (RECONCILED, "ledger/kinds"),
         (STATEMENT_FORMATS, "ledger/formats"),
+        (DATA_SETS, "ops/data_sets"),
     ],
     ids=PARTS,
 )
