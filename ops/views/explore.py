@@ -37,7 +37,7 @@ def explore(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("explore_data", args=["trades"]))
 
 
-@csp_update(_CSP)  # type: ignore[arg-type] - it is declared for views of addresses without parts
+@csp_update(_CSP)  # type: ignore[arg-type]  # it is declared for views of addresses without parts
 @needs(Right.READ_TRADES)
 def explore_data(request: HttpRequest, data: str) -> HttpResponse:
     """Show a data set in the grid, or say why its rows cannot be shown."""
