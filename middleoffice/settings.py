@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import secrets
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -243,10 +244,15 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static" if PRODUCTION else VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+# The grid of Explore comes with the package that makes it, which need not be loaded for that.
+_perspective = find_spec("perspective")
+STATICFILES_DIRS = [
+    ("perspective", Path(str(_perspective and _perspective.origin)).with_name("widget") / "static")
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "middleoffice.storage.ManifestStorage"
         if PRODUCTION
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },

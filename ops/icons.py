@@ -20,6 +20,7 @@ _STROKES = {
     "profit": "M2.5 2.5v11h11M5 10.5l2.5-3 2.2 1.8L13.5 4.5M10.8 4.5h2.7v2.7",
     "journal": "M3 2.5h9.5v11H3ZM5.5 2.5v11M7.5 6h3M7.5 9h3",
     "corporate_actions": "M3 13.5V2.5h7v11M10 6.5h3v7M2 13.5h12M5.5 5.5h2M5.5 8h2M5.5 10.5h2",
+    "explore": "M2.5 2.5h11v11h-11ZM2.5 6h11M6 2.5v11M8.2 11.2l1.6-2.4 1.2 1.2 1-1.8",
     "fees": "M4 2h8v12l-2-1.4L8 14l-2-1.4L4 14ZM6.5 5.5h3M6.5 8h3",
     "invoices": "M3.5 1.8h9v12.4h-9ZM5.8 5h4.4M5.8 7.5h4.4M5.8 10h2M9.6 10h.6",
     "confirmations": "M2.5 3h11v8h-6l-3 2.7V11h-2ZM5.3 7l1.8 1.8L10.7 5.2",

@@ -72,6 +72,7 @@ SCREENS = {
     "lot_policy": 404,
     "profit_behind": 404,
     "search": 302,
+    "explore": 302,
     "audit_day_evidence": 422,
     "limit_member": 404,
 }  # of no limit

@@ -25,7 +25,7 @@ SCREENS = (
     "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
-    "/confirmations", "/confirmations/upload",
+    "/confirmations", "/confirmations/uploadexplore/trades",
 )  # fmt: skip
 
 
@@ -180,3 +180,20 @@ def test_no_screen_is_wider_than_the_window(held: str, page: Any, width: int, th
     page.locator(".as-of summary").click()
     page.wait_for_selector("text=read only")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_grid_shows_the_rows_and_leads_back_to_the_records(held: str, page: Any) -> None:
+    _person("ann", "operations")
+    _log_in(page, "ann")
+    _go(page, "x", "explore")
+    page.wait_for_selector("[data-shown]")
+    assert page.locator("[data-explore-status]").inner_text() == "1 row."
+    row = page.locator("perspective-viewer").locator("tbody tr").nth(1)
+    row.locator("td").first.click()
+    link = page.locator("[data-explore-status] a")
+    link.wait_for()
+    assert link.get_attribute("href") == "/trades?product=EQUITY"
+    page.wait_for_url(re.compile(r"/explore/trades"))
+    link.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"text={held}")

@@ -116,6 +116,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "cycles": "/calendars?kind=settlement-cycles",
         "channels": "/calendars?kind=channels",
         "calendar to change": "/calendars/change?kind=cut-offs",
+        "explore": "/explore/trades?from=2026-11-20",
         "integrations": "/integrations",
         "webhook": told_webhook(),
         "audit": "/audit?from=2026-11-20&subject=trade",

@@ -14,6 +14,7 @@ from django.conf import settings
 from ledger.formats import FORMATS as STATEMENT_FORMATS
 from ledger.kinds import KINDS as RECONCILED
 from ledger.rules import RULES as POSTING_RULES
+from ops.data_sets import DATA_SETS
 from refdata.services import KINDS
 from risk.checks import CHECKS
 from risk.measures import MEASURES
@@ -36,6 +37,7 @@ PARTS = {
     "ledger/kinds": "tests/ledger/kinds",
     "ledger/formats": "tests/ledger/formats",
     "ledger/rules": "tests/ledger/rules",
+    "ops/data_sets": "tests/ops/data_sets",
 }
 
 
@@ -75,6 +77,7 @@ def test_every_twin_tests_something(folder):
         (RECONCILED, "ledger/kinds"),
         (STATEMENT_FORMATS, "ledger/formats"),
         (POSTING_RULES, "ledger/rules"),
+        (DATA_SETS, "ops/data_sets"),
     ],
     ids=PARTS,
 )

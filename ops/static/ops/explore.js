@@ -1,0 +1,114 @@
+// The grid of Explore: its rows, its layout in the address, and the way back to the records.
+const place = document.querySelector("[data-explore]");
+const status = document.querySelector("[data-explore-status]");
+const settings = JSON.parse(place.dataset.settings);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+// The panel at the side and what follows from the screen are nobody's layout.
+const KEPT = ["plugin", "plugin_config", "columns_config", "group_by", "split_by", "columns", "filter", "sort", "expressions", "aggregates"];
+
+// The grid writes styles as text, which the page's policy forbids; through these they are set as it allows.
+function allowStyles(nonce) {
+  const setAttribute = Element.prototype.setAttribute;
+  Element.prototype.setAttribute = function (name, value) {
+    if (name === "style") this.style.cssText = value;
+    else setAttribute.call(this, name, value);
+  };
+  const createElement = Document.prototype.createElement;
+  Document.prototype.createElement = function (name, ...rest) {
+    const made = createElement.call(this, name, ...rest);
+    if (made instanceof HTMLStyleElement) made.nonce = nonce;
+    return made;
+  };
+}
+
+function theme() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen === "dark" || (chosen === "system" && dark.matches) ? "Pro Dark" : "Pro Light";
+}
+
+function layoutOfAddress() {
+  try {
+    return JSON.parse(decodeURIComponent(location.hash.slice(1)));
+  } catch {
+    return null;
+  }
+}
+
+function say(text, link) {
+  status.replaceChildren(text);
+  if (link) {
+    const anchor = document.createElement("a");
+    anchor.href = link.url;
+    anchor.textContent = link.text;
+    anchor.className = "button";
+    status.append(" ", anchor);
+  }
+}
+
+// Of a row its record; of a group the list, narrowed by what the list can be narrowed by.
+function lead({ row, config }) {
+  const { record, list } = settings;
+  const reference = record && row[record.column];
+  if (reference && !row.__ROW_PATH__) {
+    return say(`${reference}`, { url: record.before + encodeURIComponent(reference) + record.after, text: "Open the record" });
+  }
+  const told = (config?.filter ?? []).filter(([, how, value]) => how === "==" && value !== null);
+  if (!list) return say(told.map(([name, , value]) => `${name} ${value}`).join(" · ") || "All rows");
+  const narrowed = new URLSearchParams();
+  const left = [];
+  for (const [name, , value] of told) {
+    if (list.filters[name]) narrowed.set(list.filters[name], String(value).replaceAll(" ", name === "status" ? "_" : " "));
+    else left.push(name);
+  }
+  const words = told.map(([name, , value]) => `${name} ${value}`).join(" · ") || "All rows";
+  const rest = left.length ? ` (the list cannot be narrowed by ${left.join(", ")})` : "";
+  say(words + rest, { url: `${list.url}?${narrowed}`, text: "Open the list" });
+}
+
+async function rows() {
+  const answer = await fetch(settings.rows, { headers: { "X-Requested-With": "fetch" } });
+  if (answer.redirected) throw new Error("Your session has ended. Load the page again to log in.");
+  if (answer.status === 503) throw new Error("This took too long to read. Choose fewer days.");
+  if (!answer.ok) throw new Error("The rows could not be read. Try again, or choose fewer days.");
+  return answer.arrayBuffer();
+}
+
+function count(number) {
+  const words = number.toLocaleString(document.documentElement.lang);
+  if (number === 0) return "There are no rows here yet, or none of these days.";
+  if (number === 1) return "1 row.";
+  return number >= settings.rows_max ? `The newest ${words} rows; choose days to see others.` : `${words} rows.`;
+}
+
+async function show() {
+  allowStyles(settings.nonce);
+  const [read, grid] = await Promise.all([rows(), import(place.dataset.grid)]);
+  await grid.ready;
+  const client = await grid.worker();
+  const table = await client.table(read, { name: "rows" });
+  const viewer = document.createElement("perspective-viewer");
+  place.append(viewer);
+  await viewer.load(client);
+  const known = { plugin: "Datagrid", settings: false, theme: theme(), table: "rows" };
+  try {
+    await viewer.restore({ ...known, ...settings.layout, ...(layoutOfAddress() ?? {}) });
+  } catch {
+    await viewer.restore({ ...known, ...settings.layout });
+  }
+  viewer.addEventListener("perspective-click", (event) => lead(event.detail));
+  viewer.addEventListener("perspective-config-update", async () => {
+    const now = await viewer.save();
+    const layout = Object.fromEntries(KEPT.filter((name) => now[name]).map((name) => [name, now[name]]));
+    history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(layout))}`);
+  });
+  dark.addEventListener("change", () => viewer.restore({ theme: theme() }));
+  // What one types in the grid's own fields is not a key of the page.
+  place.addEventListener("keydown", (event) => event.stopPropagation());
+  say(count(await table.size()));
+  place.dataset.shown = "";
+}
+
+show().catch((error) => {
+  place.dataset.failed = "";
+  say(error.message);
+});
