@@ -13,6 +13,7 @@ from django.conf import settings
 
 from ledger.formats import FORMATS as STATEMENT_FORMATS
 from ledger.kinds import KINDS as RECONCILED
+from ops.lists import LISTS
 from refdata.services import KINDS
 from risk.checks import CHECKS
 from risk.measures import MEASURES
@@ -34,6 +35,7 @@ PARTS = {
     "settlement/api/messages": "tests/settlement/messages",
     "ledger/kinds": "tests/ledger/kinds",
     "ledger/formats": "tests/ledger/formats",
+    "ops/lists": "tests/ops/lists",
 }
 
 
@@ -72,6 +74,7 @@ def test_every_twin_tests_something(folder):
         (MESSAGES, "settlement/api/messages"),
         (RECONCILED, "ledger/kinds"),
         (STATEMENT_FORMATS, "ledger/formats"),
+        (LISTS, "ops/lists"),
     ],
     ids=PARTS,
 )
@@ -82,7 +85,9 @@ def test_every_part_is_registered_and_opens_with_what_it_is(registry, folder):
         assert text, name
 
 
-@pytest.mark.parametrize(("registry", "folder"), [(PRODUCTS, "trades/products"), (CHECKS, "risk/checks")])
+@pytest.mark.parametrize(
+    ("registry", "folder"), [(PRODUCTS, "trades/products"), (CHECKS, "risk/checks"), (LISTS, "ops/lists")]
+)
 def test_a_part_is_named_like_its_file(registry, folder):
     assert sorted(code.lower() for code in registry) == parts(folder)
 
