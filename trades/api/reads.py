@@ -70,11 +70,11 @@ def list_trades(
     if source_ref is not None:
         where.append(
             "s.trade_id IN (SELECT trade_id FROM trades_version"
-            " WHERE source = ANY(%(asked)s) AND source_ref = %(source_ref)s AND version = 1)"
+            " WHERE source = ANY(%(asked)s) AND source_ref = ANY(%(refs)s) AND version = 1)"
         )
         # The index begins with the source: where none is named, each that exists is one probe.
         asked = [source] if source is not None else all_sources(most=MAX_SOURCES)
-        parameters |= {"asked": asked, "source_ref": source_ref}
+        parameters |= {"asked": asked, "refs": [source_ref]}
     else:
         where.append(f"s.changed_xid < {sql.OLDEST_OPEN}")
     for name, condition, value in (
