@@ -41,6 +41,7 @@ RECONCILIATION_RUN = "run"
 BREAK = "brk"
 STATUS_REPORT = "rpt"
 CONFIRMATION = "cnf"
+VIEW = "viw"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -7,7 +7,12 @@ class OpsConfig(AppConfig):
     verbose_name = "Operations console"
 
     def ready(self) -> None:
+        """Make the roles that are missing, and let the API filter by the views that people share."""
+        from core.http.named import find_views_with
         from ops.permissions import ensure_roles
+        from ops.saved_views import find_shared
+
+        find_views_with(find_shared)
 
         # As Django makes its own permissions: after migrations, and again after a test emptied the tables.
         post_migrate.connect(ensure_roles, sender=apps.get_app_config("auth"), dispatch_uid="ops.roles")

@@ -76,6 +76,7 @@ class Right(Enum):
     REPLAY = "tell webhooks again"
     READ_AUDIT = "read the audit log"
     EXPORT_EVIDENCE = "export evidence"
+    MANAGE_VIEWS = "change views of lists that others share, and choose what teams see first"
 
 
 OPERATIONS = "operations"
@@ -151,6 +152,7 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.READ_AUDIT: frozenset({SUPERVISOR, RISK, AUDITOR, ADMINISTRATOR}),
     Right.EXPORT_EVIDENCE: frozenset({SUPERVISOR, RISK, AUDITOR}),
+    Right.MANAGE_VIEWS: frozenset({SUPERVISOR, ADMINISTRATOR}),
 }
 
 _ROLES_OF_USER = "_console_roles"

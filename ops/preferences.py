@@ -33,8 +33,12 @@ class Preferences:
 
 
 def preferences_of(request: HttpRequest) -> Preferences:
-    """Return the preferences in the request's cookies; what is not one of the choices is ignored."""
+    """Return the preferences in the request's cookies; what is not one of the choices is ignored.
+
+    A list's address may say its own density, as a saved view does.
+    """
     given = {name: request.COOKIES.get(name, "") for name in CHOICES}
+    given["density"] = request.GET.get("density") or given["density"]
     return Preferences(**{name: value for name, value in given.items() if value in CHOICES[name]})
 
 

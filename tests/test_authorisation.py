@@ -26,6 +26,7 @@ from core.http.authentication import OF_EVERY_SOURCE, SCOPES, revoke_client
 from core.models import ApiClient
 from feed.models import Webhook
 from middleoffice.access import METHODS, Route, routes
+from ops.lists import LISTS
 from ops.permissions import ADMINISTRATOR, GRANTS, ROLES, Right
 from ops.proposals import DECISIONS
 from refdata.fee_rules import KIND as FEE
@@ -74,9 +75,14 @@ SCREENS = {
     "search": 302,
     "explore": 302,
     "audit_day_evidence": 422,
-    "limit_member": 404,
-}  # of no limit
+    "limit_member": 404,  # of no limit
+    "view_delete": 302,
+    "view_columns": 302,
+}
 FORMS = {
+    **{f"view_save:{each}": 422 for each in LISTS},
+    **{f"view_delete:{each}": 404 for each in LISTS},
+    **{f"view_columns:{each}": 302 for each in LISTS},
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
     "trade_recheck": 303,

@@ -83,6 +83,11 @@ def unreadable(faults: Sequence[Fault], *, title: str = "The request cannot be r
     return Problem(400, "unreadable", title, faults=faults)
 
 
+def unreadable_parameter(name: str, detail: str) -> Problem:
+    """Return the 400 problem for one parameter of the address that is wrong."""
+    return unreadable([Fault(f"query:{name}", detail)])
+
+
 def not_found(what: str) -> Problem:
     """Return the 404 problem for one subject."""
     return Problem(404, "not-found", f"There is no such {what}.")

@@ -13,8 +13,11 @@ from core import ids
 from core.clock import utc_now
 from core.http.problem import Fault, Problem
 from ops import selectors
+from ops.arrangement import arrange, seen_first
 from ops.as_of import clock, where
+from ops.lists.batches import BATCHES
 from ops.permissions import Right, may
+from ops.preferences import CHOICES
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.holds import holds_in_force
 from settlement.models import CHANNELS, Channel
@@ -91,6 +94,9 @@ def _wanted(request: HttpRequest) -> tuple[date, list[str]]:
 
 def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int | None = None) -> HttpResponse:
     now, as_of = clock(request), where(request)
+    arranged = arrange(request, BATCHES, sort="-sealed")
+    if request.method != "POST" and (first := seen_first(request, arranged)) is not None:
+        return first
     view = request.GET.get("view", "all")
     view = view if view in selectors.BATCH_VIEWS else "all"
     number = request.GET.get("page", "1")
@@ -108,6 +114,8 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
     )
     given = {name: request.GET.get(name, "") for name in ("view", "channel", "value_date")}
     context: dict[str, Any] = {
+        "arranged": arranged,
+        "densities": CHOICES["density"],
         "rows": rows,
         "more": more,
         "view": view,
@@ -116,7 +124,8 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         "following": page + 1,
         "channel": channel,
         "channels": channels,
-        "parameters": {name: value for name, value in given.items() if value},
+        "filtered": any(given.values()),
+        "parameters": {name: value for name, value in given.items() if value} | arranged.kept,
         "tabs": TABS,
         "days": selectors.cut_offs_ahead(now=now) if as_of is None else [],
         "breaks": open_breaks() if as_of is None else [],

@@ -12,13 +12,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from core import ids
+from ops.arrangement import arrange, seen_first
 from ops.as_of import as_at, clock, where
+from ops.lists.trades import TRADES
 from ops.permissions import Right
+from ops.preferences import CHOICES
 from ops.shell import needs, show
 from refdata.models import Book, Party
 from trades.lifecycle import State
 from trades.products import PRODUCTS
 from trades.selectors import blotter as trades
+from trades.selectors.filters import NAMES, read_filter
 
 TABS = (
     ("", "All"),
@@ -28,9 +32,8 @@ TABS = (
     ("handed_off", "With the back office"),
     ("settled", "Settled"),
 )
-_FIELDS = ("q", "status", "counterparty", "book", "product", "source", "from", "to", "sort", "size")
+_FIELDS = (*NAMES, "sort", "size")
 _PARTIES_OFFERED = 500
-_NAMES_MATCHED = 20
 
 
 @dataclass
@@ -53,6 +56,9 @@ def blotter(request: HttpRequest) -> HttpResponse:
     """Show a page of the blotter."""
     now, as_of = clock(request), where(request)
     query = read(request)
+    arranged = arrange(request, TRADES, sort=query.sort)
+    if (first := seen_first(request, arranged)) is not None:
+        return first
     page, too_broad = trades.Page([], more=False), False
     try:
         page = trades.page(
@@ -68,6 +74,10 @@ def blotter(request: HttpRequest) -> HttpResponse:
         too_broad = True
     context = {
         "query": query,
+        "arranged": arranged,
+        "parameters": query.typed | arranged.kept,
+        "sorts": trades.SORTS if as_of is None else trades.SORTS_AS_OF,
+        "densities": CHOICES["density"],
         "rows": page.rows,
         "too_broad": too_broad,
         "searched_to": page.searched_to,
@@ -79,44 +89,35 @@ def blotter(request: HttpRequest) -> HttpResponse:
         "sources": trades.sources(),
         "books": list(Book.objects.order_by("code").values_list("code", flat=True)[:_PARTIES_OFFERED]),
         "parties": list(Party.objects.order_by("code").values_list("code", "name")[:_PARTIES_OFFERED]),
-        "first_run": not page.rows and not query.chips and not query.typed and as_of is None,
+        "first_run": not page.rows and not query.chips and not request.GET and as_of is None,
         "max_page": trades.MAX_PAGE,
         "sizes": trades.PAGE_SIZES,
-        "total": count(query) if "count" in request.GET else None,
+        "counted": "count" in request.GET,
+        "found": count(query) if "count" in request.GET else None,
     }
     return show(request, "ops/blotter.html", context, screen="blotter", now=now)
 
 
 @needs(Right.READ_TRADES)
 def blotter_count(request: HttpRequest) -> HttpResponse:
-    """Answer how many trades the filter matches, as the piece of the footer that says so."""
-    return render(request, "ops/parts/blotter_count.html", {"total": count(read(request))})
+    """Answer how many trades the filter matches and what they add up to, as the pieces of the footer that say so."""
+    context = {"found": count(read(request)), "beside": True}
+    return render(request, "ops/parts/blotter_count.html", context)
 
 
-def count(query: Query) -> int:
-    """Return how many trades a query matches, up to the cap; -1 when that takes too long to say."""
+def count(query: Query) -> trades.Totals | None:
+    """Return how many trades a query matches and their totals, up to the cap; None when that takes too long."""
     try:
-        return trades.count(query.wanted)
+        return trades.totals(query.wanted)
     except trades.TooBroad:
-        return -1
+        return None
 
 
 def read(request: HttpRequest) -> Query:
     """Read the address; what cannot be understood is a fault beside its field and filters nothing."""
     given = {name: request.GET.get(name, "").replace("\0", "").strip()[:128] for name in _FIELDS}
     query = Query({name: value for name, value in given.items() if value}, trades.Filter())
-    parts = {
-        "state": _state(query, given["status"]),
-        "product": given["product"],
-        "source": given["source"],
-        "traded_from": _date(query, "from", given["from"]),
-        "traded_to": _date(query, "to", given["to"]),
-        "book_id": _book(query, given["book"]),
-        **_counterparty(given["counterparty"]),
-    }
-    query.wanted = trades.Filter(**parts)
-    if given["q"]:
-        query.wanted = trades.with_ids(query.wanted, _references(given["q"]))
+    query.wanted, query.faults = read_filter(given)
     query.chips = [
         (name, label, given[name])
         for name, label in _CHIPS.items()
@@ -145,52 +146,6 @@ _CHIPS = {
     "from": "Traded from",
     "to": "Traded to",
 }
-
-
-def _state(query: Query, text: str) -> State | None:
-    if not text:
-        return None
-    if text.upper() not in State.__members__:
-        query.faults["status"] = f"There is no status “{text}”."
-        return None
-    return State[text.upper()]
-
-
-def _date(query: Query, name: str, text: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        query.faults[name] = "Write a date as 2026-11-23."
-        return None
-
-
-def _book(query: Query, code: str) -> int | None:
-    if not code:
-        return None
-    found = Book.objects.filter(code=code).values_list("id", flat=True).first()
-    if found is None:
-        query.faults["book"] = f"There is no book “{code}”."
-    return found
-
-
-def _counterparty(text: str) -> dict[str, Any]:
-    """Resolve what was typed: a code or LEI exactly, else part of a name; unknown ones as they were sent."""
-    if not text:
-        return {}
-    code = text.split(" ", 1)[0]
-    exact = Party.objects.filter(code__in={text, code, code.upper()}).values_list("id", flat=True)[:1]
-    found = list(exact) or list(Party.objects.filter(lei=text.upper()).values_list("id", flat=True))
-    if not found:
-        names = Party.objects.filter(name__icontains=text).order_by("id")
-        found = list(names.values_list("id", flat=True)[:_NAMES_MATCHED])
-    return {"counterparty_ids": tuple(found)} if found else {"counterparty_ref": text}
-
-
-def _references(text: str) -> list[int]:
-    number = ids.database_id(ids.TRADE, text)
-    return [number] if number is not None else trades.find_reference(text)
 
 
 def _key(text: str, sort: str) -> trades.Key | None:
@@ -229,11 +184,8 @@ def turns(query: Query, page: trades.Page) -> dict[str, dict[str, str | int]]:
     return found
 
 
-def totals(rows: list[dict[str, Any]]) -> list[tuple[str, int, Decimal, Decimal]]:
-    """Return by currency what a page buys and sells: currency, trades, net bought, net sold.
-
-    An allocated block buys and sells nothing beside its parts.
-    """
+def totals(rows: list[dict[str, Any]]) -> list[trades.Total]:
+    """Return by currency what a page buys and sells, as `trades.totals` does of all that match."""
     counts: dict[str, int] = defaultdict(int)
     sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for row in rows:
@@ -242,6 +194,6 @@ def totals(rows: list[dict[str, Any]]) -> list[tuple[str, int, Decimal, Decimal]
         counts[row["currency"]] += 1
         sums[row["currency"], row["side"]] += row["net_amount"]
     return [
-        (currency, counts[currency], sums[currency, "BUY"], sums[currency, "SELL"])
+        trades.Total(currency, counts[currency], sums[currency, "BUY"], sums[currency, "SELL"])
         for currency in sorted(counts)
     ]

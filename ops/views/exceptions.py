@@ -18,9 +18,12 @@ from core.as_of import NOW, AsOf
 from core.clock import utc_now
 from core.http.problem import Problem
 from ops import selectors
+from ops.arrangement import KEPT, arrange, seen_first
 from ops.as_of import clock, where
 from ops.desk import actions_of, asked_of, choices
+from ops.lists.exceptions import EXCEPTIONS
 from ops.permissions import Right, may
+from ops.preferences import CHOICES
 from ops.repair_form import RepairForm, repair_context, version_of
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views.trade import ENDED, steps
@@ -38,7 +41,7 @@ from trades.services.recheck import recheck_trades
 from trades.services.refused import answer_refused
 from trades.services.reject import reject_trade
 from trades.services.repair import repair_trade
-from trades.work_items import CHANGE, MAX_CAUSE, About, Facts, Move, kind_of, kinds, next_action
+from trades.work_items import CHANGE, MAX_CAUSE, About, Facts, Move, kind_of, next_action
 
 TABS = (
     ("open", "Open"),
@@ -60,6 +63,7 @@ class Place:
     view: str
     narrowing: Narrowing
     number: int
+    kept: tuple[tuple[str, str], ...] = ()  # how the list is arranged
 
     @classmethod
     def of(cls, parameters: Any) -> Place:
@@ -69,6 +73,7 @@ class Place:
             view if view in queue.VIEWS else "open",
             Narrowing(*(parameters.get(name, "").replace("\0", "")[:MAX_CAUSE] for name in _NARROWINGS)),
             min(queue.MAX_PAGE, max(1, int(number[:6]))) if number.isdecimal() else 1,
+            tuple((name, parameters[name]) for name in KEPT if parameters.get(name)),
         )
 
     @property
@@ -89,7 +94,12 @@ class Place:
     def parameters(self) -> dict[str, str]:
         """Return the place as parameters of an address."""
         page = str(self.number) if self.number > 1 else ""
-        kept = {"view": "" if self.view == "open" else self.view, **asdict(self.narrowing), "page": page}
+        kept = {
+            "view": "" if self.view == "open" else self.view,
+            **asdict(self.narrowing),
+            "page": page,
+            **dict(self.kept),
+        }
         return {name: value for name, value in kept.items() if value}
 
     def url(self, name: str, *args: str) -> str:
@@ -103,6 +113,9 @@ def exceptions(request: HttpRequest) -> HttpResponse:
     """Show the queue."""
     now, as_of = clock(request), where(request)
     place = Place.of(request.GET)
+    arranged = arrange(request, EXCEPTIONS, sort="-closed" if place.view == "closed" else "due")
+    if (first := seen_first(request, arranged)) is not None:
+        return first
     rows, more = queue.queue(
         view=place.view,
         narrowing=place.narrowing if as_of is None else Narrowing(code=place.narrowing.code),
@@ -112,12 +125,13 @@ def exceptions(request: HttpRequest) -> HttpResponse:
         as_of=as_of,
     )
     context = {
+        "arranged": arranged,
+        "densities": CHOICES["density"],
         "rows": rows,
         "more": more,
         "place": place,
         "parameters": place.parameters(),
         "tabs": TABS,
-        "kind_marks": {code: each.mark for code, each in kinds().items()},
     }
     if as_of is None:  # the counts are of the present
         context["codes"] = queue.codes()

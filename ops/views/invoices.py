@@ -15,7 +15,10 @@ from core import ids
 from core.clock import business_date, utc_now
 from core.http.problem import Fault, Problem
 from ops import selectors
+from ops.arrangement import arrange, seen_first
+from ops.lists.invoices import INVOICES
 from ops.permissions import Right
+from ops.preferences import CHOICES
 from ops.shell import Shown, actor, needs, person, posted, show
 from settlement.invoices import (
     Wanted,
@@ -39,6 +42,9 @@ _MAX_DIGITS = 40
 def invoices(request: HttpRequest) -> HttpResponse:
     """Show invoices and credit notes, the newest first, and what was billed lately."""
     now = utc_now()
+    arranged = arrange(request, INVOICES)
+    if (first := seen_first(request, arranged)) is not None:
+        return first
     given = {name: request.GET.get(name, "").replace("\0", "").strip() for name in ("customer", "kind")}
     if given["kind"] not in Invoice.Kind.values:
         given["kind"] = ""
@@ -49,10 +55,13 @@ def invoices(request: HttpRequest) -> HttpResponse:
         limit=SHOWN + 1,
     )
     context = {
+        "arranged": arranged,
+        "densities": CHOICES["density"],
         "rows": rows[:SHOWN],
         "last": rows[SHOWN - 1]["id"] if len(rows) > SHOWN else None,
         "first_page": not before,
-        "parameters": {name: value for name, value in given.items() if value},
+        "filtered": any(given.values()),
+        "parameters": {name: value for name, value in given.items() if value} | arranged.kept,
         "kinds": Invoice.Kind.choices,
         "sums": billed_since(business_date(now) - timedelta(days=SUMMED_DAYS)),
         "days": SUMMED_DAYS,

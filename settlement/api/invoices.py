@@ -19,6 +19,7 @@ from core.clock import utc_now
 from core.http.body import JsonBody
 from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
+from core.http.named import with_view
 from core.http.problem import Fault, not_found, unreadable
 from core.http.views import OneForm, RawParser, client_of, json_response
 from core.ids import INSTRUCTION, INVOICE, PROPOSAL, TRADE, database_id, public_id
@@ -115,7 +116,7 @@ def _format_of(request: Request) -> str:
 
 
 def _wanted(request: Request) -> Wanted:
-    given = request.query_params
+    given = with_view(request, of="invoices")
     kind, trade = given.get("kind", ""), given.get("trade")
     trade_id = database_id(TRADE, trade) if trade is not None else None
     faults = []

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
+from core.http.named import IN_QUERY as VIEW
 from core.ids import INSTRUCTION, INVOICE, PROPOSAL, TRADE, public_id
 from settlement.api.describing import KEY, PROBLEM, example, object_of
 
@@ -83,6 +84,7 @@ listing = extend_schema(
         OpenApiParameter("kind", str, description="`INVOICE` or `CREDIT_NOTE`"),
         OpenApiParameter("currency", str, description="only in this currency"),
         OpenApiParameter("trade", str, description="only with a line of this trade, `trd_…`"),
+        VIEW,
         OpenApiParameter("cursor", str, description="`next` of the page before"),
         OpenApiParameter("limit", int, description="1 to 1000, default 100"),
         _FORMAT,

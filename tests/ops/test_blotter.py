@@ -133,8 +133,8 @@ def test_an_empty_product_shows_how_to_begin_and_an_empty_filter_how_to_clear_it
 def test_totals_are_by_currency_and_side_of_the_page_only(world: World, desk: Client) -> None:
     captured_ids(equity(price="1.10", quantity="3"), equity(price="2", quantity="2", side="SELL"), goods())
     assert [
-        (currency, n, str(bought), str(sold))
-        for currency, n, bought, sold in desk.get("/trades").context["totals"]
+        (each.currency, each.trades, str(each.bought), str(each.sold))
+        for each in desk.get("/trades").context["totals"]
     ] == [("EUR", 1, "0", "96.0000"), ("USD", 2, "3.3000", "4.0000")]
 
 
@@ -143,7 +143,35 @@ def test_the_count_is_asked_for_apart_and_stops_at_its_cap(
 ) -> None:
     assert '<span class="figure">120</span> trades' in desk.get("/trades/count").content.decode()
     monkeypatch.setattr(blotter, "COUNT_CAP", 50)
-    assert blotter.count(blotter.Filter()) == 51
+    assert blotter.totals(blotter.Filter()).count == 51
+    text = desk.get("/trades?count=1").content.decode()
+    assert "more than" in text
+    assert "The last 10,000 that match" in text
+
+
+def test_totals_are_of_all_that_match_whatever_the_page(
+    world: World, desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captured_ids(
+        *(equity(f"B-{n}", price="1.10", quantity="3") for n in range(60)),
+        *(equity(f"S-{n}", price="2", quantity="2", side="SELL") for n in range(3)),
+        goods(),
+    )
+    found = blotter.totals(blotter.Filter())
+    assert (found.count, found.more) == (64, False)
+    assert [(each.currency, each.trades, each.bought, each.sold) for each in found.by_currency] == [
+        ("EUR", 1, 0, 96),
+        ("USD", 63, 198, 12),
+    ]
+    assert blotter.totals(blotter.Filter(product="GOODS")).by_currency == found.by_currency[:1]
+    assert blotter.totals(blotter.Filter(source="NONE")) == blotter.Totals(0, [])
+    monkeypatch.setattr(blotter, "COUNT_CAP", 2)
+    capped = blotter.totals(blotter.Filter())
+    assert (capped.count, capped.more) == (3, True)
+    assert [(each.currency, each.trades, each.sold) for each in capped.by_currency] == [
+        ("EUR", 1, 96),
+        ("USD", 1, 4),
+    ]
 
 
 def test_a_filter_without_an_index_looks_a_window_back_and_offers_to_go_on(

@@ -75,6 +75,8 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "today": "/",
         "blotter": "/trades?status=exception&counterparty=BROKER-01",
         "count": "/trades/count",
+        "blotter arranged": "/trades?columns=status,net_amount&density=roomy",
+        "save a view": "/views/trades/save?status=captured&columns=status",
         "trade": f"/trades/{public_id(TRADE, settled)}",
         "held trade": f"/trades/{public_id(TRADE, held.trade_id)}",
         "exceptions": "/exceptions",

@@ -15,6 +15,7 @@ from ledger.formats import FORMATS as STATEMENT_FORMATS
 from ledger.kinds import KINDS as RECONCILED
 from ledger.rules import RULES as POSTING_RULES
 from ops.data_sets import DATA_SETS
+from ops.lists import LISTS
 from refdata.services import KINDS
 from risk.checks import CHECKS
 from risk.measures import MEASURES
@@ -38,6 +39,7 @@ PARTS = {
     "ledger/formats": "tests/ledger/formats",
     "ledger/rules": "tests/ledger/rules",
     "ops/data_sets": "tests/ops/data_sets",
+    "ops/lists": "tests/ops/lists",
 }
 
 
@@ -78,6 +80,7 @@ def test_every_twin_tests_something(folder):
         (STATEMENT_FORMATS, "ledger/formats"),
         (POSTING_RULES, "ledger/rules"),
         (DATA_SETS, "ops/data_sets"),
+        (LISTS, "ops/lists"),
     ],
     ids=PARTS,
 )
@@ -88,7 +91,9 @@ def test_every_part_is_registered_and_opens_with_what_it_is(registry, folder):
         assert text, name
 
 
-@pytest.mark.parametrize(("registry", "folder"), [(PRODUCTS, "trades/products"), (CHECKS, "risk/checks")])
+@pytest.mark.parametrize(
+    ("registry", "folder"), [(PRODUCTS, "trades/products"), (CHECKS, "risk/checks"), (LISTS, "ops/lists")]
+)
 def test_a_part_is_named_like_its_file(registry, folder):
     assert sorted(code.lower() for code in registry) == parts(folder)
 

@@ -153,7 +153,7 @@ class TestWorking:
             (other, "OTHER", None), (number, "BROKER-01", None),
         ]  # fmt: skip
         assert desk.list_items(
-            sources=["FO-EQ"], is_open=True, narrowing=Narrowing(), after=None, limit=9
+            sources=["FO-EQ"], is_open=True, narrowing=Narrowing(), now=NOW, after=None, limit=9
         ) == []  # fmt: skip
 
 

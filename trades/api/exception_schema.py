@@ -7,7 +7,9 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
+from core.http.named import IN_QUERY as VIEW
 from trades.models import Comment
+from trades.selectors.exceptions import QUEUES
 from trades.services.comments import MAX_COMMENT
 from trades.services.desk import ACTIONS, MAX_ITEMS, MAX_ROOT_CAUSE
 from trades.work_items import Move
@@ -39,6 +41,13 @@ list_exceptions = extend_schema(
     description="Why deals are held, what they risk, whose move it is, and what comes next; of the client's sources.",
     parameters=[
         OpenApiParameter("status", str, enum=["open", "closed"], description="open unless told"),
+        OpenApiParameter(
+            "queue",
+            str,
+            enum=QUEUES,
+            description="as the console has them, in place of `status`: open is not snoozed",
+        ),
+        VIEW,
         OpenApiParameter("move", str, enum=Move.values),
         OpenApiParameter("kind", str),
         OpenApiParameter("code", str),

@@ -18,6 +18,7 @@ from core.clock import business_date, utc_now
 from core.http.authentication import Client
 from core.http.cursor import decode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once, to_response
+from core.http.named import with_view
 from core.http.problem import Fault, Problem, not_found, unreadable
 from core.http.views import OneForm, RawParser, client_of, json_response
 from core.ids import EXCEPTION, TRADE, database_id, public_id
@@ -25,7 +26,7 @@ from core.money import format_amount
 from trades.api import exception_schema as schema
 from trades.api.views import wants_dry_run
 from trades.selectors import desk
-from trades.selectors.exceptions import Narrowing
+from trades.selectors.exceptions import QUEUES, Narrowing
 from trades.selectors.straight_through import MAX_DAYS, straight_through
 from trades.services.comments import comment
 from trades.services.desk import DONE, REFUSED, UNCHANGED, Asked, Result, act_on_exceptions
@@ -73,9 +74,13 @@ class Exceptions(APIView):
 
     @schema.list_exceptions
     def get(self, request: Request) -> HttpResponse:
-        query = request.query_params
-        status = query.get("status", "open")
+        query = with_view(request, of="exceptions")
+        if "status" in request.query_params:
+            query.pop("queue", "")
+        status, queue = query.get("status", "open"), query.get("queue", "")
         faults = [] if status in {"open", "closed"} else [Fault("query:status", "Either open or closed.")]
+        if queue and queue not in QUEUES:
+            faults.append(Fault("query:queue", f"One of {', '.join(QUEUES)}."))
         narrowing = _narrowing(query, faults)
         after = decode_cursor(query.get("cursor", ""), parts=2)
         limit = limit_of(request)
@@ -84,7 +89,9 @@ class Exceptions(APIView):
         rows = desk.list_items(
             sources=client_of(request).sources,
             is_open=status == "open",
+            queue=queue,
             narrowing=narrowing,
+            now=utc_now(),
             after=after,
             limit=limit,
         )

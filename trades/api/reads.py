@@ -8,9 +8,10 @@ from typing import Any
 
 from core import sql
 from trades.lifecycle import State
-from trades.selectors.blotter import MAX_SOURCES
+from trades.selectors.blotter import MAX_SOURCES, Filter, conditions
 from trades.selectors.blotter import sources as all_sources
 
+_ALL = Filter()
 _CURRENT = """
 SELECT v.*, s.state, s.changed_at, s.changed_xid, s.block_id
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
@@ -55,6 +56,7 @@ def list_trades(
     state: State | None,
     trade_date: date | None,
     updated_since: datetime | None,
+    narrowed: Filter = _ALL,
     after: tuple[int, ...] | None,
     limit: int,
 ) -> list[dict[str, Any]]:
@@ -62,34 +64,33 @@ def list_trades(
 
     Only what no open transaction can still precede is shown, so a reader that keeps its cursor misses no
     change: a later commit always sorts behind. The exact reference of one deal is answered without that wait.
-    `sources` narrows to what the client may see; none means every source.
+    `sources` narrows to what the client may see; none means every source. `narrowed` as the blotter filters.
     """
-    where: list[str] = ["true"]
-    parameters: list[Any] = []
+    where, parameters = conditions(narrowed)
     if source_ref is not None:
         where.append(
             "s.trade_id IN (SELECT trade_id FROM trades_version"
-            " WHERE source = ANY(%s) AND source_ref = ANY(%s) AND version = 1)"
+            " WHERE source = ANY(%(asked)s) AND source_ref = ANY(%(refs)s) AND version = 1)"
         )
         # The index begins with the source: where none is named, each that exists is one probe.
         asked = [source] if source is not None else all_sources(most=MAX_SOURCES)
-        parameters += [asked, [source_ref]]
+        parameters |= {"asked": asked, "refs": [source_ref]}
     else:
         where.append(f"s.changed_xid < {sql.OLDEST_OPEN}")
-    for condition, value in (
-        ("v.source = ANY(%s)", list(sources) or None),
-        ("v.source = %s", source),
-        ("s.state = %s", None if state is None else state.value),
-        ("v.trade_date = %s", trade_date),
-        ("s.changed_at >= %s", updated_since),
+    for name, condition, value in (
+        ("sources", "v.source = ANY(%(sources)s)", list(sources) or None),
+        ("source", "v.source = %(source)s", source),
+        ("state", "s.state = %(state)s", None if state is None else state.value),
+        ("trade_date", "v.trade_date = %(trade_date)s", trade_date),
+        ("updated_since", "s.changed_at >= %(updated_since)s", updated_since),
     ):
         if value is not None:
             where.append(condition)
-            parameters.append(value)
+            parameters[name] = value
     if after is not None:
-        where.append("(s.changed_xid, s.trade_id) > (%s, %s)")
-        parameters += list(after)
+        where.append("(s.changed_xid, s.trade_id) > (%(after_xid)s, %(after_id)s)")
+        parameters["after_xid"], parameters["after_id"] = after
     return sql.records(
-        f"{_CURRENT} WHERE {' AND '.join(where)} ORDER BY s.changed_xid, s.trade_id LIMIT %s",
-        [*parameters, limit],
+        f"{_CURRENT} WHERE {' AND '.join(where)} ORDER BY s.changed_xid, s.trade_id LIMIT %(limit)s",
+        {**parameters, "limit": limit},
     )

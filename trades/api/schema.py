@@ -9,6 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from core.http.moments import IN_QUERY as AXES
+from core.http.named import IN_QUERY as VIEW
 from core.ids import TRADE, public_id
 from trades.api.documents import trade_links
 from trades.lifecycle import State
@@ -99,6 +100,15 @@ list_trades = extend_schema(
         OpenApiParameter("source_ref", str),
         OpenApiParameter("status", str, enum=State.names),
         OpenApiParameter("trade_date", OpenApiTypes.DATE),
+        OpenApiParameter("counterparty", str, description="a code, an LEI or part of a name"),
+        OpenApiParameter("book", str),
+        OpenApiParameter("product", str),
+        OpenApiParameter("from", OpenApiTypes.DATE, description="trade dates from this day on"),
+        OpenApiParameter("to", OpenApiTypes.DATE, description="trade dates up to this day"),
+        OpenApiParameter(
+            "q", str, description="a reference, ours or the front office’s; above the other filters"
+        ),
+        VIEW,
         OpenApiParameter("updated_since", OpenApiTypes.DATETIME),
         *AXES,
         _CURSOR,

@@ -20,6 +20,7 @@ from core.http.authentication import Client
 from core.http.cursor import decode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once, key_of, request_hash, to_response
 from core.http.moments import as_of, as_of_list, moment_parameter, next_key
+from core.http.named import with_view
 from core.http.problem import Fault, Problem, not_found, unreadable
 from core.http.views import OneForm, RawParser, client_of, json_response
 from core.ids import TRADE, database_id, public_id
@@ -31,6 +32,8 @@ from trades.lifecycle import State
 from trades.products._reading import Unreadable, read_message
 from trades.products.base import Message, Terms
 from trades.selectors import as_of as past
+from trades.selectors.blotter import conditions
+from trades.selectors.filters import read_filter
 from trades.services.capture import DRAWN, Captured, Outcome, capture_new, capture_trades
 from trades.services.dry_run import dry_run
 from trades.services.load import RUN, load_trades
@@ -82,6 +85,7 @@ class Trades(APIView):
         wanted, limit = _wanted(request), limit_of(request)
         where, after = as_of_list(request, now=utc_now())
         if where is not None:
+            wanted["narrowed"] = conditions(wanted["narrowed"])
             known, last_id = past.list_trades(where, **wanted, after=after, limit=limit)
             going_on = None if last_id is None else next_key(where, last_id)
             return json_response(page([trade_document(row) for row in known], next_key=going_on))
@@ -359,9 +363,10 @@ def fail_the_rest(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _wanted(request: Request) -> dict[str, Any]:
-    """Return the filters of a list of trades, now or as it was."""
-    query = _ListQuery(request)
-    return {
+    """Return the filters of a list of trades, now or as it was; those of a view that it names below its own."""
+    given = with_view(request, of="trades")
+    query = _ListQuery(given)
+    wanted = {
         "sources": client_of(request).sources,
         "source": query.text("source"),
         "source_ref": query.text("source_ref"),
@@ -369,13 +374,21 @@ def _wanted(request: Request) -> dict[str, Any]:
         "trade_date": query.date("trade_date"),
         "updated_since": moment_parameter(request, "updated_since"),
     }
+    texts = {name: query.text(name) or "" for name in _NARROWED}
+    narrowed, faults = read_filter(texts)
+    if faults:
+        raise unreadable([Fault(f"query:{name}", detail) for name, detail in faults.items()])
+    return {**wanted, "narrowed": narrowed}
+
+
+_NARROWED = ("q", "counterparty", "book", "product", "from", "to")
 
 
 class _ListQuery:
     """Reads the query of a list; every malformed parameter is named by a Problem 400."""
 
-    def __init__(self, request: Request) -> None:
-        self._query = request.query_params
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._query = given
 
     def text(self, name: str) -> str | None:
         value = self._query.get(name)

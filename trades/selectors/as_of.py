@@ -110,17 +110,20 @@ def list_trades(
     state: State | None,
     trade_date: date | None,
     updated_since: datetime | None,
+    narrowed: tuple[list[str], dict[str, Any]] = ([], {}),
     after: int,
     limit: int,
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Return trades as they were, in the order of capture after a trade id, and the id to go on after, if any.
 
     A page looks through WINDOW trades at most and may be short, or empty, before the last one. `sources` narrows
-    to what the client may see; none means every source.
+    to what the client may see; none means every source. `narrowed`: more conditions, with their parameters.
     """
     last = last_trade(as_of)
     edge = last if source_ref is not None else _edge(as_of, after, last)
     where, parameters = ["t.trade_id > %(after)s", "t.trade_id <= %(edge)s"], as_of.parameters()
+    where += narrowed[0]
+    parameters |= narrowed[1]
     parameters |= {"after": after, "edge": edge, "limit": limit}
     if source_ref is not None:
         where.append(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from core import sql
@@ -243,15 +244,55 @@ def _bounded(bounded: bool) -> Iterator[None]:
         raise TooBroad from error
 
 
-def count(wanted: Filter) -> int:
-    """Return how many trades a filter matches, at most COUNT_CAP + 1. TooBroad when that takes too long."""
+@dataclass(frozen=True)
+class Total:
+    """What trades buy and sell in one currency: how many, and the net amounts. An allocated block counts nothing."""
+
+    currency: str
+    trades: int
+    bought: Decimal
+    sold: Decimal
+
+
+@dataclass(frozen=True)
+class Totals:
+    """How many trades a filter matches, at most COUNT_CAP + 1, and their totals by currency.
+
+    Above COUNT_CAP both are of the trades captured last, and there are more.
+    """
+
+    count: int
+    by_currency: list[Total]
+
+    @property
+    def more(self) -> bool:
+        """Tell whether there were more than were looked at."""
+        return self.count > COUNT_CAP
+
+
+_TOTALS = f"""
+WITH found AS MATERIALIZED (
+    SELECT s.trade_id, s.version, s.state FROM {{source}} {{where}} ORDER BY s.trade_id DESC LIMIT %(cap)s + 1
+), looked AS (
+    SELECT * FROM found ORDER BY trade_id DESC LIMIT %(cap)s
+)
+SELECT v.currency, count(*), coalesce(sum(v.net_amount) FILTER (WHERE v.side = 'BUY'), 0),
+       coalesce(sum(v.net_amount) FILTER (WHERE v.side = 'SELL'), 0), (SELECT count(*) FROM found)
+FROM looked s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+WHERE s.state <> {State.ALLOCATED.value}
+GROUP BY GROUPING SETS ((), (v.currency)) ORDER BY v.currency NULLS FIRST
+"""
+
+
+def totals(wanted: Filter) -> Totals:
+    """Return how many trades a filter matches and what they add up to. TooBroad when that takes too long."""
     found, parameters = conditions(wanted)
     source = _JOINED if any("v." in each for each in found) else _STATES
     where = f"WHERE {' AND '.join(found)}" if found else ""
-    statement = f"SELECT count(*) FROM (SELECT 1 FROM {source} {where} LIMIT {COUNT_CAP + 1}) AS counted"
     with _bounded(not wanted.indexed):
-        answer = sql.row(statement, parameters)
-    return int(answer[0]) if answer else 0
+        rows = sql.rows(_TOTALS.format(source=source, where=where), {**parameters, "cap": COUNT_CAP})
+    (_, _, _, _, count), *by_currency = rows
+    return Totals(int(count), [Total(*each[:4]) for each in by_currency])
 
 
 _SOURCES = """

@@ -95,27 +95,41 @@ def list_items(
     *,
     sources: Collection[str],
     is_open: bool,
+    queue: str = "",
     narrowing: Narrowing,
+    now: datetime,
     after: tuple[int, ...] | None,
     limit: int,
 ) -> list[dict[str, Any]]:
     """Return items of sources (none: of all) in the order in which they were written, after a (transaction, id).
 
-    Only what no open transaction can still precede is shown, so a reader that keeps its cursor misses none.
+    Only what no open transaction can still precede is shown, so a reader that keeps its cursor misses none. queue:
+    one of QUEUES, in place of `is_open`.
     """
     condition = " AND ".join(
         [
             f"e.xid < {sql.OLDEST_OPEN}",
-            f"e.closed_at IS {'' if is_open else 'NOT '}NULL",
+            condition_of(queue, narrowing) if queue else _is_open(is_open, narrowing),
             *(["v.source = ANY(%(sources)s)"] if sources else []),
             *(["(e.xid, e.id) > (%(xid)s, %(id)s)"] if after else []),
         ]
     )
     xid, last_id = after or (0, 0)
     return sql.records(
-        f"{_ITEM} WHERE {condition}{narrowing.sql()} ORDER BY e.xid, e.id LIMIT %(limit)s",
-        {**asdict(narrowing), "sources": list(sources), "xid": xid, "id": last_id, "limit": limit},
+        f"{_ITEM} WHERE {condition} ORDER BY e.xid, e.id LIMIT %(limit)s",
+        {
+            **asdict(narrowing),
+            "sources": list(sources),
+            "now": now,
+            "xid": xid,
+            "id": last_id,
+            "limit": limit,
+        },
     )
+
+
+def _is_open(is_open: bool, narrowing: Narrowing) -> str:
+    return f"e.closed_at IS {'' if is_open else 'NOT '}NULL{narrowing.sql()}"
 
 
 def shared_comments(exception_id: int) -> list[dict[str, Any]]:

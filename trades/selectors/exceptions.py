@@ -17,6 +17,7 @@ PAGE_SIZE = 50
 MAX_PAGE = 200
 
 VIEWS = ("open", "mine", "team", "unassigned", "overdue", "returned", "snoozed", "closed")
+QUEUES = tuple(each for each in VIEWS if each not in {"mine", "team"})  # that mean the same to everybody
 
 # Who snoozed an item does not want to see it for a while; past its moment it is back by itself.
 AWAKE = "(e.snoozed_until IS NULL OR e.snoozed_until <= %(now)s)"
