@@ -6,16 +6,16 @@ class LedgerConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        """Set what two people approve of corporate actions, lots, reconciliations, accounts and the closing of books,
-        and declare the kinds of work items
-        of positions, of the journal and of breaks, and tell what trades make us hold."""
+        """Set what two people approve of corporate actions, lots, reconciliations, profit, accounts and the closing of
+        books; declare the kinds of work items of positions, of the journal and of breaks; tell what trades make us
+        hold."""
         from core.evidence import contribute
         from core.four_eyes import on_approval
         from ledger import breaks_work, journal_work
         from ledger.evidence import SECTIONS
-        from ledger.services import accounts, corporate_actions, definitions, forced, lot_policies
+        from ledger.services import accounts, corporate_actions, definitions, forced, lot_policies, periods
         from ledger.services import profit_adjustments as adjustments
-        from ledger.services import profit_sign_off as sign_off, periods
+        from ledger.services import profit_sign_off as sign_off
         from ledger.work_kinds import KINDS
         from trades.work_items import register_causes, register_kinds
 

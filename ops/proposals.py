@@ -20,9 +20,9 @@ from ledger.services.corporate_actions import KIND as ACTION
 from ledger.services.definitions import KIND as RECONCILIATION
 from ledger.services.forced import KIND as FORCED
 from ledger.services.lot_policies import KIND as POLICY
+from ledger.services.periods import KIND as PERIOD
 from ledger.services.profit_adjustments import KIND as ADJUSTMENT
 from ledger.services.profit_sign_off import KIND as SIGN_OFF
-from ledger.services.periods import KIND as PERIOD
 from ops import utilisations
 from ops.permissions import Right
 from refdata.fee_rules import KIND as FEE

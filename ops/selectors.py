@@ -12,7 +12,15 @@ from django.urls import reverse
 from core import sql
 from core.as_of import HAPPENED, AsOf
 from feed.models import Webhook
-from ledger.services import accounts, corporate_actions, forced, lot_policies, profit_adjustments, profit_sign_offperiods
+from ledger.services import (
+    accounts,
+    corporate_actions,
+    forced,
+    lot_policies,
+    periods,
+    profit_adjustments,
+    profit_sign_off,
+)
 from ledger.services import definitions as reconciliation_definitions
 from refdata import fee_rules
 from risk.services import excess, parameters, stops, terms

@@ -246,7 +246,7 @@ _SECTIONS = {
     "limit_terms": "limits",
 }
 # Those whose address names a record; a list below another screen's has none.
-_OF_RECORDS = _SECTIONS.keys() - {"holds", "profit_behind", "profit_adjustmentsjournal_entries"}
+_OF_RECORDS = _SECTIONS.keys() - {"holds", "profit_behind", "profit_adjustments", "journal_entries"}
 
 
 def show(

@@ -1,10 +1,8 @@
-"""What settlement says of itself: for a reconciliation what was handed off, cash that should move and what is settling;
-and for a day's profit what dealshas
-settled; for the journal what trades are charged by rules.
+"""What settlement says of itself: for a reconciliation what was handed off, cash that should move, what is settling;
+for a day's profit and for the journal what trades are charged.
 
-The queries of what was handed off and of cash takefor a reconciliation takes `source`, `start`, `until` (dates, both included) and `accounts`
-(text[], null for
-all), and givegives the id of each record as `id`, its business date as `day`, and the fields of the
+The queries of what was handed off and of cash take `source`, `start`, `until` (dates, both included) and `accounts`
+(text[], null for all), and give the id of each record as `id`, its business date as `day`, and the fields of the
 reconciliation's kind. Of positions the ledger knows more; it is told what it cannot know, as known at a moment (the
 parameters of core.as_of): at which of our accounts each leg settles (`trade_id`, `leg`, `account`), and what has
 settled of the instructions of the trades in relation `waiting` (`trade_ids`, `account`, `instrument`, `quantity`, above
@@ -85,10 +83,10 @@ WHERE i.asset_kind = 'SECURITY' AND i.value_date <= %(until)s AND i.cancels IS N
       WHERE o.asset_kind = 'SECURITY')
 """,
 )
-# A reversal is of the version whose charge it reverses. A tax that a customer pays us is the state's.
+# For profit, by rules. A reversal is of the version whose charge it reverses. A tax a customer pays us is the state's.
 _TAXES = ", ".join(f"'{each}'" for each in sorted(TAXES))
-CHARGES = Side(
-    "charges",
+RULED = Side(
+    "charges by rules",
     f"""
 SELECT a.trade_id, coalesce(o.version, a.version) AS version, a.currency, a.amount, a.xid
 FROM settlement_fee_accrual a LEFT JOIN settlement_fee_accrual o ON o.id = a.reverses
@@ -112,4 +110,4 @@ SELECT trade_id, type, currency, is_stated, sum(amount) AS amount FROM settlemen
 GROUP BY trade_id, type, currency, is_stated HAVING sum(amount) <> 0
 """,
 )
-SIDES = (ACCOUNTS, CASH, CHARGES, HANDOFFS, SETTLINGPOSITIONS, CHARGES, CHARGED)
+SIDES = (ACCOUNTS, CASH, CHARGED, CHARGES, HANDOFFS, RULED, SETTLING)

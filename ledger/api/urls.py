@@ -4,8 +4,9 @@ from django.urls import path
 
 from ledger.api import (
     actions,
+    journal,
     margins,
-     journal, positions,
+    positions,
     profit,
     profit_gains,
     profit_restatements,

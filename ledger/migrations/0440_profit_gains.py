@@ -33,7 +33,7 @@ _REASONS = [
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("ledger", "0370_profit"),
+        ("ledger", "0433_postings_looked_up_by_entry"),
     ]
 
     operations = [

@@ -12,7 +12,7 @@ _KEEP = "SELECT core_append_only('ledger_profit_sign_off');"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("ledger", "0370_profit"),
+        ("ledger", "0440_profit_gains"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ledger', '0370_profit'),
+        ("ledger", "0445_profit_sign_off_by_book"),
     ]
 
     operations = [

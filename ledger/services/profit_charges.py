@@ -12,7 +12,7 @@ from core import sql
 from core.sides import side
 from ledger.selectors.profit_pieces import KEY
 
-CHARGES = "charges"
+CHARGES = "charges by rules"
 _CHARGED = f"""
 INSERT INTO profit_delta (bucket, {KEY}, quantity, cash, fees)
 SELECT 'AMENDED', coalesce(v.book_id, 0), v.product, coalesce(v.instrument_id, 0), c.currency, v.trader,

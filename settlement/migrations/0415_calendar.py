@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0400_shapes")]
+    dependencies = [("settlement", "0410_tie_out_breaks")]
     operations = [
         migrations.AddIndex(
             "batch", models.Index(fields=["value_date", "id"], name="settlement_batch_value_date")

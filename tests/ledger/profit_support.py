@@ -11,9 +11,9 @@ from core.audit import Actor
 from ledger.models import ProfitRun
 from ledger.selectors.profit import PARTS, find_run
 from ledger.selectors.profit_figures import flags_of
+from ledger.selectors.profit_gains import GAINS, gains_by, gains_total
 from ledger.services.profit_adjustments import Adjustment, propose_adjustment
 from ledger.services.profit_flags import accept_flag
-from ledger.selectors.profit_gains import GAINS, gains_by, gains_total
 from ledger.services.profit_run import tell_profit
 from ledger.services.profit_sign_off import propose_sign_off
 from tests.ledger.reconciling import somebody

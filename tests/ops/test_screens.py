@@ -15,8 +15,8 @@ from core import sql, work
 from core.ids import BATCH, CONFIRMATION, EXCEPTION, INSTRUCTION, INVOICE, TRADE, WEBHOOK, public_id
 from settlement.models import Batch, Invoice
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
-from tests.ledger.profit_support import tell as tell_profit
 from tests.ledger.journal_support import journal
+from tests.ledger.profit_support import tell as tell_profit
 from tests.ledger.support import post
 from tests.ops.conftest import SignIn
 from tests.settlement.support import instruction_ids
