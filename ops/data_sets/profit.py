@@ -8,7 +8,7 @@ PROFIT = DataSet(
     code="profit",
     title="P&L",
     about="What each position came to, by day: the latest run of each, in base currency.",
-    right=Right.READ_POSITIONS,
+    right=Right.READ_PROFIT,
     source=(
         "ledger_profit_line l JOIN ledger_profit_run r ON r.id = l.run_id"
         " LEFT JOIN refdata_book b ON b.id = l.book_id LEFT JOIN refdata_instrument i ON i.id = l.instrument_id"
