@@ -18,7 +18,8 @@ class Rule:
     `sources` (source, source_id): the trades (`T`) and actions (`A`) asked about;
     `held`: their standing position entries, with `source`, `source_id` and, of trades, `product`, `side` and `price`;
     `moved`: what they did to lots, likewise;
-    `charged`: what trades are charged beside what they are paid with (`type`; `amount` above zero: we receive it).
+    `charged`: what trades of a `product` are charged, by `type`, `amount` above zero where we receive it, and whether
+    it `is_paid` with the deal itself.
     `amount`: above zero a debit. The lines of each source, book, currency and day add up to nought: one entry.
     """
 

@@ -64,10 +64,10 @@ WITH sources AS MATERIALIZED (
     LEFT JOIN trades_version v ON s.source = 'T' AND v.trade_id = m.source_id AND v.version = m.version
 ), charged AS MATERIALIZED (
     SELECT 'T' AS source, c.trade_id AS source_id, c.version, v.book_id, c.currency, v.trade_date AS effective_date,
-           c.type, c.amount
+           v.product, c.type, c.amount, is_paid
     FROM ({{charges}}) c JOIN trades_state t ON t.trade_id = c.trade_id
     JOIN trades_version v ON v.trade_id = t.trade_id AND v.version = t.version
-    WHERE NOT (c.is_stated AND c.currency = v.currency AND v.product IN ({_PAID_WITH}))
+    CROSS JOIN LATERAL (SELECT c.is_stated AND c.currency = v.currency AND v.product IN ({_PAID_WITH}) AS is_paid) w
 ), made AS MATERIALIZED (
     {{rules}}
 ), wanted AS MATERIALIZED (

@@ -26,7 +26,7 @@ from tests.ledger.journal_support import balances, entries, journal, standing
 from tests.ledger.support import ACTOR, amend, cancel, post, replayed
 from tests.ledger.test_actions import act, terms
 from tests.ledger.test_positions import _Desk, policy
-from tests.support.factories import captured_ids, equity, world
+from tests.support.factories import captured_ids, equity, other_connection, world
 from tests.support.records import NOW, TODAY
 from trades.models import ExceptionItem
 from trades.work_items import About, kind_of
@@ -39,6 +39,13 @@ def posted(*documents: dict) -> list[int]:
     post()
     journal()
     return ids
+
+
+def dealt() -> None:
+    """Have one more deal in the positions, which is still to be posted."""
+    with transaction.atomic():
+        captured_ids(equity())
+        post()
 
 
 def closed(through: date, *, entity_id: int, proposal_id: int = 1) -> None:
@@ -115,20 +122,31 @@ class TestTheWorker:
     def test_leaves_the_work_to_whoever_is_at_it(self):
         world()
         posted(equity())
-        captured_ids(equity())
-        with transaction.atomic():
-            post()
-        other = connection.copy()
-        try:
-            other.set_autocommit(False)
-            with other.cursor() as cursor:
-                cursor.execute("SELECT 1 FROM ledger_journal_mark FOR UPDATE")
+        dealt()
+        with other_connection() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT 1 FROM ledger_journal_mark FOR UPDATE")
             assert post_due(now=NOW) == 0
-        finally:
-            other.rollback()
-            other.close()
+            cursor.execute("ROLLBACK")
         assert post_due(now=NOW) > 0
         assert balances()["INVENTORY", "USD"] == 2 * 18725
+
+    @pytest.mark.django_db(transaction=True)
+    def test_waits_for_a_closing_and_posts_beyond_it(self):
+        ours = world().ours
+        posted(equity())
+        dealt()
+        with other_connection() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(
+                "INSERT INTO ledger_period_closing (entity_id, closed_through, proposal_id, approved_at)"
+                " VALUES (%s, %s, 1, now())",
+                [ours.id, TODAY],
+            )
+            assert post_due(now=NOW) == 0
+            cursor.execute("COMMIT")
+        assert post_due(now=NOW) > 0
+        assert entries()[1:] == [("TRADE_DATE", 1, None, TODAY, TODAY + timedelta(days=1))]
 
 
 class TestTheDatabase:

@@ -59,6 +59,23 @@ def test_is_reversed_with_the_deal():
     assert balances() == {}
 
 
+@pytest.mark.parametrize(("side", "fees"), [("SELL", "FEE_INCOME"), ("BUY", "FEE_EXPENSE")])
+def test_of_an_order_that_states_its_sales_tax_is_owed_to_the_state_or_by_it(side, fees):
+    world()
+    stated = [
+        {"type": "VAT", "amount": "20", "currency": "EUR"},
+        {"type": "FREIGHT", "amount": "5", "currency": "EUR"},
+    ]
+    captured_ids(goods(side=side, fees=stated))
+    check_everything()
+    post()
+    journal()
+    owed = 1 if side == "SELL" else -1
+    assert balances("FEE_ACCRUAL") == {(fees, "EUR"): owed * 20, ("TAX_PAYABLE", "EUR"): owed * -20}
+    assert balances()[fees, "EUR"] == owed * -5
+    assert verify_journal(now=NOW, actor=ACTOR, correct=False) == []
+
+
 def test_is_only_what_is_not_paid_with_the_deal():
     world()
     captured_ids(

@@ -57,6 +57,10 @@ COMMISSION = [{"type": "COMMISSION", "amount": "10", "currency": "USD"}]
             {("INVENTORY", "EUR"): "-80", ("RECEIVABLE", "EUR"): "80"},
         ),
         (service(), {("RECEIVABLE", "EUR"): "2925", ("REVENUE", "EUR"): "-2925"}),
+        (
+            service(fees=[{"type": "TRAVEL", "amount": "75", "currency": "EUR"}]),
+            {("RECEIVABLE", "EUR"): "3000", ("REVENUE", "EUR"): "-2925", ("FEE_INCOME", "EUR"): "-75"},
+        ),
         (service(side="BUY"), {("COST_OF_SALES", "EUR"): "2925", ("PAYABLE", "EUR"): "-2925"}),
     ],
 )
