@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 
 from ops.as_of import as_at
 from ops.lists.base import Column, Listed
+from ops.preferences import CHOICES
 from ops.saved_views import Content, Known, content_of, views_of
 from ops.shell import person
 
@@ -30,6 +31,9 @@ class Arrangement:
     saved: Known | None
     kept: dict[str, str]
     sort: str = ""
+
+    densities = CHOICES["density"]
+    formats = ("csv", "xlsx", "json")
 
     @property
     def is_changed(self) -> bool:

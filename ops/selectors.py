@@ -305,6 +305,7 @@ def batches(
     value_date: date | None,
     now: datetime,
     number: int = 1,
+    size: int = BATCH_PAGE,
     as_of: AsOf | None = None,
 ) -> tuple[list[dict[str, Any]], bool]:
     """Return one page of batches, the last sealed first, and whether more follow. view: one of BATCH_VIEWS.
@@ -320,13 +321,13 @@ def batches(
             "channel": channel,
             "value_date": value_date,
             "now": now,
-            "limit": BATCH_PAGE + 1,
-            "offset": (number - 1) * BATCH_PAGE,
+            "limit": size + 1,
+            "offset": (number - 1) * size,
         },
     )
     for row in rows:
         row["status"] = _batch_status(row)
-    return rows[:BATCH_PAGE], len(rows) > BATCH_PAGE
+    return rows[:size], len(rows) > size
 
 
 def _batch_status(row: dict[str, Any]) -> str:

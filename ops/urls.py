@@ -55,6 +55,7 @@ urlpatterns = [
     path("search", search.search, name="search"),
     path("views/<slug:listed>/save", saved_views.save, name="view_save"),
     path("views/<slug:listed>/delete", saved_views.delete, name="view_delete"),
+    path("views/<slug:listed>/export", saved_views.export, name="view_export"),
     path("views/<slug:listed>/columns", saved_views.columns, name="view_columns"),
     path("trades", blotter.blotter, name="blotter"),
     path("trades/count", blotter.blotter_count, name="blotter_count"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from ops.lists._cells import Cell
+from ops.lists._cells import Cell, Row
 from ops.permissions import Right
 
 
@@ -34,14 +35,26 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What of a list is wanted: by a filter, in an order, by whom and when; `most` rows and one more will do."""
+
+    parameters: Mapping[str, str]
+    sort: str
+    user_id: int
+    now: datetime
+    most: int
+
+
+@dataclass(frozen=True)
 class Listed:
     """A list of the console.
 
     code: as in addresses. title: its rows, in the plural. screen: the name of its address. right: who sees it.
-    columns: the first is the record and always shown. filters: the parameters of its address that narrow it. sorts:
-    what `sort` may be. usual: the codes of the columns that it has where nobody chose, by the filter; all unless said.
-    api: the parameters with which the API's list of the same code filters alike; None for what it has no words for,
-    such as what means whoever looks. Without it, the API has no such list.
+    columns: the first is the record and always shown. filters: the parameters of its address that narrow it. pages:
+    its rows in their order, some at a time. sorts: what `sort` may be. usual: the codes of the columns that it has
+    where nobody chose, by the filter; all unless said. api: the parameters with which the API's list of the same
+    code filters alike; None for what it has no words for, such as what means whoever looks. Without it, the API has
+    no such list.
     """
 
     code: str
@@ -50,9 +63,15 @@ class Listed:
     right: Right
     columns: tuple[Column, ...]
     filters: tuple[str, ...]
+    pages: Callable[[Asked], Iterator[Sequence[Row]]]
     sorts: tuple[str, ...] = ()
     usual: Callable[[Mapping[str, str]], tuple[str, ...]] | None = None
     api: Callable[[Mapping[str, str]], dict[str, str] | None] | None = None
+
+    @property
+    def in_api(self) -> bool:
+        """Tell whether the API has the same list."""
+        return self.api is not None
 
     @property
     def by_code(self) -> dict[str, Column]:

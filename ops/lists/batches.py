@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
 from django.template import Context
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.ids import BATCH, public_id
+from ops import selectors
 from ops.lists import _cells as cells
-from ops.lists.base import Column, Listed
+from ops.lists.base import Asked, Column, Listed
 from ops.permissions import Right
 from ops.templatetags import console
+from settlement.models import CHANNELS
 
 
 def _record(row: cells.Row, _: Context) -> SafeString:
@@ -31,6 +37,26 @@ def _claimed(row: cells.Row, context: Context) -> str:
         until = console.moment(context, row["expires_at"], "clock")
         return format_html('{} <span class="muted">until {}</span>', row["client_name"], until)
     return SafeString('<span class="muted">ended</span>') if row["claimed_at"] else console.NOTHING
+
+
+def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    given = asked.parameters
+    view, channel = given.get("view", ""), given.get("channel", "")
+    rows, _ = selectors.batches(
+        view=view if view in selectors.BATCH_VIEWS else "all",
+        channel=channel if channel in CHANNELS else "",
+        value_date=_date(given.get("value_date", "")),
+        now=asked.now,
+        size=asked.most + 1,
+    )
+    yield rows
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 BATCHES = Listed(
@@ -64,4 +90,5 @@ BATCHES = Listed(
         ),
     ),
     filters=("view", "channel", "value_date"),
+    pages=_pages,
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
 
 from django.template import Context
 from django.utils.html import format_html
@@ -10,9 +12,10 @@ from django.utils.safestring import SafeString
 
 from core.ids import EXCEPTION, TRADE, public_id
 from ops.lists import _cells as cells
-from ops.lists.base import Column, Listed
+from ops.lists.base import Asked, Column, Listed
 from ops.permissions import Right
 from ops.templatetags import console
+from trades.selectors import exceptions as queue
 from trades.work_items import kind_of
 
 PERSONAL = ("mine", "team")  # tabs that mean whoever looks
@@ -86,6 +89,19 @@ def _owner(row: cells.Row) -> cells.Value:
     return row["owner"] or row["team"] or None
 
 
+def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    given = asked.parameters
+    view = given.get("view", "")
+    rows, _ = queue.queue(
+        view=view if view in queue.VIEWS else "open",
+        narrowing=queue.Narrowing(*(given.get(each.name, "") for each in fields(queue.Narrowing))),
+        user_id=asked.user_id,
+        now=asked.now,
+        size=asked.most + 1,
+    )
+    yield rows
+
+
 EXCEPTIONS = Listed(
     code="exceptions",
     title="exceptions",
@@ -124,6 +140,7 @@ EXCEPTIONS = Listed(
         Column("resolution", "Resolution", cells.text("resolution", css="clip")),
     ),
     filters=("view", "code", "kind", "move", "cause"),
+    pages=_pages,
     usual=_usual,
     api=_api,
 )

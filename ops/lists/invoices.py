@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.template import Context
 from django.urls import reverse
 from django.utils.html import format_html
@@ -9,8 +12,10 @@ from django.utils.safestring import SafeString
 
 from core.ids import INVOICE, TRADE, public_id
 from ops.lists import _cells as cells
-from ops.lists.base import Column, Listed
+from ops.lists.base import Asked, Column, Listed
 from ops.permissions import Right
+from settlement.invoices import Wanted, latest_invoices
+from settlement.models import Invoice
 
 
 def _record(row: cells.Row, _: Context) -> SafeString:
@@ -35,6 +40,15 @@ def _for_shown(row: cells.Row, _: Context) -> str:
 
 
 _DUE, _CREDITED = cells.day("due_date"), cells.money("credited", "currency")
+
+
+def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    kind = asked.parameters.get("kind", "")
+    wanted = Wanted(
+        customer=asked.parameters.get("customer", ""), kind=kind if kind in Invoice.Kind.values else ""
+    )
+    yield latest_invoices(wanted=wanted, before=None, limit=asked.most + 1)
+
 
 INVOICES = Listed(
     code="invoices",
@@ -71,5 +85,6 @@ INVOICES = Listed(
         Column("currency", "Ccy", cells.text("currency")),
     ),
     filters=("customer", "kind"),
+    pages=_pages,
     api=dict,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from django.template import Context
 from django.urls import reverse
@@ -11,12 +12,12 @@ from django.utils.safestring import SafeString
 
 from core.ids import TRADE, public_id
 from ops.lists import _cells as cells
-from ops.lists.base import Column, Listed
+from ops.lists.base import Asked, Column, Listed
 from ops.permissions import Right
 from ops.templatetags import console
 from trades.lifecycle import State
-from trades.selectors.blotter import SORTS
-from trades.selectors.filters import NAMES
+from trades.selectors import blotter
+from trades.selectors.filters import NAMES, read_filter
 
 
 def _reference(row: cells.Row) -> str:
@@ -55,6 +56,30 @@ def _counterparty(row: cells.Row, _: Context) -> str:
 def _api(filtered: Mapping[str, str]) -> dict[str, str]:
     return {**filtered, "status": filtered.get("status", "").upper()}
 
+
+def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    wanted, _ = read_filter(asked.parameters)
+    after: blotter.Key | None = None
+    while True:
+        page = blotter.page(
+            wanted, sort=asked.sort or usual_sort(asked.parameters), size=_AT_ONCE, after=after
+        )
+        yield page.rows
+        if page.more:
+            last = page.rows[-1]
+            after = blotter.Key(last["trade_id"], last["trade_date"])
+        elif page.searched_to is not None:
+            after = blotter.Key(page.searched_to)
+        else:
+            return
+
+
+def usual_sort(parameters: Mapping[str, str]) -> str:
+    """Return the order of trades where nobody chose one: the latest first."""
+    return "-trade_date" if parameters.get("from") or parameters.get("to") else "-captured"
+
+
+_AT_ONCE = 1_000
 
 TRADES = Listed(
     code="trades",
@@ -106,7 +131,8 @@ TRADES = Listed(
         Column("contra_amount", "Contra amount", cells.money("contra_amount", "contra_currency")),
     ),
     filters=NAMES,
-    sorts=SORTS,
+    pages=_pages,
+    sorts=blotter.SORTS,
     usual=lambda _: (
         "status", "side", "product", "instrument", "quantity", "price", "currency", "net_amount", "counterparty",
         "book", "trade_date", "settles", "source", "source_ref", "recorded",

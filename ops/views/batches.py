@@ -17,7 +17,6 @@ from ops.arrangement import arrange, seen_first
 from ops.as_of import clock, where
 from ops.lists.batches import BATCHES
 from ops.permissions import Right, may
-from ops.preferences import CHOICES
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.holds import holds_in_force
 from settlement.models import CHANNELS, Channel
@@ -115,7 +114,6 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
     given = {name: request.GET.get(name, "") for name in ("view", "channel", "value_date")}
     context: dict[str, Any] = {
         "arranged": arranged,
-        "densities": CHOICES["density"],
         "rows": rows,
         "more": more,
         "view": view,

@@ -14,9 +14,8 @@ from django.shortcuts import render
 from core import ids
 from ops.arrangement import arrange, seen_first
 from ops.as_of import as_at, clock, where
-from ops.lists.trades import TRADES
+from ops.lists.trades import TRADES, usual_sort
 from ops.permissions import Right
-from ops.preferences import CHOICES
 from ops.shell import needs, show
 from refdata.models import Book, Party
 from trades.lifecycle import State
@@ -77,7 +76,6 @@ def blotter(request: HttpRequest) -> HttpResponse:
         "arranged": arranged,
         "parameters": query.typed | arranged.kept,
         "sorts": trades.SORTS if as_of is None else trades.SORTS_AS_OF,
-        "densities": CHOICES["density"],
         "rows": page.rows,
         "too_broad": too_broad,
         "searched_to": page.searched_to,
@@ -124,7 +122,8 @@ def read(request: HttpRequest) -> Query:
         if given[name] and name not in query.faults
     ]
     sorts = trades.SORTS if as_at(request) is None else trades.SORTS_AS_OF
-    default = "-trade_date" if (given["from"] or given["to"]) and "-trade_date" in sorts else "-captured"
+    usual = usual_sort(given)
+    default = usual if usual in sorts else "-captured"
     query.sort = given["sort"] if given["sort"] in sorts else default
     query.size = int(given["size"]) if given["size"] in map(str, trades.PAGE_SIZES) else 50
     number = request.GET.get("page", "1")

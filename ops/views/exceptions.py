@@ -23,7 +23,6 @@ from ops.as_of import clock, where
 from ops.desk import actions_of, asked_of, choices
 from ops.lists.exceptions import EXCEPTIONS
 from ops.permissions import Right, may
-from ops.preferences import CHOICES
 from ops.repair_form import RepairForm, repair_context, version_of
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views.trade import ENDED, steps
@@ -126,7 +125,6 @@ def exceptions(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "arranged": arranged,
-        "densities": CHOICES["density"],
         "rows": rows,
         "more": more,
         "place": place,

@@ -18,7 +18,6 @@ from ops import selectors
 from ops.arrangement import arrange, seen_first
 from ops.lists.invoices import INVOICES
 from ops.permissions import Right
-from ops.preferences import CHOICES
 from ops.shell import Shown, actor, needs, person, posted, show
 from settlement.invoices import (
     Wanted,
@@ -56,7 +55,6 @@ def invoices(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "arranged": arranged,
-        "densities": CHOICES["density"],
         "rows": rows[:SHOWN],
         "last": rows[SHOWN - 1]["id"] if len(rows) > SHOWN else None,
         "first_page": not before,

@@ -1,19 +1,21 @@
-"""Views of lists: the page that saves one, the form that deletes one, and the choice of columns."""
+"""Views of lists: the page that saves one, the form that deletes one, the choice of columns, and files of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.models import Group
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 
 from core import ids
 from core.clock import utc_now
-from core.http.problem import Problem
+from core.http.problem import Fault, Problem
+from ops import exports
 from ops.arrangement import KEPT, Arrangement, address, arrange
 from ops.lists import LISTS
-from ops.lists.base import Listed
+from ops.lists.base import Asked, Listed
 from ops.permissions import Right, may
 from ops.saved_views import By, Wish, delete_view, save_view
 from ops.shell import Shown, actor, chooses, denied, needs, person, show
@@ -93,7 +95,35 @@ def columns(request: HttpRequest, listed: str) -> HttpResponse:
     return HttpResponseRedirect(address(of, given))
 
 
-for _view in (save, delete, columns):
+@needs(Right.READ_TRADES)
+def export(request: HttpRequest, listed: str) -> HttpResponse:
+    """Send what an address of a list shows, all of its pages, as a file."""
+    of = _listed(request, listed)
+    if not may(request.user, of.right):
+        return denied(request, of.right)
+    form = request.GET.get("format", "csv")
+    if form not in exports.FORMATS:
+        fault = Fault("/format", f"One of {', '.join(exports.FORMATS)}.", "unknown")
+        raise Problem(422, "invalid", "The list cannot be exported like this.", faults=[fault])
+    arranged, now = arrange(request, of), utc_now()
+    content = arranged.content
+    found = exports.gather(
+        listed=of,
+        content=content,
+        shown=arranged.shown,
+        asked=Asked(content.parameters, content.sort, person(request).id, now, exports.ROWS_MAX),
+    )
+    exports.tell(found, form, user_id=person(request).id, actor=actor(request))
+    name = f"{of.code}-{now.astimezone(UTC):%Y%m%d-%H%M%S}.{form}"
+    sent: Any = StreamingHttpResponse(
+        exports.parts(found, form),
+        content_type=exports.FORMATS[form].media_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+    )
+    return cast(HttpResponse, sent)  # as the console's views say; Django takes either
+
+
+for _view in (save, delete, columns, export):
     chooses("listed", _EVERY_LIST, _view)
 
 
