@@ -50,6 +50,7 @@ class Right(Enum):
     APPROVE_POSITION = "approve or decline corporate actions and how books count their lots"
     READ_CONFIRMATIONS = "read what counterparties confirm"
     CONFIRM = "upload what counterparties confirm, and remind them of it"
+    LINK_CONFIRMATION = "make a link by which a counterparty answers about a trade"
     DISPUTE = "dispute what a counterparty confirms"
     WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
     PROPOSE_CONFIRMATION = "propose which trades must be confirmed"
@@ -119,6 +120,7 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.APPROVE_POSITION: frozenset({SUPERVISOR}),
     Right.READ_CONFIRMATIONS: _INSIDE,
     Right.CONFIRM: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.LINK_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),
     Right.DISPUTE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.WAIVE_CONFIRMATION: frozenset({SUPERVISOR}),
     Right.PROPOSE_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),
