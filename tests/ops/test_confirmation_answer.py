@@ -55,10 +55,6 @@ def test_a_stranger_with_the_link_sees_that_trade_and_confirms_it_once(clerk: Cl
     taken = stranger().post(path, {"says": "CONFIRM", "name": "Ada"}, headers={"Origin": "null"})
     assert "You have confirmed this trade." in text(taken)
     assert Confirmation.objects.get().status == "MATCHED"
-    assert (
-        "client"
-        not in clerk.get(f"/trades/{public_id(TRADE, trade_id)}").content.decode().partition("<main")[0]
-    )
 
 
 def test_every_link_that_does_not_hold_looks_the_same(clerk: Client) -> None:
@@ -67,12 +63,11 @@ def test_every_link_that_does_not_hold_looks_the_same(clerk: Client) -> None:
     stranger().post(used, {"says": "CONFIRM", "name": "Ada"})
     ConfirmationLink.objects.filter(used_at=None).update(expires_at="2020-01-01T00:00:00Z")
     paths = [first, used, f"{first}x", "/confirm/nothing"]
-    pages = {(each.status_code, each.content) for each in (stranger().get(path) for path in paths)}
-    assert len(pages) == 1
-    assert (
-        pages == {(404, stranger().post(first, {"says": "CONFIRM", "name": "Ada"}).content)}
-        or next(iter(pages))[0] == 404
-    )
+    answers = [stranger().get(path) for path in paths]
+    answers += [stranger().post(path, {"says": "CONFIRM", "name": "Ada"}) for path in paths]
+    assert {each.status_code for each in answers} == {404}
+    assert len({each.content for each in answers}) == 1
+    assert Confirmation.objects.count() == 1
 
 
 def test_whoever_tries_links_is_kept_out_even_with_one_that_holds(clerk: Client) -> None:
