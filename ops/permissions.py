@@ -56,6 +56,7 @@ class Right(Enum):
     READ_JOURNAL = "read the journal, trial balances and how far books are closed"
     PROPOSE_JOURNAL = "propose to close books, and what accounts are called"
     APPROVE_JOURNAL = "approve or decline the closing of books and what accounts are called"
+    LINK_CONFIRMATION = "make a link by which a counterparty answers about a trade"
     DISPUTE = "dispute what a counterparty confirms"
     WAIVE_CONFIRMATION = "let a trade leave without its confirmation"
     PROPOSE_CONFIRMATION = "propose which trades must be confirmed"
@@ -132,6 +133,7 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.READ_JOURNAL: _INSIDE,
     Right.PROPOSE_JOURNAL: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_JOURNAL: frozenset({SUPERVISOR}),
+    Right.LINK_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),
     Right.DISPUTE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.WAIVE_CONFIRMATION: frozenset({SUPERVISOR}),
     Right.PROPOSE_CONFIRMATION: frozenset({OPERATIONS, SUPERVISOR}),

@@ -136,6 +136,7 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Enter", "Open the trade"),
         ("Esc", "Back to the confirmations"),
     ),
+    "confirmation_link": (("Esc", "Back to the trade"),),
     "confirmation_upload": (("Esc", "Back to the confirmations"),),
     "reconciliations": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "reconciliation": (
@@ -233,6 +234,7 @@ _SECTIONS = {
     "break": "reconciliations",
     "confirmation": "confirmations",
     "confirmation_upload": "confirmations",
+    "confirmation_link": "confirmations",
     "calendar_change": "calendars",
     "check": "checks",
     "fee_rule": "fees",

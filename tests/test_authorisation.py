@@ -87,6 +87,7 @@ FORMS = {
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
     "trade_recheck": 303,
+    "trade_link": 409,  # of no version
     "trade_remind": 409,  # both sides agree
     "exception_next": 303,
     "exception_act:claim": 303,
@@ -201,6 +202,7 @@ OPEN = {
     "admin/login/": (200, 200),
     "log-in": (200, 422),
     "log-out": (405, 302),
+    "confirm/<str:token>": (404, 404),  # no such link
     "as-of": (302, 302),  # to the log-in page
     "preferences": (405, 400),
 }

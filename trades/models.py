@@ -405,12 +405,14 @@ class ConfirmationVersion(models.Model):
     """What a counterparty says of a deal, under its own reference and its own count of versions. Never changed.
 
     Told from the firm's side, as a trade is. It names our trade by its id or by its source and reference, or by
-    neither; then its terms find the trade. CANCEL: the counterparty takes the deal for cancelled.
+    neither; then its terms find the trade. CANCEL: the counterparty takes the deal for cancelled. DENY: it does not
+    agree with the deal as we have it, and need not say to which terms it would.
     """
 
     class Action(models.TextChoices):
         CONFIRM = "CONFIRM", "confirms"
         CANCEL = "CANCEL", "cancels"
+        DENY = "DENY", "denies"
 
     id = models.BigAutoField(primary_key=True)
     party_id = models.BigIntegerField()
@@ -539,6 +541,26 @@ class ConfirmationPolicy(models.Model):
                 name="trades_confirmation_policy_hours",
             ),
         ]
+
+
+class ConfirmationLink(models.Model):
+    """A link by which a counterparty without a system answers once about one version of a trade, without a log-in.
+
+    `digest`: of the secret in it, which nobody has kept. It ends as it is used, or at `expires_at`.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    trade_id = models.BigIntegerField()
+    version = models.IntegerField()
+    digest = models.TextField(unique=True, help_text="SHA-256 of the secret, in hexadecimal")
+    actor = models.TextField()
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "trades_confirmation_link"
+        indexes = [models.Index(fields=["trade_id"], name="trades_confirmation_link_of")]
 
 
 class AwaitedConfirmation(models.Model):

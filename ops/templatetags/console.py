@@ -146,6 +146,9 @@ _MOVERS = {
 # Events whose subject or verb is not yet the words that people use.
 _SUBJECTS = {"proposal": "The request for approval"}
 _VERBS = {
+    "trade.confirmation_reminded": "still to be confirmed, and its counterparty reminded",
+    "trade.confirmation_link_made": "given a link for its counterparty to answer by",
+    "trade.confirmation_waived": "let go without its confirmation",
     "trade.held": "held as an exception",
     "trade.rechecked": "sent to the checks again",
     "trade.rejected": "rejected by the back office",

@@ -11,10 +11,11 @@ from django.urls import reverse
 from core.clock import utc_now
 from core.http.problem import Problem
 from ops.permissions import Right
-from ops.shell import actor, needs, posted
+from ops.shell import actor, needs, posted, show
 from ops.views.trade import show_trade, trade_id_of
 from trades.services.confirmation import dispute
 from trades.services.confirmation_ageing import remind
+from trades.services.confirmation_links import make_link
 from trades.services.confirmation_policy import waive_confirmation
 
 
@@ -48,6 +49,27 @@ def trade_remind(request: HttpRequest, ref: str) -> HttpResponse:
         return show_trade(request, trade_id, problem=problem)
     messages.success(request, "The reminder is given, and leaves over the feed.")
     return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
+
+
+@posted("trade")
+@needs(Right.LINK_CONFIRMATION)
+def trade_link(request: HttpRequest, ref: str) -> HttpResponse:
+    """Make a link by which the counterparty answers about a trade, and show it, once."""
+    trade_id, now = trade_id_of(ref), utc_now()
+    try:
+        link = make_link(
+            trade_id=trade_id, version=_number(request, "version"), actor=actor(request), now=now
+        )
+    except Problem as problem:
+        return show_trade(request, trade_id, problem=problem)
+    context = {
+        "reference": ref,
+        "address": request.build_absolute_uri(reverse("confirmation_answer", args=[link.token])),
+        "expires_at": link.expires_at,
+    }
+    answer = show(request, "ops/confirmation_link.html", context, screen="confirmation_link", now=now)
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 @posted("trade")

@@ -182,6 +182,7 @@ def _rules(confirmed: Mapping[str, Exact]) -> Rules:
 
 
 _TERMS = ("side", "currency", "trade_date")
+_STANDINGS = {"CONFIRM": "LIVE", "CANCEL": "CANCELLED", "DENY": "DENIED"}
 
 
 def _match(trades: Sequence[dict[str, Any]], confirmations: Sequence[dict[str, Any]]) -> dict[int, Pair]:
@@ -209,7 +210,7 @@ def _match(trades: Sequence[dict[str, Any]], confirmations: Sequence[dict[str, A
                 "party": each["party_id"],
                 "open": True if each["names_none"] else None,
                 "asset": each["instrument"] or each["contra_currency"] or "",
-                STANDING: "CANCELLED" if each["action"] == "CANCEL" else "LIVE",
+                STANDING: _STANDINGS[each["action"]],
             }
             for each in confirmations
             if each["product"] == code
@@ -292,8 +293,11 @@ def _standing(
             "differences": [],
         }
     trade = trades[pair.ours]
-    cancels = row["action"] == "CANCEL"
+    # Who does not agree with a deal and who takes it for cancelled say nothing of its terms.
+    cancels = row["action"] != "CONFIRM"
     differences = [each for each in pair.differences if each.field == STANDING or not cancels]
+    if row["action"] == "DENY" and trade["state"] == State.CANCELLED:
+        differences = []
     if any(not each.within for each in differences):
         status = Status.MISMATCHED
         was = (row["status"], row["was_trade_id"], row["was_trade_version"])
