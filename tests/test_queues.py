@@ -12,7 +12,7 @@ from middleoffice.celery import app
 from middleoffice.queues import DEFAULT, LEDGER, QUEUES, RISK, SETTLEMENT, SLOW
 
 # What the clock asks for often though it may take a turn.
-IN_TURNS = {"ledger.post_journal", "ledger.post_positions"}
+IN_TURNS = {"ledger.post_journal", "ledger.post_positions", "ledger.refresh_profit"}
 
 
 def taken(*sent: str) -> list[str]:

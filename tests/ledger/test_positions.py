@@ -307,8 +307,6 @@ class TestTheWorker:
             cursor.execute("BEGIN")
             cursor.execute("SELECT 1 FROM ledger_position_mark FOR UPDATE")
             assert post_changed(now=NOW, actor=ACTOR) == 0
-        finally:
-            other.close()
         assert post_changed(now=NOW, actor=ACTOR) == 1
         assert traded()[EURO_SHARE] == 3
 
