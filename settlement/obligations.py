@@ -135,8 +135,8 @@ WITH {unsealed_sql()}, {_SEALED}, obligation AS (
            standing
     FROM sealed
 )"""
-# Days on which something is sealed are leapt to one by one, however many batches a day has. A day before this week is
-# there only while a batch of it is not done with.
+# Of legs the days are enough, whatever keeps them. Days on which something is sealed are leapt to one by one, however
+# many batches a day has. A day before this week is there only while a batch of it, or a leg, is not done with.
 _DAYS = f"""
 WITH RECURSIVE {unsealed_sql()}, sealed_day AS (
     (SELECT value_date, 1 AS n FROM settlement_batch WHERE value_date >= greatest(%(since)s, %(monday)s)
@@ -146,7 +146,7 @@ WITH RECURSIVE {unsealed_sql()}, sealed_day AS (
             ORDER BY b.value_date LIMIT 1), d.n + 1
     FROM sealed_day d WHERE d.value_date IS NOT NULL AND d.n < %(limit)s
 ), day AS (
-    SELECT value_date FROM unsealed
+    SELECT value_date FROM apart
     UNION
     SELECT value_date FROM sealed_day WHERE value_date IS NOT NULL
     UNION

@@ -38,6 +38,7 @@ _TRADE = {
     State.ALLOCATED: ("divide", "grey"),
 }
 _WORDS = {
+    "UNSEALED": ("clock", "grey", "open"),
     "SEALED": ("lock", "blue", "sealed"),
     "CLAIMED": ("user", "blue", "claimed"),
     "UNRELEASED": ("two-people", "violet", "awaits release"),

@@ -28,7 +28,7 @@ from settlement.obligations import (
 )
 
 DAYS = 10
-LINES = 25  # of a day among others; alone it shows all
+LINES = 15  # of a day among others; alone it shows all
 PAGE = 50
 _LONGEST = 128
 _FIELDS = ("from", "value_date", "day", "asset", "direction", "standing")

@@ -28,7 +28,8 @@ SEALABLE = f"""(
 
 @cache
 def unsealed_sql() -> str:
-    """Return SQL for the relation `unsealed` with those that it is made of: a row a leg, with what is left of it.
+    """Return SQL for the relation `unsealed` with those that it is made of: a row a leg, with what is left of it. The
+    legs, part by part and whatever keeps them, are the relation `apart`.
 
     Columns: trade_id, leg, asset_kind, asset, direction, quantity, value_date, counterparty_id, and `held`: whether an
     exception of its trade, a hold or what `%(stopped)s` (trades) is about keeps it from being sealed. Only of value
