@@ -107,9 +107,9 @@ class TestAMove:
             assert self._hold() == []
 
     @pytest.mark.parametrize(
-        ("count", "how", "queries"), [(201, {}, 4), (300, {}, 4), (300, {"locked": True}, 3)]
+        ("count", "how", "queries"), [(201, {}, 5), (300, {}, 5), (300, {"locked": True}, 4)]
     )
-    def test_of_any_number_is_one_lock_one_statement_and_one_for_charges_and_confirmations_each(
+    def test_of_any_number_is_one_lock_one_statement_and_one_for_charges_matching_and_ageing_each(
         self, django_assert_num_queries, count, how, queries
     ):
         world()
