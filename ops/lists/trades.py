@@ -59,11 +59,12 @@ def _api(filtered: Mapping[str, str]) -> dict[str, str]:
 
 def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
     wanted, _ = read_filter(asked.parameters)
+    sort = asked.sort or usual_sort(asked.parameters)
+    # An amendment may change a trade's date: between two statements it would be passed over, or read twice.
+    size = asked.most + 1 if sort.endswith("trade_date") else _AT_ONCE
     after: blotter.Key | None = None
     while True:
-        page = blotter.page(
-            wanted, sort=asked.sort or usual_sort(asked.parameters), size=_AT_ONCE, after=after
-        )
+        page = blotter.page(wanted, sort=sort, size=size, after=after)
         yield page.rows
         if page.more:
             last = page.rows[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zipfile import ZipFile
@@ -27,8 +27,10 @@ from ops.lists.trades import TRADES
 from ops.saved_views import Content
 from tests.ops.conftest import SignIn
 from tests.support.factories import World, captured_ids, checked, equity, goods
-from tests.support.records import NOW
+from tests.support.records import CLERK, LATER, NOW, TODAY
 from trades.models import ExceptionItem
+from trades.selectors import blotter
+from trades.services.change import Change, change_trades
 
 ADDRESS = "status=captured&sort=captured&columns=source_ref,net_amount,currency,trade_date,recorded"
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -99,6 +101,26 @@ def test_all_pages_leave_in_their_order_each_row_once(
     found = [row[0] for row in _lines(_file(ann, "csv", f"sort={sort}"))[1:]]
     expected = [public_id(TRADE, each) for each in sorted(made, reverse=sort.startswith("-"))]
     assert found == expected
+
+
+@pytest.mark.parametrize("sort", ["trade_date", "-trade_date"])
+def test_a_trade_whose_date_is_amended_meanwhile_leaves_once(
+    sort: str, world: World, ann: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.lists.trades._AT_ONCE", 1)
+    made = captured_ids(*(equity(f"E-{n}") for n in range(3)))
+    read = blotter.page
+
+    def read_and_amend(*asked: Any, **how: Any) -> blotter.Page:
+        page = read(*asked, **how)
+        day = TODAY + timedelta(days=1 if sort == "trade_date" else -1)
+        changes = {"trade_date": day.isoformat()}
+        change_trades(changes=[Change("AMEND", page.rows[0]["trade_id"], "r", changes=changes)], actor=CLERK, at=LATER)
+        return page
+
+    monkeypatch.setattr(blotter, "page", read_and_amend)
+    found = [row[0] for row in _lines(_file(ann, "csv", f"sort={sort}"))[1:]]
+    assert sorted(found) == sorted(public_id(TRADE, each) for each in made)
 
 
 def test_a_search_through_windows_finds_what_lies_far_back(

@@ -18,8 +18,10 @@ from core.models import Event
 from tests.support.confirmations import csv_of, said_of
 from tests.support.factories import captured_ids, check_everything, unit_trade, world
 from tests.support.records import CLERK, NOW, TODAY
+from trades.management.commands import load_confirmations
 from trades.models import Confirmation, ConfirmationVersion
-from trades.services.confirmation import Said
+from trades.services import confirmation_files
+from trades.services.confirmation import Said, confirm_trades
 from trades.services.confirmation_files import outcomes, preview_lines, read_file, take_lines
 
 BY: dict[str, Any] = {"actor": CLERK, "now": NOW}
@@ -104,6 +106,13 @@ def test_more_lines_than_are_taken_at_once_are_refused() -> None:
     assert faults(csv_of([PLAIN] * 3), at_most=2) == [("", "length")]
 
 
+def test_a_line_that_says_something_else_under_a_version_of_another_is_named() -> None:
+    other = [replace(PLAIN, version=2), replace(PLAIN, party="BROKER-02"), replace(PLAIN, reference="r")]
+    same = replace(PLAIN, quantity=Decimal("1.0"))
+    read_file(csv_of([same, *other, replace(PLAIN, quantity=Decimal(1))]))
+    assert faults(csv_of([PLAIN, *other, replace(PLAIN, side="SELL")])) == [("/lines/6", "version-used")]
+
+
 def test_a_line_that_spans_several_is_named_where_it_ends() -> None:
     given = csv_of([replace(PLAIN, reference="two\nlines"), replace(PLAIN, side="HOLD")])
     assert faults(given) == [("/lines/4/side", "unknown")]
@@ -125,6 +134,7 @@ def test_a_line_that_spans_several_is_named_where_it_ends() -> None:
         ),
         min_size=1,
         max_size=30,
+        unique_by=lambda each: (each.reference, each.version),
     )
 )
 def test_what_is_written_to_a_file_is_what_is_read(said: list[Said]) -> None:
@@ -161,3 +171,30 @@ class TestTheCommand:
         assert "Nothing of this file can be taken." in told
         assert not Confirmation.objects.exists()
         assert "No such file" in self.load(tmp_path / "other.csv")
+
+    def test_stores_nothing_where_a_line_contradicts_one_that_is_taken_with_others(
+        self, three: list[Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(confirmation_files, "LINES_MAX", 1)
+        file = tmp_path / "theirs.csv"
+        file.write_bytes(csv_of([three[0], three[1], three[0], replace(three[0], quantity=Decimal(5))]))
+        told = self.load(file)
+        assert "/lines/5: Line 2 has used this version for something else: count on." in told
+        assert "Nothing of this file can be taken." in told
+        assert not ConfirmationVersion.objects.exists()
+
+    def test_says_what_is_stored_where_another_used_a_version_since_the_lines_were_tried(
+        self, three: list[Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(confirmation_files, "LINES_MAX", 1)
+
+        def tried(**_: Any) -> None:  # between the trial and the storing of it
+            confirm_trades(said=[replace(three[1], quantity=Decimal(5))], **BY)
+
+        monkeypatch.setattr(load_confirmations, "preview_lines", tried)
+        file = tmp_path / "theirs.csv"
+        file.write_bytes(csv_of(three))
+        told = self.load(file)
+        assert "/lines/3: This version was used for something else before: count on." in told
+        assert "The rest of this file cannot be taken. Stored are the 1 lines before" in told
+        assert ConfirmationVersion.objects.count() == 2

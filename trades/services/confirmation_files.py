@@ -130,9 +130,26 @@ def read_file(data: bytes, *, at_most: int = FILE_LINES_MAX) -> list[Line]:
             lines.append(Line(number, _said_of_cells(row)))
         except Problem as problem:
             faults += _of_line(number, problem)
+    faults += _contradictions(lines)
     if faults:
         raise _refused(faults)
     return lines
+
+
+def _contradictions(lines: Sequence[Line]) -> list[Fault]:
+    """Return the faults of lines that say something else under a version that a line above them has used.
+
+    Nothing else finds these before the first lines are stored, where the two are taken in different transactions.
+    """
+    first: dict[tuple[str, str, int], Line] = {}
+    faults = []
+    for line in lines:
+        said = line.said
+        above = first.setdefault((said.party, said.reference, said.version), line)
+        if above.said != said:
+            told = f"Line {above.number} has used this version for something else: count on."
+            faults.append(Fault(f"/lines/{line.number}", told, "version-used"))
+    return faults
 
 
 def preview_lines(*, lines: Sequence[Line], actor: Actor, now: datetime) -> list[Told]:

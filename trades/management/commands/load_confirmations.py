@@ -57,7 +57,20 @@ class Command(BaseCommand):
             if faults:
                 raise Problem(422, "invalid", "Nothing of this file can be taken.", faults=faults)
             stored = progress.add_task(f"Storing {file.name}", total=len(lines))
+            done = 0
             for each in in_turns(lines):
-                told.update(outcomes(take_lines(lines=each, actor=_ACTOR, now=utc_now())))
+                try:
+                    told.update(outcomes(take_lines(lines=each, actor=_ACTOR, now=utc_now())))
+                except Problem as problem:  # of what came between the trial and now
+                    raise _stopped(problem, done) from None
+                done += len(each)
                 progress.advance(stored, len(each))
         return dict(told)
+
+
+def _stopped(problem: Problem, done: int) -> Problem:
+    """Return the problem of lines that could be stored when they were tried; `done`: how many were before them."""
+    if not done:
+        return problem
+    detail = f"Stored are the {done:,} lines before; loading the file again adds none of them twice."
+    return Problem(problem.status, problem.code, "The rest of this file cannot be taken.", detail, faults=problem.faults)
