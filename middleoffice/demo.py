@@ -25,6 +25,7 @@ from core.clock import business_date
 from core.http.authentication import issue_client, revoke_client, token_hash
 from core.models import ApiClient
 from core.people import record_facts, record_password, user_facts
+from middleoffice.demo_confirmations import tell_confirmations
 from middleoffice.demo_reconciliation import tell_reconciliations
 from middleoffice.demo_story import tell_story
 from ops import permissions
@@ -140,6 +141,8 @@ def load_demo(*, url: str, path: Path, now: datetime, say: Say) -> None:
     tell_story(now=now, say=say)
     say("  reconciliations")
     tell_reconciliations(now=now)
+    say("  confirmations")
+    tell_confirmations(now=now)
 
 
 def _ensure_users(known: Credentials) -> list[dict[str, str]]:

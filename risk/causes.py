@@ -106,6 +106,7 @@ _OF_CHECKS = {
     "OVER_CREDIT": replace(_PARTY, move=Move.RISK, subject="v.counterparty_ref"),
     "FIRST_TRADE": Cause("", subject="f.actual"),
     "REVERSING_PAIR": Cause("", subject="v.counterparty_ref"),
+    "CANCELLED_UNCONFIRMED": Cause("", move=Move.RISK, subject="v.trader"),
     "SELF_TRADE": Cause("", subject="f.actual", waits="ARRAY['books:' || v.book_ref]"),
     "GROUP_TRADE": replace(
         _PARTY, move=None, waits="ARRAY['parties:' || v.counterparty_ref, 'books:' || v.book_ref]"

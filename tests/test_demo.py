@@ -143,9 +143,17 @@ def test_there_are_trades_in_every_state_and_exceptions_of_many_kinds(path):
     assert runs == [("DONE",)]
 
 
+def the_confirmations_to_work_on() -> dict[str, int]:
+    found = dict(sql.rows("SELECT status, count(*) FROM trades_confirmation GROUP BY 1"))
+    assert found.pop("MATCHED") >= 1
+    overdue = "SELECT count(*) FROM trades_exception WHERE kind = 'UNCONFIRMED' AND closed_at IS NULL"
+    return {**found, "OVERDUE": sql.rows(overdue)[0][0]}
+
+
 def test_the_story_has_the_same_shape_every_day(path):
     load_demo(url="http://x", path=path, now=datetime(2026, 11, 21, 11, tzinfo=UTC), say=lambda line: None)
     assert set(states()) == set(EXPECTED_STATES)
+    assert the_confirmations_to_work_on() == {"MISMATCHED": 2, "UNMATCHED": 1, "OVERDUE": 1}
 
 
 def test_a_database_that_is_not_embedded_is_refused(settings):

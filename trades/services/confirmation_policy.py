@@ -13,6 +13,7 @@ from core.audit import Actor, record
 from core.http.problem import Fault, Problem, not_found
 from core.models import Proposal
 from core.text import text_faults
+from trades.confirmation_demand import demanded_sql
 from trades.lifecycle import SUBJECT as TRADE
 from trades.lifecycle import State, lock_trades
 from trades.models import ConfirmationPolicy
@@ -131,12 +132,7 @@ SELECT DISTINCT r.trade_id FROM {relation} r
 JOIN trades_state s ON s.trade_id = r.trade_id
 JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
-CROSS JOIN LATERAL (
-    SELECT demanded FROM trades_confirmation_policy y
-    WHERE y.demanded IS NOT NULL AND y.product IN ('', v.product) AND y.party IN ('', p.code)
-    ORDER BY y.party = '', y.product = '' LIMIT 1
-) y
-WHERE y.demanded
+WHERE {demanded}
   AND NOT EXISTS (SELECT FROM trades_confirmation c
                   WHERE c.trade_id = v.trade_id AND c.trade_version = v.version AND c.status = 'MATCHED')
   AND NOT EXISTS (SELECT FROM trades_confirmation_waiver w
@@ -149,7 +145,10 @@ def unconfirmed_among(relation: str) -> list[int]:
     """Return the trades of a relation (SQL with a column trade_id) that a confirmation is demanded of and not there."""
     if not sql.row(_ANY):
         return []
-    return [trade_id for (trade_id,) in sql.rows(_UNCONFIRMED.format(relation=relation))]
+    return [
+        trade_id
+        for (trade_id,) in sql.rows(_UNCONFIRMED.format(relation=relation, demanded=demanded_sql("v", "p")))
+    ]
 
 
 _WAIVE = """
