@@ -115,7 +115,9 @@ def test_a_trade_whose_date_is_amended_meanwhile_leaves_once(
         page = read(*asked, **how)
         day = TODAY + timedelta(days=1 if sort == "trade_date" else -1)
         changes = {"trade_date": day.isoformat()}
-        change_trades(changes=[Change("AMEND", page.rows[0]["trade_id"], "r", changes=changes)], actor=CLERK, at=LATER)
+        change_trades(
+            changes=[Change("AMEND", page.rows[0]["trade_id"], "r", changes=changes)], actor=CLERK, at=LATER
+        )
         return page
 
     monkeypatch.setattr(blotter, "page", read_and_amend)

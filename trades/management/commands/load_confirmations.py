@@ -73,4 +73,6 @@ def _stopped(problem: Problem, done: int) -> Problem:
     if not done:
         return problem
     detail = f"Stored are the {done:,} lines before; loading the file again adds none of them twice."
-    return Problem(problem.status, problem.code, "The rest of this file cannot be taken.", detail, faults=problem.faults)
+    return Problem(
+        problem.status, problem.code, "The rest of this file cannot be taken.", detail, faults=problem.faults
+    )
