@@ -40,6 +40,21 @@ SELECT now(), pg_current_xact_id()::text::bigint, t.type, 'trade', n, 1, 'system
 FROM generate_series({first}, {last}) AS n, (VALUES (1, 'trade.captured'), (2, 'trade.validated')) AS t(o, type)
 ORDER BY o, n
 """
+# One trade of a hundred was held once; of the latest, which stand on their way, one in ten still is. One deadline in
+# four is past.
+_EXCEPTIONS = """
+INSERT INTO trades_exception (kind, trade_id, subject_id, codes, summary, amount_at_risk, deadline, opened_at,
+    closed_at, closed_by, resolution, causes, waits)
+SELECT 'FINDING', n, n, ARRAY[(ARRAY['PRICE_TOLERANCE', 'SSI_MISSING', 'SIZE_UNUSUAL'])[1 + n % 3]], 'held in the past',
+       1 + (hashint8(n) & 8191),
+       v.recorded_at + CASE n % 4 WHEN 0 THEN interval '1 day' ELSE interval '900 days' END,
+       v.recorded_at, CASE WHEN ended THEN v.recorded_at + interval '1 hour' END,
+       CASE WHEN ended THEN 'user:history' ELSE '' END, CASE WHEN ended THEN 'repaired' ELSE '' END, '{{}}', '{{}}'
+FROM generate_series({first}, {last}) AS n
+JOIN trades_version v ON v.trade_id = n
+CROSS JOIN LATERAL (SELECT n < {start} + {count} - {open} AS ended) AS state
+WHERE n % CASE WHEN ended THEN 100 ELSE 10 END = 0
+"""
 _LISTS = (
     "CREATE TEMPORARY TABLE instrument_list AS SELECT id, code, currency, row_number() OVER (ORDER BY id) - 1 AS number"
     " FROM refdata_instrument WHERE product_class = 'EQUITY'",
@@ -54,8 +69,8 @@ _LISTS = (
 )  # fmt: skip
 
 
-def add_history(bench: Bench, database: Database, count: int) -> None:
-    """Put `count` trades of the past into a database, analysed and vacuumed."""
+def add_history(bench: Bench, database: Database, count: int, *, exceptions: bool = False) -> None:
+    """Put `count` trades of the past into a database, with the exceptions of some if asked; analysed and vacuumed."""
     connection = database.connect()
     cursor = connection.cursor()
     cursor.execute(_MAINTENANCE)
@@ -76,7 +91,7 @@ def add_history(bench: Bench, database: Database, count: int) -> None:
     }
     for first in range(start, start + count, STEP):
         last = min(first + STEP, start + count) - 1
-        for statement in (_VERSIONS, _STATES, _EVENTS):
+        for statement in (_VERSIONS, _STATES, _EVENTS, *([_EXCEPTIONS] if exceptions else [])):
             cursor.execute(statement.format(first=first, last=last, **sizes))
     cursor.execute("SELECT setval('trades_trade_id', %s)", [start + count])
     cursor.execute("SELECT count(*) FROM trades_state")

@@ -168,6 +168,14 @@ MEASUREMENTS = (
         lower_is_better=True,
     ),
     Measurement(
+        "console_5m_vs_10k",
+        "the slowest of the blotter's, the exceptions' and the search's pages at 5,000,000 trades",
+        "the same page at 10,000 trades",
+        "ms",
+        2.0,
+        lower_is_better=True,
+    ),
+    Measurement(
         "profit_vs_aggregation",
         "a day's profit with its explanation, 1,000,000 trades in 10,000 positions",
         "one aggregation over the same trades",

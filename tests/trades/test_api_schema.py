@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 
 import httpx
@@ -12,6 +13,8 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
 from tests.support.factories import Front, live_today, world
+
+EXAMPLES = 100 if os.environ.get("NIGHTLY") else 10  # of each operation, what it allows and what it forbids
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_whatever_its_description_allows_and_forbids_is_answered_and_never_crash
 
 def _fuzz(front: Front, operation, mode: GenerationMode, answered: Counter[int]) -> None:
     @settings(
-        max_examples=20, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
+        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=operation.as_strategy(generation_mode=mode))
