@@ -134,9 +134,10 @@ TRADES = Listed(
     filters=NAMES,
     pages=_pages,
     sorts=blotter.SORTS,
+    # As many as a window of 1440 pixels has room for.
     usual=lambda _: (
         "status", "side", "product", "instrument", "quantity", "price", "currency", "net_amount", "counterparty",
-        "book", "trade_date", "settles", "source", "source_ref", "recorded",
+        "book", "trade_date", "settles",
     ),
     api=_api,
 )  # fmt: skip
