@@ -12,6 +12,7 @@ from core import ids
 from ops.as_of import as_at
 from ops.palette import ACTIONS, PAGES, named, records
 from ops.permissions import Right, may
+from ops.preferences import preferences_of
 from ops.shell import DESTINATIONS, needs, person
 from trades.selectors import blotter
 
@@ -34,7 +35,8 @@ def palette(request: HttpRequest) -> HttpResponse:
     """Answer what the palette holds when it opens: the pages and actions that the person may go to."""
     pages = [each for each in (*DESTINATIONS, *PAGES) if may(request.user, each.right)]
     actions = [each for each in ACTIONS if may(request.user, each.right) and as_at(request) is None]
-    return render(request, "ops/parts/palette.html", {"pages": pages, "actions": actions})
+    context = {"pages": pages, "actions": actions, "preferences": preferences_of(request)}
+    return render(request, "ops/parts/palette.html", context)
 
 
 @needs(Right.READ_TRADES)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.test_keyboard import _go, _log_in, _person, held
+from tests.browser.test_keyboard import go, held, log_in, person
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -22,8 +22,8 @@ def _open(page: Any) -> None:
 
 
 def test_the_palette_and_a_glance_lead_there_and_back(held: str, page: Any) -> None:
-    _person("ann", "operations")
-    _log_in(page, "ann")
+    person("ann", "operations")
+    log_in(page, "ann")
     page.locator(".skip").focus()
     _open(page)
     assert page.evaluate("document.activeElement.id") == "palette-input"
@@ -48,7 +48,7 @@ def test_the_palette_and_a_glance_lead_there_and_back(held: str, page: Any) -> N
     page.wait_for_selector("html.scripted body[data-screen=exceptions]")
 
     for letter, screen in (("e", "exceptions"), ("b", "blotter")):
-        _go(page, letter, screen)
+        go(page, letter, screen)
         page.keyboard.press("j")
         row = page.evaluate(FOCUSED)
         page.keyboard.press("Space")

@@ -32,7 +32,7 @@ function narrow() {
   const words = typed().toLowerCase().split(/\s+/);
   for (const group of places.querySelectorAll("[role=group]")) {
     for (const option of group.querySelectorAll("[role=option]")) {
-      const title = option.textContent.toLowerCase();
+      const title = option.firstChild.textContent.toLowerCase(); // not the key beside it
       option.hidden = !words.every((word) => title.includes(word));
     }
     group.hidden = group.querySelector("[role=option]:not([hidden])") === null;
