@@ -37,6 +37,10 @@ SCREENS = {
     "journal",
     "journal_entries",
     "search",
+    "palette",
+    "palette_records",
+    "trade_peek",
+    "exception_peek",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a person set for this browser, kept in cookies: theme, density, navigation, time zone of moments."""
+"""What a person set for this browser, kept in cookies: theme, density, navigation, zone of moments, keys."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "density": ("compact", "cosy", "roomy"),
     "nav": ("full", "icons"),
     "zone": ("desk", "utc"),
+    "keys": ("on", "off"),
 }
 _YEAR = 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """The choices in force, each the first of its CHOICES unless set."""
+    """The choices in force, each the first of its CHOICES unless set. keys: those of a single letter, such as `j`."""
 
     theme: str = "system"
     density: str = "compact"
     nav: str = "full"
     zone: str = "desk"
+    keys: str = "on"
 
     @property
     def tzinfo(self) -> ZoneInfo:

@@ -23,7 +23,7 @@ from core.http.problem import Fault, Problem
 from ops import selectors
 from ops.as_of import SCREENS, as_at, clock, without_prefix
 from ops.permissions import Right, holders, may, rights_of, roles_of
-from ops.preferences import preferences_of
+from ops.preferences import Preferences, preferences_of
 from risk.selectors import stops_in_force
 from settlement.cut_offs import CutOffs
 
@@ -69,13 +69,19 @@ DESTINATIONS = (
 # The keys that a screen adds to those of the shell, for its help.
 SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "today": (("n", "Take the next exception"),),
-    "blotter": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
+    "blotter": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open the row"),
+        ("Space", "Glance at the row"),
+        ("f", "Go to the filters"),
+    ),
     "trade": (("e", "Work its exception"), ("j k", "Next, previous part"), ("Esc", "Back to the blotter")),
     "change": (("Esc", "Back to the trade"),),
     "allocate": (("Esc", "Back to the trade"),),
     "exceptions": (
         ("j k", "Next, previous row"),
         ("Enter", "Open the row"),
+        ("Space", "Glance at the row"),
         ("x", "Choose the row"),
         ("a", "What to do with the chosen"),
         ("n", "Take the next exception"),
@@ -158,6 +164,7 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "view_save": (("Esc", "Back to the list"),),
     "approvals": (("j k", "Next, previous row"), ("Enter", "Open what it is about")),
 }
+_ALWAYS = {"Enter", "Esc"}  # the browser's own: no choice switches them off
 _OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."
 
 
@@ -196,9 +203,14 @@ def surroundings(
         "destinations": [each for each in DESTINATIONS if may(request.user, each.right)],
         "rights": rights_of(request.user) if moment is None else _rights_to_read(request),
         "roles": sorted(roles_of(request.user)),
-        "screen_keys": SCREEN_KEYS.get(screen, ()),
+        "screen_keys": _keys(screen, preferences_of(request)),
         "stops": stops_in_force() if moment is None and request.user.is_authenticated else [],
     }
+
+
+def _keys(screen: str, preferences: Preferences) -> list[tuple[str, str]]:
+    """Return the keys of a screen that are not switched off."""
+    return [each for each in SCREEN_KEYS.get(screen, ()) if preferences.keys == "on" or each[0] in _ALWAYS]
 
 
 def _rights_to_read(request: HttpRequest) -> dict[str, bool]:

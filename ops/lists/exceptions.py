@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from django.template import Context
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -24,7 +25,10 @@ PERSONAL = ("mine", "team")  # tabs that mean whoever looks
 def _record(row: cells.Row, context: Context) -> SafeString:
     reference = public_id(EXCEPTION, row["id"])
     address = context["place"].url("exception", reference)
-    return format_html('<a class="code" data-row-link href="{}">{}</a>', address, reference)
+    peek = reverse("exception_peek", args=[reference])
+    return format_html(
+        '<a class="code" data-row-link data-peek="{}" href="{}">{}</a>', peek, address, reference
+    )
 
 
 def _due(row: cells.Row, context: Context) -> SafeString:

@@ -27,7 +27,10 @@ def _reference(row: cells.Row) -> str:
 def _record(row: cells.Row, _: Context) -> SafeString:
     reference = _reference(row)
     found = format_html(
-        '<a class="code" data-row-link href="{}">{}</a>', reverse("trade", args=[reference]), reference
+        '<a class="code" data-row-link data-peek="{}" href="{}">{}</a>',
+        reverse("trade_peek", args=[reference]),
+        reverse("trade", args=[reference]),
+        reference,
     )
     if row["version"] > 1:
         found += format_html(' <span class="muted" title="Version">v{}</span>', row["version"])
@@ -134,9 +137,10 @@ TRADES = Listed(
     filters=NAMES,
     pages=_pages,
     sorts=blotter.SORTS,
+    # As many as a window of 1440 pixels has room for.
     usual=lambda _: (
         "status", "side", "product", "instrument", "quantity", "price", "currency", "net_amount", "counterparty",
-        "book", "trade_date", "settles", "source", "source_ref", "recorded",
+        "book", "trade_date", "settles",
     ),
     api=_api,
 )  # fmt: skip

@@ -42,7 +42,7 @@ _WAY = (
 )
 
 # Where a trade stands in each state, in one sentence.
-_MOVES = {
+MOVES = {
     State.CAPTURED: "The checks run next, by themselves.",
     State.EXCEPTION: "Held until its exception is worked.",
     State.VALIDATED: "Waits for its batches to be sealed at the cut-off.",
@@ -142,7 +142,7 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
     context: dict[str, Any] = {
         "trade": found,
         "reference": ids.public_id(ids.TRADE, trade_id),
-        "move": _MOVES[state],
+        "move": MOVES[state],
         "moves": moves_of_trade(trade_id, now=now, cut_offs=known) if as_of is None else [],
         "steps": steps(state),
         "held": state == State.EXCEPTION,

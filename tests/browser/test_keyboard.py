@@ -29,12 +29,12 @@ SCREENS = (
 )  # fmt: skip
 
 
-def _person(name: str, *roles: str) -> None:
+def person(name: str, *roles: str) -> None:
     ensure_roles()
     User.objects.create_user(name, password=PASSWORD).groups.set(Group.objects.filter(name__in=roles))
 
 
-def _log_in(page: Any, name: str) -> None:
+def log_in(page: Any, name: str) -> None:
     page.goto("/")
     page.wait_for_selector("[name=username]:focus")
     page.keyboard.type(name)
@@ -44,7 +44,7 @@ def _log_in(page: Any, name: str) -> None:
     page.wait_for_selector("html.scripted body[data-screen=today]")
 
 
-def _go(page: Any, letter: str, screen: str) -> None:
+def go(page: Any, letter: str, screen: str) -> None:
     page.keyboard.press("g")
     page.keyboard.press(letter)
     page.wait_for_selector(f"html.scripted body[data-screen={screen}]")
@@ -62,9 +62,9 @@ def held(live_product: LiveProduct) -> str:
 
 
 def test_a_held_trade_is_taken_repaired_and_seen_validated(held: str, page: Any) -> None:
-    _person("ann", "operations")
-    _log_in(page, "ann")
-    _go(page, "e", "exceptions")
+    person("ann", "operations")
+    log_in(page, "ann")
+    go(page, "e", "exceptions")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_selector("html.scripted body[data-screen=exception]")
@@ -95,9 +95,9 @@ def test_a_held_trade_is_taken_repaired_and_seen_validated(held: str, page: Any)
 
 
 def test_exceptions_are_chosen_previewed_and_worked_together(held: str, page: Any) -> None:
-    _person("ann", "operations")
-    _log_in(page, "ann")
-    _go(page, "e", "exceptions")
+    person("ann", "operations")
+    log_in(page, "ann")
+    go(page, "e", "exceptions")
     page.keyboard.press("j")
     page.keyboard.press("x")
     page.wait_for_selector("[data-choose]:checked")
@@ -119,9 +119,9 @@ def test_exceptions_are_chosen_previewed_and_worked_together(held: str, page: An
 
 
 def test_the_filter_works_in_place_and_stands_in_the_address(held: str, page: Any) -> None:
-    _person("ann", "operations")
-    _log_in(page, "ann")
-    _go(page, "b", "blotter")
+    person("ann", "operations")
+    log_in(page, "ann")
+    go(page, "b", "blotter")
     page.select_option("#f-status", "settled")
     page.wait_for_url(re.compile(r"/trades\?status=settled$"))
     page.wait_for_selector("text=No trade matches status “settled”")
@@ -131,9 +131,9 @@ def test_the_filter_works_in_place_and_stands_in_the_address(held: str, page: An
 
 
 def test_the_past_is_looked_at_and_left_by_keyboard(held: str, page: Any) -> None:
-    _person("ann", "operations")
-    _log_in(page, "ann")
-    _go(page, "b", "blotter")
+    person("ann", "operations")
+    log_in(page, "ann")
+    go(page, "b", "blotter")
     page.select_option("#f-status", "exception")
     page.wait_for_url(re.compile(r"/trades\?status=exception$"))
     page.locator(".as-of summary").focus()
@@ -145,7 +145,7 @@ def test_the_past_is_looked_at_and_left_by_keyboard(held: str, page: Any) -> Non
     page.wait_for_url(re.compile(r"/as-of/2020-01-02T[0-9:]+Z/trades\?status=exception$"))
     page.wait_for_selector("text=read only")
     assert held not in page.locator("main").inner_text()
-    _go(page, "e", "exceptions")
+    go(page, "e", "exceptions")
     assert "/as-of/" in page.url
     page.locator("main >> text=Back to now").focus()
     page.keyboard.press("Enter")
@@ -154,8 +154,8 @@ def test_the_past_is_looked_at_and_left_by_keyboard(held: str, page: Any) -> Non
 
 
 def test_the_help_names_only_keys_that_work_here(held: str, page: Any) -> None:
-    _person("fred", "front-office reader")
-    _log_in(page, "fred")
+    person("fred", "front-office reader")
+    log_in(page, "fred")
     page.keyboard.press("?")
     shown = page.locator("#keys").inner_text()
     assert "Blotter" in shown
@@ -168,8 +168,8 @@ def test_the_help_names_only_keys_that_work_here(held: str, page: Any) -> None:
 @pytest.mark.parametrize("width", [1440, 1024])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_screen_is_wider_than_the_window(held: str, page: Any, width: int, theme: str) -> None:
-    _person("ann", *ROLES)
-    _log_in(page, "ann")
+    person("ann", *ROLES)
+    log_in(page, "ann")
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": width, "height": 800})
     exception = ExceptionItem.objects.get()
@@ -183,9 +183,9 @@ def test_no_screen_is_wider_than_the_window(held: str, page: Any, width: int, th
 
 
 def test_the_grid_shows_the_rows_and_leads_back_to_the_records(held: str, page: Any) -> None:
-    _person("ann", "operations")
-    _log_in(page, "ann")
-    _go(page, "x", "explore")
+    person("ann", "operations")
+    log_in(page, "ann")
+    go(page, "x", "explore")
     page.wait_for_selector("[data-shown]")
     assert page.locator("[data-explore-status]").inner_text() == "1 row."
     row = page.locator("perspective-viewer").locator("tbody tr").nth(1)

@@ -34,6 +34,7 @@ function press(selector) {
 const needed = {
   j: "[data-row-link]",
   Enter: "[data-row-link]",
+  Space: "[data-peek]",
   f: "[data-filter-first]",
   m: "[data-key=m]",
   c: "[data-key=c]",
@@ -52,6 +53,22 @@ function help() {
   });
   dialog.showModal();
 }
+
+// What is opened seldom has a script of its own, which is fetched when it is first wanted.
+function palette() {
+  const dialog = document.getElementById("palette");
+  if (dialog === null || document.querySelector("dialog[open]") !== null) return;
+  dialog.showModal();
+  import(dialog.dataset.script).then((script) => script.opened());
+}
+
+function peek(link) {
+  import(document.getElementById("peek").dataset.script).then((script) => script.peek(link));
+}
+
+const peeked = location.hash.startsWith("#peek=") ? location.hash.slice("#peek=".length) : "";
+const peekedRow = [...document.querySelectorAll("[data-peek]")].find((link) => link.textContent === peeked);
+if (peekedRow !== undefined) peek(peekedRow);
 
 // The filters of a list change the address in place: the switch of time starts from where one is now.
 document.addEventListener("submit", (event) => {
@@ -76,9 +93,17 @@ const single = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    return palette();
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") !== null) return;
   if (event.key === "Escape") return leave(event);
-  if (typing(event.target) || document.querySelector("dialog[open]") !== null) return;
+  if (typing(event.target) || root.dataset.keys === "off") return;
+  if (event.key === " " && event.target.matches("[data-peek]")) {
+    event.preventDefault();
+    return peek(event.target);
+  }
   if (going > event.timeStamp - 1000) {
     going = -Infinity;
     if (press(`[data-go="${CSS.escape(event.key)}"]`)) event.preventDefault();
@@ -101,7 +126,7 @@ function leave(event) {
     menu.querySelector("summary").focus();
   } else if (typing(event.target)) {
     event.target.blur();
-  } else if (document.querySelector("dialog[open]") === null) {
+  } else {
     press("[data-back]");
   }
 }
@@ -111,6 +136,7 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   });
   if (event.target.closest("[data-help]")) help();
+  if (event.target.closest("[data-palette]")) palette();
   const row = event.target.closest("[data-row]");
   if (row !== null && !event.target.closest("a, button, input, select, label, summary") && !String(getSelection())) {
     row.querySelector("[data-row-link]")?.click();
