@@ -156,6 +156,8 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "calendars": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
     "calendar_change": (("Esc", "Back to the calendars"),),
     "view_save": (("Esc", "Back to the list"),),
+    "export_large": (("Esc", "Back to the list"),),
+    "exports": (("j k", "Next, previous row"), ("Enter", "Open the list")),
     "approvals": (("j k", "Next, previous row"), ("Enter", "Open what it is about")),
 }
 _OPERATIONS_CAN_ASK = "Ask an administrator for one of these roles if you need it for your work."
