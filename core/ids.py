@@ -43,6 +43,7 @@ STATUS_REPORT = "rpt"
 CONFIRMATION = "cnf"
 VIEW = "viw"
 EXPORT = "exp"
+NOTIFICATION = "ntf"
 
 
 def public_id(prefix: str, number: int) -> str:

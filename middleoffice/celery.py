@@ -72,6 +72,7 @@ app.conf.beat_schedule = {
     "accrue-penalties": {"task": "settlement.accrue_penalties", "schedule": crontab(hour=3, minute=0)},
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
     "forget-exports": {"task": "ops.forget_exports", "schedule": 3600.0},
+    "forget-notifications": {"task": "ops.forget_notifications", "schedule": 3600.0},
     "ask-due-runs": _every(60.0, "ledger.ask_due_runs"),
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }

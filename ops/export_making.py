@@ -19,7 +19,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from core import sql, work
-from core.audit import Actor, record
+from core.audit import Actor, record, system
+from core.notifications import notify
 from ops import exports
 from ops.export_orders import (
     BYTES_MAX,
@@ -31,6 +32,7 @@ from ops.export_orders import (
     drop_parts,
     order_of,
 )
+from ops.lists import LISTS
 from ops.lists._cells import Row
 from ops.lists.base import Asked
 from ops.models import Export
@@ -267,6 +269,21 @@ def _close(found: Export, state: Export.State, now: datetime, *, why: str, rows:
         order = order_of(found)
         made = exports.Export(order.listed, order.content, order.shown, (), found.at or now)
         exports.tell(made, found.form, rows=rows, user_id=found.owner_id, actor=actor)
+        _notify("export_ready", found, now, rows=rows)
         return
     drop_parts(found.id)
     record(type="export.failed", subject=SUBJECT, ids=[found.id], actor=actor, at=now, reason=why)
+    _notify("export_failed", found, now, why=why)
+
+
+def _notify(kind: str, found: Export, now: datetime, **more: Any) -> None:
+    listed = LISTS.get(found.listed)
+    notify(
+        kind=kind,
+        people=[found.owner_id],
+        subject=SUBJECT,
+        subject_id=found.id,
+        data={"title": listed.title if listed else found.listed, **more},
+        actor=system("exports"),
+        now=now,
+    )

@@ -1,4 +1,4 @@
-"""The worker's side of the console: exports that nobody sits before, and what is forgotten."""
+"""The worker's side of the console: exports that nobody sits before, and what is forgotten in time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from celery import shared_task
 
 from core import work
 from core.clock import utc_now
+from core.notifications import forget_notifications
 from ops.export_making import make_exports
 from ops.export_orders import TASK, forget_exports
 
@@ -20,3 +21,9 @@ def make() -> int:
 def forget() -> int:
     """Delete exports past their time; return how many."""
     return work.until_none(lambda: forget_exports(now=utc_now()))
+
+
+@shared_task(name="ops.forget_notifications")
+def forget_told() -> int:
+    """Delete notifications past their time; return how many."""
+    return work.until_none(lambda: forget_notifications(now=utc_now()))

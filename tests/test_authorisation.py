@@ -79,6 +79,7 @@ SCREENS = {
     "view_delete": 302,
     "view_columns": 302,
     "export_file": 404,  # of no export
+    "notification": 404,  # of none
 }
 FORMS = {
     **{f"view_save:{each}": 422 for each in LISTS},
@@ -87,6 +88,8 @@ FORMS = {
     **{f"view_export:{each}": 200 for each in LISTS},
     **{f"view_make:{each}": 303 for each in LISTS},
     "export_cancel": 404,  # of no export
+    "notifications_read": 303,
+    "notifications_choose": 303,
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
     "trade_recheck": 303,

@@ -78,6 +78,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "count": "/trades/count",
         "blotter arranged": "/trades?columns=status,net_amount&density=roomy",
         "exports": "/exports",
+        "notifications": "/notifications",
         "save a view": "/views/trades/save?status=captured&columns=status",
         "trade": f"/trades/{public_id(TRADE, settled)}",
         "held trade": f"/trades/{public_id(TRADE, held.trade_id)}",
