@@ -27,6 +27,7 @@ from core.audit import Actor, encode, record
 from core.http.problem import Fault, Problem, not_found
 from core.models import Proposal
 from core.money import round_money
+from core.notifications import notify
 from core.text import text_faults
 
 # What an approval does: given the proposal, who approves and when. It may raise a Problem, which undoes all.
@@ -175,6 +176,7 @@ def approve(
         _decide(proposal, Proposal.State.APPROVED, user, note, now)
         _tell_one("proposal.approved", proposal, note, actor, now)
         _KINDS[proposal.kind].apply(proposal, actor, now)
+        _tell_maker("proposal_approved", proposal, note, actor, now)
     return proposal
 
 
@@ -191,6 +193,7 @@ def decline(
         proposal = _to_decide(proposal_id, kind, user, note)
         _decide(proposal, Proposal.State.REJECTED, user, note, now)
         _tell_one("proposal.declined", proposal, note, actor, now)
+        _tell_maker("proposal_declined", proposal, note, actor, now)
     return proposal
 
 
@@ -221,7 +224,7 @@ WITH held AS MATERIALIZED (
     SELECT id FROM core_proposal WHERE id = ANY(%s) AND state = 'PENDING' ORDER BY id FOR UPDATE
 )
 UPDATE core_proposal p SET state = 'VOID', decided_at = %s, decision_note = %s
-FROM held WHERE p.id = held.id RETURNING p.id, p.kind, p.subject, p.subject_id
+FROM held WHERE p.id = held.id RETURNING p.id, p.kind, p.subject, p.subject_id, p.maker_id
 """
 
 
@@ -231,7 +234,18 @@ def void(*, proposal_ids: Sequence[int], reason: str, now: datetime, actor: Acto
         return []
     with transaction.atomic():
         voided = sorted(sql.rows(_VOID, [list(proposal_ids), now, reason]))
-        _tell("proposal.voided", voided, reason, actor, now)
+        _tell("proposal.voided", [each[:4] for each in voided], reason, actor, now)
+        for proposal_id, _, subject, subject_id, maker_id in voided:
+            if maker_id is not None:
+                notify(
+                    kind="proposal_voided",
+                    people=[maker_id],
+                    subject=subject,
+                    subject_id=subject_id,
+                    data={"proposal_id": proposal_id, "why": reason},
+                    actor=actor,
+                    now=now,
+                )
     return [proposal_id for proposal_id, *_ in voided]
 
 
@@ -286,6 +300,20 @@ def _invalid(faults: Sequence[Fault]) -> Problem:
 def _tell_one(type: str, proposal: Proposal, reason: str, actor: Actor, now: datetime) -> None:
     told = (proposal.id, proposal.kind, proposal.subject, proposal.subject_id)
     _tell(type, [told], reason.strip(), actor, now)
+
+
+def _tell_maker(kind: str, proposal: Proposal, why: str, actor: Actor, now: datetime) -> None:
+    """Tell who made a proposal what somebody decided; a client reads it in the feed."""
+    by = actor.name.partition(":")[2]
+    notify(
+        kind=kind,
+        people=[] if proposal.maker_id is None else [proposal.maker_id],
+        subject=proposal.subject,
+        subject_id=proposal.subject_id,
+        data={"proposal_id": proposal.id, "by": by, "why": why.strip()},
+        actor=actor,
+        now=now,
+    )
 
 
 def _tell(type: str, proposals: Sequence[tuple[Any, ...]], reason: str, actor: Actor, now: datetime) -> None:

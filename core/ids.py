@@ -42,6 +42,8 @@ BREAK = "brk"
 STATUS_REPORT = "rpt"
 CONFIRMATION = "cnf"
 VIEW = "viw"
+EXPORT = "exp"
+NOTIFICATION = "ntf"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -240,6 +240,44 @@ class ApprovalPolicy(models.Model):
         ]
 
 
+class Notification(models.Model):
+    """Something that concerns a person, told to them once; see core/notifications.py. Deleted when it is old."""
+
+    id = models.BigAutoField(primary_key=True)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    kind = models.TextField()
+    subject = models.TextField()
+    subject_id = models.BigIntegerField()
+    data = models.JSONField(null=True)
+    told_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "core_notification"
+        indexes = [
+            models.Index(fields=["person", "-id"], name="core_notification_of"),
+            models.Index(
+                fields=["person"], name="core_notification_unread", condition=Q(read_at__isnull=True)
+            ),
+        ]
+
+
+class NotificationOff(models.Model):
+    """A kind of notification that a person chose not to hear of."""
+
+    id = models.BigAutoField(primary_key=True)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    kind = models.TextField()
+
+    class Meta:
+        db_table = "core_notification_off"
+        constraints = [models.UniqueConstraint(fields=["person", "kind"], name="core_notification_off_once")]
+
+
 class Heartbeat(models.Model):
     """When a kind of process was last seen alive."""
 

@@ -70,6 +70,28 @@ def records(statement: str, parameters: Parameters = ()) -> list[dict[str, Any]]
         return [dict(zip(names, each, strict=True)) for each in cursor.fetchall()]
 
 
+def chunks(
+    statement: str, parameters: Parameters = (), *, size: int = 1_000
+) -> Iterator[list[dict[str, Any]]]:
+    """Run a statement and yield its rows as `records` does, `size` at a time: no more of them is in memory."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(statement, _bound(parameters))
+        while found := cursor.fetchmany(size):
+            names = [column.name for column in cursor.description]
+            yield [dict(zip(names, each, strict=True)) for each in found]
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Let everything that the block reads be of one moment; it can write nothing. Not inside a transaction.
+
+    It has no transaction id, so that nobody waits for its end who waits for those of others.
+    """
+    with transaction.atomic(durable=True):
+        run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
 # Below it every transaction has ended: rows of those come in one order that no late commit can change.
 OLDEST_OPEN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _QUERY_CANCELED = "57014"

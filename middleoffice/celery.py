@@ -21,6 +21,7 @@ app.conf.task_default_queue = DEFAULT
 app.conf.task_routes = {
     "risk.back_test": {"queue": SLOW},  # no trade waits for these
     "risk.forget_back_tests": {"queue": SLOW},
+    "ops.*": {"queue": SLOW},
     # Asked by the clock, and done in a moment where there is nothing to do: not behind the turns of the others.
     "risk.restate_limits": {"queue": DEFAULT},
     "risk.enforce_stops": {"queue": DEFAULT},
@@ -70,6 +71,8 @@ app.conf.beat_schedule = {
     "tie-out-invoices": {"task": "settlement.tie_out_invoices", "schedule": crontab(hour=2, minute=30)},
     "accrue-penalties": {"task": "settlement.accrue_penalties", "schedule": crontab(hour=3, minute=0)},
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
+    "forget-exports": {"task": "ops.forget_exports", "schedule": 3600.0},
+    "forget-notifications": {"task": "ops.forget_notifications", "schedule": 3600.0},
     "ask-due-runs": _every(60.0, "ledger.ask_due_runs"),
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},
 }

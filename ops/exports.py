@@ -21,7 +21,8 @@ from ops.lists.base import Asked, Column, Listed
 from ops.saved_views import Content
 from trades.selectors.blotter import TooBroad
 
-ROWS_MAX = 10_000
+ROWS_MAX = 10_000  # that leave at once; more are made in the background
+TOO_MANY = "too-many"
 _CHUNK = 500  # rows that leave together
 _BYTES = 64 * 1024
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet takes text for something to compute
@@ -38,12 +39,12 @@ class Format:
 
 @dataclass(frozen=True)
 class Export:
-    """What leaves: a list with its filter, the columns shown, and the rows, `at` a moment."""
+    """What leaves: a list with its filter, the columns shown, and the rows, `at` a moment. Its rows are read once."""
 
     listed: Listed
     content: Content
     shown: Sequence[Column]
-    rows: Sequence[Row]
+    rows: Iterable[Row]
     at: datetime
 
     def heads(self) -> list[str]:
@@ -62,8 +63,10 @@ def _head(column: Column) -> str:
     return f"{column.title} ({settings.BASE_CURRENCY})" if column.base else column.title
 
 
-def gather(*, listed: Listed, content: Content, shown: Sequence[Column], asked: Asked) -> Export:
-    """Read the rows of a list in their order. Problem 422 when there are more than ROWS_MAX, or too many to look at."""
+def gather(*, listed: Listed, content: Content, shown: Sequence[Column], asked: Asked) -> tuple[Export, int]:
+    """Read the rows of a list in their order, and return how many. Problem 422, `too-many`, above ROWS_MAX, and when
+    too many records would be looked through.
+    """
     rows: list[Row] = []
     try:
         for some in listed.pages(asked):
@@ -74,17 +77,16 @@ def gather(*, listed: Listed, content: Content, shown: Sequence[Column], asked: 
         raise _too_many("This looks through too many records.") from None
     if len(rows) > ROWS_MAX:
         raise _too_many(f"There are more than {ROWS_MAX:,} {listed.title}.")
-    return Export(listed, content, shown, rows, asked.now)
+    return Export(listed, content, shown, rows, asked.now), len(rows)
 
 
 def _too_many(title: str) -> Problem:
-    return Problem(
-        422, "too-many", title, detail="Narrow the filter, and export each part. Nothing was sent."
-    )
+    detail = "Narrow the filter, or have the file made in the background. Nothing was sent."
+    return Problem(422, TOO_MANY, title, detail=detail)
 
 
-def tell(export: Export, form: str, *, user_id: int, actor: Actor) -> None:
-    """Write to the log who takes which list away."""
+def tell(export: Export, form: str, *, rows: int, user_id: int, actor: Actor) -> None:
+    """Write to the log who takes which list away, and how many rows of it."""
     record(
         type="list.exported",
         subject="user",
@@ -94,7 +96,7 @@ def tell(export: Export, form: str, *, user_id: int, actor: Actor) -> None:
         data={
             "list": export.listed.code,
             "format": form,
-            "rows": len(export.rows),
+            "rows": rows,
             "filter": export.content.parameters,
             "columns": [each.code for each in export.shown],
         },

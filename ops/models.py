@@ -1,4 +1,4 @@
-"""What people keep of the console: views of its lists under a name."""
+"""What people keep of the console: views of its lists under a name, and files of them that are being made."""
 
 from __future__ import annotations
 
@@ -52,3 +52,53 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Export(models.Model):
+    """A list that one person has asked to be made into a file in the background: how, how far, and what became of it.
+
+    `at` is the moment of which its rows are. `attempts` counts how often it was begun; a file belongs to the last.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "WAITING"
+        RUNNING = "RUNNING"
+        DONE = "DONE"
+        FAILED = "FAILED"
+        CANCELLED = "CANCELLED"
+
+    id = models.BigAutoField(primary_key=True)
+    owner = models.ForeignKey(User, models.CASCADE, related_name="+")
+    listed = models.TextField(help_text="the code of the list")
+    form = models.TextField(help_text="csv, json or xlsx")
+    parameters = models.JSONField(default=dict)
+    columns = ArrayField(models.TextField(), default=list)
+    sort = models.TextField(blank=True, default="")
+    state = models.TextField(choices=State.choices, default=State.WAITING)
+    asked_at = models.DateTimeField()
+    at = models.DateTimeField(null=True)
+    attempts = models.IntegerField(default=0)
+    rows = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    ended_at = models.DateTimeField(null=True)
+    why = models.TextField(blank=True, default="", help_text="why it failed, in words")
+
+    class Meta:
+        db_table = "ops_export"
+        indexes = [models.Index(fields=["owner", "-id"], name="ops_export_of_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.listed} {self.form}"
+
+
+class ExportPart(models.Model):
+    """A stretch of the file of an export; in the order of their numbers they are the file."""
+
+    id = models.BigAutoField(primary_key=True)
+    export = models.ForeignKey(Export, models.CASCADE, related_name="+", db_index=False)
+    number = models.IntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        db_table = "ops_export_part"
+        constraints = [models.UniqueConstraint(fields=["export", "number"], name="ops_export_part_number")]

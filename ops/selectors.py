@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -313,9 +313,8 @@ def batches(
     as_of: as they were; `now` is its moment then.
     """
     held, states = (_HELD_NOW, _STATES_NOW) if as_of is None else (_HELD_THEN, settlement.THEN)
-    condition = _BATCH_CONDITIONS[view].format(held=held)
     rows = sql.records(
-        _BATCHES.format(condition=condition, held=held, states=states),
+        _batches(view, held, states),
         {
             **(settlement.then_parameters(as_of) if as_of else {}),
             "channel": channel,
@@ -325,9 +324,25 @@ def batches(
             "offset": (number - 1) * size,
         },
     )
-    for row in rows:
-        row["status"] = _batch_status(row)
-    return rows[:size], len(rows) > size
+    return [_with_status(row) for row in rows[:size]], len(rows) > size
+
+
+def all_batches(
+    *, view: str, channel: str, value_date: date | None, now: datetime, most: int
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield batches as `batches` returns them, some at a time, up to `most`."""
+    asked = {"channel": channel, "value_date": value_date, "now": now, "limit": most, "offset": 0}
+    for rows in sql.chunks(_batches(view, _HELD_NOW, _STATES_NOW), asked):
+        yield [_with_status(row) for row in rows]
+
+
+def _batches(view: str, held: str, states: str) -> str:
+    condition = _BATCH_CONDITIONS[view].format(held=held)
+    return _BATCHES.format(condition=condition, held=held, states=states)
+
+
+def _with_status(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "status": _batch_status(row)}
 
 
 def _batch_status(row: dict[str, Any]) -> str:

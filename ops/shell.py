@@ -20,6 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from core.audit import Actor, request_id_var
 from core.clock import business_date, utc_now
 from core.http.problem import Fault, Problem
+from core.notifications import unread
 from ops import selectors
 from ops.as_of import SCREENS, as_at, clock, without_prefix
 from ops.permissions import Right, holders, may, rights_of, roles_of
@@ -162,6 +163,9 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "calendars": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
     "calendar_change": (("Esc", "Back to the calendars"),),
     "view_save": (("Esc", "Back to the list"),),
+    "export_large": (("Esc", "Back to the list"),),
+    "notifications": (("j k", "Next, previous row"), ("Enter", "Open what it is about")),
+    "exports": (("j k", "Next, previous row"), ("Enter", "Open the list")),
     "approvals": (("j k", "Next, previous row"), ("Enter", "Open what it is about")),
 }
 _ALWAYS = {"Enter", "Esc"}  # the browser's own: no choice switches them off
@@ -204,6 +208,7 @@ def surroundings(
         "rights": rights_of(request.user) if moment is None else _rights_to_read(request),
         "roles": sorted(roles_of(request.user)),
         "screen_keys": _keys(screen, preferences_of(request)),
+        "bell": bell_of(request) if moment is None and request.user.is_authenticated else None,
         "stops": stops_in_force() if moment is None and request.user.is_authenticated else [],
     }
 
@@ -211,6 +216,20 @@ def surroundings(
 def _keys(screen: str, preferences: Preferences) -> list[tuple[str, str]]:
     """Return the keys of a screen that are not switched off."""
     return [each for each in SCREEN_KEYS.get(screen, ()) if preferences.keys == "on" or each[0] in _ALWAYS]
+
+
+@dataclass(frozen=True)
+class Bell:
+    """How many notifications whoever looks has not read; `seen` changes whenever that does."""
+
+    count: int
+    seen: str
+
+
+def bell_of(request: HttpRequest) -> Bell:
+    """Return the bell as it is shown to whoever looks."""
+    count, last = unread(person(request).pk)
+    return Bell(count, f"{count}.{last}")
 
 
 def _rights_to_read(request: HttpRequest) -> dict[str, bool]:

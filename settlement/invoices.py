@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,12 +74,19 @@ def list_invoices(*, wanted: Wanted, after: tuple[int, ...] | None, limit: int) 
 
 def latest_invoices(*, wanted: Wanted, before: int | None, limit: int) -> list[dict[str, Any]]:
     """Return invoices and credit notes, the newest first, with ids below one."""
+    return [_read(row) for row in sql.records(*_latest(wanted, before, limit))]
+
+
+def all_invoices(*, wanted: Wanted, most: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield invoices and credit notes, the newest first, some at a time, up to `most`."""
+    for rows in sql.chunks(*_latest(wanted, None, most)):
+        yield [_read(row) for row in rows]
+
+
+def _latest(wanted: Wanted, before: int | None, limit: int) -> tuple[str, dict[str, Any]]:
     conditions = ["(%(before)s::bigint IS NULL OR i.id < %(before)s)", *wanted.conditions()]
     parameters = {**wanted.parameters(), "before": before, "limit": limit}
-    found = sql.records(
-        f"{_HEADS} WHERE {' AND '.join(conditions)} ORDER BY i.id DESC LIMIT %(limit)s", parameters
-    )
-    return [_read(row) for row in found]
+    return f"{_HEADS} WHERE {' AND '.join(conditions)} ORDER BY i.id DESC LIMIT %(limit)s", parameters
 
 
 def read_invoice(invoice_id: int) -> dict[str, Any] | None:

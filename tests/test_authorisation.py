@@ -78,12 +78,18 @@ SCREENS = {
     "limit_member": 404,  # of no limit
     "view_delete": 302,
     "view_columns": 302,
+    "export_file": 404,  # of no export
+    "notification": 404,  # of none
 }
 FORMS = {
     **{f"view_save:{each}": 422 for each in LISTS},
     **{f"view_delete:{each}": 404 for each in LISTS},
     **{f"view_columns:{each}": 302 for each in LISTS},
     **{f"view_export:{each}": 200 for each in LISTS},
+    **{f"view_make:{each}": 303 for each in LISTS},
+    "export_cancel": 404,  # of no export
+    "notifications_read": 303,
+    "notifications_choose": 303,
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
     "trade_recheck": 303,

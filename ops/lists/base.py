@@ -36,13 +36,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Asked:
-    """What of a list is wanted: by a filter, in an order, by whom and when; `most` rows and one more will do."""
+    """What of a list is wanted: by a filter, in an order, by whom and when; `most` rows and one more will do.
+
+    steady: everything is read of one moment, in the background, where a search may take its time.
+    """
 
     parameters: Mapping[str, str]
     sort: str
     user_id: int
     now: datetime
     most: int
+    steady: bool = False
 
 
 @dataclass(frozen=True)

@@ -42,14 +42,13 @@ def _claimed(row: cells.Row, context: Context) -> str:
 def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
     given = asked.parameters
     view, channel = given.get("view", ""), given.get("channel", "")
-    rows, _ = selectors.batches(
+    return selectors.all_batches(
         view=view if view in selectors.BATCH_VIEWS else "all",
         channel=channel if channel in CHANNELS else "",
         value_date=_date(given.get("value_date", "")),
         now=asked.now,
-        size=asked.most + 1,
+        most=asked.most + 1,
     )
-    yield rows
 
 
 def _date(text: str) -> date | None:

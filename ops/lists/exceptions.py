@@ -96,14 +96,13 @@ def _owner(row: cells.Row) -> cells.Value:
 def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
     given = asked.parameters
     view = given.get("view", "")
-    rows, _ = queue.queue(
+    return queue.whole_queue(
         view=view if view in queue.VIEWS else "open",
         narrowing=queue.Narrowing(*(given.get(each.name, "") for each in fields(queue.Narrowing))),
         user_id=asked.user_id,
         now=asked.now,
-        size=asked.most + 1,
+        most=asked.most + 1,
     )
-    yield rows
 
 
 EXCEPTIONS = Listed(

@@ -14,7 +14,7 @@ from core.ids import INVOICE, TRADE, public_id
 from ops.lists import _cells as cells
 from ops.lists.base import Asked, Column, Listed
 from ops.permissions import Right
-from settlement.invoices import Wanted, latest_invoices
+from settlement.invoices import Wanted, all_invoices
 from settlement.models import Invoice
 
 
@@ -47,7 +47,7 @@ def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
     wanted = Wanted(
         customer=asked.parameters.get("customer", ""), kind=kind if kind in Invoice.Kind.values else ""
     )
-    yield latest_invoices(wanted=wanted, before=None, limit=asked.most + 1)
+    return all_invoices(wanted=wanted, most=asked.most + 1)
 
 
 INVOICES = Listed(

@@ -64,10 +64,11 @@ def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
     wanted, _ = read_filter(asked.parameters)
     sort = asked.sort or usual_sort(asked.parameters)
     # An amendment may change a trade's date: between two statements it would be passed over, or read twice.
-    size = asked.most + 1 if sort.endswith("trade_date") else _AT_ONCE
+    size = asked.most + 1 if sort.endswith("trade_date") and not asked.steady else _AT_ONCE
+    patience = _PATIENCE_MS if asked.steady else blotter.TIMEOUT_MS
     after: blotter.Key | None = None
     while True:
-        page = blotter.page(wanted, sort=sort, size=size, after=after)
+        page = blotter.page(wanted, sort=sort, size=size, after=after, patience_ms=patience)
         yield page.rows
         if page.more:
             last = page.rows[-1]
@@ -84,6 +85,7 @@ def usual_sort(parameters: Mapping[str, str]) -> str:
 
 
 _AT_ONCE = 1_000
+_PATIENCE_MS = 60_000  # of a statement that nobody sits before
 
 TRADES = Listed(
     code="trades",

@@ -128,6 +128,7 @@ _WORDS = {
     "OFF": ("cancel", "grey", "off"),
     "REVOKED": ("cancel", "grey", "revoked"),
     "EXPIRED": ("cancel", "grey", "expired"),
+    "UNREAD": ("bell", "violet", "not read"),
 }
 
 # Icon and colour of whoever has a move.

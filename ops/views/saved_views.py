@@ -19,6 +19,7 @@ from ops.lists.base import Asked, Listed
 from ops.permissions import Right, may
 from ops.saved_views import By, Wish, delete_view, save_view
 from ops.shell import Shown, actor, chooses, denied, needs, person, show
+from ops.views.exports import offer
 
 _TEAMS_OFFERED = 500
 _LAST = 1000  # the place of a column that was given none
@@ -97,7 +98,7 @@ def columns(request: HttpRequest, listed: str) -> HttpResponse:
 
 @needs(Right.READ_TRADES)
 def export(request: HttpRequest, listed: str) -> HttpResponse:
-    """Send what an address of a list shows, all of its pages, as a file."""
+    """Send what an address of a list shows, all of its pages, as a file, or offer to have it made."""
     of = _listed(request, listed)
     if not may(request.user, of.right):
         return denied(request, of.right)
@@ -107,13 +108,18 @@ def export(request: HttpRequest, listed: str) -> HttpResponse:
         raise Problem(422, "invalid", "The list cannot be exported like this.", faults=[fault])
     arranged, now = arrange(request, of), utc_now()
     content = arranged.content
-    found = exports.gather(
-        listed=of,
-        content=content,
-        shown=arranged.shown,
-        asked=Asked(content.parameters, content.sort, person(request).id, now, exports.ROWS_MAX),
-    )
-    exports.tell(found, form, user_id=person(request).id, actor=actor(request))
+    try:
+        found, rows = exports.gather(
+            listed=of,
+            content=content,
+            shown=arranged.shown,
+            asked=Asked(content.parameters, content.sort, person(request).id, now, exports.ROWS_MAX),
+        )
+    except Problem as problem:
+        if problem.code != exports.TOO_MANY:
+            raise
+        return offer(request, arranged, problem)
+    exports.tell(found, form, rows=rows, user_id=person(request).id, actor=actor(request))
     name = f"{of.code}-{now.astimezone(UTC):%Y%m%d-%H%M%S}.{form}"
     sent: Any = StreamingHttpResponse(
         exports.parts(found, form),

@@ -142,7 +142,9 @@ def test_more_than_the_bound_is_refused_and_nothing_told(
     monkeypatch.setattr(exports, "ROWS_MAX", 2)
     answer = ann.get("/views/trades/export?format=csv")
     assert answer.status_code == 422
-    assert "There are more than 2 trades." in answer.content.decode()
+    text = answer.content.decode()
+    assert "There are more than 2 trades." in text
+    assert 'action="/views/trades/make' in text
     assert not sql.rows("SELECT 1 FROM core_event WHERE type = 'list.exported'")
 
 

@@ -71,11 +71,14 @@ def busy(world: World, desk: Client) -> dict[str, str]:
     batch = Batch.objects.filter(channel_id="CASH").first()
     assert batch is not None
     deliver_goods(delivered_by(ordered)[0])
+    desk.post("/views/trades/make?status=captured", {"format": "csv"})
     return {
         "today": "/",
         "blotter": "/trades?status=exception&counterparty=BROKER-01",
         "count": "/trades/count",
         "blotter arranged": "/trades?columns=status,net_amount&density=roomy",
+        "exports": "/exports",
+        "notifications": "/notifications",
         "save a view": "/views/trades/save?status=captured&columns=status",
         "trade": f"/trades/{public_id(TRADE, settled)}",
         "held trade": f"/trades/{public_id(TRADE, held.trade_id)}",

@@ -16,6 +16,7 @@ from ledger.kinds import KINDS as RECONCILED
 from ledger.rules import RULES as POSTING_RULES
 from ops.data_sets import DATA_SETS
 from ops.lists import LISTS
+from ops.notices import NOTICES
 from refdata.services import KINDS
 from risk.checks import CHECKS
 from risk.measures import MEASURES
@@ -40,6 +41,7 @@ PARTS = {
     "ledger/rules": "tests/ledger/rules",
     "ops/data_sets": "tests/ops/data_sets",
     "ops/lists": "tests/ops/lists",
+    "ops/notices": "tests/ops/notices",
 }
 
 
@@ -81,6 +83,7 @@ def test_every_twin_tests_something(folder):
         (POSTING_RULES, "ledger/rules"),
         (DATA_SETS, "ops/data_sets"),
         (LISTS, "ops/lists"),
+        (NOTICES, "ops/notices"),
     ],
     ids=PARTS,
 )
@@ -92,10 +95,16 @@ def test_every_part_is_registered_and_opens_with_what_it_is(registry, folder):
 
 
 @pytest.mark.parametrize(
-    ("registry", "folder"), [(PRODUCTS, "trades/products"), (CHECKS, "risk/checks"), (LISTS, "ops/lists")]
+    ("registry", "folder"),
+    [(PRODUCTS, "trades/products"), (CHECKS, "risk/checks"), (LISTS, "ops/lists"), (NOTICES, "ops/notices")],
 )
 def test_a_part_is_named_like_its_file(registry, folder):
     assert sorted(code.lower() for code in registry) == parts(folder)
+
+
+def test_every_kind_of_notification_is_told_by_somebody():
+    told = "".join(path.read_text() for path in sources(*APPS) if path.parent.name != "notices")
+    assert [code for code in NOTICES if f'"{code}"' not in told] == []
 
 
 def test_the_diagram_in_the_documentation_is_the_lifecycles_own():

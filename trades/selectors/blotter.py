@@ -149,11 +149,12 @@ def page(
     after: Key | None = None,
     before: Key | None = None,
     as_of: AsOf | None = None,
+    patience_ms: int = TIMEOUT_MS,
 ) -> Page:
     """Return a page of the blotter, now or as it was.
 
     after, before: the key of the row that the page follows or precedes in display order; without them `number`
-    jumps by an offset, up to MAX_PAGE. TooBroad when the search takes longer than a page may. As it was, `sort` is
+    jumps by an offset, up to MAX_PAGE. TooBroad when the search takes longer than `patience_ms`. As it was, `sort` is
     one of SORTS_AS_OF and no index serves a filter, so that a page looks through a window of trades.
     """
     backwards = before is not None and after is None
@@ -176,7 +177,7 @@ def page(
             found.append(f"s.trade_id {sign} %(edge)s AND v.trade_id {sign} %(edge)s")
             parameters["edge"] = edge
     statement = _statement(found, as_of, by_date=by_date, descending=descending)
-    with _bounded(not _quick(wanted, as_of) or by_date):
+    with _bounded(not _quick(wanted, as_of) or by_date, patience_ms):
         rows = sql.records(statement, parameters)
     more = len(rows) > size
     rows = rows[:size]
@@ -232,13 +233,13 @@ def _window(key: Key | None, as_of: AsOf | None, *, descending: bool) -> int | N
 
 
 @contextmanager
-def _bounded(bounded: bool) -> Iterator[None]:
-    """Stop a search that no index serves after TIMEOUT_MS, as TooBroad."""
+def _bounded(bounded: bool, milliseconds: int) -> Iterator[None]:
+    """Stop a search that no index serves after a time, as TooBroad."""
     if not bounded:
         yield
         return
     try:
-        with sql.within(TIMEOUT_MS):
+        with sql.within(milliseconds):
             yield
     except sql.TookTooLong as error:
         raise TooBroad from error
@@ -289,7 +290,7 @@ def totals(wanted: Filter) -> Totals:
     found, parameters = conditions(wanted)
     source = _JOINED if any("v." in each for each in found) else _STATES
     where = f"WHERE {' AND '.join(found)}" if found else ""
-    with _bounded(not wanted.indexed):
+    with _bounded(not wanted.indexed, TIMEOUT_MS):
         rows = sql.rows(_TOTALS.format(source=source, where=where), {**parameters, "cap": COUNT_CAP})
     (_, _, _, _, count), *by_currency = rows
     return Totals(int(count), [Total(*each[:4]) for each in by_currency])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -144,21 +145,29 @@ def queue(
     as_of: AsOf | None = None,
 ) -> tuple[list[dict[str, Any]], bool]:
     """Return one page of the queue, now or as it was, and whether more follow. view: one of VIEWS."""
-    condition = condition_of(view, narrowing)
-    order = _BY_CLOSING if view == "closed" else _BY_URGENCY
-    statement = _LIST.format(condition=condition, order=order, **(_NOW if as_of is None else _THEN))
-    rows = sql.records(
-        statement,
-        {
-            **(as_of.parameters() if as_of else {}),
-            "user": user_id,
-            "now": now,
-            **asdict(narrowing),
-            "limit": size + 1,
-            "offset": (min(number, MAX_PAGE) - 1) * size,
-        },
-    )
+    parameters = {
+        **(as_of.parameters() if as_of else {}),
+        "user": user_id,
+        "now": now,
+        **asdict(narrowing),
+        "limit": size + 1,
+        "offset": (min(number, MAX_PAGE) - 1) * size,
+    }
+    rows = sql.records(_list(view, narrowing, _NOW if as_of is None else _THEN), parameters)
     return rows[:size], len(rows) > size
+
+
+def whole_queue(
+    *, view: str, user_id: int, now: datetime, narrowing: Narrowing, most: int
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the queue as `queue` returns it, some rows at a time, up to `most`."""
+    parameters = {"user": user_id, "now": now, **asdict(narrowing), "limit": most, "offset": 0}
+    return sql.chunks(_list(view, narrowing, _NOW), parameters)
+
+
+def _list(view: str, narrowing: Narrowing, where: Mapping[str, str]) -> str:
+    order = _BY_CLOSING if view == "closed" else _BY_URGENCY
+    return _LIST.format(condition=condition_of(view, narrowing), order=order, **where)
 
 
 @dataclass(frozen=True)

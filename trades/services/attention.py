@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 
 from core import sql
 from core.audit import Actor, encode
+from core.notifications import notify
 from trades.services.exceptions import CHANGED, EVENT_LOG, LOGGED
 
 _CHANGE = """
@@ -81,8 +82,11 @@ def assign_exceptions(
     actor: Actor,
     now: datetime,
 ) -> dict[int, str]:
-    """Give open items to a person, a team or both, whoever had them; DONE, UNCHANGED or CLOSED of each that exists."""
-    return _change(
+    """Give open items to a person, a team or both, whoever had them; DONE, UNCHANGED or CLOSED of each that exists.
+
+    The person is told, once for all of them.
+    """
+    became = _change(
         _ASSIGN,
         "exception.assigned",
         exception_ids,
@@ -94,6 +98,18 @@ def assign_exceptions(
         told_owner=owner and owner.get_username(),
         told_team=team and team.name,
     )
+    given = sorted(each for each, outcome in became.items() if outcome == "DONE")
+    if given and owner is not None:
+        notify(
+            kind="exception_assigned",
+            people=[owner.pk],
+            subject="exception",
+            subject_id=given[0],
+            data={"count": len(given), "by": actor.name.partition(":")[2]},
+            actor=actor,
+            now=now,
+        )
+    return became
 
 
 def snooze_exceptions(

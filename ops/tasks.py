@@ -1,0 +1,29 @@
+"""The worker's side of the console: exports that nobody sits before, and what is forgotten in time."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from core import work
+from core.clock import utc_now
+from core.notifications import forget_notifications
+from ops.export_making import make_exports
+from ops.export_orders import TASK, forget_exports
+
+
+@shared_task(name=TASK)
+def make() -> int:
+    """Make the exports that wait, unless another worker is at it; return how many."""
+    return make_exports(clock=utc_now)
+
+
+@shared_task(name="ops.forget_exports")
+def forget() -> int:
+    """Delete exports past their time; return how many."""
+    return work.until_none(lambda: forget_exports(now=utc_now()))
+
+
+@shared_task(name="ops.forget_notifications")
+def forget_told() -> int:
+    """Delete notifications past their time; return how many."""
+    return work.until_none(lambda: forget_notifications(now=utc_now()))
