@@ -28,6 +28,7 @@ app.conf.task_routes = {
     "settlement.seal_due": {"queue": DEFAULT},
     "settlement.watch_pins": {"queue": DEFAULT},
     "trades.watch_exceptions": {"queue": DEFAULT},
+    "trades.forget_bulk_items": {"queue": SLOW},
     "trades.remind_of_confirmations": {"queue": DEFAULT},
     "trades.*": {"queue": RISK},  # what releases and matches trades takes turns with what checks them
     "risk.*": {"queue": RISK},
@@ -69,6 +70,7 @@ app.conf.beat_schedule = {
     "bill-due": {"task": "settlement.bill_due", "schedule": crontab(hour=0, minute=30)},
     "tie-out-invoices": {"task": "settlement.tie_out_invoices", "schedule": crontab(hour=2, minute=30)},
     "accrue-penalties": {"task": "settlement.accrue_penalties", "schedule": crontab(hour=3, minute=0)},
+    "forget-bulk-items": {"task": "trades.forget_bulk_items", "schedule": 3600.0},
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
     "ask-due-runs": _every(60.0, "ledger.ask_due_runs"),
     "forget-idempotency-keys": {"task": "core.forget_idempotency_keys", "schedule": 3600.0},

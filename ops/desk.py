@@ -63,4 +63,4 @@ def _moment(request: HttpRequest) -> datetime | None:
         return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC) if text else None
     except (ValueError, OverflowError):
         faults = [Fault("/until", "Write the moment as 2026-11-23 14:05.", "type")]
-        raise Problem(422, "invalid", "This cannot be done to the exceptions.", faults=faults) from None
+        raise Problem(422, "invalid", "This cannot be done like this.", faults=faults) from None
