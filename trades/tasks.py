@@ -67,7 +67,7 @@ def watch_exceptions() -> int:
     return escalate_due(now=now, actor=actor) + return_snoozed(now=now, actor=actor)
 
 
-BULK_SECONDS = 5.0  # of one turn: what sends trades on waits behind it
+BULK_SECONDS = 5  # of one turn: what sends trades on waits behind it
 
 
 @shared_task(name=bulk_run.TASK)

@@ -126,7 +126,10 @@ class TestOfTrades:
         assert [state_of(each)[0] for each in trades] == [State.CAPTURED] * 3
 
     def test_tells_the_log_who_when_and_why_and_for_what_it_was_done(self, ann) -> None:
-        run = _trades(ann, "cancel", _seen(captured(EQUITY)))
+        _trades(ann, "cancel", _seen(captured(EQUITY)), key="one")
+        run = _trades(
+            ann, "cancel", _seen(captured(EQUITY, source_ref="B"), captured(EQUITY, source_ref="C"))
+        )
         told = sql.rows(
             "SELECT type, subject_id, actor, reason, recorded_at FROM core_event WHERE subject = 'bulk_run'"
             " ORDER BY id"

@@ -238,7 +238,9 @@ def _make(
 
 
 def _tell(what: str, run: BulkRun, actor: Actor, at: datetime, told: Mapping[str, Any]) -> None:
-    """Write to the log what becomes of a run; who, when and why stand with it."""
+    """Write to the log what becomes of a run; who, when and why stand with it. Of one record, its own event tells."""
+    if run.items == 1:
+        return
     record(
         type=f"bulk_run.{what}",
         subject=_SUBJECT,
