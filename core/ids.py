@@ -44,6 +44,7 @@ CONFIRMATION = "cnf"
 VIEW = "viw"
 EXPORT = "exp"
 NOTIFICATION = "ntf"
+BULK_RUN = "blk"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -148,6 +148,12 @@ def retry_set_aside() -> int:
     )
 
 
+def is_spent(claimed: Claim) -> bool:
+    """Tell whether what was claimed has failed so often that it should be given up."""
+    attempts = "SELECT 1 FROM core_work WHERE id = ANY(%s) AND attempts >= %s"
+    return bool(sql.row(attempts, [claimed.work_ids, MAX_ATTEMPTS]))
+
+
 _PUT_BACK = """
 WITH failed AS (
     DELETE FROM core_work WHERE id = ANY(%s)

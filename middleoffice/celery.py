@@ -29,6 +29,7 @@ app.conf.task_routes = {
     "settlement.seal_due": {"queue": DEFAULT},
     "settlement.watch_pins": {"queue": DEFAULT},
     "trades.watch_exceptions": {"queue": DEFAULT},
+    "trades.forget_bulk_items": {"queue": SLOW},
     "trades.remind_of_confirmations": {"queue": DEFAULT},
     "trades.*": {"queue": RISK},  # what releases and matches trades takes turns with what checks them
     "risk.*": {"queue": RISK},
@@ -70,6 +71,7 @@ app.conf.beat_schedule = {
     "bill-due": {"task": "settlement.bill_due", "schedule": crontab(hour=0, minute=30)},
     "tie-out-invoices": {"task": "settlement.tie_out_invoices", "schedule": crontab(hour=2, minute=30)},
     "accrue-penalties": {"task": "settlement.accrue_penalties", "schedule": crontab(hour=3, minute=0)},
+    "forget-bulk-items": {"task": "trades.forget_bulk_items", "schedule": 3600.0},
     "forget-back-tests": {"task": "risk.forget_back_tests", "schedule": 3600.0},
     "forget-exports": {"task": "ops.forget_exports", "schedule": 3600.0},
     "forget-notifications": {"task": "ops.forget_notifications", "schedule": 3600.0},

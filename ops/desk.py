@@ -9,11 +9,11 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
 from core.http.problem import Fault, Problem
-from ops.permissions import Right, may
+from ops.permissions import Right
 from ops.preferences import preferences_of
 from ops.shell import person
 from trades.models import Comment
-from trades.services.desk import ACTIONS, Asked
+from trades.services.desk import Asked
 
 RIGHTS = {"re-check": Right.REPAIR, "reject": Right.REJECT}
 _OFFERED = 500  # names in a list to choose from; others can be typed
@@ -22,11 +22,6 @@ _OFFERED = 500  # names in a list to choose from; others can be typed
 def right_for(action: str) -> Right:
     """Return the right that an action on exceptions needs."""
     return RIGHTS.get(action, Right.WORK_EXCEPTIONS)
-
-
-def actions_of(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return the actions that a person may do, with their titles."""
-    return [(name, each.title) for name, each in ACTIONS.items() if may(request.user, right_for(name))]
 
 
 def choices() -> dict[str, Any]:
@@ -63,4 +58,4 @@ def _moment(request: HttpRequest) -> datetime | None:
         return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC) if text else None
     except (ValueError, OverflowError):
         faults = [Fault("/until", "Write the moment as 2026-11-23 14:05.", "type")]
-        raise Problem(422, "invalid", "This cannot be done to the exceptions.", faults=faults) from None
+        raise Problem(422, "invalid", "This cannot be done like this.", faults=faults) from None

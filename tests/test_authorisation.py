@@ -51,8 +51,10 @@ from tests.support.fees import fee_rule, proposed_rule
 from tests.support.invoices import deliver, delivered_by, sealed_order
 from tests.support.records import CLERK, NOW, person
 from trades.models import ChangePolicy
+from trades.services.bulk_run import start_run
 from trades.services.change import Change
 from trades.services.confirmation import Told, confirm_trades
+from trades.services.desk import Asked
 from trades.services.single_change import PROPOSAL_KIND as CHANGE
 from trades.services.single_change import change_trade
 
@@ -103,6 +105,10 @@ FORMS = {
     "exception_act:excess": 412,
     "exception_act:wake": 303,
     "exception_bulk": 303,
+    "trade_bulk": 303,
+    "bulk_again": 200,
+    "bulk_stop": 303,
+    "bulk_undo": 303,
     "fee_propose": 422,
     "corporate_actions_propose": 422,
     "batch_release": 409,  # it does not wait to be released
@@ -232,6 +238,7 @@ class Things:
     run: str
     broken: str
     confirmation: str
+    bulk_run: str
     proposals: dict[str, str]
 
     def path(self, route: Route) -> str:
@@ -264,6 +271,7 @@ class Things:
             "reconciliation-runs": self.run,
             "breaks": self.broken,
             "confirmations": self.confirmation,
+            "bulk": self.bulk_run,
         }
         named = {"limit_lift": self.stop, "break_explain": "1", "reconciliation_run": self.run}
         return "/" + re.sub(r"<[^>]+>", named.get(route.name, known.get(first, "1")), route.path)
@@ -307,6 +315,14 @@ def things(db: None) -> Things:
     rule = proposed_rule(RULE, is_stated=False, rate="11")
     (confirmed,) = confirm_trades(said=[said_of(trade)], actor=CLERK, now=NOW)
     assert isinstance(confirmed, Told)
+    bulk = start_run(
+        subject="exception",
+        seen={exception: ""},
+        asked=Asked("claim", user=how["user"]),
+        key="k",
+        actor=CLERK,
+        now=NOW,
+    )
     excess = propose_excess(trade_id=trade, codes=["OFF_MARKET_PRICE"], reason="because", **how)
     return Things(
         ids.public_id(ids.TRADE, trade),
@@ -323,6 +339,7 @@ def things(db: None) -> Things:
         ids.public_id(ids.RECONCILIATION_RUN, run),
         ids.public_id(ids.BREAK, break_ids()[0]),
         ids.public_id(ids.CONFIRMATION, confirmed.confirmation_id),
+        ids.public_id(ids.BULK_RUN, bulk.id),
         {
             EXCESS: ids.public_id(ids.PROPOSAL, excess),
             CHANGE: ids.public_id(ids.PROPOSAL, changed.proposal_id),

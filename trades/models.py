@@ -604,3 +604,88 @@ class ConfirmationWaiver(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["trade_id", "version"], name="trades_confirmation_waiver_once")
         ]
+
+
+class BulkRun(models.Model):
+    """One action that a person took on many trades or exceptions at once: asked once, done in chunks, kept.
+
+    `key` names the form that asked, so that sending it again leads here; `digest` is of all that it asked. `asked` is
+    what the action was told, `position` the place of the last item that is decided. The counts are of items by outcome.
+    """
+
+    class Subject(models.TextChoices):
+        TRADE = "trade"
+        EXCEPTION = "exception"
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING"
+        DONE = "DONE"
+        STOPPED = "STOPPED"
+        FAILED = "FAILED"
+
+    id = models.BigAutoField(primary_key=True)
+    subject = models.TextField(choices=Subject.choices)
+    action = models.TextField()
+    asked = models.JSONField(default=dict)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    actor = models.TextField()
+    request_id = models.TextField(default="")
+    key = models.TextField(unique=True)
+    digest = models.TextField(help_text="SHA-256 of what was asked, in hexadecimal")
+    again = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="whose refused items it tries",
+    )
+    undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undone_by")
+    asked_at = models.DateTimeField()
+    state = models.TextField(choices=State.choices, default=State.RUNNING)
+    finished_at = models.DateTimeField(null=True)
+    items = models.IntegerField()
+    position = models.IntegerField(default=0)
+    done = models.IntegerField(default=0)
+    unchanged = models.IntegerField(default=0)
+    proposed = models.IntegerField(default=0)
+    refused = models.IntegerField(default=0)
+
+    class Meta:
+        db_table = "trades_bulk_run"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="RUNNING") ^ Q(finished_at__isnull=False), name="trades_bulk_run_finished"
+            ),
+            models.CheckConstraint(
+                condition=Q(position__gte=0, position__lte=F("items"), items__lte=10_000),
+                name="trades_bulk_run_bounds",
+            ),
+            models.CheckConstraint(
+                condition=Q(position=F("done") + F("unchanged") + F("proposed") + F("refused")),
+                name="trades_bulk_run_counts",
+            ),
+        ]
+
+
+class BulkItem(models.Model):
+    """One trade or exception of a bulk run: what the person had seen of it, and what became of it.
+
+    `seen`: a trade's ETag without its quotes, or the version of an exception's trade. `before` and `after`: what an
+    action that can be undone has changed.
+    """
+
+    pk = models.CompositePrimaryKey("run_id", "place")
+    run = models.ForeignKey(BulkRun, on_delete=models.CASCADE, related_name="+", db_index=False)
+    place = models.IntegerField(help_text="from 1")
+    subject_id = models.BigIntegerField()
+    seen = models.TextField(default="")
+    outcome = models.TextField(default="")
+    detail = models.TextField(default="")
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+
+    class Meta:
+        db_table = "trades_bulk_item"
+        constraints = [
+            models.UniqueConstraint(fields=["run", "subject_id"], name="trades_bulk_item_once"),
+        ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 
 from core import work
 from core.audit import system
 from core.clock import utc_now
-from trades.services import confirmation_ageing, confirmation_matching, release
+from core.wake import wake_on_commit
+from trades.services import bulk_run, confirmation_ageing, confirmation_matching, release
 from trades.services.attention import escalate_due, return_snoozed
 from trades.services.early import apply_queued
 from trades.services.kept import TASK
@@ -62,3 +65,24 @@ def watch_exceptions() -> int:
     """Escalate what comes near its deadline, and say what is back that was snoozed; return how many items."""
     now, actor = utc_now(), system("desk")
     return escalate_due(now=now, actor=actor) + return_snoozed(now=now, actor=actor)
+
+
+BULK_SECONDS = 5  # of one turn: what sends trades on waits behind it
+
+
+@shared_task(name=bulk_run.TASK)
+def bulk_runs() -> int:
+    """Go on with the bulk runs that wait, until none does or the turn is over; return how many chunks were done."""
+    done, ends = 0, time.monotonic() + BULK_SECONDS
+    while bulk_run.advance_runs(now=utc_now()):
+        done += 1
+        if time.monotonic() >= ends:
+            wake_on_commit(bulk_run.TASK)
+            break
+    return done
+
+
+@shared_task(name="trades.forget_bulk_items")
+def forget_bulk_items() -> int:
+    """Delete the items that bulk runs of long ago name; return how many."""
+    return bulk_run.forget_named_items(now=utc_now())

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
+from django.contrib.messages.storage.base import Message
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -108,6 +109,9 @@ _WORDS = {
     "LOOKED_BACK": ("clock", "grey", "looks back"),
     "RESULT_DONE": ("check-circle", "green", "done"),
     "RESULT_TO_DO": ("check", "blue", "would be done"),
+    "RESULT_PROPOSED": ("two-people", "violet", "awaits approval"),
+    "RESULT_TO_PROPOSE": ("two-people", "violet", "would await approval"),
+    "RESULT_LEFT": ("clock", "grey", "not done yet"),
     "RESULT_UNCHANGED": ("dot", "grey", "as before"),
     "RESULT_REFUSED": ("stop", "red", "refused"),
     "RESULT_UNKNOWN": ("help", "grey", "unknown"),
@@ -120,6 +124,7 @@ _WORDS = {
     "DEAD": ("stop", "red", "dead"),
     "WAITING": ("clock", "grey", "waiting"),
     "DONE": ("check-circle", "green", "done"),
+    "STOPPED": ("cancel", "grey", "stopped"),
     "RUNNING": ("clock", "blue", "running"),
     "CANCELLED": ("cancel", "grey", "cancelled"),
     "PASS": ("check", "green", "passes"),
@@ -441,6 +446,12 @@ def query(parameters: dict[str, str], **changes: str | int | None) -> str:
     merged = {**parameters, **changes}
     kept = {name: value for name, value in merged.items() if value not in (None, "")}
     return f"?{urlencode(kept)}" if kept else "?"
+
+
+@register.filter
+def undo_run(message: Message) -> str:
+    """Return the reference of the run that a message offers to take back, if it does."""
+    return next((tag[5:] for tag in (message.extra_tags or "").split() if tag.startswith("undo-")), "")
 
 
 @register.simple_tag

@@ -25,7 +25,7 @@ from trades.evidence import evidence_of_trade
 from trades.selectors import timeline
 
 _FIELDS = ("actor", "type", "subject", "request", "from", "to")
-_SUBJECTS = {ids.TRADE: "trade", ids.BATCH: "batch"}
+_SUBJECTS = {ids.TRADE: "trade", ids.BATCH: "batch", ids.BULK_RUN: "bulk_run"}
 # How long after an event it may wait for its seal before people should look why.
 _SEAL_EXPECTED = timedelta(minutes=5)
 

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from core import ids
 from ops.arrangement import arrange, seen_first
 from ops.as_of import as_at, clock, where
+from ops.bulk import EXPORTS, actions_of
 from ops.lists.trades import TRADES, usual_sort
 from ops.permissions import Right
 from ops.shell import needs, show
@@ -81,6 +82,7 @@ def blotter(request: HttpRequest) -> HttpResponse:
         "searched_to": page.searched_to,
         "totals": totals(page.rows),
         "turns": turns(query, page),
+        "actions": [*actions_of(request, TRADES), *EXPORTS.items()] if as_of is None else [],
         "tabs": TABS,
         "products": sorted(PRODUCTS),
         "states": [state.name.lower() for state in State],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -20,7 +21,8 @@ from core.http.problem import Problem
 from ops import selectors
 from ops.arrangement import KEPT, arrange, seen_first
 from ops.as_of import clock, where
-from ops.desk import actions_of, asked_of, choices
+from ops.bulk import actions_of
+from ops.desk import asked_of, choices
 from ops.lists.exceptions import EXCEPTIONS
 from ops.permissions import Right, may
 from ops.repair_form import RepairForm, repair_context, version_of
@@ -28,18 +30,20 @@ from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views.trade import ENDED, steps
 from risk.services.excess import excess_to_type, is_overridable, propose_excess
 from trades.lifecycle import SUBJECT, State
-from trades.models import Comment, ExceptionItem, Finding
+from trades.models import BulkRun, Comment, ExceptionItem, Finding
+from trades.selectors import chosen, desk, timeline
 from trades.selectors import exceptions as queue
-from trades.selectors import timeline
 from trades.selectors.exceptions import Narrowing
 from trades.services import exceptions as services
+from trades.services.bulk_run import start_run
 from trades.services.comments import comment
 from trades.services.desk import ACTIONS as DESK_ACTIONS
-from trades.services.desk import REFUSED, UNCHANGED, act_on_exceptions
+from trades.services.desk import REFUSED, UNCHANGED, Asked
 from trades.services.recheck import recheck_trades
 from trades.services.refused import answer_refused
 from trades.services.reject import reject_trade
 from trades.services.repair import repair_trade
+from trades.services.undo import UNDOABLE
 from trades.work_items import CHANGE, MAX_CAUSE, About, Facts, Move, kind_of, next_action
 
 TABS = (
@@ -134,7 +138,10 @@ def exceptions(request: HttpRequest) -> HttpResponse:
     if as_of is None:  # the counts are of the present
         context["codes"] = queue.codes()
         context["moves"] = Move.choices
-        context["actions"] = [] if place.view == "closed" else actions_of(request)
+        context["actions"] = [] if place.view == "closed" else actions_of(request, EXCEPTIONS)
+        context["matching"] = desk.count(
+            view=place.view, narrowing=place.narrowing, user_id=person(request).id, now=now
+        )
         context["summary"] = queue.summary(user_id=person(request).id, now=now)
     return show(request, "ops/exceptions.html", context, screen="exceptions", now=now)
 
@@ -162,17 +169,17 @@ def take(request: HttpRequest) -> HttpResponse:
 @needs(Right.READ_EXCEPTIONS)
 def act(request: HttpRequest, ref: str, action: str) -> HttpResponse:
     """Do one of ACTIONS to an exception; what fails is shown beside the form, with what was typed."""
-    chosen = ACTIONS.get(action)
-    if chosen is None:
+    asked = ACTIONS.get(action)
+    if asked is None:
         raise Http404
-    if not may(request.user, chosen.right):
-        return denied(request, chosen.right)
+    if not may(request.user, asked.right):
+        return denied(request, asked.right)
     item, place = _item(ref), Place.of(request.POST)
     try:
-        chosen.act(request, item, utc_now())
+        asked.act(request, item, utc_now())
     except Problem as problem:
         return _show(request, item, place, problem=problem, failed=action)
-    if chosen.resolves and request.POST.get("then") == "next" and may(request.user, Right.WORK_EXCEPTIONS):
+    if asked.resolves and request.POST.get("then") == "next" and may(request.user, Right.WORK_EXCEPTIONS):
         return _take_next(request, place)
     return HttpResponseRedirect(place.url("exception", ref), status=303)
 
@@ -203,29 +210,32 @@ def _trade(item: ExceptionItem) -> int:
     return item.trade_id
 
 
-def _claim(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
-    became = services.claim_exceptions(
-        exception_ids=[item.id],
-        user=person(request),
+def _one(request: HttpRequest, item: ExceptionItem, asked: Asked, now: datetime, *, done: str) -> None:
+    """Do an action of the desk to one exception, and say what became of it: `done`, with the way to take it back."""
+    run = start_run(
+        subject=BulkRun.Subject.EXCEPTION,
+        seen={item.id: ""},
+        asked=asked,
+        key=secrets.token_urlsafe(12),
         actor=actor(request),
         now=now,
     )
-    if became.get(item.id) == services.TAKEN:
-        messages.error(request, "Somebody else was faster: it has another owner.")
-    elif became.get(item.id) == services.CLOSED:
-        messages.error(request, "It was closed meanwhile.")
+    (result,) = chosen.results(run, limit=1)
+    if result.outcome == REFUSED:
+        messages.error(request, result.detail)
+    elif result.outcome == UNCHANGED:
+        messages.success(request, "It was so already.")
     else:
-        messages.success(request, "It is yours.")
+        undo = f"undo-{ids.public_id(ids.BULK_RUN, run.id)}" if asked.action in UNDOABLE else ""
+        messages.success(request, done, extra_tags=undo)
+
+
+def _claim(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
+    _one(request, item, Asked("claim", user=person(request)), now, done="It is yours.")
 
 
 def _release(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
-    services.release_exceptions(
-        exception_ids=[item.id],
-        user=person(request),
-        actor=actor(request),
-        now=now,
-    )
-    messages.success(request, "It is back in the queue.")
+    _one(request, item, Asked("release", user=person(request)), now, done="It is back in the queue.")
 
 
 def _comment(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
@@ -249,15 +259,7 @@ def _on_desk(action: str) -> Callable[[HttpRequest, ExceptionItem, datetime], No
     """Return what does an action of the desk to one exception."""
 
     def act(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
-        (result,) = act_on_exceptions(
-            exception_ids=[item.id], asked=asked_of(request, action), actor=actor(request), now=now
-        )
-        if result.outcome == REFUSED:
-            messages.error(request, result.detail)
-        elif result.outcome == UNCHANGED:
-            messages.success(request, "It was so already.")
-        else:
-            messages.success(request, f"{DESK_ACTIONS[action].title}: done.")
+        _one(request, item, asked_of(request, action), now, done=f"{DESK_ACTIONS[action].title}: done.")
 
     return act
 

@@ -195,7 +195,7 @@ def advance_back_tests(*, now: datetime) -> bool:
                 goes_on = _advance(back_test_id, now)
         except Exception:
             _log.exception("a chunk of the back-test %d failed", back_test_id)
-            if _spent(claimed):
+            if work.is_spent(claimed):
                 _give_up(back_test_id, now)
                 work.finish(claimed)
             else:
@@ -205,12 +205,6 @@ def advance_back_tests(*, now: datetime) -> bool:
             if goes_on:
                 work.enqueue(TASK, [back_test_id])
     return True
-
-
-def _spent(claimed: work.Claim) -> bool:
-    """Tell whether what was claimed has failed too often."""
-    attempts = "SELECT 1 FROM core_work WHERE id = ANY(%s) AND attempts >= %s"
-    return bool(sql.row(attempts, [claimed.work_ids, work.MAX_ATTEMPTS]))
 
 
 def _give_up(back_test_id: int, now: datetime) -> None:

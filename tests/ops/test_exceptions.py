@@ -77,7 +77,7 @@ def test_one_person_owns_an_exception_and_the_next_is_told(
 ) -> None:
     assert "It is yours." in _text(desk.post(_url(held, "claim"), follow=True))
     bob = sign_in("operations", name="bob")
-    assert "Somebody else was faster" in _text(bob.post(_url(held, "claim"), follow=True))
+    assert "Somebody else has it." in _text(bob.post(_url(held, "claim"), follow=True))
     held.refresh_from_db()
     assert held.owner is not None
     assert held.owner.username == "ann"

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from core import sql, work
-from core.ids import BATCH, CONFIRMATION, EXCEPTION, INSTRUCTION, INVOICE, TRADE, WEBHOOK, public_id
+from core.ids import BATCH, BULK_RUN, CONFIRMATION, EXCEPTION, INSTRUCTION, INVOICE, TRADE, WEBHOOK, public_id
 from settlement.models import Batch, Invoice
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, tell, webhook
 from tests.ledger.journal_support import journal
@@ -25,7 +25,7 @@ from tests.support.factories import APPLE, World, check_everything, checked, equ
 from tests.support.invoices import deliver as deliver_goods
 from tests.support.invoices import delivered_by
 from tests.support.records import CLERK, NOW
-from trades.models import ExceptionItem
+from trades.models import BulkRun, ExceptionItem
 from trades.services.confirmation import Told, confirm_trades
 
 MAX_QUERIES = 20
@@ -72,6 +72,9 @@ def busy(world: World, desk: Client) -> dict[str, str]:
     assert batch is not None
     deliver_goods(delivered_by(ordered)[0])
     desk.post("/views/trades/make?status=captured", {"format": "csv"})
+    desk.post(
+        "/exceptions/bulk", {"action": "wake", "step": "do", "ids": public_id(EXCEPTION, held.id), "key": "k"}
+    )
     return {
         "today": "/",
         "blotter": "/trades?status=exception&counterparty=BROKER-01",
@@ -84,6 +87,8 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "held trade": f"/trades/{public_id(TRADE, held.trade_id)}",
         "exceptions": "/exceptions",
         "exception": f"/exceptions/{public_id(EXCEPTION, held.id)}",
+        "many at once": "/bulk",
+        "what became of many": f"/bulk/{public_id(BULK_RUN, BulkRun.objects.get().id)}",
         "approvals": "/approvals",
         "batches": "/batches",
         "batch": f"/batches/{public_id(BATCH, batch.id)}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -294,6 +294,23 @@ def totals(wanted: Filter) -> Totals:
         rows = sql.rows(_TOTALS.format(source=source, where=where), {**parameters, "cap": COUNT_CAP})
     (_, _, _, _, count), *by_currency = rows
     return Totals(int(count), [Total(*each[:4]) for each in by_currency])
+
+
+_KEYS = """
+SELECT s.trade_id, s.version, s.changed_at FROM {source} {where} ORDER BY s.trade_id DESC LIMIT %(most)s
+"""
+
+
+def keys(wanted: Filter, *, most: int) -> list[tuple[int, int, datetime]]:
+    """Return id, version and last change of the trades that a filter matches, the last captured first.
+
+    TooBroad when that takes too long.
+    """
+    found, parameters = conditions(wanted)
+    source = _JOINED if any("v." in each for each in found) else _STATES
+    where = f"WHERE {' AND '.join(found)}" if found else ""
+    with _bounded(not wanted.indexed):
+        return sql.rows(_KEYS.format(source=source, where=where), {**parameters, "most": most})
 
 
 _SOURCES = """

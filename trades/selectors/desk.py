@@ -70,6 +70,16 @@ def ids_of(
     return [number for (number,) in found[:most]], len(found) > most
 
 
+def count(*, view: str, narrowing: Narrowing, user_id: int, now: datetime) -> int:
+    """Return how many items a list has, at most COUNT_CAP + 1."""
+    ((found,),) = sql.rows(
+        "SELECT count(*) FROM (SELECT 1 FROM trades_exception e"
+        f" WHERE {condition_of(view, narrowing)} LIMIT %(cap)s) AS matching",
+        {**asdict(narrowing), "user": user_id, "now": now, "cap": COUNT_CAP + 1},
+    )
+    return int(found)
+
+
 _ITEM = """
 SELECT e.*, u.username AS owner, g.name AS team, v.source, v.source_ref
 FROM trades_exception e

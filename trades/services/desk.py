@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
@@ -20,6 +21,7 @@ from trades.services import exceptions as items
 from trades.services.comments import MAX_COMMENT, comment_exceptions
 from trades.services.recheck import recheck_trades
 from trades.services.reject import reject_trades
+from trades.services.versions import lock_states
 
 MAX_ITEMS = 2_000
 MAX_ROOT_CAUSE = 200
@@ -61,8 +63,8 @@ class Result:
 
 
 @dataclass(frozen=True)
-class _Call:
-    """An action's arguments, checked."""
+class Call:
+    """An action's arguments, checked. seen: what whoever asks has seen of each, where that matters."""
 
     ids: list[int]
     asked: Asked
@@ -70,33 +72,42 @@ class _Call:
     team: Group | None
     actor: Actor
     now: datetime
+    seen: Mapping[int, str]
 
 
 Told = dict[int, tuple[str, str]]  # outcome and detail by item; what is left out does not exist
+_NOTHING_SEEN: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Action:
-    """One thing done to items: its name for people, what it must be told beside the items, and what does it."""
+    """One thing done to many: its name for people, what it must be told beside them, and what does it."""
 
     title: str
-    act: Callable[[_Call], Told]
+    act: Callable[[Call], Told]
     fields: tuple[str, ...] = ()
     for_people: bool = False
 
 
 def act_on_exceptions(
-    *, exception_ids: Sequence[int], asked: Asked, actor: Actor, now: datetime, dry_run: bool = False
+    *,
+    exception_ids: Sequence[int],
+    asked: Asked,
+    actor: Actor,
+    now: datetime,
+    dry_run: bool = False,
+    seen: Mapping[int, str] = _NOTHING_SEEN,
 ) -> list[Result]:
     """Do one action to up to MAX_ITEMS work items, each once, in one transaction; return a result for each, in order.
 
     What cannot be done to an item leaves it as it is and stops no other. dry_run: the same results, and nothing
-    is kept. Problem 422 with every fault of what is asked, 413 for too many items.
+    is kept. seen: by item the version that its trade had when somebody looked; what sends a trade on is refused when
+    it has another by now. Problem 422 with every fault of what is asked, 413 for too many items.
     """
     ids = list(dict.fromkeys(exception_ids))
     if len(ids) > MAX_ITEMS:
         raise Problem(413, "too-many-items", f"At most {MAX_ITEMS:,} exceptions, not {len(ids):,}.")
-    call = _checked(ids, asked, actor, now)
+    call = checked_call(ACTIONS, ids, asked, actor, now, seen)
     with transaction.atomic():
         told = ACTIONS[asked.action].act(call)
         if dry_run:
@@ -105,15 +116,22 @@ def act_on_exceptions(
     return [Result(each, *told.get(each, nothing)) for each in ids]
 
 
-def _checked(ids: list[int], asked: Asked, actor: Actor, now: datetime) -> _Call:
-    """Return the arguments of an action; Problem 422 with every fault."""
-    action = ACTIONS.get(asked.action)
+def checked_call(
+    actions: Mapping[str, Action],
+    ids: list[int],
+    asked: Asked,
+    actor: Actor,
+    now: datetime,
+    seen: Mapping[int, str] = _NOTHING_SEEN,
+) -> Call:
+    """Return the arguments of one of some actions; Problem 422 with every fault of what is asked."""
+    action = actions.get(asked.action)
     if action is None:
-        known = ", ".join(ACTIONS)
+        known = ", ".join(actions)
         raise _invalid([Fault("/action", f"Use one of {known}.", "unknown")])
     faults: list[Fault] = []
     if not ids:
-        faults.append(Fault("/ids", "At least one exception.", "empty"))
+        faults.append(Fault("/ids", "At least one.", "empty"))
     if action.for_people and asked.user is None:
         faults.append(Fault("/action", "Only a person can do this.", "people-only"))
     for name, most in (
@@ -131,11 +149,11 @@ def _checked(ids: list[int], asked: Asked, actor: Actor, now: datetime) -> _Call
         faults.append(Fault("/until", detail, "range" if asked.until else "missing"))
     if faults:
         raise _invalid(faults)
-    return _Call(ids, asked, owner, team, actor, now)
+    return Call(ids, asked, owner, team, actor, now, seen)
 
 
 def _invalid(faults: Sequence[Fault]) -> Problem:
-    return Problem(422, "invalid", "This cannot be done to the exceptions.", faults=faults)
+    return Problem(422, "invalid", "This cannot be done like this.", faults=faults)
 
 
 def _whom(asked: Asked, faults: list[Fault]) -> tuple[User | None, Group | None]:
@@ -174,21 +192,21 @@ def _worded(became: dict[int, str]) -> Told:
     return {each: _WORDS[outcome] for each, outcome in became.items()}
 
 
-def _claim(call: _Call) -> Told:
+def _claim(call: Call) -> Told:
     assert call.asked.user is not None  # noqa: S101 - checked above
     return _worded(
         items.claim_exceptions(exception_ids=call.ids, user=call.asked.user, actor=call.actor, now=call.now)
     )
 
 
-def _release(call: _Call) -> Told:
+def _release(call: Call) -> Told:
     assert call.asked.user is not None  # noqa: S101 - checked above
     return _worded(
         items.release_exceptions(exception_ids=call.ids, user=call.asked.user, actor=call.actor, now=call.now)
     )
 
 
-def _assign(call: _Call) -> Told:
+def _assign(call: Call) -> Told:
     return _worded(
         attention.assign_exceptions(
             exception_ids=call.ids,
@@ -201,7 +219,7 @@ def _assign(call: _Call) -> Told:
     )
 
 
-def _comment(call: _Call) -> Told:
+def _comment(call: Call) -> Told:
     written = comment_exceptions(
         exception_ids=call.ids,
         text=call.asked.text,
@@ -212,7 +230,7 @@ def _comment(call: _Call) -> Told:
     return {each: (REFUSED, _NO_READER) if number is None else (DONE, "") for each, number in written.items()}
 
 
-def _close(call: _Call) -> Told:
+def _close(call: Call) -> Told:
     return _worded(
         items.close_by_hand(
             exception_ids=call.ids, resolution=call.asked.reason.strip(), actor=call.actor, now=call.now
@@ -220,7 +238,7 @@ def _close(call: _Call) -> Told:
     )
 
 
-def _snooze(call: _Call) -> Told:
+def _snooze(call: Call) -> Told:
     assert call.asked.until is not None  # noqa: S101 - checked above
     return _worded(
         attention.snooze_exceptions(
@@ -233,11 +251,11 @@ def _snooze(call: _Call) -> Told:
     )
 
 
-def _wake(call: _Call) -> Told:
+def _wake(call: Call) -> Told:
     return _worded(attention.wake_exceptions(exception_ids=call.ids, actor=call.actor, now=call.now))
 
 
-def _name_root_cause(call: _Call) -> Told:
+def _name_root_cause(call: Call) -> Told:
     return _worded(
         attention.name_root_cause(
             exception_ids=call.ids, root_cause=call.asked.root_cause.strip(), actor=call.actor, now=call.now
@@ -245,19 +263,31 @@ def _name_root_cause(call: _Call) -> Told:
     )
 
 
-def _open_trades(ids: Sequence[int]) -> tuple[Told, dict[int, int]]:
-    """Return what is refused of items because they are closed or about no trade, and the trades of the others."""
+def moved_since(seen: str, version: int) -> str:
+    """Return why nothing is done to a trade of another version than somebody has seen."""
+    return f"The trade has changed since you saw it: you have seen version {seen}, it has version {version}."
+
+
+def _open_trades(call: Call) -> tuple[Told, dict[int, int]]:
+    """Return what is refused of items that are closed, about no trade, or whose trade has another version than was
+    seen, and the trades of the others, which are locked."""
     found = sql.rows(
         "SELECT id, trade_id, closed_at IS NULL FROM trades_exception WHERE id = ANY(%s) ORDER BY id",
-        [list(ids)],
+        [call.ids],
     )
-    refused = {each: (REFUSED, _NO_TRADE if is_open else _CLOSED) for each, _, is_open in found}
+    told = {each: (REFUSED, _NO_TRADE if is_open else _CLOSED) for each, _, is_open in found}
     trades = {each: trade_id for each, trade_id, is_open in found if is_open and trade_id is not None}
-    return {each: told for each, told in refused.items() if each not in trades}, trades
+    states = lock_states(trade_ids=list(trades.values()))
+    for each, trade_id in trades.items():
+        del told[each]
+        version, seen = states[trade_id][0], call.seen.get(each, "")
+        if seen and seen != str(version):
+            told[each] = (REFUSED, moved_since(seen, version))
+    return told, {each: trade_id for each, trade_id in trades.items() if each not in told}
 
 
-def _recheck(call: _Call) -> Told:
-    told, trades = _open_trades(call.ids)
+def _recheck(call: Call) -> Told:
+    told, trades = _open_trades(call)
     held = {
         trade_id
         for (trade_id,) in sql.rows(
@@ -272,8 +302,8 @@ def _recheck(call: _Call) -> Told:
     return told
 
 
-def _reject(call: _Call) -> Told:
-    told, trades = _open_trades(call.ids)
+def _reject(call: Call) -> Told:
+    told, trades = _open_trades(call)
     refused = reject_trades(
         trade_ids=sorted(set(trades.values())), reason=call.asked.reason, actor=call.actor, now=call.now
     )
