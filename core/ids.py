@@ -42,6 +42,7 @@ BREAK = "brk"
 STATUS_REPORT = "rpt"
 CONFIRMATION = "cnf"
 VIEW = "viw"
+JOURNAL_ENTRY = "jen"
 
 
 def public_id(prefix: str, number: int) -> str:
