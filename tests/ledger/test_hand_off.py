@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -21,6 +22,7 @@ from core.contents import contents, register_contents
 from core.http.problem import Problem
 from core.ids import BATCH, JOURNAL_ENTRY, public_id
 from ledger.models import HandOff, PeriodClosing
+from refdata.models import Party
 from settlement.models import Record
 from settlement.records import records_of
 from settlement.services import seal_records as seal_records_service
@@ -54,9 +56,8 @@ def sealed(*, now=NOW, most: int = 50_000) -> list[int]:
     return seal_records(now=now, actor=SEALER, most=most)
 
 
-@pytest.fixture
-def ours():
-    """Three entries of two deals and the books closed up to their day."""
+def closed_books() -> Party:
+    """Enter two deals and an amendment, four entries, and close the books up to their day; return whose they are."""
     made = world()
     (trade_id, _) = captured_ids(equity(), equity(quantity="10"))
     post()
@@ -66,6 +67,11 @@ def ours():
     journal()
     closed(TODAY, entity_id=made.ours.id)
     return made.ours
+
+
+@pytest.fixture
+def ours() -> Party:
+    return closed_books()
 
 
 def ids_in(batch_id: int) -> list[str]:
@@ -390,3 +396,13 @@ def test_a_kind_of_records_is_registered_once():
     with pytest.raises(ImproperlyConfigured):
         register_contents(replace(journal_content, code="OTHER"))
     assert contents() == (journal_content,)
+
+
+class TestAnEvidencePack:
+    def test_has_the_bytes_of_a_batch_of_records(self, ours):
+        (first,) = sealed()
+        answer = BackOffice().get(f"settlement-batches/{public_id(BATCH, first)}/evidence")
+        assert answer.status_code == 200
+        with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as pack:
+            names = pack.namelist()
+        assert any(name.endswith(f"{first}.ndjson") for name in names)
