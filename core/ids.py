@@ -45,6 +45,7 @@ VIEW = "viw"
 EXPORT = "exp"
 NOTIFICATION = "ntf"
 BULK_RUN = "blk"
+JOURNAL_ENTRY = "jen"
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -8,11 +8,13 @@ class LedgerConfig(AppConfig):
     def ready(self) -> None:
         """Set what two people approve of corporate actions, lots, reconciliations, profit, accounts and the closing of
         books; declare the kinds of work items of positions, of the journal and of breaks; tell what trades make us
-        hold."""
+        hold; have the journal of closed books leave."""
+        from core.contents import register_contents
         from core.evidence import contribute
         from core.four_eyes import on_approval
         from ledger import breaks_work, journal_work
         from ledger.evidence import SECTIONS
+        from ledger.hand_off import JOURNAL
         from ledger.services import accounts, corporate_actions, definitions, forced, lot_policies, periods
         from ledger.services import profit_adjustments as adjustments
         from ledger.services import profit_sign_off as sign_off
@@ -20,6 +22,7 @@ class LedgerConfig(AppConfig):
         from trades.work_items import register_causes, register_kinds
 
         contribute(*SECTIONS)
+        register_contents(JOURNAL)
         register_kinds(KINDS)
         register_kinds(breaks_work.KINDS)
         register_kinds(journal_work.KINDS)

@@ -21,6 +21,7 @@ class SettlementConfig(AppConfig):
         from refdata.services import on_change
         from settlement.cut_offs import cut_offs_of_trades
         from settlement.evidence import SECTIONS, contents
+        from settlement.record_work import KIND as RECORDS
         from settlement.services import calendar_change, credit, hold, release
         from settlement.services.accrue import FOLLOWER as CHARGES
         from settlement.services.accrue import accrue_live, reverse_charges
@@ -46,7 +47,7 @@ class SettlementConfig(AppConfig):
         on_approval(hold.KIND, hold.apply_release, lock=hold.lock_hold)
         on_approval(credit.KIND, credit.apply_credit, lock=credit.lock_invoice)
         on_change(note_ssis)
-        register_kinds(KINDS)
+        register_kinds((*KINDS, RECORDS))
         register_causes(CAUSES)
         contribute(*SECTIONS)
         contribute_sides(*SIDES)
@@ -69,7 +70,7 @@ class SettlementConfig(AppConfig):
 def _have_channels(**_: Any) -> None:
     from core import sql
     from core.clock import utc_now
-    from settlement.models import CHANNELS
+    from settlement.channel_codes import channel_codes
     from settlement.services.channels import ensure_channels
     from settlement.services.manifest import write_manifests
     from settlement.services.seal import wait_for_seals
@@ -79,4 +80,4 @@ def _have_channels(**_: Any) -> None:
     if sql.row("SELECT to_regclass('settlement_batch_manifest')") != (None,):
         with transaction.atomic():  # batches may have been sealed before there were manifests
             wait_for_seals()
-            write_manifests(channels=CHANNELS, now=utc_now())
+            write_manifests(channels=channel_codes(), now=utc_now())

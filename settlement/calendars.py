@@ -9,6 +9,7 @@ from typing import Any
 from core import sql
 from core.money import format_number
 from refdata.services import KINDS
+from settlement.models import CHANNELS as SETTLED
 from settlement.models import Channel
 
 CHANNELS = "channels"
@@ -24,7 +25,7 @@ _CHANNEL_FIELDS = ("cut_off_zone", "cut_off_time", "lead_days", "release_from", 
 def list_calendar(*, kind: str, of: str, most: int) -> list[tuple[int, dict[str, Any]]]:
     """Return rows of a kind with their numbers, values as text: of one calendar, product or channel, or all (empty)."""
     if kind == CHANNELS:
-        found = Channel.objects.order_by("code").values("code", *_CHANNEL_FIELDS)
+        found = Channel.objects.filter(code__in=SETTLED).order_by("code").values("code", *_CHANNEL_FIELDS)
         rows = [(at, {"channel": each.pop("code"), **each}) for at, each in enumerate(found, start=1)]
         return [(at, _texts(row)) for at, row in rows if of in ("", row["channel"])][:most]
     declared, (name, order) = KINDS[kind], _SHOWN[kind]

@@ -16,7 +16,7 @@ from core import sql
 from refdata.calendars import FIRM, BusinessCalendar, calendars_for
 from refdata.models import ANY
 from settlement.cut_off import HORIZON, cut_off
-from settlement.models import CHANNEL_OF, Batch
+from settlement.models import CHANNEL_OF, CHANNELS, Batch
 from trades.products import PRODUCTS
 from trades.services.deadlines import Due
 
@@ -126,10 +126,10 @@ class CutOffs:
         return day
 
 
-# Each channel's own, which has a name, and the rows of its places.
+# Each channel's own, which has a name, and the rows of its places. Records of other apps have no cut-off.
 _RULES = f"""
 SELECT c.name, c.code, '{ANY}', '{ANY}', c.cut_off_zone, c.cut_off_time, c.lead_days, NULL::date, NULL::date
-FROM settlement_channel c
+FROM settlement_channel c WHERE c.code IN ({", ".join(f"'{each}'" for each in CHANNELS)})
 UNION ALL
 SELECT NULL, r.channel, r.market, r.currency, r.zone, r.time, r.lead_days, r.valid_from, r.valid_to
 FROM refdata_cut_off r JOIN settlement_channel c ON c.code = r.channel

@@ -57,6 +57,13 @@ SECTIONS = (
         " WHERE b.id = ANY(%s) ORDER BY b.id",
     ),
     Section(
+        "batch_records",
+        "Records of other apps, and what was answered",
+        "batch",
+        "SELECT batch_id AS batch, line, channel, record_id, attempt, asset, quantities, status, reason, answered_at,"
+        " again_in FROM settlement_record WHERE batch_id = ANY(%s) ORDER BY batch_id, line",
+    ),
+    Section(
         "manifests",
         "Signed manifests",
         "batch",

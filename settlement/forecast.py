@@ -16,6 +16,7 @@ from settlement.cut_offs import (
     cut_offs_around,
     places_of,
 )
+from settlement.models import CHANNELS
 from trades.lifecycle import State
 from trades.services.deadlines import Due
 
@@ -83,6 +84,7 @@ SELECT b.channel_id, b.value_date, CASE b.channel_id WHEN 'CASH' THEN t.asset EL
        coalesce(i.market, ''), sum((d.total->>'count')::bigint)::bigint
 FROM (SELECT * FROM settlement_batch ORDER BY id DESC LIMIT %(cap)s) AS b
 JOIN settlement_batch_state s ON s.batch_id = b.id AND s.claimed_at IS NULL
+    AND b.channel_id = ANY(%(channels)s::text[])
 CROSS JOIN LATERAL jsonb_each(b.control_totals) AS t(asset, directions)
 CROSS JOIN LATERAL jsonb_each(t.directions) AS d(direction, total)
 LEFT JOIN refdata_instrument i ON b.channel_id <> 'CASH' AND i.code = t.asset
@@ -208,7 +210,9 @@ def _places(group: Group, cut_offs: CutOffs) -> set[Place]:
 
 
 def _count_unclaimed(lines_of: LinesOf, cut_offs: CutOffs) -> None:
-    for channel, value_date, currency, market, count in sql.rows(_UNCLAIMED, {"cap": BATCH_CAP}):
+    for channel, value_date, currency, market, count in sql.rows(
+        _UNCLAIMED, {"cap": BATCH_CAP, "channels": list(CHANNELS)}
+    ):
         for line in lines_of([cut_offs.place(channel, market=market, currency=currency)]):
             if value_date <= line.value_date:
                 line.open[UNCLAIMED] += count

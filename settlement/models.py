@@ -365,6 +365,59 @@ class AttestationBreak(models.Model):
         ]
 
 
+class Record(models.Model):
+    """One line of a batch that has records of another app instead of instructions: see core.contents.
+
+    What the record is stands in the batch's bytes. `quantities`: one for each direction of its content. `package`: what
+    it was sealed with. `attempt` counts from 1: what was rejected, or recalled with its batch, is sealed again as the
+    next attempt, in the batch `again_in`. Answered once, and never changed otherwise.
+    """
+
+    class Status(models.TextChoices):
+        SEALED = "SEALED"
+        ACCEPTED = "ACCEPTED"
+        REJECTED = "REJECTED"
+        RECALLED = "RECALLED"
+
+    pk = models.CompositePrimaryKey("batch_id", "line")
+    batch_id = models.BigIntegerField()
+    line = models.IntegerField()
+    channel = models.TextField()
+    package = models.BigIntegerField()
+    record_id = models.BigIntegerField()
+    attempt = models.IntegerField()
+    asset = models.TextField()
+    quantities = ArrayField(models.DecimalField(max_digits=38, decimal_places=10))
+    status = models.TextField(choices=Status, default=Status.SEALED)
+    reason = models.TextField(default="")
+    answered_at = models.DateTimeField(null=True)
+    answered_xid = models.BigIntegerField(null=True)
+    again_in = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "settlement_record"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "record_id", "attempt"], name="settlement_record_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="SEALED", answered_at__isnull=True)
+                | Q(status__in=["ACCEPTED", "REJECTED", "RECALLED"], answered_at__isnull=False),
+                name="settlement_record_answer",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["channel", "package"],
+                condition=Q(status__in=["REJECTED", "RECALLED"], again_in__isnull=True),
+                name="settlement_record_again",
+            ),
+            models.Index(
+                fields=["again_in"], condition=Q(again_in__isnull=False), name="settlement_record_next"
+            ),
+        ]
+
+
 class Obligation(models.Model):
     """One leg of a trade: what is owed, by whom and when. Never changed except that a later date's leg gets
     its instruction when its own day comes, of which it may then be a smaller part.

@@ -64,6 +64,7 @@ def list_batches(
     channel: str | None = None,
     status: str | None = None,
     value_date: date | None = None,
+    hidden: Sequence[str] = (),
     after: int | None = None,
     newest_first: bool = False,
     limit: int,
@@ -72,13 +73,15 @@ def list_batches(
     """Return batches in the order of sealing, after a batch id (before it, when the newest come first).
 
     Ids are taken while a seal holds the lock that lets one seal run at a time, to its commit: a batch that
-    becomes visible later has a higher id, so a reader that keeps its place misses none. `as_of`: as they were.
+    becomes visible later has a higher id, so a reader that keeps its place misses none. hidden: channels that are left
+    out. `as_of`: as they were.
     """
     statement, parameters = _select(as_of)
     for name, condition, value in (
         ("channel", "b.channel_id = %(channel)s", channel),
         ("value_date", "b.value_date = %(value_date)s", value_date),
         ("status", f"{STATUS_SQL} = %(status)s", status),
+        ("hidden", "b.channel_id <> ALL(%(hidden)s::text[])", list(hidden) or None),
         ("after", "b.id < %(after)s" if newest_first else "b.id > %(after)s", after),
     ):
         if value is not None:

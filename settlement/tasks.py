@@ -17,6 +17,7 @@ from settlement.services.hold import expire_holds
 from settlement.services.invoice_tie_out import tie_out_invoices as tie_out_bills
 from settlement.services.penalise import accrue_penalties as penalise
 from settlement.services.seal_due import seal_due as seal_what_is_due
+from settlement.services.seal_records import seal_records as seal_what_waits
 from settlement.services.tie_out import tie_out_fees as tie_out
 
 _log = logging.getLogger(__name__)
@@ -64,6 +65,12 @@ def bill_due() -> int:
 def seal_due() -> int:
     """Seal what is due and past its cut-off; return the number of batches."""
     return len(seal_what_is_due(now=utc_now(), actor=system("cut-off")))
+
+
+@shared_task(name="settlement.seal_records")
+def seal_records() -> int:
+    """Seal the records of other apps that wait to leave; return the number of batches."""
+    return len(seal_what_waits(now=utc_now(), actor=system("hand-off")))
 
 
 @shared_task(name="settlement.expire_holds")

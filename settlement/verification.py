@@ -3,7 +3,7 @@
 This module imports nothing of the product but the reading of a log (import-linter sees to it), so that a fault of
 the seal is not repeated here. Of each channel, from its first batch to its last: the manifest against its hash, its
 signature and the manifest before; the batch's row and what the log told of it against the manifest; the bytes
-against hash, size, count and control totals; the rows of the instructions against the bytes.
+against hash, size, count and control totals; the rows of the instructions, or records, against the bytes.
 """
 
 from __future__ import annotations
@@ -234,32 +234,56 @@ def _wrong_with_bytes(database: Database, found: _Found) -> str | None:
         lines = content.split(b"\n")[:-1]
         if first_line != line + 1:
             return f"has a gap before its page {number}"
-        rows = {
-            at: said
-            for at, *said in _rows(database, _LINES, [found.batch["id"], line + 1, line + len(lines)])
-        }
+        place = [found.batch["id"], line + 1, line + len(lines)]
+        rows = {at: said for at, *said in _rows(database, _LINES, place)}
+        records = {at: said for at, *said in _rows(database, _RECORDS, place)}
         for text in lines:
             line += 1
             try:
                 document = json.loads(text)
-                said = [document["asset"], document["direction"], Decimal(document["quantity"])]
+                said = _said_of(document)
             except (ValueError, KeyError, TypeError, ArithmeticError):
                 return f"has a line {line} that cannot be read"
-            if rows.get(line) != said:
+            if "record" in document:
+                sums = [quantity for _, _, quantity in said]
+                if records.get(line) != [
+                    document["record"][4:],
+                    document["asset"],
+                    document["attempt"],
+                    sums,
+                ]:
+                    return f"has a record that is not what its line {line} says"
+            elif rows.get(line) != list(said[0]):
                 return f"has an instruction that is not what its line {line} says"
-            count = totals.setdefault((said[0], said[1]), [0, Decimal(0)])
-            count[0] += 1
-            count[1] += said[2]
+            for asset, direction, quantity in said:
+                count = totals.setdefault((asset, direction), [0, Decimal(0)])
+                count[0] += 1
+                count[1] += quantity
     if (size, digest.hexdigest()) != (found.batch["byte_count"], found.batch["sha256"]):
         return "has other bytes than were sealed"
-    ((rows_there,),) = _rows(
-        database, "SELECT count(*) FROM settlement_instruction WHERE batch_id = %s", [found.batch["id"]]
-    )
+    ((rows_there,),) = _rows(database, _THERE, [found.batch["id"]] * 2)
     if not line == rows_there == found.batch["instruction_count"]:
         return "has not as many instructions as were sealed"
     return None if _same_totals(totals, found.batch["control_totals"]) else "has other totals than its lines"
 
 
+def _said_of(document: Mapping[str, Any]) -> list[tuple[str, str, Decimal]]:
+    """Return what a line adds to the totals, by asset and direction: an instruction once, a record once a direction."""
+    if "record" in document:
+        return [
+            (document["asset"], direction, Decimal(sum_)) for direction, sum_ in document["totals"].items()
+        ]
+    return [(document["asset"], document["direction"], Decimal(document["quantity"]))]
+
+
+_THERE = """
+SELECT (SELECT count(*) FROM settlement_instruction WHERE batch_id = %s)
+     + (SELECT count(*) FROM settlement_record WHERE batch_id = %s)
+"""
+_RECORDS = """
+SELECT line, substr(settlement_public_id('rec', record_id), 5), asset, attempt, quantities FROM settlement_record
+WHERE batch_id = %s AND line BETWEEN %s AND %s
+"""
 _LINES = """
 SELECT line, asset, direction, quantity FROM settlement_instruction WHERE batch_id = %s AND line BETWEEN %s AND %s
 """

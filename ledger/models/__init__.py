@@ -3,6 +3,7 @@
 from ledger.models.accounts import AccountName
 from ledger.models.actions import CorporateAction, CorporateActionVersion
 from ledger.models.journal import (
+    HandOff,
     JournalDue,
     JournalEntry,
     JournalMark,
@@ -52,6 +53,7 @@ __all__ = [
     "CorporateActionVersion",
     "FlagAcceptance",
     "ForcedMatch",
+    "HandOff",
     "JournalDue",
     "JournalEntry",
     "JournalMark",

@@ -48,6 +48,7 @@ class JournalEntry(models.Model):
                 fields=["entity_id", "currency", "posting_date", "id"], name="ledger_journal_entity"
             ),
             models.Index(fields=["xid", "id"], name="ledger_journal_order"),
+            models.Index(fields=["entity_id", "posting_date", "id"], name="ledger_journal_hand_off"),
         ]
         constraints = [
             # The entries of a trade are found by it too.
@@ -137,3 +138,23 @@ class PeriodClosing(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["entity_id", "closed_through"], name="ledger_period_closing_once")
         ]
+
+
+class HandOff(models.Model):
+    """How far the journal of an entity is sealed for the general ledger: up to an entry, in the order of days and ids.
+
+    One row for each batch, never changed; the latest holds. entry_count: of the entries sealed with it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    entity_id = models.BigIntegerField()
+    closed_through = models.DateField(help_text="the closing that it is of")
+    posting_date = models.DateField()
+    entry_id = models.BigIntegerField()
+    entry_count = models.IntegerField()
+    batch_id = models.BigIntegerField(unique=True)
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_hand_off"
+        indexes = [models.Index(fields=["entity_id", "id"], name="ledger_hand_off_entity")]

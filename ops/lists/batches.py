@@ -17,7 +17,7 @@ from ops.lists import _cells as cells
 from ops.lists.base import Asked, Column, Listed
 from ops.permissions import Right
 from ops.templatetags import console
-from settlement.models import CHANNELS
+from settlement.channel_codes import channel_codes
 
 
 def _record(row: cells.Row, _: Context) -> SafeString:
@@ -44,7 +44,7 @@ def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
     view, channel = given.get("view", ""), given.get("channel", "")
     return selectors.all_batches(
         view=view if view in selectors.BATCH_VIEWS else "all",
-        channel=channel if channel in CHANNELS else "",
+        channel=channel if channel in channel_codes() else "",
         value_date=_date(given.get("value_date", "")),
         now=asked.now,
         most=asked.most + 1,

@@ -65,6 +65,7 @@ _WORDS = {
     "WRONG_POSITION": ("alert", "amber", "wrong position"),
     "SHORT_SALE": ("alert", "amber", "short sale"),
     "COUNTS_DIFFER": ("alert", "amber", "counts differ"),
+    "RECORDS_REJECTED": ("alert", "amber", "records rejected"),
     "BREAK": ("alert", "amber", "break"),
     "DIFFERENT": ("alert", "amber", "the sides differ"),
     "OURS": ("alert", "amber", "only ours"),

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from core import ids
 from core.clock import utc_now
+from core.contents import content_of
 from core.http.problem import Fault, Problem
 from ops import selectors
 from ops.as_of import clock, where
@@ -19,6 +20,7 @@ from ops.shell import Shown, actor, needs, person, posted, show
 from settlement.holds import held_among
 from settlement.models import Batch
 from settlement.open_records import moves_of_instructions
+from settlement.records import records_of
 from settlement.selectors import (
     instructions_of,
     manifest_of,
@@ -112,14 +114,17 @@ def _show(
     if found is None:
         raise Http404
     after = request.GET.get("after", "0")
-    rows = instructions_of(
+    kind = content_of(found.channel_id)
+    read = instructions_of if kind is None else records_of
+    lines = read(
         found.id,
         after_line=int(after[:9]) if after.isdecimal() else 0,
         limit=_INSTRUCTIONS_SHOWN + 1,
         as_of=as_of,
     )
-    more = len(rows) > _INSTRUCTIONS_SHOWN
-    del rows[_INSTRUCTIONS_SHOWN:]
+    more = len(lines) > _INSTRUCTIONS_SHOWN
+    del lines[_INSTRUCTIONS_SHOWN:]
+    rows = lines if kind is None else []
     legs = selectors.gross_legs([row["id"] for row in rows])
     moves = {} if as_of else moves_of_instructions([row["id"] for row in rows], now=now)
     context = {
@@ -130,8 +135,11 @@ def _show(
         "claims": selectors.claims(found.id, as_of),
         "withheld_at": withheld_since(found.id, at=now),
         "instructions": [(row, legs[row["id"]], moves.get(row["id"])) for row in rows],
+        "records": kind,
+        "record_lines": [] if kind is None else lines,
         "more": more,
-        "last_line": rows[-1]["line"] if rows else 0,
+        "first_line": lines[0]["line"] if lines else 0,
+        "last_line": lines[-1]["line"] if lines else 0,
         "first_page": after == "0",
         "legs_shown": selectors.LEGS_SHOWN,
         "problem": Shown.of(problem) if problem else None,
@@ -167,6 +175,7 @@ def _standing(request: HttpRequest, found: Batch) -> dict[str, Any]:
         and may(request.user, Right.RECALL)
         and all(each["state"] == REFUSED for each in asked if each["instruction_id"] is None),
         "may_recall_lines": as_of is None
+        and content_of(found.channel_id) is None
         and may(request.user, Right.RECALL)
         and row.get("recalled_at") is None
         and not any(each["state"] == REQUESTED for each in asked if each["instruction_id"] is None),

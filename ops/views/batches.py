@@ -18,8 +18,9 @@ from ops.as_of import clock, where
 from ops.lists.batches import BATCHES
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, needs, posted, show
+from settlement.channel_codes import channel_codes
 from settlement.holds import holds_in_force
-from settlement.models import CHANNELS, Channel
+from settlement.models import CHANNELS
 from settlement.selectors import open_breaks
 from settlement.services.attest import close_break
 from settlement.services.seal import seal_batches
@@ -100,7 +101,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
     view = view if view in selectors.BATCH_VIEWS else "all"
     number = request.GET.get("page", "1")
     page = min(_MAX_PAGE, max(1, int(number[:6]))) if number.isdecimal() else 1
-    channels = list(Channel.objects.order_by("code").values_list("code", flat=True))
+    channels = sorted(channel_codes())
     channel = request.GET.get("channel", "")
     channel = channel if channel in channels else ""
     rows, more = selectors.batches(
@@ -122,6 +123,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         "following": page + 1,
         "channel": channel,
         "channels": channels,
+        "sealable": CHANNELS,
         "filtered": any(given.values()),
         "parameters": {name: value for name, value in given.items() if value} | arranged.kept,
         "tabs": TABS,
@@ -132,7 +134,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         "failed": failed,
         "problem": Shown.of(problem) if problem else None,
         "typed": request.POST if problem else {},
-        "chosen": request.POST.getlist("channels") if problem and failed is None else channels,
+        "chosen": request.POST.getlist("channels") if problem and failed is None else CHANNELS,
     }
     status = problem.status if problem else 200
     return show(request, "ops/batches.html", context, screen="batches", now=now, status=status)

@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from settlement.api.describing import KEY, PROBLEM, example, object_of
-from settlement.models import CHANNELS
+from settlement.channel_codes import channel_codes
 from settlement.services.attest import MEASURES
 
 _DAY = OpenApiParameter(
@@ -57,7 +57,7 @@ compare = extend_schema(
             {
                 "channels": object_of(
                     dict.fromkeys(
-                        CHANNELS,
+                        channel_codes(),
                         object_of(
                             {name: {"type": "integer", "minimum": 0} for name in MEASURES}, list(MEASURES)
                         ),

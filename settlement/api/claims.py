@@ -11,14 +11,14 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.clock import utc_now
-from core.http.authentication import Client
+from core.http.authentication import Client, require_scope
 from core.http.cursor import page
 from core.http.idempotency import Answer, answer_once
 from core.http.problem import not_found
 from core.http.views import RawParser, client_of, json_response
 from core.ids import CLAIM, INSTRUCTION, database_id, public_id
 from settlement.api import claims_schema as schema
-from settlement.api.addressed import batch_id_of, batch_of
+from settlement.api.addressed import batch_id_of, batch_of, scope_of
 from settlement.api.documents import claim_document
 from settlement.api.reading import read_lease, read_next_claim
 from settlement.selectors import claims_of, open_claims_of, recalled_in
@@ -34,13 +34,13 @@ class Claims(APIView):
     @schema.list_claims
     def get(self, request: Request, reference: str) -> HttpResponse:
         now = utc_now()
-        claims = claims_of(batch_of(reference)["id"])
+        claims = claims_of(batch_of(request, reference)["id"])
         return json_response(page([claim_document(row, now=now) for row in claims], next_key=None))
 
     @schema.claim
     def post(self, request: Request, reference: str) -> HttpResponse:
         client, now, body = client_of(request), utc_now(), request.body
-        batch_id, seconds = batch_id_of(reference), read_lease(body)
+        batch_id, seconds = batch_id_of(request, reference), read_lease(body)
         return answer_once(
             request,
             client=client,
@@ -52,7 +52,7 @@ class Claims(APIView):
     @schema.release
     def delete(self, request: Request, reference: str) -> HttpResponse:
         client, now, body = client_of(request), utc_now(), request.body
-        batch_id = batch_id_of(reference)
+        batch_id = batch_id_of(request, reference)
         return answer_once(
             request, client=client, now=now, body=body, act=lambda: _release(batch_id, client, now)
         )
@@ -74,6 +74,8 @@ class OwnClaims(APIView):
     def post(self, request: Request) -> HttpResponse:
         client, now, body = client_of(request), utc_now(), request.body
         channel, seconds = read_next_claim(body)
+        if (scope := scope_of(channel)) is not None:
+            require_scope(client, scope)
 
         def act() -> Answer:
             claim = claim_next(

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 
 from core.ids import BATCH, CLAIM, INSTRUCTION, public_id
 from settlement.api.describing import KEY, PROBLEM, REFERENCE, example, object_of
-from settlement.models import CHANNELS
+from settlement.channel_codes import channel_codes
 from settlement.services.claim import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
 
 _CLAIM_REFERENCE = OpenApiParameter("reference", str, OpenApiParameter.PATH, description="the claim, `clm_…`")
@@ -92,7 +92,7 @@ claim_next = extend_schema(
     parameters=[KEY],
     request={
         "application/json": object_of(
-            {"channel": {"type": "string", "enum": list(CHANNELS)}, **_LEASE}, ["channel"]
+            {"channel": {"type": "string", "enum": list(channel_codes())}, **_LEASE}, ["channel"]
         )
     },
     examples=[

@@ -12,12 +12,13 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
+from core.contents import content_of
 from core.http.problem import Fault, Problem, render, unreadable
 from settlement.api.ranges import Unsatisfiable, byte_range
 from settlement.formats import FORMATS
 from settlement.formats.base import Format
 from settlement.selectors import content
-from settlement.services.exports import export_batch
+from settlement.services.exports import export_batch, export_records
 
 JSON = "json"
 LINES = ("all", "carried")
@@ -60,7 +61,11 @@ def stream(request: Request, batch: Mapping[str, Any], format: Format) -> HttpRe
     headers = _headers(f'"{batch["sha256"]}-{format.code}-{format.revision}-{wanted}"')
     if _is_known(request, headers["ETag"]):
         return HttpResponse(status=304, headers=headers)
-    body = export_batch(batch=batch, format=format, carried_only=wanted == "carried")
+    kind = content_of(batch["channel"])
+    if kind is None:
+        body = export_batch(batch=batch, format=format, carried_only=wanted == "carried")
+    else:
+        body = export_records(batch=batch, kind=kind, format=format)
     return _streamed(request, body, format, headers)
 
 

@@ -9,10 +9,11 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from core.contents import contents
 from core.http.body import JsonBody
 from core.http.problem import Fault, Problem, unreadable
 from core.ids import INSTRUCTION, database_id
-from settlement.models import CHANNELS
+from settlement.channel_codes import channel_codes
 from settlement.services.acknowledge import MAX_ITEMS, Answer, Control
 from settlement.services.hold import Wanted
 from settlement.services.standing import KINDS, Kind, Report
@@ -24,7 +25,7 @@ QUANTITY = r"[0-9]{1,18}(\.[0-9]{1,10})?"
 _REASON = re.compile(REASON)
 _QUANTITY = re.compile(QUANTITY)
 _TOTAL = re.compile(r"[0-9]{1,28}(\.[0-9]{1,10})?")  # a sum may be wider than any quantity in it
-_DIRECTIONS = ("DELIVER", "RECEIVE", "NIL")
+DIRECTIONS = ("DELIVER", "RECEIVE", "NIL")
 _ANSWERS = ("ACCEPTED", "REJECTED")
 HOLD_TEXTS = ("kind", "subject", "channel", "asset")
 RECALL_ANSWERS = ("CONSENT", "REFUSE")
@@ -72,8 +73,8 @@ def read_next_claim(body: bytes) -> tuple[str, int]:
     document, faults = _document(body), _Faults()
     faults.known_keys(document, "", ("channel", "lease_seconds"))
     seconds = _lease(document, faults)
-    if faults.required(document, "", "channel") and document["channel"] not in CHANNELS:
-        faults.add("/channel", f"One of {', '.join(CHANNELS)}.")
+    if faults.required(document, "", "channel") and document["channel"] not in channel_codes():
+        faults.add("/channel", f"One of {', '.join(channel_codes())}.")
     faults.raise_if_any()
     return str(document["channel"]), seconds
 
@@ -113,9 +114,9 @@ def read_counts(body: bytes, *, measures: Sequence[str]) -> dict[str, dict[str, 
     faults.known_keys(document, "", ("channels",))
     channels = document.get("channels")
     if not isinstance(channels, dict) or not channels:
-        faults.add("/channels", f"An object of counts by channel: {', '.join(CHANNELS)}.")
+        faults.add("/channels", f"An object of counts by channel: {', '.join(channel_codes())}.")
         raise unreadable(faults.found)
-    faults.known_keys(channels, "/channels", CHANNELS)
+    faults.known_keys(channels, "/channels", channel_codes())
     counts: dict[str, dict[str, int]] = {}
     for channel, given in channels.items():
         pointer = f"/channels/{_escape(channel)}"
@@ -148,15 +149,16 @@ def read_acknowledgement(body: bytes) -> tuple[list[Answer], Control]:
     document, faults = _document(body), _Faults()
     faults.known_keys(document, "", ("items", "control_totals"))
     answers: list[Answer] = []
-    seen: dict[int, int] = {}
+    seen: dict[tuple[str, int], int] = {}
     for at, item in enumerate(_items(document, faults)):
         answer = _answer(item, f"/items/{at}", faults)
         if answer is None:
             continue
-        if answer.instruction_id in seen:
-            first = seen[answer.instruction_id]
-            faults.add(f"/items/{at}/instruction", f"It is answered in item {first} already.", "twice")
-        seen.setdefault(answer.instruction_id, at)
+        line = (answer.prefix, answer.instruction_id)
+        if line in seen:
+            name = "instruction" if answer.prefix == INSTRUCTION else "record"
+            faults.add(f"/items/{at}/{name}", f"It is answered in item {seen[line]} already.", "twice")
+        seen.setdefault(line, at)
         answers.append(answer)
     control = _control(document, faults)
     faults.raise_if_any()
@@ -205,14 +207,19 @@ def _items(document: Mapping[str, Any], faults: _Faults) -> list[Any]:
 def _answer(item: Any, pointer: str, faults: _Faults) -> Answer | None:
     if not _is_object(item, pointer, faults):
         return None
-    faults.known_keys(item, pointer, ("instruction", "status", "reason"))
+    named = "record" if "record" in item else "instruction"
+    faults.known_keys(item, pointer, (named, "status", "reason"))
     before = len(faults.found)
-    instruction_id = _instruction(item, pointer, faults)
+    prefix, number = (
+        _record(item, pointer, faults)
+        if named == "record"
+        else (INSTRUCTION, _instruction(item, pointer, faults))
+    )
     status = _one_of(item, pointer, "status", _ANSWERS, faults)
     reason = _reason(item, pointer, faults, needed=status == "REJECTED", allowed=status != "ACCEPTED")
     if len(faults.found) > before:
         return None
-    return Answer(instruction_id, cast(Literal["ACCEPTED", "REJECTED"], status), reason)
+    return Answer(number, cast(Literal["ACCEPTED", "REJECTED"], status), reason, prefix)
 
 
 def _report(item: Any, pointer: str, faults: _Faults) -> Report | None:
@@ -268,9 +275,10 @@ def _directions(by_direction: Any, pointer: str, faults: _Faults) -> dict[str, D
         return {}
     if not _is_object(by_direction, pointer, faults):
         return {}
-    faults.known_keys(by_direction, pointer, _DIRECTIONS)
+    known = (*DIRECTIONS, *(each for content in contents() for each in content.directions))
+    faults.known_keys(by_direction, pointer, known)
     found = {}
-    for direction in _DIRECTIONS:
+    for direction in known:
         if direction in by_direction:
             total = _decimal(by_direction[direction], f"{pointer}/{direction}", _TOTAL, faults)
             if total is not None:
@@ -294,6 +302,18 @@ def _instruction(item: Mapping[str, Any], pointer: str, faults: _Faults) -> int:
             f"{pointer}/instruction", "Not the id of an instruction: `ins_…`, as in its line.", "format"
         )
     return found or 0
+
+
+def _record(item: Mapping[str, Any], pointer: str, faults: _Faults) -> tuple[str, int]:
+    """Return the prefix and the number of a record's public id."""
+    reference = item["record"]
+    for content in contents():
+        found = database_id(content.prefix, reference) if isinstance(reference, str) else None
+        if found is not None:
+            return content.prefix, found
+    known = ", ".join(f"`{content.prefix}_…`" for content in contents())
+    faults.add(f"{pointer}/record", f"Not the id of a record: {known}, as in its line.", "format")
+    return "", 0
 
 
 def _one_of(

@@ -7,8 +7,9 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
+from core.contents import contents
 from core.http.moments import IN_QUERY as AXES
-from core.ids import BATCH, INSTRUCTION, TRADE, public_id
+from core.ids import BATCH, INSTRUCTION, JOURNAL_ENTRY, TRADE, public_id
 from settlement.api.describing import KEY as _KEY
 from settlement.api.describing import PROBLEM as _PROBLEM
 from settlement.api.describing import REFERENCE as _REFERENCE
@@ -16,8 +17,9 @@ from settlement.api.describing import example as _example
 from settlement.api.describing import object_of as _object
 from settlement.api.formats import JSON, LINES
 from settlement.api.messages import MESSAGES
+from settlement.api.reading import DIRECTIONS
+from settlement.channel_codes import channel_codes
 from settlement.formats import FORMATS
-from settlement.models import CHANNELS
 from settlement.selectors import BATCH_STATUSES
 from settlement.services.acknowledge import MAX_ITEMS
 from settlement.services.standing import KINDS
@@ -26,6 +28,8 @@ _CURSOR = OpenApiParameter("cursor", str, description="`next` of the page before
 _LIMIT = OpenApiParameter("limit", int, description="1 to 1000, default 100")
 _BATCH_ID, _FIRST, _SECOND = public_id(BATCH, 41), public_id(INSTRUCTION, 1001), public_id(INSTRUCTION, 1002)
 
+_ENTRY = public_id(JOURNAL_ENTRY, 1001)
+_RECORD_DIRECTIONS = sorted({direction for each in contents() for direction in each.directions})
 _BATCH_EXAMPLE: dict[str, Any] = {
     "id": _BATCH_ID,
     "channel": "CASH",
@@ -114,6 +118,52 @@ _LINE_EXAMPLE = {
     },
     "shape": None,
 }
+_RECORD_EXAMPLE = {
+    "record": _ENTRY,
+    "line": 1,
+    "batch": _BATCH_ID,
+    "channel": "JOURNAL",
+    "value_date": "2026-11-24",
+    "attempt": 1,
+    "asset": "OURS USD",
+    "totals": {"DEBIT": "18725", "CREDIT": "18725"},
+    "content": {
+        "entity": "OURS",
+        "book": "EQ-1",
+        "currency": "USD",
+        "posting_date": "2026-11-23",
+        "effective_date": "2026-11-23",
+        "recorded_at": "2026-11-23T14:00:02+00:00",
+        "rule": "TRADE_DATE",
+        "rule_version": 1,
+        "trade": public_id(TRADE, 1001),
+        "corporate_action": None,
+        "version": 1,
+        "reverses": None,
+        "postings": [
+            {
+                "account": "INVENTORY",
+                "number": "1200",
+                "name": "Trading positions",
+                "instrument": "US0378331005",
+                "debit": "18725",
+                "credit": "0",
+                "price": "187.25",
+                "lot_trade": None,
+            },
+            {
+                "account": "PAYABLE",
+                "number": "2100",
+                "name": "Payable to brokers",
+                "instrument": None,
+                "debit": "0",
+                "credit": "18725",
+                "price": None,
+                "lot_trade": None,
+            },
+        ],
+    },
+}
 _STATUS_EXAMPLE = {
     "instruction": _FIRST,
     "line": 1,
@@ -159,7 +209,7 @@ list_batches = extend_schema(
     operation_id="list_settlement_batches",
     tags=["settlement"],
     parameters=[
-        OpenApiParameter("channel", str, enum=CHANNELS),
+        OpenApiParameter("channel", str, enum=channel_codes()),
         OpenApiParameter("status", str, enum=BATCH_STATUSES),
         OpenApiParameter("value_date", OpenApiTypes.DATE),
         *AXES,
@@ -198,6 +248,7 @@ read_instructions = extend_schema(
         "Pages of JSON, by line. With `format=` or its media type in `Accept` the whole batch in that format, as a"
         " stream, the same bytes at each pull. Of `ndjson` their SHA-256 is the ETag, and `Range: bytes=` goes on"
         " with a pull that was cut. A format that cannot carry every line names them (422), unless `lines=carried`."
+        " Of a batch of records, such as the entries of the journal, `ndjson` and `csv` carry every line."
     ),
     parameters=[
         _REFERENCE,
@@ -209,7 +260,10 @@ read_instructions = extend_schema(
         _CURSOR,
         _LIMIT,
     ],
-    examples=[_example("One line", {"items": [_LINE_EXAMPLE], "next": None})],
+    examples=[
+        _example("One line", {"items": [_LINE_EXAMPLE], "next": None}),
+        _example("One entry of the journal", {"items": [_RECORD_EXAMPLE], "next": None}),
+    ],
     responses={
         (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, "items and next"),
         **{
@@ -235,22 +289,21 @@ read_statuses = extend_schema(
         404: _PROBLEM,
     },
 )
-_ANSWER_SCHEMA = _object(
-    {
-        "instruction": _REFERENCE_SCHEMA,
-        "status": {"type": "string", "enum": ["ACCEPTED", "REJECTED"]},
-        "reason": _REASON_SCHEMA,
-    },
-    ["instruction", "status"],
-)
+_ANSWERED = {"status": {"type": "string", "enum": ["ACCEPTED", "REJECTED"]}, "reason": _REASON_SCHEMA}
+_ANSWER_SCHEMA = {
+    "oneOf": [
+        _object({"instruction": _REFERENCE_SCHEMA, **_ANSWERED}, ["instruction", "status"]),
+        _object({"record": {"type": "string", "examples": [_ENTRY]}, **_ANSWERED}, ["record", "status"]),
+    ]
+}
 _CONTROL_SCHEMA = _object(
     {
         "count": {"type": "integer", "description": "the number of items"},
         "totals": {
             "type": "object",
-            "description": "asset, then direction: the sum of the quantities of the instructions answered",
+            "description": "asset, then direction: the sum of the quantities of what is answered",
             "additionalProperties": _object(
-                dict.fromkeys(("DELIVER", "RECEIVE", "NIL"), _DECIMAL_SCHEMA), []
+                dict.fromkeys((*DIRECTIONS, *_RECORD_DIRECTIONS), _DECIMAL_SCHEMA), []
             ),
         },
     },
@@ -261,7 +314,8 @@ acknowledge = extend_schema(
     tags=["settlement"],
     description=(
         "Needs the client's open claim. The control totals are over all items of the request, whatever their"
-        " answer; when they differ from ours nothing is applied."
+        " answer; when they differ from ours nothing is applied. Of a batch of records, such as the entries of the"
+        " journal, items name a `record`, and what is rejected is sealed again the next day."
     ),
     parameters=[_REFERENCE, _KEY],
     request={
@@ -281,6 +335,17 @@ acknowledge = extend_schema(
                 "control_totals": {
                     "count": 2,
                     "totals": {"EUR": {"DELIVER": "1250.00"}, "USD": {"RECEIVE": "18726.95"}},
+                },
+            },
+            response=False,
+        ),
+        _example(
+            "An entry of the journal accepted",
+            {
+                "items": [{"record": _ENTRY, "status": "ACCEPTED"}],
+                "control_totals": {
+                    "count": 1,
+                    "totals": {"OURS USD": {"DEBIT": "18725", "CREDIT": "18725"}},
                 },
             },
             response=False,

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from core.as_of import AsOf
 from core.clock import utc_now
+from core.contents import content_of
 from core.http.archive import ZipRenderer, zip_response
 from core.http.authentication import Client
 from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
@@ -24,7 +25,7 @@ from core.http.views import RawParser, client_of, json_response
 from core.ids import INSTRUCTION, public_id
 from core.xml import is_xml
 from settlement.api import schema
-from settlement.api.addressed import batch_id_of, batch_of
+from settlement.api.addressed import batch_id_of, batch_of, hidden_channels
 from settlement.api.documents import (
     batch_document,
     cut_off_document,
@@ -34,9 +35,10 @@ from settlement.api.documents import (
 from settlement.api.formats import RENDERERS, Negotiation, format_of, stream
 from settlement.api.reading import read_acknowledgement, read_reports
 from settlement.api.xml import read_messages
+from settlement.channel_codes import channel_codes
 from settlement.evidence import evidence_of_batch
 from settlement.forecast import next_cut_offs
-from settlement.models import CHANNELS
+from settlement.records import record_document, records_of
 from settlement.selectors import (
     BATCH_STATUSES,
     instructions_of,
@@ -44,6 +46,7 @@ from settlement.selectors import (
     list_batches,
 )
 from settlement.services import acknowledge, report
+from settlement.services.acknowledge_records import acknowledge_lines
 from settlement.services.claim import require_free
 
 
@@ -69,11 +72,12 @@ class Batches(APIView):
         limit = limit_of(request)
         where, after = _from(request)
         rows = list_batches(
-            channel=_choice(request, "channel", CHANNELS),
+            channel=_choice(request, "channel", channel_codes()),
             status=_choice(request, "status", BATCH_STATUSES),
             value_date=_date(request, "value_date"),
             after=after,
             limit=limit,
+            hidden=hidden_channels(client_of(request)),
             as_of=where,
         )
         more = _key(where, rows[-1]["id"]) if len(rows) == limit else None
@@ -87,7 +91,7 @@ class Batch(APIView):
 
     @schema.read_batch
     def get(self, request: Request, reference: str) -> HttpResponse:
-        return json_response(batch_document(batch_of(reference, as_of(request, now=utc_now()))))
+        return json_response(batch_document(batch_of(request, reference, as_of(request, now=utc_now()))))
 
 
 class Evidence(APIView):
@@ -103,7 +107,7 @@ class Evidence(APIView):
             raise Problem(
                 403, "bound-client", "A batch has trades of every source; this client is bound to its own."
             )
-        pack = evidence_of_batch(batch_of(reference)["id"], actor=client.actor(), now=now)
+        pack = evidence_of_batch(batch_of(request, reference)["id"], actor=client.actor(), now=now)
         return zip_response(pack, name=f"evidence-{reference}.zip")
 
 
@@ -117,7 +121,7 @@ class Instructions(APIView):
     @schema.read_instructions
     def get(self, request: Request, reference: str) -> HttpResponseBase:
         where, after = _from(request)
-        batch = batch_of(reference, where)
+        batch = batch_of(request, reference, where)
         require_free(batch_id=batch["id"])
         format = format_of(request)
         response = stream(request, batch, format) if format else _lines(request, batch, where, after)
@@ -126,7 +130,7 @@ class Instructions(APIView):
 
 
 class Statuses(APIView):
-    """What the back office has said of each instruction of a batch, by line."""
+    """What the back office has said of each instruction, or record, of a batch, by line."""
 
     scopes: ClassVar = {"GET": "settlement:read"}
 
@@ -134,9 +138,15 @@ class Statuses(APIView):
     def get(self, request: Request, reference: str) -> HttpResponse:
         limit = limit_of(request)
         where, after = _from(request)
-        rows = instructions_of(batch_of(reference, where)["id"], after_line=after, limit=limit, as_of=where)
+        batch = batch_of(request, reference, where)
+        read, document = (
+            (instructions_of, status_document)
+            if content_of(batch["channel"]) is None
+            else (records_of, record_document)
+        )
+        rows = read(batch["id"], after_line=after, limit=limit, as_of=where)
         more = _key(where, rows[-1]["line"]) if len(rows) == limit else None
-        return json_response(page([status_document(row) for row in rows], next_key=more))
+        return json_response(page([document(row) for row in rows], next_key=more))
 
 
 class Acknowledgements(APIView):
@@ -148,7 +158,7 @@ class Acknowledgements(APIView):
     @schema.acknowledge
     def post(self, request: Request, reference: str) -> HttpResponse:
         client, now, body = client_of(request), utc_now(), request.body
-        batch_id = batch_id_of(reference)
+        batch_id = batch_id_of(request, reference)
         answers, control = read_acknowledgement(body)
         return answer_once(
             request,
@@ -181,10 +191,10 @@ def _acknowledge(
     client: Client,
     now: datetime,
 ) -> Answer:
-    results = acknowledge.acknowledge_instructions(
+    results = acknowledge_lines(
         batch_id=batch_id, answers=answers, control=control, client=client, actor=client.actor(), now=now
     )
-    items = [_result(at, each) for at, each in enumerate(results)]
+    items = [_result(at, each, prefix=each.prefix) for at, each in enumerate(results)]
     return _multi_status(items)
 
 
@@ -198,16 +208,18 @@ def _report(reports: Sequence[report.Report], client: Client, now: datetime) -> 
 
 
 _TITLES = {
-    404: ("not-found", "There is no such instruction here."),
+    404: ("not-found", "There is no such line here."),
     409: ("contradicts", "This contradicts what was said before."),
     422: ("quantity-out-of-range", "This cannot be the quantity."),
 }
 
 
-def _result(index: int, result: acknowledge.Result | report.Result) -> dict[str, Any]:
+def _result(
+    index: int, result: acknowledge.Result | report.Result, *, prefix: str = INSTRUCTION
+) -> dict[str, Any]:
     item = {
         "index": index,
-        "instruction": public_id(INSTRUCTION, result.instruction_id),
+        "instruction" if prefix == INSTRUCTION else "record": public_id(prefix, result.instruction_id),
         "status": result.status,
     }
     if result.status != 200:

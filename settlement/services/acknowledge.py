@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,11 +17,11 @@ from core.http.problem import Fault, Problem
 from core.ids import INSTRUCTION, public_id
 from core.money import ZERO, format_number
 from core.wake import wake_on_commit
+from settlement.services._batch_rows import BATCH
 from settlement.services.advance import TASK
 from settlement.services.cancellation import cancel_originals
 from settlement.services.claim import end_claim, hold_batch, require_claim
 from settlement.services.reject import reject_trades
-from settlement.services.seal import BATCH
 
 MAX_ITEMS = 10_000
 ACCEPTED: Literal["ACCEPTED"] = "ACCEPTED"
@@ -32,11 +32,13 @@ Totals = Mapping[str, Mapping[str, Decimal]]
 
 @dataclass(frozen=True)
 class Answer:
-    """What the consumer says of one instruction. A rejection has a reason code, an acceptance none."""
+    """What the consumer says of one instruction, or of a record of another app, as `prefix` tells. A rejection has a
+    reason code, an acceptance none."""
 
     instruction_id: int
     status: Literal["ACCEPTED", "REJECTED"]
     reason: str = ""
+    prefix: str = INSTRUCTION
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Result:
     instruction_id: int
     status: int
     detail: str = ""
+    prefix: str = INSTRUCTION
 
 
 _ANSWERED = """
@@ -85,10 +88,17 @@ def acknowledge_instructions(
     with transaction.atomic():
         hold_batch(batch_id)
         claim_id = require_claim(batch_id=batch_id, client=client, now=now)
-        wanted = [answer.instruction_id for answer in answers]
+        wanted = [answer.instruction_id for answer in answers if answer.prefix == INSTRUCTION]
         known = {row["instruction_id"]: row for row in sql.records(_ANSWERED, [wanted, batch_id])}
-        _compare_totals(control, len(answers), list(known.values()))
-        results = [_judge(answer, known.get(answer.instruction_id)) for answer in answers]
+        compare_totals(
+            control,
+            len(answers),
+            [(row["asset"], row["direction"], row["quantity"]) for row in known.values()],
+        )
+        results = [
+            _judge(answer, known.get(answer.instruction_id) if answer.prefix == INSTRUCTION else None)
+            for answer in answers
+        ]
         news = [
             answer
             for answer, result in zip(answers, results, strict=True)
@@ -96,14 +106,16 @@ def acknowledge_instructions(
         ]
         if news:
             _apply(batch_id, news, actor, now)
-            if _all_answered(batch_id):
+            if all_answered(batch_id):
                 end_claim(claim_id=claim_id, now=now)
     return results
 
 
 def _judge(answer: Answer, row: Mapping[str, Any] | None) -> Result:
     if row is None:
-        return Result(answer.instruction_id, 404, "There is no such instruction in this batch.")
+        return Result(
+            answer.instruction_id, 404, "There is no such instruction in this batch.", answer.prefix
+        )
     before = (row["processing"], row["processing_reason"])
     if before[0] != "SEALED" and before != (answer.status, answer.reason):
         said = " ".join(each for each in before if each)
@@ -113,12 +125,14 @@ def _judge(answer: Answer, row: Mapping[str, Any] | None) -> Result:
     return Result(answer.instruction_id, 200)
 
 
-def _compare_totals(control: Control, count: int, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Raise Problem 422 that names every total which is not ours. A total that is left out counts as 0."""
+def compare_totals(control: Control, count: int, rows: Iterable[tuple[str, str, Decimal]]) -> None:
+    """Raise Problem 422 that names every total which is not ours. A total that is left out counts as 0.
+
+    rows: asset, direction and quantity of what is answered.
+    """
     ours: dict[tuple[str, str], Decimal] = {}
-    for row in rows:
-        key = (row["asset"], row["direction"])
-        ours[key] = ours.get(key, ZERO) + row["quantity"]
+    for asset, direction, quantity in rows:
+        ours[asset, direction] = ours.get((asset, direction), ZERO) + quantity
     theirs = {
         (asset, direction): quantity
         for asset, by_direction in control.totals.items()
@@ -210,7 +224,8 @@ def _apply(batch_id: int, news: Sequence[Answer], actor: Actor, now: datetime) -
     )
 
 
-def _all_answered(batch_id: int) -> bool:
+def all_answered(batch_id: int) -> bool:
+    """Tell whether every line of a batch is answered."""
     return bool(
         sql.row(
             "SELECT 1 FROM settlement_batch_state WHERE batch_id = %s AND accepted + rejected = instruction_count",

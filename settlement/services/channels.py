@@ -9,6 +9,7 @@ from typing import Any
 
 from core import sql
 from core.audit import Actor, record
+from core.contents import contents
 from refdata.kinds.cut_offs import is_zone
 from settlement.models import CHANNELS, Channel
 
@@ -26,8 +27,11 @@ VALUES (%s, %s, 0, %s, %s, %s) ON CONFLICT (code) DO NOTHING
 
 
 def ensure_channels() -> None:
-    """Make the channels that are missing, with the default cut-off; leave the others as they are."""
-    for code, name in _NAMES.items():
+    """Make the channels that are missing, with the default cut-off; leave the others as they are.
+
+    Records leave as soon as they may: the cut-off of their channels is there because every channel has one.
+    """
+    for code, name in (*_NAMES.items(), *((each.code, each.title) for each in contents())):
         sql.run(_ENSURE, [code, name, CUT_OFF_ZONE, CUT_OFF_TIME, LEAD_DAYS])
 
 
@@ -46,7 +50,7 @@ def channel_row(code: str) -> dict[str, Any] | None:
 
 def channel_faults(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with what is given of a channel, by field; what is left out stays as it is."""
-    if not Channel.objects.filter(code=row["channel"]).exists():
+    if row["channel"] not in CHANNELS:
         yield "channel", "There is no such channel."
     for name in row:
         if name not in (*FIELDS, "channel"):

@@ -13,8 +13,8 @@ from core.audit import Actor, record
 from core.http.authentication import Client
 from core.http.problem import Fault, Problem, not_found
 from core.wake import wake_on_commit
+from settlement.services._batch_rows import BATCH
 from settlement.services.advance import TASK
-from settlement.services.seal import BATCH
 
 MIN_LEASE_SECONDS, MAX_LEASE_SECONDS = 10, 3600
 

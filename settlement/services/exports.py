@@ -10,12 +10,15 @@ from typing import Any
 
 import msgspec
 
+from core.contents import Content
 from core.http.problem import Fault, Problem
 from core.ids import BATCH, INSTRUCTION, database_id, public_id
 from settlement.formats.base import Format, Line, Sealed, Tally, Terms
+from settlement.records import as_csv
 from settlement.selectors import content, terms_behind
 
 MAX_FAULTS = 100
+CSV = "csv"  # the format in which the records of other apps come, beside the canonical one
 _DECODER = msgspec.json.Decoder(Line)
 
 
@@ -56,6 +59,18 @@ def export_batch(*, batch: Mapping[str, Any], format: Format, carried_only: bool
         raise _nothing_carried(format, survey)
     sealed = Sealed.of(batch, reference=public_id(BATCH, batch["id"]))
     return _write(batch["id"], format, sealed, Tally(survey.count, survey.totals))
+
+
+def export_records(*, batch: Mapping[str, Any], kind: Content, format: Format) -> Iterator[bytes]:
+    """Return the bytes of a batch of records in a format: as they were sealed, or as CSV. Problem 422 for another."""
+    if format.code == CSV:
+        return as_csv(batch["id"], kind)
+    raise Problem(
+        422,
+        "lines-not-carried",
+        f"{format.code} carries instructions, and this batch has none.",
+        detail="Its records come as `ndjson`, `csv` or pages of `json`.",
+    )
 
 
 def _survey(batch_id: int, format: Format) -> _Survey:

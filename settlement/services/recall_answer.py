@@ -11,11 +11,11 @@ from core.audit import Actor, record
 from core.http.authentication import Client
 from core.http.problem import Problem, not_found
 from core.text import text_faults
+from settlement.services._batch_rows import BATCH
 from settlement.services.claim import hold_batch
 from settlement.services.recall_asked import RECALLED, REFUSED, REQUESTED
 from settlement.services.recall_batch import require_batch_recallable, take_back_batch
 from settlement.services.recall_line import hold_batches, require_recallable, take_back, tell
-from settlement.services.seal import BATCH
 
 _OF_REQUEST = "SELECT batch_id, instruction_id, client_id FROM settlement_batch_recall WHERE id = %s"
 _ANSWERED = "SELECT state FROM settlement_batch_recall WHERE id = %s"

@@ -14,13 +14,13 @@ from core import sql
 from core.audit import Actor, record
 from core.http.problem import Problem
 from core.text import text_faults
+from settlement.services._batch_rows import BATCH
 from settlement.services.advance import trades_behind
 from settlement.services.claim import hold_batch
 from settlement.services.recall import net_anew, recall_linked
 from settlement.services.recall_asked import ask, require_not_asked, settle_lines
 from settlement.services.release import void_release
 from settlement.services.report import close_fails
-from settlement.services.seal import BATCH
 from trades.lifecycle import lock_trades
 
 
@@ -60,6 +60,8 @@ LEFT JOIN settlement_instruction_state c ON c.instruction_id = r.cancellation_id
 LEFT JOIN settlement_instruction_state l ON l.instruction_id = i.linked_id
 WHERE i.batch_id = %s
 """
+_RECORDS_IN_THE_WAY = "SELECT bool_or(status = 'ACCEPTED') FROM settlement_record WHERE batch_id = %s"
+_ACCEPTED = ("accepted", "The back office has accepted something of the batch, and booked it.")
 _WHY_NOT = (
     ("settled", "Something of the batch is settled, in whole or in part."),
     ("cancelled", "The back office has accepted a cancellation of the batch."),
@@ -71,7 +73,8 @@ _WHY_NOT = (
 def require_batch_recallable(batch_id: int) -> None:
     """Raise Problem 409 when a batch that is held cannot be recalled."""
     ((*found,),) = sql.rows(_IN_THE_WAY, [batch_id])
-    for is_so, (code, why) in zip(found, _WHY_NOT, strict=True):
+    records = sql.rows(_RECORDS_IN_THE_WAY, [batch_id])
+    for is_so, (code, why) in (*zip(found, _WHY_NOT, strict=True), (records[0][0], _ACCEPTED)):
         if is_so:
             raise Problem(409, code, "The batch cannot be recalled.", detail=why)
 
@@ -96,6 +99,12 @@ UPDATE settlement_instruction_state SET settlement = 'CANCELLED', changed_at = %
 WHERE instruction_id = ANY(%(ids)s::bigint[])
 """
 _CANCEL_AGAIN = "UPDATE settlement_recall SET cancellation_id = NULL WHERE cancellation_id = ANY(%s)"
+# Records of other apps are sealed again on a later day.
+_RECALL_RECORDS = """
+UPDATE settlement_record SET status = 'RECALLED', answered_at = %(at)s,
+    answered_xid = pg_current_xact_id()::text::bigint
+WHERE batch_id = %(batch_id)s AND status = 'SEALED'
+"""
 _END = """
 WITH given_up AS (
     UPDATE settlement_batch_claim SET ended_at = least(%(at)s, expires_at)
@@ -119,6 +128,7 @@ def take_back_batch(batch_id: int, actor: Actor, at: datetime) -> None:
     fresh = sorted(instruction_id for instruction_id, is_fresh in marked if is_fresh)
     net_anew(sorted(fresh + recall_linked(ids, at=at, actor=actor)), at=at, actor=actor)
     close_fails(ids, resolution="recalled", actor=actor, now=at)
+    sql.run(_RECALL_RECORDS, {"batch_id": batch_id, "at": at})
     sql.run(_END, {"batch_id": batch_id, "at": at})
     void_release(batch_id=batch_id, actor=actor, now=at)
     settle_lines(batch_id=batch_id, actor=actor, now=at)

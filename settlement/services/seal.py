@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from typing import Any
 from django.db import transaction
 
 from core import sql, work
-from core.audit import Actor, encode, record
+from core.audit import Actor
 from core.wake import wake_on_commit
 from settlement.cut_offs import Place
 from settlement.models import CHANNEL_OF
-from settlement.selectors import content
 from settlement.services import _lanes, _sealing, _shaping
+from settlement.services._batch_rows import Written, next_number, write_batch
 from settlement.services._holding import keep_back_held
 from settlement.services.advance import TASK as ADVANCE
 from settlement.services.manifest import write_manifests
@@ -26,7 +25,6 @@ from trades.lifecycle import State, move_trades
 from trades.services.guards import held_back
 
 MAX_TRADES = 250_000  # in one transaction
-BATCH = "batch"  # the subject of a batch's events
 RECHECK_REASON = "no settlement instruction when it was to be sealed"
 _LOCK = 0x5EA1  # the advisory lock that lets one seal run at a time
 _EVERYONE = (0, (1 << 63) - 1)
@@ -292,17 +290,10 @@ _NEXT_INSTRUCTIONS = """
 SELECT setval(sequence, nextval(sequence) + %(n)s - 1) - %(n)s + 1
 FROM pg_get_serial_sequence('settlement_instruction', 'id') AS sequence
 """
-_NEXT_BATCH = """
-UPDATE settlement_channel SET last_sequence = last_sequence + 1 WHERE code = %s
-RETURNING last_sequence, nextval(pg_get_serial_sequence('settlement_batch', 'id'))
-"""
 
 
 def _number_batches() -> list[_Batch]:
-    """Give every channel and value date its batch, with the channel's next sequence number.
-
-    The channel's row stays locked to the end of the transaction: a number is taken only with its batch.
-    """
+    """Give every channel and value date its batch, with the channel's next sequence number."""
     counts = sorted((CHANNEL_OF[kind], *rest) for kind, *rest in sql.rows(_sealing.COUNTS))
     if not counts:
         return []
@@ -311,10 +302,8 @@ def _number_batches() -> list[_Batch]:
     first_id = int(first[0])
     batches = []
     for channel, value_date, count in counts:
-        numbers = sql.row(_NEXT_BATCH, [channel])
-        if numbers is None:
-            raise LookupError(f"there is no settlement channel {channel}")
-        batches.append(_Batch(numbers[1], channel, numbers[0], value_date, count, first_id))
+        sequence, batch_id = next_number(channel)
+        batches.append(_Batch(batch_id, channel, sequence, value_date, count, first_id))
         first_id += count
     return batches
 
@@ -352,47 +341,11 @@ def _write(batches: list[_Batch], found: _Found, shaped: bool, actor: Actor, now
     write_manifests(channels=sorted({batch.channel for batch in batches}), now=now)
 
 
-_INSERT_BATCH = """
-INSERT INTO settlement_batch
-    (id, channel_id, sequence, value_date, sealed_at, sealed_by, instruction_count, trade_count, control_totals,
-     byte_count, sha256)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)
-"""
-_INSERT_STATE = """
-INSERT INTO settlement_batch_state (batch_id, instruction_count, accepted, rejected, settled)
-VALUES (%s, %s, 0, 0, 0)
-"""
-
-
 def _write_batches(batches: list[_Batch], trade_counts: dict[int, int], actor: Actor, now: datetime) -> None:
     totals = _control_totals()
     for batch in batches:
-        size, digest = _hash(batch.id)
-        sql.run(
-            _INSERT_BATCH,
-            [
-                batch.id,
-                batch.channel,
-                batch.sequence,
-                batch.value_date,
-                now,
-                actor.name,
-                batch.count,
-                trade_counts[batch.id],
-                encode(totals[batch.id]),
-                size,
-                digest,
-            ],
-        )
-        sql.run(_INSERT_STATE, [batch.id, batch.count])
-        record(
-            type="batch.sealed",
-            subject=BATCH,
-            ids=[batch.id],
-            actor=actor,
-            at=now,
-            data={"channel": batch.channel, "sequence": batch.sequence, "sha256": digest},
-        )
+        numbers = (batch.sequence, batch.value_date, batch.count, trade_counts[batch.id])
+        write_batch(Written(batch.id, batch.channel, *numbers, totals[batch.id]), actor=actor, now=now)
 
 
 def _control_totals() -> dict[int, dict[str, dict[str, dict[str, Any]]]]:
@@ -402,12 +355,3 @@ def _control_totals() -> dict[int, dict[str, dict[str, dict[str, Any]]]]:
         by_direction = totals.setdefault(batch_id, {}).setdefault(asset, {})
         by_direction[direction] = {"count": count, "sum": total}
     return totals
-
-
-def _hash(batch_id: int) -> tuple[int, str]:
-    """Return the size and SHA-256 of a batch's bytes, read page by page: memory stays flat at any size."""
-    digest, size = hashlib.sha256(), 0
-    for chunk in content(batch_id):
-        digest.update(chunk)
-        size += len(chunk)
-    return size, digest.hexdigest()

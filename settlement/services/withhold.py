@@ -7,7 +7,8 @@ from datetime import datetime
 
 from core import sql
 from core.audit import Actor, record
-from settlement.services.seal import BATCH, wait_for_seals
+from settlement.services._batch_rows import BATCH
+from settlement.services.seal import wait_for_seals
 from trades.services.guards import held_back
 
 _LOCK_UNCLAIMED = """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -77,6 +77,8 @@ class Line:
     """What an acknowledgement needs of a canonical line, and how it settles.
 
     `settlement_type` is DVP, FOP, PAYMENT or DELIVERY (of goods); `linked` what an instruction of DVP settles against.
+    A line of a batch of records, such as the journal's entries, is no instruction: `is_record`, and `instruction` is
+    the record's id. `totals` are what the line adds to the control totals of its asset, by direction.
     """
 
     instruction: str
@@ -85,6 +87,13 @@ class Line:
     quantity: Decimal
     settlement_type: str = ""
     linked: str | None = None
+    is_record: bool = False
+    totals: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def sums(self) -> Mapping[str, Decimal]:
+        """Return what the line adds to the control totals of its asset, by direction."""
+        return self.totals if self.is_record else {self.direction: self.quantity}
 
 
 @dataclass(frozen=True)
@@ -162,7 +171,9 @@ class Client:
     def recalled(self, reference: str) -> Iterator[str]:
         """Yield every instruction of a batch that must not be done any more, in the order of its lines."""
         url = f"settlement-batches/{reference}/statuses"
-        yield from (each["instruction"] for each in self._items(url, {"limit": "1000"}) if each["recalled"])
+        for each in self._items(url, {"limit": "1000"}):
+            if each["recalled"]:
+                yield each["record"] if "record" in each else each["instruction"]
 
     def release(self, reference: str) -> bool:
         """Give a claim back; return whether there was one."""
@@ -233,18 +244,18 @@ def _document(response: httpx.Response) -> dict[str, Any]:
 
 
 def _answer(answer: Answer) -> dict[str, str]:
+    named = {"record" if answer.line.is_record else "instruction": answer.line.instruction}
     if answer.reason:
-        return {"instruction": answer.line.instruction, "status": "REJECTED", "reason": answer.reason}
-    return {"instruction": answer.line.instruction, "status": "ACCEPTED"}
+        return {**named, "status": "REJECTED", "reason": answer.reason}
+    return {**named, "status": "ACCEPTED"}
 
 
 def _totals(answers: Sequence[Answer]) -> dict[str, dict[str, str]]:
     sums: dict[str, dict[str, Decimal]] = {}
     for each in answers:
         by_direction = sums.setdefault(each.line.asset, {})
-        by_direction[each.line.direction] = (
-            by_direction.get(each.line.direction, Decimal(0)) + each.line.quantity
-        )
+        for direction, quantity in each.line.sums.items():
+            by_direction[direction] = by_direction.get(direction, Decimal(0)) + quantity
     return {
         asset: {direction: f"{total:f}" for direction, total in by_direction.items()}
         for asset, by_direction in sums.items()

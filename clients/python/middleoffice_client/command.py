@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         "--run", metavar="COMMAND", help="run this command for each batch, with the path of its file behind"
     )
     parser.add_argument(
-        "--channel", default="", choices=("", "CASH", "SECURITIES", "GOODS"), help="only this one"
+        "--channel", default="", choices=("", "CASH", "SECURITIES", "GOODS", "JOURNAL"), help="only this one"
     )
     parser.add_argument("--token-file", type=Path, help="a file with the token; else MIDDLEOFFICE_TOKEN")
     parser.add_argument(

@@ -225,7 +225,8 @@ class Pull:
         if refused:
             first = refused[0]
             why = first.get("problem", {}).get("detail") or first["status"]
-            raise Refused(f"{len(refused)} answers were refused, the first of {first['instruction']}: {why}")
+            line = first["record"] if "record" in first else first["instruction"]
+            raise Refused(f"{len(refused)} answers were refused, the first of {line}: {why}")
 
 
 def _key(batch: Batch, answered: int, answers: list[Answer]) -> str:
@@ -236,6 +237,9 @@ def _key(batch: Batch, answered: int, answers: list[Answer]) -> str:
 
 def _line(text: bytes) -> Line:
     found = json.loads(text)
+    if "record" in found:
+        totals = {direction: Decimal(total) for direction, total in found["totals"].items()}
+        return Line(found["record"], found["asset"], "", Decimal(0), is_record=True, totals=totals)
     return Line(
         found["instruction"],
         found["asset"],
