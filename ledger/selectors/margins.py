@@ -26,7 +26,8 @@ GROUPS = {
     "book": ("l.book_id", "(SELECT code FROM refdata_book b WHERE b.id = g.id)"),
 }
 # What they can be sorted by, downwards and upwards; what is not known comes last.
-SORTS = tuple(f"{sign}{name}" for name in ("revenue", "cost", "margin", "orders") for sign in ("-", ""))
+_SORTED = ("revenue", "cost", "margin", "orders", "missing_costs")
+SORTS = tuple(f"{sign}{name}" for name in _SORTED for sign in ("-", ""))
 _BASE = f"'{settings.BASE_CURRENCY}'"
 _NOW = """
 trades_state t JOIN trades_version v ON v.trade_id = t.trade_id AND v.version = t.version

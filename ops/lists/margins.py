@@ -127,7 +127,7 @@ MARGINS = Listed(
                 _rate, lambda row, _: console.NOTHING if (rate := _rate(row)) is None else f"{rate}", "n"
             ),
         ),
-        Column("missing_costs", "Lines without a cost", cells.number("missing_costs")),
+        Column("missing_costs", "Lines without a cost", cells.number("missing_costs"), sort="missing_costs"),
         Column("missing_rates", "Lines without a rate", cells.number("missing_rates"), spare=True),
         Column(
             "flag",
