@@ -34,6 +34,7 @@ SCREENS = {
     "holds",
     "positions",
     "position",
+    "margins",
     "journal",
     "journal_entries",
     "search",

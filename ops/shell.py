@@ -130,6 +130,11 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Enter", "Open what is behind the row"),
         ("f", "Go to the day"),
     ),
+    "margins": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open what is behind the row"),
+        ("f", "Go to the filters"),
+    ),
     "profit_adjustments": (("j k", "Next, previous row"), ("Esc", "Back to the P&L")),
     "profit_behind": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the P&L")),
     "lot_policy": (("Esc", "Back to the positions"),),
@@ -286,6 +291,7 @@ _SECTIONS = {
     "position": "positions",
     "lot_policy": "positions",
     "profit_behind": "profit",
+    "margins": "profit",
     "profit_adjustments": "profit",
     "journal_entries": "journal",
     "back_test": "checks",
@@ -293,7 +299,13 @@ _SECTIONS = {
     "limit_terms": "limits",
 }
 # Those whose address names a record; a list below another screen's has none.
-_OF_RECORDS = _SECTIONS.keys() - {"holds", "profit_behind", "profit_adjustments", "journal_entries"}
+_OF_RECORDS = _SECTIONS.keys() - {
+    "holds",
+    "profit_behind",
+    "margins",
+    "profit_adjustments",
+    "journal_entries",
+}
 
 
 def show(

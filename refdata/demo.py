@@ -41,6 +41,7 @@ from refdata.demo_universe import (
     SMALL_CREDIT,
     UNDER_AGREEMENT,
     WATCHED,
+    WITHOUT_COST,
     WITHOUT_NETTING,
     WITHOUT_SSI,
 )
@@ -54,6 +55,7 @@ _LONG_AGO, _LATELY, _LONG_HENCE = date(2020, 1, 1), date(2026, 6, 30), date(2040
 _CREDIT, _SMALL_CREDIT = Decimal(250_000), Decimal(5_000)
 _RANGE = Decimal("0.04")  # how far a share goes from its close within a day
 _MOVE_BASIS_POINTS = 150  # how far a close may lie from its price in demo_universe
+_COST_PER_CENT = (52, 17)  # of the list price: from how many on, and how far above these
 _CUSTOMER_CURRENCIES = ("GBP", "EUR")
 
 
@@ -74,6 +76,7 @@ def load_demo_refdata(*, today: date, actor: Actor, now: datetime) -> list[LoadR
         "netting-agreements": _netting_agreements(),
         "settlement-cycles": market_cycles(),
         "billing-terms": _billing_terms(),
+        "standard-costs": _standard_costs(),
         "penalty-rates": csdr_rates(),
     }
     loaded = [
@@ -144,6 +147,20 @@ def _parties() -> Iterator[dict[str, Any]]:
 
 def _credit(code: str) -> Decimal:
     return _SMALL_CREDIT if code in SMALL_CREDIT else _CREDIT
+
+
+def _standard_costs() -> Iterator[dict[str, Any]]:
+    """Yield what goods and services cost, below their list prices; of some goods it is not known yet."""
+    for sku, _, currency, price in (*_goods(), *SERVICES):
+        if sku in WITHOUT_COST:
+            continue
+        share = Decimal(_COST_PER_CENT[0] + len(sku) % _COST_PER_CENT[1]) / 100
+        yield {
+            "instrument": sku,
+            "valid_from": _SSI_SINCE,
+            "cost": (Decimal(price) * share).quantize(Decimal("0.01")),
+            "currency": currency,
+        }
 
 
 def _billing_terms() -> Iterator[dict[str, Any]]:

@@ -415,6 +415,8 @@ GOODS = [
     ("TRAY", "Ash serving tray", "EUR", "19.60"),
     ("CUSHION", "Velvet cushion 45 x 45 cm", "EUR", "15.25"),
 ]
+# Goods of which nobody has said yet what they cost.
+WITHOUT_COST = {"CANDLE-SLA"}
 COLOURS = {"CHA": "chalk", "MOS": "moss", "IND": "indigo", "OCH": "ochre", "SLA": "slate"}
 
 # currency → euros per unit, around which the rates move

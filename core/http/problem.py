@@ -107,7 +107,24 @@ def render_exception(error: Exception, context: Any) -> HttpResponse | Response 
         return render(_of_database(error))
     if isinstance(error, exceptions.APIException):
         return render(_of_drf(error))
+    if isinstance(error, ValueError) and (refused := _of_nul(context)):
+        return render(refused)
     return None
+
+
+def _of_nul(context: Mapping[str, Any]) -> Problem | None:
+    """Return why an address failed with a NUL in it, which no text in PostgreSQL can have; None where it has none.
+
+    Views that name every fault of an address look for it themselves: this is what is left.
+    """
+    request = context.get("request")
+    given = request.query_params.lists() if request is not None else ()
+    named = [name for name, values in given if any("\0" in each for each in (name, *values))]
+    return (
+        unreadable([Fault(f"query:{name}", "No value has a NUL.", "nul") for name in named])
+        if named
+        else None
+    )
 
 
 def _of_database(error: Exception) -> Problem:

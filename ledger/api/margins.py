@@ -14,14 +14,16 @@ from core.as_of import known_at, moment_of, tick_of
 from core.clock import business_date, utc_now
 from core.http.cursor import bent_cursor, decode_cursor, limit_of, page
 from core.http.moments import moment_parameter
+from core.http.named import with_view
 from core.http.problem import Fault, unreadable
 from core.http.views import json_response
 from core.money import format_amount
 from ledger.api import margins_schema as schema
 from ledger.api.profit import SPAN_MAX, date_of
-from ledger.selectors.margins import GROUPS, margins
+from ledger.selectors.margins import GROUPS, ORDERS, Wanted, margins
 
 _DEFAULT_SPAN = timedelta(days=31)
+_CODE_MAX = 100
 
 
 class Margins(APIView):
@@ -31,11 +33,18 @@ class Margins(APIView):
 
     @schema.list_margins
     def get(self, request: Request) -> HttpResponse:
-        asked, limit = request.query_params, limit_of(request)
+        asked, limit = with_view(request, of="margins"), limit_of(request)
         last = date_of(asked.get("last"), "last") or business_date(utc_now())
         first = date_of(asked.get("first"), "first") or last - _DEFAULT_SPAN
         by = asked.get("by", "customer")
         faults = [] if by in GROUPS else [Fault("query:by", f"One of {', '.join(GROUPS)}.", "unknown")]
+        faults += [
+            Fault(f"query:{name}", f"A code of at most {_CODE_MAX} characters.", "length")
+            for name in ("book", "customer", "article")
+            if len(asked.get(name, "")) > _CODE_MAX
+        ]
+        if asked.get("product", "") not in {"", *ORDERS}:
+            faults.append(Fault("query:product", f"One of {', '.join(ORDERS)}.", "unknown"))
         if not 0 <= (last - first).days < SPAN_MAX:
             faults.append(Fault("query:first", f"From 1 to {SPAN_MAX} days end with `last`.", "range"))
         moment = moment_parameter(request, "as_at")
@@ -54,9 +63,11 @@ class Margins(APIView):
             moment = carried
         rows = margins(
             by=by,
-            first=first,
-            last=last,
-            book=asked.get("book"),
+            wanted=Wanted(
+                first,
+                last,
+                **{name: asked.get(name, "") for name in ("book", "customer", "article", "product")},
+            ),
             as_of=known_at(moment),
             after=place[1] if place else -1,
             limit=limit,
@@ -78,4 +89,5 @@ def margin_document(by: str, row: dict[str, Any]) -> dict[str, Any]:
     base = settings.BASE_CURRENCY
     amounts = {name: format_amount(row[name], base) for name in ("revenue", "cost", "margin")}
     counts = {name: row[name] for name in ("orders", "lines", "missing_costs", "missing_rates")}
-    return {by: row["name"] or None, **amounts, **counts}
+    version = {"version": row["version"]} if by == "order" else {}
+    return {by: row["name"] or None, **version, **amounts, **counts}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
+from core.http.named import IN_QUERY as VIEW
 from ledger.api.profit_schema import answer
-from ledger.selectors.margins import GROUPS
+from ledger.selectors.margins import GROUPS, ORDERS
 
 _MARGIN = {
     "customer": "CUST-ALDERNEY",
@@ -28,16 +29,20 @@ list_margins = extend_schema(
         ),
         OpenApiParameter("last", str, description="trade date; default: today"),
         OpenApiParameter("book", str, description="only of this book"),
+        OpenApiParameter("customer", str, description="only of this customer"),
+        OpenApiParameter("article", str, description="only lines of this article"),
+        OpenApiParameter("product", str, enum=list(ORDERS), description="only of this product"),
         OpenApiParameter(
             "as_at", OpenApiTypes.DATETIME, description="the orders as they were known at this moment"
         ),
+        VIEW,
         OpenApiParameter("cursor", str, description="`next` of the page before"),
         OpenApiParameter("limit", int, description="1 to 1000, default 100"),
     ],
     responses=answer(
         "items: what the orders that were sold earn, in base currency at the rates of their trade dates, without"
         " charges on top. Articles cost their standard cost of that day. missing_costs: the lines whose article has"
-        " none; cost is that of the others, and margin null",
+        " none; cost is that of the others, and margin null. By order, version is the one that is told",
         "A customer",
         {
             "first": "2026-10-23",

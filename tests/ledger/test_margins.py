@@ -79,6 +79,16 @@ def test_what_was_known_at_a_moment_stays(api: Api):
     assert [each[1] for each in earned(api, "customer", before)] == ["192.00"]
 
 
+def test_only_what_is_asked_for_is_told(api: Api):
+    cost("SKU-1", "1")
+    cost("SKU-2", "2")
+    captured_ids(goods(), service())
+    assert earned(api, "product", "&product=GOODS") == [("GOODS", "96.00", "24.00", "72.00", 0)]
+    assert earned(api, "product", "&product=GOODS&article=SKU-1") == [("GOODS", "51.00", "12.00", "39.00", 0)]
+    assert len(earned(api, "order", "&customer=CUST-01")) == 2
+    assert earned(api, "order", "&customer=BROKER-01") == []
+
+
 def test_orders_come_page_by_page(api: Api):
     orders = [public_id(TRADE, each) for each in captured_ids(goods(), goods(), goods())]
     page = api.get(f"/margins?by=order&last={TODAY}&limit=2").json()
@@ -88,7 +98,17 @@ def test_orders_come_page_by_page(api: Api):
 
 
 @pytest.mark.parametrize(
-    "query", ["by=mood", "last=soon", "first=2020-01-01", "as_at=2999-01-01T00:00:00Z", "cursor=bent"]
+    "query",
+    [
+        "by=mood",
+        "last=soon",
+        "first=2020-01-01",
+        "as_at=2999-01-01T00:00:00Z",
+        "cursor=bent",
+        "book=%00",
+        f"customer={'x' * 101}",
+        "product=EQUITY",
+    ],
 )
 def test_what_makes_no_sense_is_refused(api: Api, query: str):
     assert api.get(f"/margins?{query}").status_code == 400
