@@ -73,7 +73,8 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "blotter": (
         ("j k", "Next, previous row"),
         ("Enter", "Open the row"),
-        ("Space", "Glance at the rowx", "Choose the row"),
+        ("Space", "Glance at the row"),
+        ("x", "Choose the row"),
         ("a", "What to do with the chosen"),
         ("r", "Show new rows"),
         ("f", "Go to the filters"),
