@@ -206,7 +206,7 @@ def _export(request: HttpRequest, form: str) -> HttpResponse:
     columns = TRADES.columns_of(",".join(content.columns), content.parameters)
     rows = list(selectors.shown_trades(list(found.seen)).values())
     made = exports.Export(TRADES, content, columns, rows, now)
-    exports.tell(made, form, user_id=person(request).id, actor=actor(request))
+    exports.tell(made, form, rows=len(rows), user_id=person(request).id, actor=actor(request))
     name = f"trades-{now.astimezone(UTC):%Y%m%d-%H%M%S}.{form}"
     sent: Any = StreamingHttpResponse(
         exports.parts(made, form),

@@ -309,7 +309,7 @@ def keys(wanted: Filter, *, most: int) -> list[tuple[int, int, datetime]]:
     found, parameters = conditions(wanted)
     source = _JOINED if any("v." in each for each in found) else _STATES
     where = f"WHERE {' AND '.join(found)}" if found else ""
-    with _bounded(not wanted.indexed):
+    with _bounded(not wanted.indexed, TIMEOUT_MS):
         return sql.rows(_KEYS.format(source=source, where=where), {**parameters, "most": most})
 
 
