@@ -47,7 +47,7 @@ INSERT INTO trades_exception (kind, trade_id, subject_id, codes, summary, amount
     closed_at, closed_by, resolution, causes, waits)
 SELECT 'FINDING', n, n, ARRAY[(ARRAY['PRICE_TOLERANCE', 'SSI_MISSING', 'SIZE_UNUSUAL'])[1 + n % 3]], 'held in the past',
        1 + (hashint8(n) & 8191),
-       v.recorded_at + CASE n % 4 WHEN 0 THEN interval '1 day' ELSE interval '900 days' END,
+       v.recorded_at + CASE n % 4 WHEN 0 THEN interval '1 hour' ELSE interval '900 days' END,
        v.recorded_at, CASE WHEN ended THEN v.recorded_at + interval '1 hour' END,
        CASE WHEN ended THEN 'user:history' ELSE '' END, CASE WHEN ended THEN 'repaired' ELSE '' END, '{{}}', '{{}}'
 FROM generate_series({first}, {last}) AS n
