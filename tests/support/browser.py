@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from django.test import Client
 from playwright.sync_api import sync_playwright
 
 # Without these, Chromium looks up hosts of its maker at every start.
@@ -58,3 +61,19 @@ def watched_page(browser: Any, base_url: str) -> Iterator[Any]:
     yield page
     context.close()
     assert not faults, "\n".join(faults)
+
+
+def answer_with(client: Client, page: Any) -> None:
+    """Let a test client answer whatever a page asks for: one that only reads needs no server, and nothing else acts
+    on the records of the test, which stand in its own transaction. The client's cookies are the ones that count.
+    """
+
+    context = copy_context()  # Playwright calls in one of its own, in which Django would connect anew
+
+    def answer(route: Any) -> None:
+        asked = urlsplit(route.request.url)
+        given = {name: value for name, value in route.request.headers.items() if name.startswith("hx-")}
+        response = context.run(client.get, f"{asked.path}?{asked.query}", headers=given, follow=True)
+        route.fulfill(status=response.status_code, headers=dict(response.items()), body=response.getvalue())
+
+    page.route("**/*", answer)
