@@ -49,6 +49,7 @@ app.conf.beat_schedule = {
     "watch-exceptions": _every(30.0, "trades.watch_exceptions"),
     "mark-moment": _every(300.0, "core.mark_moment"),
     "deliver": _every(2.0, "feed.deliver"),
+    "count-flow": _every(10.0, "ops.count_flow"),
     "summarise-log": _every(5.0, "feed.summarise_log"),
     "post-positions": _every(2.0, "ledger.post_positions"),
     "verify-positions": {"task": "ledger.verify_positions", "schedule": crontab(hour=2, minute=30)},

@@ -84,6 +84,7 @@ FORMS = {
     **{f"view_delete:{each}": 404 for each in LISTS},
     **{f"view_columns:{each}": 302 for each in LISTS},
     **{f"view_export:{each}": 200 for each in LISTS},
+    "today_seen": 303,
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
     "trade_recheck": 303,

@@ -7,6 +7,9 @@ root.classList.add("scripted");
 const typing = (target) =>
   target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]") !== null;
 
+// The zone of this machine, for whoever wants to see times in it.
+document.cookie = `local_zone=${encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone)}; path=/; max-age=31536000; samesite=lax`;
+
 // Rows: focus moves over each row's own link, so that Enter is the browser's.
 const rows = () => [...document.querySelectorAll("[data-row-link]")];
 
