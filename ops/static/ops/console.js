@@ -120,6 +120,15 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// What a check expects goes into its field, for the person to look at before it is sent.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-fill]");
+  const field = button?.form.elements[button.dataset.fill];
+  if (!field) return;
+  field.value = button.dataset.value;
+  field.focus();
+});
+
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-choose-all]")) {
     document.querySelectorAll("[data-choose]").forEach((box) => (box.checked = event.target.checked));
