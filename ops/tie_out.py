@@ -47,8 +47,10 @@ class TieOut:
         return max(0, self.instructions - self.accepted - self.rejected)
 
 
+_WHOLE = "*"  # of a batch of very many assets, the totals are one over all of them
 _LINES = """
-SELECT asset, direction, count(*), sum(quantity) FROM settlement_instruction WHERE batch_id = %s GROUP BY 1, 2
+SELECT CASE WHEN %(whole)s THEN '*' ELSE asset END, direction, count(*), sum(quantity)
+FROM settlement_instruction WHERE batch_id = %(batch_id)s GROUP BY 1, 2
 """
 
 
@@ -59,8 +61,9 @@ def tie_out(
 
     stated: how many instructions the batch says it has. answers: `accepted` and `rejected`, so many each.
     """
+    wanted = {"batch_id": batch_id, "whole": _WHOLE in control_totals}
     lines: Totals = {
-        (asset, direction): (count, total) for asset, direction, count, total in sql.rows(_LINES, [batch_id])
+        (asset, direction): (count, total) for asset, direction, count, total in sql.rows(_LINES, wanted)
     }
     told: Totals = {
         (asset, direction): (each["count"], Decimal(each["sum"]))

@@ -72,6 +72,8 @@ def test_a_batch_says_whether_its_lines_are_what_its_totals_say(sign_in):
     stated = Decimal(found.control_totals["USD"]["DELIVER"]["sum"])
     assert other.differences == [Difference("USD", "DELIVER", 2, 1, Decimal("1.00"), stated)]
     assert (other.agrees, other.unanswered) == (False, 0)
+    whole = {"*": found.control_totals["USD"]}
+    assert tie_out(batch_id=batch_id, stated=1, control_totals=whole, answers={}).agrees
 
 
 def test_the_list_says_up_to_which_day_back_offices_count_as_we_do(sign_in):
