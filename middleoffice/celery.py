@@ -24,6 +24,7 @@ app.conf.task_routes = {
     "ops.*": {"queue": SLOW},
     # Asked by the clock, and done in a moment where there is nothing to do: not behind the turns of the others.
     "risk.restate_limits": {"queue": DEFAULT},
+    "risk.sample_use": {"queue": DEFAULT},
     "risk.enforce_stops": {"queue": DEFAULT},
     "risk.expire_reservations": {"queue": DEFAULT},
     "settlement.seal_due": {"queue": DEFAULT},
@@ -53,6 +54,7 @@ app.conf.beat_schedule = {
     "watch-exceptions": _every(30.0, "trades.watch_exceptions"),
     "mark-moment": _every(300.0, "core.mark_moment"),
     "deliver": _every(2.0, "feed.deliver"),
+    "count-flow": _every(10.0, "ops.count_flow"),
     "summarise-log": _every(5.0, "feed.summarise_log"),
     "post-positions": _every(2.0, "ledger.post_positions"),
     "verify-positions": {"task": "ledger.verify_positions", "schedule": crontab(hour=2, minute=30)},
@@ -65,6 +67,7 @@ app.conf.beat_schedule = {
     "seal-log": _every(10.0, "core.seal_log"),
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},
     "tie-out-fees": {"task": "settlement.tie_out_fees", "schedule": crontab(hour=2, minute=0)},
+    "sample-use": _every(300.0, "risk.sample_use"),
     "restate-limits": _every(30.0, "risk.restate_limits"),
     "enforce-stops": _every(30.0, "risk.enforce_stops"),
     "expire-reservations": _every(5.0, "risk.expire_reservations"),

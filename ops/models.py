@@ -1,4 +1,4 @@
-"""What people keep of the console: views of its lists under a name, and files of them that are being made."""
+"""What the console keeps: views of its lists that people gave a name, and files of them that are being madehow much flowed in each minute."""
 
 from __future__ import annotations
 
@@ -6,6 +6,29 @@ from django.contrib.auth.models import Group, User
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+
+
+class FlowCount(models.Model):
+    """How many events of a type one minute of the log has, of the last days. Written by ops.flow alone."""
+
+    pk = models.CompositePrimaryKey("minute", "type")
+    minute = models.DateTimeField()
+    type = models.TextField()
+    count = models.BigIntegerField()
+
+    class Meta:
+        db_table = "ops_flow_count"
+
+
+class FlowMark(models.Model):
+    """How far the log is counted: every event up to an id, and none after it."""
+
+    one = models.BooleanField(primary_key=True, default=True)
+    event_id = models.BigIntegerField()
+
+    class Meta:
+        db_table = "ops_flow_mark"
+        constraints = [models.CheckConstraint(condition=Q(one=True), name="ops_flow_mark_is_one")]
 
 
 class SavedView(models.Model):

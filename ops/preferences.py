@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -12,9 +13,10 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "theme": ("system", "light", "dark"),
     "density": ("compact", "cosy", "roomy"),
     "nav": ("full", "icons"),
-    "zone": ("desk", "utc"),
+    "zone": ("desk", "utc", "local"),
     "keys": ("on", "off"),
 }
+_LOCAL = "local_zone"  # which the browser tells: the name of the zone it is set to
 _YEAR = 365 * 24 * 3600
 
 
@@ -27,10 +29,13 @@ class Preferences:
     nav: str = "full"
     zone: str = "desk"
     keys: str = "on"
+    local: ZoneInfo | None = None
 
     @property
     def tzinfo(self) -> ZoneInfo:
-        """Return the zone in which moments are shown."""
+        """Return the zone in which moments are shown: the desk's also where the browser tells of none it knows."""
+        if self.zone == "local" and self.local is not None:
+            return self.local
         return ZoneInfo("UTC" if self.zone == "utc" else settings.BUSINESS_TIME_ZONE)
 
 
@@ -41,7 +46,16 @@ def preferences_of(request: HttpRequest) -> Preferences:
     """
     given = {name: request.COOKIES.get(name, "") for name in CHOICES}
     given["density"] = request.GET.get("density") or given["density"]
-    return Preferences(**{name: value for name, value in given.items() if value in CHOICES[name]})
+    known = {name: value for name, value in given.items() if value in CHOICES[name]}
+    return Preferences(**known, local=_zone(request.COOKIES.get(_LOCAL, "")))
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """Return a zone by its name, None for what is none."""
+    try:
+        return ZoneInfo(unquote(name[:64])) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # also a folder of zones, and what leads out of it
+        return None
 
 
 def remember(response: HttpResponse, name: str, value: str) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.http import HttpRequest
 
+from trades.models import Finding
 from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields
 
 FIELD = "set."
@@ -68,9 +72,29 @@ class RepairForm:
         }
 
 
-def repair_context(request: HttpRequest, trade_id: int, failed: str) -> dict[str, Any]:
-    """Return the repair form on the present version. Of one that failed it keeps what the person changed,
-    except where somebody else changed the field meanwhile: that is told instead."""
+_READS: dict[str, Callable[[str], object]] = {"DATE": date.fromisoformat, "DECIMAL": Decimal}
+
+
+def suggested(field: RepairField, findings: Sequence[Finding]) -> str:
+    """Return what an open finding expects of a field, where that is a value which one can put there; else nothing."""
+    read = _READS.get(field.kind)
+    for each in findings:
+        if read is None or each.closed_at is not None or each.subject != field.name or not each.expected:
+            continue
+        try:
+            read(each.expected)
+        except (ValueError, InvalidOperation):
+            continue
+        if each.expected != field.value:
+            return each.expected
+    return ""
+
+
+def repair_context(
+    request: HttpRequest, trade_id: int, failed: str, findings: Sequence[Finding] = ()
+) -> dict[str, Any]:
+    """Return the repair form on the present version, with what findings suggest. Of one that failed it keeps what the
+    person changed, except where somebody else changed the field meanwhile: that is told instead."""
     if failed != "repair":
         present, kept = repair_fields(trade_id=trade_id), {}
         told: dict[str, Any] = {"meanwhile": []}
@@ -79,7 +103,12 @@ def repair_context(request: HttpRequest, trade_id: int, failed: str) -> dict[str
         present, kept = form.present, form.kept()
         told = {"meanwhile": form.meanwhile, "lost": form.lost(), "stale_version": form.version}
     shown = [
-        {"field": field, "name": FIELD + field.name, "value": kept.get(field.name, field.value)}
+        {
+            "field": field,
+            "name": FIELD + field.name,
+            "value": kept.get(field.name, field.value),
+            "suggested": suggested(field, findings),
+        }
         for field in present
     ]
     return {"fields": shown, **told}

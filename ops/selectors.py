@@ -100,52 +100,45 @@ class Stuck:
 
 
 _WAITING = """
-SELECT count(*), min(changed_at) FROM (
-    SELECT s.changed_at FROM trades_state s
-    JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
-    WHERE s.state = %(state)s AND s.changed_at < %(before)s AND v.settlement_date <= %(settles)s
-    ORDER BY s.trade_id LIMIT %(cap)s
-) AS waiting
+    SELECT count(*), min(changed_at) FROM (
+        SELECT s.changed_at FROM trades_state s
+        JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+        WHERE s.state = {state} AND s.changed_at < {before} AND v.settlement_date <= {settles}
+        ORDER BY s.trade_id LIMIT %(cap)s
+    ) AS waiting
 """
 _UNCLAIMED = """
 SELECT count(*), min(b.sealed_at) FROM (
     SELECT b.id, b.sealed_at FROM settlement_batch b ORDER BY b.id DESC LIMIT 2000
 ) AS b
 JOIN settlement_batch_state s ON s.batch_id = b.id
-WHERE b.sealed_at < %(before)s AND s.claimed_at IS NULL AND s.recalled_at IS NULL
+WHERE b.sealed_at < %(unclaimed)s AND s.claimed_at IS NULL AND s.recalled_at IS NULL
 """
-
-
-_STANDING_ASIDE = """
-SELECT 1, count(*), min(opened_at) FROM settlement_attestation_break WHERE closed_at IS NULL
-UNION ALL SELECT 2, count(*), min(made_at) FROM settlement_hold WHERE ended_at IS NULL
-UNION ALL SELECT 3, count(*), min(created_at) FROM core_work WHERE not_before = 'infinity'
+_UNCHECKED = _WAITING.format(state=State.CAPTURED.value, before="%(unchecked)s", settles="'infinity'")
+_UNSEALED = _WAITING.format(state=State.VALIDATED.value, before="%(now)s", settles="%(settles)s")
+_STUCK = f"""
+SELECT 1, * FROM ({_UNCHECKED}) AS unchecked
+UNION ALL SELECT 2, * FROM ({_UNSEALED}) AS unsealed
+UNION ALL SELECT 3, * FROM ({_UNCLAIMED}) AS unclaimed
+UNION ALL SELECT 4, count(*), min(opened_at) FROM settlement_attestation_break WHERE closed_at IS NULL
+UNION ALL SELECT 5, count(*), min(made_at) FROM settlement_hold WHERE ended_at IS NULL
+UNION ALL SELECT 6, count(*), min(created_at) FROM core_work WHERE not_before = 'infinity'
 ORDER BY 1
 """
 
 
 def stuck(*, now: datetime, today: date) -> list[Stuck]:
     """Return what waits longer than expected: unchecked trades, trades past their day, unclaimed batches."""
-    unchecked = sql.row(
-        _WAITING,
-        {
-            "state": State.CAPTURED.value,
-            "before": now - EXPECTED_CHECK,
-            "settles": date.max,
-            "cap": LOOK_CAP + 1,
-        },
+    told = {
+        "now": now,
+        "unchecked": now - EXPECTED_CHECK,
+        "unclaimed": now - EXPECTED_CLAIM,
+        "settles": today - timedelta(days=1),
+        "cap": LOOK_CAP + 1,
+    }
+    unchecked, unsealed, unclaimed, breaks, held, set_aside = (
+        tuple(row) for _, *row in sql.rows(_STUCK, told)
     )
-    unsealed = sql.row(
-        _WAITING,
-        {
-            "state": State.VALIDATED.value,
-            "before": now,
-            "settles": today - timedelta(days=1),
-            "cap": LOOK_CAP + 1,
-        },
-    )
-    unclaimed = sql.row(_UNCLAIMED, {"before": now - EXPECTED_CLAIM})
-    breaks, held, set_aside = (tuple(row) for _, *row in sql.rows(_STANDING_ASIDE))
     return [
         _stuck("captured, not checked within 2 min", unchecked, "blotter", "status=captured"),
         _stuck("validated, past the settlement date", unsealed, "blotter", "status=validated"),
@@ -242,9 +235,12 @@ class Ahead:
     will_miss: int | None = None
 
 
-def cut_offs_ahead(*, now: datetime) -> list[Ahead]:
-    """Return the next cut-offs with what is open against them, and what will miss them, the soonest first."""
-    known = cut_offs_around(now.date())
+def cut_offs_ahead(*, now: datetime, known: CutOffs | None = None) -> list[Ahead]:
+    """Return the next cut-offs with what is open against them, and what will miss them, the soonest first.
+
+    known: the cut-offs, where they have been read already.
+    """
+    known = known or cut_offs_around(now.date())
     return [
         Ahead(
             _cut_off(known, line),
@@ -391,6 +387,20 @@ def gross_legs(instruction_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
         if len(legs) < LEGS_SHOWN:
             legs.append(row)
     return found
+
+
+_DECIDED_OF = """
+SELECT state, count(*) FROM (
+    SELECT state, decided_at FROM core_proposal WHERE maker_id = %(maker)s ORDER BY id DESC LIMIT %(looked)s
+) AS own WHERE decided_at >= %(since)s AND state IN ('APPROVED', 'REJECTED') GROUP BY 1 ORDER BY 1
+"""
+_OWN_LOOKED_AT = 200
+
+
+def decided_of(*, maker_id: int, since: datetime) -> dict[str, int]:
+    """Return how many of a person's last proposals others have approved and declined since a moment, by state."""
+    told = {"maker": maker_id, "since": since, "looked": _OWN_LOOKED_AT}
+    return dict(sql.rows(_DECIDED_OF, told))
 
 
 _PROPOSALS = """

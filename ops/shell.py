@@ -248,6 +248,19 @@ def bell_of(request: HttpRequest) -> Bell:
     return Bell(count, f"{count}.{last}")
 
 
+def rights_shown(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
+    """Return what the template of a part of a present page needs that is loaded by itself."""
+    preferences = preferences_of(request)
+    return {
+        "now": now,
+        "preferences": preferences,
+        "zone_name": now.astimezone(preferences.tzinfo).strftime("%Z"),
+        "base_currency": settings.BASE_CURRENCY,
+        "rights": rights_of(request.user),
+        "as_at": None,
+    }
+
+
 def _rights_to_read(request: HttpRequest) -> dict[str, bool]:
     """Return the rights that somebody has who looks at the past: there nothing can be done."""
     return {name: has and name.startswith("read_") for name, has in rights_of(request.user).items()}

@@ -54,6 +54,8 @@ from ops.views import (
 
 urlpatterns = [
     path("", today.today, name="today"),
+    path("today/now", today.today_now, name="today_now"),
+    path("today/seen", today.today_seen, name="today_seen"),
     path("log-in", open_to(EVERYBODY)(audited(session.LogIn.as_view())), name="login"),
     path("log-out", open_to(EVERYBODY)(audited(LogoutView.as_view())), name="logout"),
     path("as-of", as_of.as_of, name="as_of"),

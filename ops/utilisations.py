@@ -33,14 +33,14 @@ _NAMED_BY = {
 }
 
 
-def utilisations(*, now: datetime, top: int) -> list[dict[str, Any]]:
+def utilisations(*, now: datetime, top: int, named: bool = True) -> list[dict[str, Any]]:
     """Return the limits in force, the widest first, with their fullest members: figures and marks in base currency,
-    keys resolved to names. Windows that are over are left out."""
+    keys resolved to names if so wished. Windows that are over are left out."""
     limits = sorted(limits_in_force(at=now), key=_rank)
     names = dict(Limit.objects.values_list("id", "name"))
     stored = risk.members_of([limit.id for limit in limits], top=top + 1)
     today = business_date(now).isoformat()
-    found = []
+    found: list[dict[str, Any]] = []
     for limit in limits:
         rows = stored[limit.id]
         standing = Standing(
@@ -64,8 +64,24 @@ def utilisations(*, now: datetime, top: int) -> list[dict[str, Any]]:
                 "reserves": any(each["reserved"] for each in members),
             }
         )
-    _name_members(found)
+    for each in found:
+        for member in each["members"]:
+            member["code"] = " · ".join(part for _, part in _parts(each, member))
+    if named:
+        _name_members(found)
     return found
+
+
+def breaches(*, now: datetime, most: int) -> list[dict[str, Any]]:
+    """Return the members of limits that are over a mark, those over the hard one first and then the fullest; each
+    with its limit's code and name. Nothing is looked at beyond the `most` fullest of each limit."""
+    found = [
+        {**member, "limit": limit["code"], "limit_name": limit["name"]}
+        for limit in utilisations(now=now, top=most, named=False)
+        for member in limit["members"]
+        if member["status"] != "WITHIN"
+    ]
+    return sorted(found, key=lambda each: (each["status"] != "OVER", -(each["share"] or 0)))[:most]
 
 
 def _rank(limit: LimitTerms) -> tuple[list[int], str]:
@@ -115,7 +131,6 @@ def _name_members(limits: list[dict[str, Any]]) -> None:
     for limit in limits:
         for member in limit["members"]:
             parts = _parts(limit, member)
-            member["code"] = " · ".join(part for _, part in parts)
             member["name"] = " · ".join(
                 filter(None, (names.get(each, {}).get(part, "") for each, part in parts))
             )

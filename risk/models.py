@@ -59,6 +59,20 @@ class Limit(models.Model):
         return self.code
 
 
+class UseSample(models.Model):
+    """The most that a member of a limit used in an hour, and its hard mark: of the fullest members, for a week."""
+
+    pk = models.CompositePrimaryKey("limit_id", "key", "hour")
+    limit_id = models.BigIntegerField()
+    key = models.TextField()
+    hour = models.DateTimeField()
+    figure = models.DecimalField(max_digits=28, decimal_places=4)
+    hard = models.DecimalField(max_digits=28, decimal_places=4)
+
+    class Meta:
+        db_table = "risk_use_sample"
+
+
 class Utilisation(models.Model):
     """How much of a limit one member of its scope uses now, and how much reservations hold: money in base currency.
 

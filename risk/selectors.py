@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -90,3 +91,24 @@ WHERE r.state = 'HELD' ORDER BY r.expires_at, r.id LIMIT %s
 def reservations_held() -> list[dict[str, Any]]:
     """Return the reservations that hold room now, the first to expire first."""
     return sql.records(_RESERVED, [MEMBERS_SHOWN])
+
+
+_SAMPLES = """
+SELECT s.limit_id, s.key, s.hour, s.figure, s.hard
+FROM unnest(%(limits)s::bigint[], %(keys)s::text[]) AS w(limit_id, key)
+JOIN risk_use_sample s ON s.limit_id = w.limit_id AND s.key = w.key AND s.hour >= %(since)s
+ORDER BY 1, 2, 3
+"""
+
+
+def use_samples(members: Sequence[tuple[int, str]], *, since: datetime) -> list[dict[str, Any]]:
+    """Return how full members of limits were in the hours since a moment, each member's in the order of time.
+
+    members: limit id and key of each. The figures are in the unit of their limits.
+    """
+    told = {
+        "limits": [limit_id for limit_id, _ in members],
+        "keys": [key for _, key in members],
+        "since": since,
+    }
+    return sql.records(_SAMPLES, told)

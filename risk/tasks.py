@@ -20,6 +20,7 @@ from risk.services.reservations import EXPIRED_AT_ONCE, expire_reservations
 from risk.services.sizes import TASK as LEARN
 from risk.services.sizes import learn_sizes
 from risk.services.stops import enforce_stops
+from risk.services.use_samples import sample_use
 from trades.services.release import release_queued
 
 BACK_TEST_SECONDS = 2  # others wait for the same worker
@@ -120,3 +121,9 @@ def forget_back_tests() -> int:
 def enforce() -> int:
     """Hold what slipped past a stop while it was made, and send on what a lifted one held; return how many."""
     return enforce_stops(now=utc_now(), actor=system("stops"))
+
+
+@shared_task(name="risk.sample_use")
+def sample() -> int:
+    """Keep how full limits are, for their trend; return of how many members."""
+    return sample_use(now=utc_now())

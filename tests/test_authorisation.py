@@ -92,6 +92,7 @@ FORMS = {
     "export_cancel": 404,  # of no export
     "notifications_read": 303,
     "notifications_choose": 303,
+    "today_seen": 303,
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
     "trade_recheck": 303,

@@ -373,6 +373,33 @@ def who(actor: str) -> str:
     return name if kind == "user" else actor.replace(":", " ", 1)
 
 
+# Where what happens comes from, by the kind of its actor or its very name: the icon, and in words.
+_ORIGINS = {
+    "comment": ("comment", "A comment"),
+    "user": ("user", "From a person"),
+    "client": ("integrations", "From the API"),
+    "system:checks": ("checks", "From the checks"),
+    "system:cut-off": ("batches", "From the batches"),
+    "system:seal": ("batches", "From the batches"),
+    "system:settlement": ("batches", "From the batches"),
+    "system": ("clock", "From the system"),
+}
+
+
+@register.filter
+def origin_mark(entry: Any) -> SafeString:
+    """Show where a line of the timeline comes from: a person, the API, the checks, the batches."""
+    kind = entry.actor.partition(":")[0]
+    names = ("comment",) if entry.kind == "comment" else (entry.actor, kind)
+    icon_name, told = next((_ORIGINS[each] for each in names if each in _ORIGINS), _ORIGINS["system"])
+    return format_html(
+        '<span class="origin" title="{}">{}<span class="hidden">{}</span></span>',
+        told,
+        draw(icon_name),
+        told,
+    )
+
+
 @register.filter
 def event_words(kind: str) -> str:
     """Show the type of an event as a sentence: `trade.handed_off` is "The trade was handed off"."""

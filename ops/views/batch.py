@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,7 @@ from ops import selectors
 from ops.as_of import clock, where
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, needs, person, posted, show
+from ops.tie_out import tie_out
 from settlement.holds import held_among
 from settlement.models import Batch
 from settlement.open_records import moves_of_instructions
@@ -125,8 +127,9 @@ def _show(
     more = len(lines) > _INSTRUCTIONS_SHOWN
     del lines[_INSTRUCTIONS_SHOWN:]
     rows = lines if kind is None else []
-    legs = selectors.gross_legs([row["id"] for row in rows])
-    moves = {} if as_of else moves_of_instructions([row["id"] for row in rows], now=now)
+    legs = selectors.gross_legs([each["id"] for each in rows])
+    moves = {} if as_of else moves_of_instructions([each["id"] for each in rows], now=now)
+    row = read_batch(found.id, as_of=as_of) or {}
     context = {
         "batch": found,
         "reference": ids.public_id(ids.BATCH, found.id),
@@ -134,7 +137,7 @@ def _show(
         "manifest": manifest_of(found.id),
         "claims": selectors.claims(found.id, as_of),
         "withheld_at": withheld_since(found.id, at=now),
-        "instructions": [(row, legs[row["id"]], moves.get(row["id"])) for row in rows],
+        "instructions": [(each, legs[each["id"]], moves.get(each["id"])) for each in rows],
         "records": kind,
         "record_lines": [] if kind is None else lines,
         "more": more,
@@ -146,17 +149,22 @@ def _show(
         "failed": failed,
         "typed": request.POST if problem else {},
         "line": request.POST.get("instruction", "") if problem else request.GET.get("recall", ""),
-        "held": held_among([row["id"] for row in rows], as_of=as_of),
-        **_standing(request, found),
+        "held": held_among([each["id"] for each in rows], as_of=as_of),
+        **_standing(request, found, row),
+        "tie_out": tie_out(
+            batch_id=found.id,
+            stated=found.instruction_count,
+            control_totals=found.control_totals,
+            answers=row,
+        ),
     }
     status = problem.status if problem else 200
     return show(request, "ops/batch.html", context, screen="batch", now=now, status=status)
 
 
-def _standing(request: HttpRequest, found: Batch) -> dict[str, Any]:
+def _standing(request: HttpRequest, found: Batch, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return whether the batch is released and recalled, and what the person may ask for: only in the present."""
     as_of = where(request)
-    row = read_batch(found.id, as_of=as_of) or {}
     asked = recalls_of_batch(found.id) if as_of is None else []
     waits = row.get("to_release") and row["released_at"] is None and row["recalled_at"] is None
     pending = selectors.pending_release_of(found.id) if waits and as_of is None else None

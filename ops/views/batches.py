@@ -19,6 +19,7 @@ from ops.lists.batches import BATCHES
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, needs, posted, show
 from settlement.channel_codes import channel_codes
+from ops.tie_out import counted_up_to
 from settlement.holds import holds_in_force
 from settlement.models import CHANNELS
 from settlement.selectors import open_breaks
@@ -129,6 +130,7 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
         "tabs": TABS,
         "days": selectors.cut_offs_ahead(now=now) if as_of is None else [],
         "breaks": open_breaks() if as_of is None else [],
+        "counted": counted_up_to() if as_of is None else [],
         "held": holds_in_force(as_of=as_of)[0],
         "may_explain": may(request.user, Right.WORK_EXCEPTIONS),
         "failed": failed,

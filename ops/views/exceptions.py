@@ -411,7 +411,11 @@ def _of_trade(request: HttpRequest, item: ExceptionItem, failed: str) -> dict[st
         "to_type": excess_to_type(trade_id),
         "seen_version": shown["version"],
         "entries": timeline.timeline(trade_id, exception_ids=[item.id]),
-        **(repair_context(request, trade_id, failed) if held and may(request.user, Right.REPAIR) else {}),
+        **(
+            repair_context(request, trade_id, failed, findings)
+            if held and may(request.user, Right.REPAIR)
+            else {}
+        ),
     }
 
 

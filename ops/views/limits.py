@@ -18,6 +18,7 @@ from core.http.problem import Fault, Problem
 from ops import utilisations
 from ops.permissions import ROLES, Right
 from ops.shell import Shown, actor, needs, person, posted, show
+from ops.trend import trends
 from risk import selectors as risk
 from risk.checks._composition import DIMENSIONS
 from risk.measures import MEASURES
@@ -42,8 +43,13 @@ def _show(
 ) -> HttpResponse:
     now = utc_now()
     pending = utilisations.pending(now=now)
+    found = utilisations.utilisations(now=now, top=_MEMBERS_SHOWN)
+    known = trends([(limit["id"], each["key"]) for limit in found for each in limit["members"]], now=now)
+    for limit in found:
+        for each in limit["members"]:
+            each["trend"] = known.get((limit["id"], each["key"]))
     context = {
-        "limits": utilisations.utilisations(now=now, top=_MEMBERS_SHOWN),
+        "limits": found,
         "shown": _MEMBERS_SHOWN,
         "pending": pending,
         "waiting": {each["subject_id"] for each in pending if each["kind"] == "stop.lift"},
@@ -74,6 +80,7 @@ def _show_member(request: HttpRequest, problem: Problem | None = None) -> HttpRe
         raise Http404
     trades, more = trades_using(limit=limit, key=key)
     context = {
+        "trend": trends([(limit.id, key)], now=now).get((limit.id, key)),
         "limit": Limit.objects.get(id=limit.id),
         "hard": limit.hard_of(key),
         "measure": limit.declared,

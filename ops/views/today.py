@@ -1,21 +1,71 @@
-"""Today: what is stuck, what is urgent, what the next cut-offs wait for."""
+"""Today: what is stuck, what is urgent, what the next cut-offs wait for, what flows and what is new."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
 
 from core.as_of import AsOf
-from core.clock import business_date
-from ops import selectors
+from core.clock import business_date, utc_now
+from ops import flow, selectors, utilisations
 from ops.as_of import clock, where
+from ops.looked import came_back, keep_looked, looked_last
 from ops.permissions import Right, may
-from ops.shell import needs, person, show
+from ops.preferences import preferences_of
+from ops.shell import needs, person, posted, rights_shown, show
+from settlement.cut_offs import cut_offs_around
 from trades.selectors import exceptions
 
 _URGENT_SHOWN = 8
+_BREACHES_SHOWN = 5
+AS_OF_HEADER = "X-As-Of"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where what is new of a type is seen, and who may see it there."""
+
+    screen: str
+    right: Right
+    query: str = ""
+
+    @property
+    def address(self) -> str:
+        """Return where to go."""
+        return reverse(self.screen) + (f"?{self.query}" if self.query else "")
+
+
+_PLACES = {
+    **{
+        f"trade.{event}": Place("blotter", Right.READ_TRADES, f"status={state}")
+        for event, state in {
+            "captured": "",
+            "held": "exception",
+            "validated": "validated",
+            "instructed": "instructed",
+            "handed_off": "handed_off",
+            "acknowledged": "acknowledged",
+            "settled": "settled",
+            "cancelled": "cancelled",
+        }.items()
+    },
+    "trade.rejected": Place("exceptions", Right.READ_EXCEPTIONS, "view=returned"),
+    "exception.opened": Place("exceptions", Right.READ_EXCEPTIONS),
+    "exception.escalated": Place("exceptions", Right.READ_EXCEPTIONS, "view=overdue"),
+    "exception.closed": Place("exceptions", Right.READ_EXCEPTIONS, "view=closed"),
+    "batch.sealed": Place("batches", Right.READ_BATCHES),
+    "batch.claimed": Place("batches", Right.READ_BATCHES, "view=claimed"),
+    "batch.acknowledged": Place("batches", Right.READ_BATCHES),
+    "proposal.made": Place("approvals", Right.READ_APPROVALS),
+    "proposal.approved": Place("approvals", Right.READ_APPROVALS),
+}
 
 
 @needs(Right.READ_TRADES)
@@ -28,16 +78,74 @@ def today(request: HttpRequest) -> HttpResponse:
         "counts": list(counts.items()),
         "first_run": not any(counts.values()),
         "window": day.window if day else None,
+        "root": request.build_absolute_uri("/").rstrip("/"),
     }
+    since, known = came_back(request, now=now), cut_offs_around(now.date())
+    context |= _live(request, now, since=since, as_of=as_of)
     if may(request.user, Right.READ_EXCEPTIONS):
-        context |= _exceptions(person(request).id, now, as_of)
+        urgent, _ = exceptions.queue(
+            view="open", user_id=person(request).id, now=now, size=_URGENT_SHOWN, as_of=as_of
+        )
+        context["urgent"] = urgent
     if may(request.user, Right.READ_BATCHES):
         context["stuck"] = day.stuck if day else selectors.stuck(now=now, today=business_date(now))
-        days = day.open if day else selectors.cut_offs_ahead(now=now)
+        days = day.open if day else selectors.cut_offs_ahead(now=now, known=known)
         context["days"] = sorted(days, key=lambda each: not each.will_miss)  # stays in time within either
-    return show(request, "ops/today.html", context, screen="today", now=now)
+    if as_of is None and may(request.user, Right.READ_LIMITS):
+        context["breaches"] = utilisations.breaches(now=now, most=_BREACHES_SHOWN)
+    response = show(request, "ops/today.html", context, screen="today", now=now, known=known)
+    if as_of is None:
+        keep_looked(response, since=since, now=now)
+    return response
 
 
-def _exceptions(user_id: int, now: datetime, as_of: AsOf | None) -> dict[str, Any]:
-    urgent, _ = exceptions.queue(view="open", user_id=user_id, now=now, size=_URGENT_SHOWN, as_of=as_of)
-    return {"summary": exceptions.summary(user_id=user_id, now=now, as_of=as_of), "urgent": urgent}
+@needs(Right.READ_TRADES)
+def today_now(request: HttpRequest) -> HttpResponse:
+    """Answer what of the day moves, for the page to put in place; 204 when it is what the page shows already."""
+    now = utc_now()
+    context = _live(request, now, since=looked_last(request, now=now), as_of=None)
+    if request.GET.get("digest") == context["digest"]:
+        response = HttpResponse(status=204)
+    else:
+        shown = {**context, **rights_shown(request, now=now)}
+        response = render(request, "ops/parts/today_now.html", shown)
+    local = now.astimezone(preferences_of(request).tzinfo)
+    response[AS_OF_HEADER] = local.strftime("%H:%M:%S %Z")
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@posted("today")
+@needs(Right.READ_TRADES)
+def today_seen(request: HttpRequest) -> HttpResponse:
+    """Take everything up to now as seen."""
+    now = utc_now()
+    response = HttpResponseRedirect(reverse("today"), status=303)
+    keep_looked(response, since=now, now=now)
+    return response
+
+
+def _live(request: HttpRequest, now: datetime, *, since: datetime, as_of: AsOf | None) -> dict[str, Any]:
+    """Return what of the page moves. Of a past moment the queue alone is known, and nothing moves."""
+    context: dict[str, Any] = {}
+    if may(request.user, Right.READ_EXCEPTIONS):
+        context["summary"] = exceptions.summary(user_id=person(request).id, now=now, as_of=as_of)
+    if as_of is None:
+        flowed = flow.flow(now=now, since=since)
+        context |= {
+            "lanes": flowed.lanes,
+            "since": since,
+            "news": _news(request, flowed.since),
+            "answers": selectors.decided_of(maker_id=person(request).id, since=since),
+        }
+    context["digest"] = hashlib.sha256(repr(context).encode()).hexdigest()
+    return context
+
+
+def _news(request: HttpRequest, since: Mapping[str, int]) -> list[tuple[str, int, str]]:
+    """Return what is new to a person, of what that person may see: how it is called, how many, and where."""
+    return [
+        (flow.TYPES[type], count, _PLACES[type].address)
+        for type, count in since.items()
+        if may(request.user, _PLACES[type].right)
+    ]

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from core import ids
+from core.as_of import AsOf
 from core.clock import utc_now
 from core.http.problem import Problem
 from ops.as_of import clock, where
@@ -23,6 +24,7 @@ from settlement.open_records import moves_of_trade
 from settlement.selectors import obligations_of
 from settlement.services.cancellation import cancel_again
 from trades.lifecycle import State
+from trades.models import ExceptionItem
 from trades.selectors import timeline
 from trades.selectors.confirmations import list_confirmations
 from trades.selectors.exceptions import exceptions_of
@@ -157,7 +159,7 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
         "can_cancel_again": as_of is None
         and any(leg["cancellation_processing"] == "REJECTED" and leg["recalled_for_it"] for leg in legs),
         "versions": _versions(trade_id, found["version"]),
-        "entries": timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions], as_of=as_of),
+        "entries": _line_of_time(trade_id, exceptions, legs, as_of),
         "can_recheck": state in _RECHECKABLE,
         "parts": timeline.parts(trade_id, as_of) if state in _DIVIDED else [],
         **_possible(found, now_is=as_of is None),
@@ -167,6 +169,17 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
     }
     status = problem.status if problem else 200
     return show(request, "ops/trade.html", context, screen="trade", now=now, status=status, known=known)
+
+
+def _line_of_time(
+    trade_id: int, exceptions: list[ExceptionItem], legs: list[dict[str, Any]], as_of: AsOf | None
+) -> list[timeline.Entry]:
+    """Return what happened to a trade, to its exceptions and to the batches that it is in, the newest first."""
+    entries = timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions], as_of=as_of)
+    batches = sorted({leg["batch_id"] for leg in legs if leg["batch_id"]})
+    if batches:
+        entries += timeline.events_beside(subject="batch", ids=batches, as_of=as_of)
+    return sorted(entries, key=lambda each: (each.at, each.event_id), reverse=True)
 
 
 def _confirmed(trade_id: int, state: State) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
+
 import pytest
 from django.test import Client
 
 from core import sql
 from core.ids import BATCH, PROPOSAL, public_id
-from settlement.models import Channel
+from ops.tie_out import Difference, tie_out
+from settlement.models import Batch, Channel
 from settlement.selectors import open_breaks, read_batch
 from settlement.services.attest import MEASURES, compare_day
 from tests.settlement.support import BackOffice, batch_of, client, seal, validated
@@ -54,6 +58,33 @@ def test_a_batch_that_was_claimed_is_asked_for(sign_in):
     assert "back-office has claimed it: it is asked" in text(desk.get(address))
     desk.post(f"{address}/recall", {"reason": "wrong day"})
     assert "asked for" in text(desk.get(address))
+
+
+def test_a_batch_says_whether_its_lines_are_what_its_totals_say(sign_in):
+    batch_id, address = sealed()
+    desk = sign_in("operations")
+    told = desk.get(address).context["tie_out"]
+    assert (told.agrees, told.instructions, told.unanswered) == (True, 1, 1)
+    assert "Ties out:" in text(desk.get(address))
+    found = Batch.objects.get(id=batch_id)
+    less = {"USD": {"DELIVER": {"count": 2, "sum": "1.00"}}}
+    other = tie_out(batch_id=batch_id, stated=2, control_totals=less, answers={"accepted": 1, "rejected": 0})
+    stated = Decimal(found.control_totals["USD"]["DELIVER"]["sum"])
+    assert other.differences == [Difference("USD", "DELIVER", 2, 1, Decimal("1.00"), stated)]
+    assert (other.agrees, other.unanswered) == (False, 0)
+    whole = {"*": found.control_totals["USD"]}
+    assert tie_out(batch_id=batch_id, stated=1, control_totals=whole, answers={}).agrees
+
+
+def test_the_list_says_up_to_which_day_back_offices_count_as_we_do(sign_in):
+    sealed()
+    desk = sign_in("operations")
+    assert "nothing was compared" in text(desk.get("/batches"))
+    by = client("their system")
+    day = TODAY - timedelta(days=30)  # of which neither side has anything
+    compare_day(day=day, counts={"CASH": dict.fromkeys(MEASURES, 0)}, client=by, actor=by.actor(), now=OVER)
+    assert open_breaks() == []
+    assert f"their system up to {day}" in text(desk.get("/batches"))
 
 
 def test_an_unknown_batch_is_neither_recalled_nor_released(sign_in):

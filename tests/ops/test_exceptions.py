@@ -14,7 +14,7 @@ from core.ids import EXCEPTION, PROPOSAL, TRADE, public_id
 from core.models import ApprovalPolicy, Proposal
 from tests.ops.conftest import SignIn
 from tests.support.api import Api
-from tests.support.factories import World, check_everything, checked, equity, limit, states
+from tests.support.factories import World, check_everything, checked, equity, findings_of, limit, states
 from trades.models import Comment, ExceptionItem, TradeState, TradeVersion
 
 
@@ -52,6 +52,21 @@ def test_the_screen_says_why_and_what_was_expected(held: ExceptionItem, desk: Cl
     assert finding in text
     assert "NOBODY-9" in text
     assert public_id(TRADE, held.trade_id) in text
+
+
+def test_what_a_check_expects_of_a_field_is_offered_beside_it(world: World, desk: Client) -> None:
+    item = ExceptionItem.objects.get(trade_id=checked(equity(net_amount="99999.00")))
+    fields = {each["field"].name: each["suggested"] for each in desk.get(_url(item)).context["fields"]}
+    (finding,) = [each for each in findings_of(item.trade_id or 0) if each["code"] == "NET_MISMATCH"]
+    assert {name: text for name, text in fields.items() if text} == {"net_amount": finding["expected"]}
+    page = desk.get(_url(item)).content.decode()
+    assert f'data-fill="set.net_amount" data-value="{finding["expected"]}"' in page
+
+
+def test_words_of_a_check_are_not_offered_as_a_value(world: World, desk: Client) -> None:
+    item = ExceptionItem.objects.get(trade_id=checked(equity(settlement_date="2026-11-20")))
+    offered = {each["field"].name: each["suggested"] for each in desk.get(_url(item)).context["fields"]}
+    assert set(offered.values()) == {""}
 
 
 def test_a_change_that_could_not_be_made_is_answered(world: World, desk: Client, sign_in: SignIn) -> None:
@@ -269,7 +284,11 @@ def test_a_request_is_withdrawn_by_who_made_it_and_the_page_says_so(
     assert "Withdrawn; the trade stays held." in _text(ann.post(withdraw, {"note": "typo"}, follow=True))
     assert Proposal.objects.get().state == Proposal.State.WITHDRAWN
     assert states() == {"EXCEPTION": 1}
-    assert "The request for approval was withdrawn typo" in _text(ann.get(_url(excessive)))
+    page = _text(ann.get(_url(excessive)))
+    assert (
+        f"The request for approval was withdrawn {public_id(PROPOSAL, Proposal.objects.get().id)} typo"
+        in page
+    )
 
 
 def test_the_timeline_is_told_in_sentences(held: ExceptionItem, desk: Client) -> None:

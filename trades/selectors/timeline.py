@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,7 +52,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the timeline: an event of the log or a comment."""
+    """One line of the timeline: an event of the log or a comment. beside: of which other subject, if of another."""
 
     at: datetime
     actor: str
@@ -60,6 +61,8 @@ class Entry:
     text: str
     request_id: str
     data: Any
+    beside: About | None = None
+    event_id: int = 0
 
 
 _NOW = "trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version"
@@ -142,7 +145,7 @@ def exceptions(trade_id: int) -> list[ExceptionItem]:
 
 
 _EVENTS = f"""
-SELECT recorded_at, actor, type, version, reason, request_id, data FROM core_event e
+SELECT id, recorded_at, actor, type, version, reason, request_id, data FROM core_event e
 WHERE subject_id = %(subject_id)s AND subject = %(subject)s {{only}}
   AND type NOT IN ('exception.commented', 'exception.asked', 'exception.answered')
   AND core_known(e.xid, e.recorded_at, {HAPPENED})
@@ -156,6 +159,22 @@ def timeline(trade_id: int, *, exception_ids: list[int], as_of: AsOf | None = No
     A comment's own event is left out: the comment stands there itself.
     """
     return _entries(_EVENTS.format(only=""), About(SUBJECT, trade_id), exception_ids, as_of)
+
+
+_BESIDE = f"""
+SELECT id, recorded_at, actor, type, reason, request_id, data, subject_id FROM core_event e
+WHERE subject_id = ANY(%(ids)s) AND subject = %(subject)s AND core_known(e.xid, e.recorded_at, {HAPPENED})
+ORDER BY id DESC LIMIT %(limit)s
+"""
+
+
+def events_beside(*, subject: str, ids: Sequence[int], as_of: AsOf | None = None) -> list[Entry]:
+    """Return the events of other subjects, such as the batches that a trade is in, for its line of time."""
+    told = {**(as_of or NOW).parameters(), "subject": subject, "ids": list(ids), "limit": MAX_EVENTS}
+    return [
+        Entry(at, actor, kind, None, reason, request_id, sql.json_value(data), About(subject, about), number)
+        for number, at, actor, kind, reason, request_id, data, about in sql.rows(_BESIDE, told)
+    ]
 
 
 _OF_ITEM = "AND (data->>'exception_id')::bigint = %(exception_id)s"
@@ -176,8 +195,8 @@ def _entries(statement: str, about: About, exception_ids: list[int], as_of: AsOf
         "limit": MAX_EVENTS,
     }
     entries = [
-        Entry(at, actor, kind, version, reason, request_id, sql.json_value(data))
-        for at, actor, kind, version, reason, request_id, data in sql.rows(statement, parameters)
+        Entry(at, actor, kind, version, reason, request_id, sql.json_value(data), event_id=number)
+        for number, at, actor, kind, version, reason, request_id, data in sql.rows(statement, parameters)
     ]
     entries += [
         Entry(each.written_at, each.author, "comment", None, each.text, "", {"audience": each.audience})

@@ -7,6 +7,9 @@ root.classList.add("scripted");
 const typing = (target) =>
   target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]") !== null;
 
+// The zone of this machine, for whoever wants to see times in it.
+document.cookie = `local_zone=${encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone)}; path=/; max-age=31536000; samesite=lax`;
+
 // Rows: focus moves over each row's own link, so that Enter is the browser's.
 const rows = () => [...document.querySelectorAll("[data-row-link]")];
 
@@ -141,6 +144,15 @@ document.addEventListener("click", (event) => {
   if (row !== null && !event.target.closest("a, button, input, select, label, summary") && !String(getSelection())) {
     row.querySelector("[data-row-link]")?.click();
   }
+});
+
+// What a check expects goes into its field, for the person to look at before it is sent.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-fill]");
+  const field = button?.form.elements[button.dataset.fill];
+  if (!field) return;
+  field.value = button.dataset.value;
+  field.focus();
 });
 
 document.addEventListener("change", (event) => {
