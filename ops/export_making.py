@@ -222,7 +222,7 @@ def _make(begun: Export, clock: Clock) -> int:
         try:
             for data in exports.parts(_export(order, begun, keeper), order.form):
                 keeper.keep(data)
-        except TooBroad:
+        except (TooBroad, sql.TookTooLong):
             raise _Refused(_TOO_BROAD) from None
         return keeper.finish()
 

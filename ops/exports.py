@@ -14,6 +14,7 @@ from typing import IO, Any
 import xlsxwriter
 from django.conf import settings
 
+from core import sql
 from core.audit import Actor, encode, record
 from core.http.problem import Problem
 from ops.lists._cells import Row, Value
@@ -73,7 +74,7 @@ def gather(*, listed: Listed, content: Content, shown: Sequence[Column], asked: 
             rows += some
             if len(rows) > ROWS_MAX:
                 break
-    except TooBroad:
+    except (TooBroad, sql.TookTooLong):
         raise _too_many("This looks through too many records.") from None
     if len(rows) > ROWS_MAX:
         raise _too_many(f"There are more than {ROWS_MAX:,} {listed.title}.")

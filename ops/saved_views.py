@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
@@ -49,6 +49,18 @@ def content_of(listed: Listed, given: Mapping[str, str]) -> Content:
         texts.get("sort", "") if texts.get("sort") in listed.sorts else "",
         texts.get("density", "") if texts.get("density") in CHOICES["density"] else "",
     )
+
+
+class Viewed(Protocol):
+    """What views are of: a list of the console, or the layouts of a data set."""
+
+    @property
+    def code(self) -> str:
+        """Return what its views are kept under."""
+
+    @property
+    def title(self) -> str:
+        """Return what it is of, in the plural."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +162,7 @@ def find_shared(listed: str, name: str) -> dict[str, str]:
 
 def save_view(
     *,
-    listed: Listed,
+    listed: Viewed,
     wish: Wish,
     by: By,
     now: datetime,
@@ -190,7 +202,7 @@ def save_view(
     return saved
 
 
-def delete_view(*, listed: Listed, view_id: int, version: int | None, by: By, now: datetime) -> str:
+def delete_view(*, listed: Viewed, view_id: int, version: int | None, by: By, now: datetime) -> str:
     """Delete a view as somebody saw it in a version, and return its name. Problems as of `save_view`."""
     with transaction.atomic():
         before = _to_change(view_id, listed, version, by)
@@ -221,7 +233,7 @@ def _team(wish: Wish) -> int | None:
     return found
 
 
-def _to_change(view_id: int, listed: Listed, version: int | None, by: By) -> Known:
+def _to_change(view_id: int, listed: Viewed, version: int | None, by: By) -> Known:
     """Return a view that one may change, locked. Problem 404, 403 or, where it is another version, 412."""
     sql.row("SELECT 1 FROM ops_saved_view WHERE id = %s FOR UPDATE", [view_id])
     found = _views("v.id = %(id)s AND v.listed = %(listed)s", id=view_id, listed=listed.code)
@@ -260,7 +272,7 @@ def _changes(view: Known, version: int | None) -> str:
     return " ".join(told)
 
 
-def _same(listed: Listed, wish: Wish, by: By, before: Known | None) -> int | None:
+def _same(listed: Viewed, wish: Wish, by: By, before: Known | None) -> int | None:
     """Return the id of a view that is as wished already: the same wish again has nothing to do."""
     if before is not None:
         found = [before]
@@ -295,7 +307,7 @@ WHERE v.listed = %(listed)s AND v.id <> %(id)s AND v.is_shared = %(shared)s
 
 
 def _refuse_taken(
-    listed: Listed, wish: Wish, team_id: int | None, owner_id: int, view_id: int | None
+    listed: Viewed, wish: Wish, team_id: int | None, owner_id: int, view_id: int | None
 ) -> None:
     """Refuse a name or a team that another view has, and one view too many."""
     asked = {
@@ -320,7 +332,7 @@ def _refuse_taken(
         raise Problem(409, "taken", "The view cannot be saved like this.", faults=faults)
 
 
-def _store(listed: Listed, after: Known, team_id: int | None, by: By, now: datetime) -> int:
+def _store(listed: Viewed, after: Known, team_id: int | None, by: By, now: datetime) -> int:
     stored = {
         "name": after.name,
         "is_shared": after.is_shared,

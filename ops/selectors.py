@@ -265,7 +265,7 @@ def _ahead_then(groups: list[tuple[Any, ...]], now: datetime) -> list[Ahead]:
     return [Ahead(_cut_off(known, line), _counted(line, False)) for line in lines]
 
 
-BATCH_VIEWS = ("all", "unclaimed", "claimed", "rejected")
+BATCH_VIEWS = ("all", *settlement.BATCH_STANDINGS)
 BATCH_PAGE = 50
 _BATCHES = """
 SELECT b.id, b.channel_id AS channel, b.sequence, b.value_date, b.sealed_at, b.sealed_by, b.instruction_count,
@@ -283,15 +283,7 @@ LEFT JOIN settlement_batch_claim c ON c.batch_id = b.id AND {held}
 ORDER BY b.id DESC
 """
 _STATES_NOW = "JOIN settlement_batch_state s ON s.batch_id = b.id WHERE true"
-# The second is true of leases of the past as well; the first has an index.
-_HELD_NOW = "c.ended_at IS NULL AND c.expires_at > %(now)s"
-_HELD_THEN = "c.claimed_at <= %(now)s AND least(c.ended_at, c.expires_at) > %(now)s"
-_BATCH_CONDITIONS = {
-    "all": "",
-    "unclaimed": "AND s.claimed_at IS NULL AND s.recalled_at IS NULL",
-    "claimed": "AND EXISTS (SELECT 1 FROM settlement_batch_claim c WHERE c.batch_id = b.id AND {held})",
-    "rejected": "AND s.rejected > 0",
-}
+_BATCH_CONDITIONS = {"all": "", **{name: f"AND {told}" for name, told in settlement.BATCH_STANDINGS.items()}}
 
 
 def batches(
@@ -308,7 +300,9 @@ def batches(
 
     as_of: as they were; `now` is its moment then.
     """
-    held, states = (_HELD_NOW, _STATES_NOW) if as_of is None else (_HELD_THEN, settlement.THEN)
+    held, states = (
+        (settlement.HELD_NOW, _STATES_NOW) if as_of is None else (settlement.HELD_THEN, settlement.THEN)
+    )
     rows = sql.records(
         _batches(view, held, states),
         {
@@ -328,7 +322,7 @@ def all_batches(
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield batches as `batches` returns them, some at a time, up to `most`."""
     asked = {"channel": channel, "value_date": value_date, "now": now, "limit": most, "offset": 0}
-    for rows in sql.chunks(_batches(view, _HELD_NOW, _STATES_NOW), asked):
+    for rows in sql.chunks(_batches(view, settlement.HELD_NOW, _STATES_NOW), asked):
         yield [_with_status(row) for row in rows]
 
 

@@ -313,6 +313,7 @@ _SECTIONS = {
     "limit_terms": "limits",
 }
 # Those whose address names a record; a list below another screen's has none.
+_PARTS = {"explore_data": "data"}  # of others' addresses
 _OF_RECORDS = _SECTIONS.keys() - {
     "holds",
     "profit_behind",
@@ -389,7 +390,8 @@ def posted(screen: str) -> Callable[[View[P]], View[P]]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if request.method != "POST":
-                record = {"ref": str(kwargs["ref"])} if screen in _OF_RECORDS else {}
+                part = "ref" if screen in _OF_RECORDS else _PARTS.get(screen)
+                record = {part: str(kwargs[part])} if part else {}
                 return HttpResponseRedirect(reverse(screen, kwargs=record))
             return view(request, *args, **kwargs)
 

@@ -30,6 +30,15 @@ FROM settlement_batch b
 LEFT JOIN settlement_batch_manifest m ON m.batch_id = b.id
 LEFT JOIN settlement_release rel ON rel.batch_id = b.id
 """
+# How people and systems sort batches by who has them: none has claimed it, somebody has it now, some of it is rejected.
+# The second of the two conditions of a lease is true of the past as well; the first has an index.
+HELD_NOW = "c.ended_at IS NULL AND c.expires_at > %(now)s"
+HELD_THEN = "c.claimed_at <= %(now)s AND least(c.ended_at, c.expires_at) > %(now)s"
+BATCH_STANDINGS = {
+    "unclaimed": "s.claimed_at IS NULL AND s.recalled_at IS NULL",
+    "claimed": "EXISTS (SELECT 1 FROM settlement_batch_claim c WHERE c.batch_id = b.id AND {held})",
+    "rejected": "s.rejected > 0",
+}
 SEALED_THEN = f"core_known(b.xid, b.sealed_at, {HAPPENED})"
 _NOW = f"{_BATCHES} JOIN settlement_batch_state s ON s.batch_id = b.id WHERE true"
 THEN = f"""
@@ -63,20 +72,28 @@ def list_batches(
     *,
     channel: str | None = None,
     status: str | None = None,
+    standing: str | None = None,
     value_date: date | None = None,
     hidden: Sequence[str] = (),
     after: int | None = None,
     newest_first: bool = False,
     limit: int,
+    now: datetime | None = None,
     as_of: AsOf | None = None,
 ) -> list[dict[str, Any]]:
     """Return batches in the order of sealing, after a batch id (before it, when the newest come first).
+
+    standing: one of BATCH_STANDINGS, told at `now`.
 
     Ids are taken while a seal holds the lock that lets one seal run at a time, to its commit: a batch that
     becomes visible later has a higher id, so a reader that keeps its place misses none. hidden: channels that are left
     out. `as_of`: as they were.
     """
     statement, parameters = _select(as_of)
+    if standing is not None:
+        held = HELD_NOW if as_of is None else HELD_THEN
+        statement += f" AND {BATCH_STANDINGS[standing].format(held=held)}"
+        parameters["now"] = now
     for name, condition, value in (
         ("channel", "b.channel_id = %(channel)s", channel),
         ("value_date", "b.value_date = %(value_date)s", value_date),

@@ -26,6 +26,7 @@ from core.http.authentication import OF_EVERY_SOURCE, SCOPES, revoke_client
 from core.models import ApiClient
 from feed.models import Webhook
 from middleoffice.access import METHODS, Route, routes
+from ops.data_sets import DATA_SETS
 from ops.lists import LISTS
 from ops.permissions import ADMINISTRATOR, GRANTS, ROLES, Right
 from ops.proposals import DECISIONS
@@ -90,6 +91,8 @@ FORMS = {
     **{f"view_export:{each}": 200 for each in LISTS},
     **{f"view_make:{each}": 303 for each in LISTS},
     "export_cancel": 404,  # of no export
+    **{f"layout_save:{each}": 422 for each in DATA_SETS},
+    **{f"layout_delete:{each}": 404 for each in DATA_SETS},
     "notifications_read": 303,
     "notifications_choose": 303,
     "today_seen": 303,

@@ -58,7 +58,7 @@ class Listed:
     its rows in their order, some at a time. sorts: what `sort` may be. usual: the codes of the columns that it has
     where nobody chose, by the filter; all unless said. api: the parameters with which the API's list of the same
     code filters alike; None for what it has no words for, such as what means whoever looks. Without it, the API has
-    no such list.
+    no such list. api_path: of the API's list, where it is not the code.
     """
 
     code: str
@@ -71,6 +71,7 @@ class Listed:
     sorts: tuple[str, ...] = ()
     usual: Callable[[Mapping[str, str]], tuple[str, ...]] | None = None
     api: Callable[[Mapping[str, str]], dict[str, str] | None] | None = None
+    api_path: str = ""
 
     @property
     def in_api(self) -> bool:

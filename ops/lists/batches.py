@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -18,6 +18,7 @@ from ops.lists.base import Asked, Column, Listed
 from ops.permissions import Right
 from ops.templatetags import console
 from settlement.channel_codes import channel_codes
+from settlement.selectors import BATCH_STANDINGS
 
 
 def _record(row: cells.Row, _: Context) -> SafeString:
@@ -49,6 +50,16 @@ def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
         now=asked.now,
         most=asked.most + 1,
     )
+
+
+def _api(filtered: Mapping[str, str]) -> dict[str, str]:
+    channel, value_date = filtered.get("channel", ""), filtered.get("value_date", "")
+    standing = filtered.get("view", "")
+    return {
+        "channel": channel if channel in CHANNELS else "",
+        "value_date": value_date if _date(value_date) else "",
+        "standing": standing if standing in BATCH_STANDINGS else "",
+    }
 
 
 def _date(text: str) -> date | None:
@@ -90,4 +101,6 @@ BATCHES = Listed(
     ),
     filters=("view", "channel", "value_date"),
     pages=_pages,
+    api=_api,
+    api_path="settlement-batches",
 )

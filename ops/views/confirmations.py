@@ -18,6 +18,8 @@ from core.clock import utc_now
 from core.http.cursor import encode_cursor, numbers_of
 from core.http.problem import Fault, Problem, not_found
 from core.money import format_number
+from ops.arrangement import arrange, seen_first
+from ops.lists.confirmations import CONFIRMATIONS, understood, wanted_of
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 from trades.lifecycle import State
@@ -42,47 +44,32 @@ from trades.services.versions import trade_etag
 PAGE = 50
 UPLOAD_MAX = 4 * 1024 * 1024
 FIRST_LINES, FAULTS_SHOWN = 20, 200
-_LONGEST = 64
-_DAYS_MAX = 3_650
 
 
 @needs(Right.READ_CONFIRMATIONS)
 def confirmations(request: HttpRequest) -> HttpResponse:
     """Show a page of the confirmations that match, the last that came first."""
     now = utc_now()
-    typed = _typed(request.GET)
+    arranged = arrange(request, CONFIRMATIONS)
+    if (first := seen_first(request, arranged)) is not None:
+        return first
+    typed = understood(request.GET)
     before = numbers_of(request.GET.get("before", ""))
     start = before[0] if before and len(before) == 1 else None
-    wanted = selectors.WantedConfirmations(**{**typed, "days": int(typed.get("days", 0))})
-    rows = selectors.page_of_confirmations(wanted=wanted, now=now, before=start, limit=PAGE + 1)
+    rows = selectors.page_of_confirmations(wanted=wanted_of(typed), now=now, before=start, limit=PAGE + 1)
     more = len(rows) > PAGE
     del rows[PAGE:]
-    for each in rows:
-        each["apart"] = [one["field"] for one in each["differences"] if not one["within"]]
     context = {
+        "arranged": arranged,
         "rows": rows,
         "typed": typed,
+        "parameters": typed | arranged.kept,
         "statuses": Confirmation.Status.choices,
         "products": [(each.code, each.title) for each in PRODUCTS.values()],
         "next": encode_cursor((rows[-1]["id"],)) if more else "",
         "later": start is not None,
     }
     return show(request, "ops/confirmations.html", context, screen="confirmations", now=now)
-
-
-def _typed(given: Mapping[str, str]) -> dict[str, Any]:
-    """Return what of an address was understood; the rest filters nothing."""
-    texts = {
-        name: given.get(name, "").replace("\0", "").strip()[:_LONGEST]
-        for name in ("status", "party", "product", "days")
-    }
-    days = texts["days"]
-    known = {
-        "status": texts["status"] in Confirmation.Status.values,
-        "product": texts["product"] in PRODUCTS,
-        "days": days.isascii() and days.isdigit() and len(days) < 6 and 0 < int(days) <= _DAYS_MAX,
-    }
-    return {name: text for name, text in texts.items() if text and known.get(name, True)}
 
 
 @needs(Right.READ_CONFIRMATIONS)

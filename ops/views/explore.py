@@ -19,11 +19,13 @@ from core.http.problem import Fault, Problem
 from ops.arrow import arrow_file
 from ops.data_sets import DATA_SETS
 from ops.data_sets.base import ROWS_MAX, DataSet, Place, Span
+from ops.layouts import KEPT, content_of, layout_of, layouts_of
 from ops.permissions import Right, may
-from ops.shell import chooses, denied, needs, show
+from ops.saved_views import Known
+from ops.shell import Shown, chooses, denied, needs, person, show
 
 # The grid is WebAssembly, and its worker a blob; the styles it makes carry the page's nonce.
-_CSP = {
+GRID = {
     "script-src": ["'wasm-unsafe-eval'", "blob:"],
     "worker-src": ["'self'", "blob:"],
     "style-src": [NONCE],
@@ -37,30 +39,60 @@ def explore(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("explore_data", args=["trades"]))
 
 
-@csp_update(_CSP)  # type: ignore[arg-type]  # it is declared for views of addresses without parts
+@csp_update(GRID)  # type: ignore[arg-type]  # it is declared for views of addresses without parts
 @needs(Right.READ_TRADES)
 def explore_data(request: HttpRequest, data: str) -> HttpResponse:
     """Show a data set in the grid, or say why its rows cannot be shown."""
-    chosen = _data_set(data)
+    chosen = chosen_data_set(data)
     if not may(request.user, chosen.right):
         return denied(request, chosen.right)
+    return show_data(request, chosen)
+
+
+def show_data(request: HttpRequest, chosen: DataSet, *, problem: Problem | None = None) -> HttpResponse:
+    """Show a data set in the grid; after a layout that could not be saved, with that layout and what was typed."""
     typed = _typed(request)
     _, faults = _span(typed)
     asked = {name: text for name, text in typed.items() if text and name not in faults}
+    layouts = layouts_of(chosen, user_id=person(request).id)
+    wanted = request.GET.get("saved", "") or request.POST.get("view", "")
+    saved = next((each for each in layouts if each.reference == wanted), None)
+    yours = saved is not None and (
+        saved.owner_id == person(request).id or may(request.user, Right.MANAGE_VIEWS)
+    )
+    usual = {"name": saved.name if saved else "", "who": "shared" if saved and saved.is_shared else "own"}
     context = {
         "data": chosen,
         "data_sets": [each for each in DATA_SETS.values() if may(request.user, each.right)],
         "typed": typed,
+        "asked": asked,
+        "days": f"{asked.get('from', '')}.{asked.get('to', '')}",
         "faults": faults,
-        "settings": _settings(request, chosen, asked),
+        "layouts": layouts,
+        "saved": saved,
+        "changeable": yours,
+        "form": request.POST if problem else usual,
+        "problem": Shown.of(problem) if problem else None,
+        "settings": _settings(request, chosen, asked, _layout(request, saved, problem)),
     }
-    return show(request, "ops/explore.html", context, screen="explore", now=utc_now())
+    status = problem.status if problem else 200
+    return show(request, "ops/explore.html", context, screen="explore", now=utc_now(), status=status)
+
+
+def _layout(request: HttpRequest, saved: Known | None, problem: Problem | None) -> Mapping[str, Any]:
+    """Return the layout that is shown first: the one that could not be saved, or the one that is looked at."""
+    if problem is not None:
+        try:
+            return layout_of(content_of(request.POST.get("layout", "")))
+        except Problem:
+            return {}
+    return layout_of(saved.content) if saved else {}
 
 
 @needs(Right.READ_TRADES)
 def explore_rows(request: HttpRequest, data: str) -> HttpResponse:
     """Answer the newest rows of a data set as an Arrow stream."""
-    chosen = _data_set(data)
+    chosen = chosen_data_set(data)
     if not may(request.user, chosen.right):
         return denied(request, chosen.right)
     span, faults = _span(_typed(request))
@@ -79,14 +111,17 @@ for _view in (explore_data, explore_rows):
     chooses("data", {code: (each.right,) for code, each in DATA_SETS.items()}, _view)  # type: ignore[arg-type]
 
 
-def _data_set(code: str) -> DataSet:
+def chosen_data_set(code: str) -> DataSet:
+    """Return a data set by its code; Http404 where there is none."""
     if code not in DATA_SETS:
         raise Http404
     return DATA_SETS[code]
 
 
 def _typed(request: HttpRequest) -> dict[str, str]:
-    return {name: request.GET.get(name, "").replace("\0", "").strip()[:10] for name in ("from", "to")}
+    first, _, last = request.POST.get("days", "").partition(".")
+    given = {"from": first, "to": last} if request.method == "POST" else request.GET
+    return {name: str(given.get(name, "")).replace("\0", "").strip()[:10] for name in ("from", "to")}
 
 
 def _span(typed: Mapping[str, str]) -> tuple[Span, dict[str, str]]:
@@ -104,12 +139,15 @@ def _span(typed: Mapping[str, str]) -> tuple[Span, dict[str, str]]:
     return Span(first, last), faults
 
 
-def _settings(request: HttpRequest, data: DataSet, asked: Mapping[str, str]) -> str:
+def _settings(
+    request: HttpRequest, data: DataSet, asked: Mapping[str, str], layout: Mapping[str, Any]
+) -> str:
     """Return, as JSON, what the script of the page goes by."""
     settings = {
         "rows": f"{reverse('explore_rows', args=[data.code])}{'?' if asked else ''}{urlencode(asked)}",
         "rows_max": ROWS_MAX,
-        "layout": data.layout,
+        "layout": {**data.layout, **layout},
+        "kept": KEPT,
         "record": _record(data.record),
         "list": _list(data.list),
         "nonce": str(request.csp_nonce),  # type: ignore[attr-defined]

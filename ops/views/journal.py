@@ -12,24 +12,21 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from core import ids
 from core.as_of import NOW
 from core.clock import utc_now
 from core.http.problem import Fault, Problem
 from core.money import ZERO
-from ledger.accounts import Accounts
-from ledger.rules import RULES
 from ledger.selectors import journal as selectors
 from ledger.services.periods import KIND, propose_closing
+from ops.arrangement import arrange, seen_first
 from ops.as_of import as_at, clock, where
+from ops.lists.journal_entries import FILTERS, JOURNAL_ENTRIES, postings_of, which_of
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, person, posted, show
 
 _SHOWN = 200
 _CODE_MAX = 100
 _FILTERS = ("entity", "currency", "first", "last")
-_OF_ENTRIES = (*_FILTERS, "account", "trade")
-_ACCOUNTS = frozenset(each.value for each in Accounts)
 
 
 @needs(Right.READ_JOURNAL)
@@ -41,17 +38,21 @@ def journal(request: HttpRequest) -> HttpResponse:
 @needs(Right.READ_JOURNAL)
 def entries(request: HttpRequest) -> HttpResponse:
     """Show the entries behind a balance, or those of a trade."""
-    typed = _typed(request, _OF_ENTRIES)
-    which, fault = _which(typed)
+    arranged = arrange(request, JOURNAL_ENTRIES)
+    if (first := seen_first(request, arranged)) is not None:
+        return first
+    typed = _typed(request, FILTERS)
+    which, fault = which_of(typed)
     rows = selectors.list_by_day(
         which=which, as_of=where(request) or NOW, after=_after(request.GET.get("after", "")), limit=_SHOWN + 1
     )
     last = rows[_SHOWN - 1] if len(rows) > _SHOWN else None
     context = {
-        "rows": rows[:_SHOWN],
-        "rules": {code: rule.title for code, rule in RULES.items()},
+        "arranged": arranged,
+        "entries": len(rows[:_SHOWN]),
+        "rows": postings_of(rows[:_SHOWN]),
         "typed": typed,
-        "narrowed": {name: text for name, text in typed.items() if text},
+        "narrowed": {name: text for name, text in typed.items() if text} | arranged.kept,
         "fault": fault,
         "more": last and f"{last['posting_date']}.{last['id']}",
     }
@@ -83,7 +84,7 @@ def close(request: HttpRequest) -> HttpResponse:
 
 def _show(request: HttpRequest, *, problem: Problem | None = None) -> HttpResponse:
     typed = _typed(request, _FILTERS)
-    which, fault = _which(typed)
+    which, fault = which_of(typed)
     rows = selectors.trial_balance(
         entity=which.entity,
         currency=which.currency,
@@ -125,21 +126,6 @@ def _called(said: Mapping[str, str]) -> str:
 
 def _typed(request: HttpRequest, names: tuple[str, ...]) -> dict[str, str]:
     return {name: request.GET.get(name, "").replace("\0", "").strip()[:_CODE_MAX] for name in names}
-
-
-def _which(typed: Mapping[str, str]) -> tuple[selectors.Which, str]:
-    """Return what the journal is narrowed to by what was typed, and what is wrong with that."""
-    (first, early), (last, late) = _day(typed["first"]), _day(typed["last"])
-    trade, account = typed.get("trade", ""), typed.get("account", "")
-    which = selectors.Which(
-        entity=typed["entity"] or None,
-        currency=typed["currency"].upper() or None,
-        account=account if account in _ACCOUNTS else None,
-        trade_id=(ids.database_id(ids.TRADE, trade) or 0) if trade else None,
-        first=first,
-        last=last,
-    )
-    return which, early or late
 
 
 def _day(text: str) -> tuple[date | None, str]:

@@ -12,9 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from core import sql
 from core.clock import business_date, utc_now
 from core.http.cursor import encode_cursor, numbers_of
+from ops.lists.open_records import read_date
 from ops.permissions import Right
 from ops.shell import needs, show
-from ops.views.settlement import TABS, read_date
+from ops.views.settlement import TABS
 from settlement.obligations import (
     DIRECTIONS,
     MEANINGS,

@@ -20,24 +20,28 @@ from ledger.selectors.lots import list_lots, list_movements
 from ledger.selectors.positions import Place, Which, list_entries, list_positions
 from ledger.services.lot_policies import KIND as POLICY
 from ledger.services.lot_policies import METHODS, PolicyTerms, policy_on, propose_policy
+from ops.arrangement import arrange, seen_first
 from ops.as_of import clock, where
+from ops.lists.positions import FILTERS, POSITIONS, which_of
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, person, show
 from refdata.models import Book, Instrument
 
 _SHOWN = 200
 _CODE_MAX = 100
-_FILTERS = ("book", "instrument", "currency", "party", "on")
 _NAMES = {"opens_short": "Opens shorts", "with_fees": "Fees in the cost", "cancelled": "Called off"}
 
 
 @needs(Right.READ_POSITIONS)
 def positions(request: HttpRequest) -> HttpResponse:
     """Show positions by book, instrument and currency, cash first."""
+    arranged = arrange(request, POSITIONS)
+    if (first := seen_first(request, arranged)) is not None:
+        return first
     typed = _typed(request)
-    which, (on, fault) = _which(typed), _day(typed["on"])
+    on, fault = _day(typed["on"])
     rows = list_positions(
-        which=which,
+        which=which_of(typed),
         as_of=where(request) or NOW,
         on=on,
         after=_place(request.GET.get("after", "")),
@@ -45,9 +49,11 @@ def positions(request: HttpRequest) -> HttpResponse:
     )
     last = rows[_SHOWN - 1] if len(rows) > _SHOWN else None
     context = {
-        "rows": [{**row, "open": row["traded"] - row["settled"]} for row in rows[:_SHOWN]],
+        "arranged": arranged,
+        "rows": rows[:_SHOWN],
         "typed": typed,
         "narrowed": {name: text for name, text in typed.items() if text},
+        "parameters": {name: text for name, text in typed.items() if text} | arranged.kept,
         "fault": fault,
         "more": last and f"{last['book_id']}.{last['instrument_id']}.{last['currency']}",
         "is_first": not request.GET.get("after"),
@@ -181,16 +187,7 @@ def _words(value: Any) -> str:
 
 
 def _typed(request: HttpRequest) -> dict[str, str]:
-    return {name: request.GET.get(name, "").replace("\0", "").strip()[:_CODE_MAX] for name in _FILTERS}
-
-
-def _which(typed: Mapping[str, str]) -> Which:
-    given: dict[str, str | None] = {
-        name: typed[name] or None for name in ("book", "instrument", "currency", "party")
-    }
-    if typed["instrument"].lower() == "cash":
-        given["instrument"] = ""
-    return Which(**given)
+    return {name: request.GET.get(name, "").replace("\0", "").strip()[:_CODE_MAX] for name in FILTERS}
 
 
 def _day(text: str) -> tuple[date | None, str]:

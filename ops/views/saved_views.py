@@ -53,10 +53,10 @@ def save(request: HttpRequest, listed: str) -> HttpResponse:
         saved = save_view(
             listed=of,
             wish=wish,
-            by=_by(request),
+            by=by_of(request),
             now=utc_now(),
-            view_id=_reference(given.get("view", "")) if changing else None,
-            version=_version(request) if changing else None,
+            view_id=reference_of(given.get("view", "")) if changing else None,
+            version=version_of(request) if changing else None,
         )
     except Problem as problem:
         return _show(request, arranged, problem)
@@ -73,8 +73,10 @@ def delete(request: HttpRequest, listed: str) -> HttpResponse:
         return denied(request, of.right)
     if request.method != "POST":
         return HttpResponseRedirect(address(of, {}))
-    view_id = _reference(request.POST.get("view", ""))
-    name = delete_view(listed=of, view_id=view_id, version=_version(request), by=_by(request), now=utc_now())
+    view_id = reference_of(request.POST.get("view", ""))
+    name = delete_view(
+        listed=of, view_id=view_id, version=version_of(request), by=by_of(request), now=utc_now()
+    )
     messages.success(request, f"The view “{name}” is deleted.")
     return HttpResponseRedirect(address(of, {"saved": "none"}), status=303)
 
@@ -138,18 +140,21 @@ def _place(request: HttpRequest, code: str) -> int:
     return int(text[:3]) if text.isascii() and text.isdecimal() else _LAST
 
 
-def _by(request: HttpRequest) -> By:
+def by_of(request: HttpRequest) -> By:
+    """Return who saves or deletes a view."""
     return By(person(request), may(request.user, Right.MANAGE_VIEWS), actor(request))
 
 
-def _reference(text: str) -> int:
+def reference_of(text: str) -> int:
+    """Return the id of a view; Problem 404 for what is none."""
     found = ids.database_id(ids.VIEW, text)
     if found is None:
         raise Problem(404, "not-found", "There is no such view.")
     return found
 
 
-def _version(request: HttpRequest) -> int | None:
+def version_of(request: HttpRequest) -> int | None:
+    """Return the version of a view that a form was made from, None where it names none."""
     text = request.POST.get("version", "")
     return int(text[:9]) if text.isascii() and text.isdecimal() else None
 

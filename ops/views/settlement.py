@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 
-from core import ids, sql
+from core import sql
 from core.clock import utc_now
 from core.http.cursor import encode_cursor, numbers_of
+from ops.arrangement import arrange, seen_first
+from ops.lists.open_records import FILTERS, OPEN_RECORDS, read_wanted
 from ops.permissions import Right
 from ops.shell import needs, show
 from refdata.models import Book, Party
 from settlement.models import CHANNELS
 from settlement.moves.base import Mover
 from settlement.moves.table import RULES
-from settlement.open_records import AGES, MOST, Group, Wanted, count_open, list_open
+from settlement.open_records import MOST, Group, Wanted, count_open, list_open
 
 TABS = (("settlement", "Whose move"), ("settlement_calendar", "Calendar"), ("settlement_fails", "Fails"))
 AGE_WORDS = {
@@ -31,10 +32,8 @@ AGE_WORDS = {
     "over-7d": "over 7 d",
 }
 PAGE = 50
-_FIELDS = ("mover", "rule", "age", "channel", "party", "book", "value_date", "asset")
 _OFFERED = 500
 _MONEY_SHOWN = 2
-_LONGEST = 128
 
 
 @dataclass
@@ -59,6 +58,9 @@ class Moves:
 def settlement(request: HttpRequest) -> HttpResponse:
     """Show who must act on what is unfinished; with a filter by mover or row, the records too."""
     now = utc_now()
+    arranged = arrange(request, OPEN_RECORDS)
+    if (first := seen_first(request, arranged)) is not None:
+        return first
     wanted, typed = read_wanted(request.GET)
     by_mover: dict[Mover, Moves] = {}
     listed: dict[str, Any] = {}
@@ -70,10 +72,12 @@ def settlement(request: HttpRequest) -> HttpResponse:
     except sql.TookTooLong:
         too_broad = True
     context: dict[str, Any] = {
+        "arranged": arranged,
         "tabs": TABS,
         "movers": [by_mover[each] for each in Mover if each in by_mover],
         "typed": typed,
-        "narrows": any(name in typed for name in _FIELDS if name not in {"mover", "rule"}),
+        "parameters": typed | arranged.kept,
+        "narrows": any(name in typed for name in FILTERS if name not in {"mover", "rule"}),
         "ages": AGE_WORDS,
         "channels": CHANNELS,
         "books": list(Book.objects.order_by("code").values_list("code", flat=True)[:_OFFERED]),
@@ -84,25 +88,6 @@ def settlement(request: HttpRequest) -> HttpResponse:
         "too_broad": too_broad,
     }
     return show(request, "ops/settlement.html", context, screen="settlement", now=now)
-
-
-def read_wanted(given: Mapping[str, str]) -> tuple[Wanted, dict[str, str]]:
-    """Return the filter of an address, and what of the address was understood; the rest filters nothing."""
-    texts = {name: given.get(name, "").replace("\0", "").strip()[:_LONGEST] for name in _FIELDS}
-    known = {
-        "mover": texts["mover"] in Mover.__members__,
-        "rule": texts["rule"] in RULES,
-        "age": texts["age"] in AGES,
-        "channel": texts["channel"] in CHANNELS,
-        "value_date": read_date(texts["value_date"]) is not None,
-    }
-    typed = {name: text for name, text in texts.items() if text and known.get(name, True)}
-    wanted = Wanted(
-        mover=Mover[typed["mover"]] if "mover" in typed else None,
-        value_date=read_date(typed.get("value_date", "")),
-        **{name: typed.get(name, "") for name in ("rule", "age", "channel", "party", "book", "asset")},
-    )
-    return wanted, typed
 
 
 def _without_choice(wanted: Wanted) -> Wanted:
@@ -126,9 +111,6 @@ def _listed(request: HttpRequest, wanted: Wanted, typed: Mapping[str, str], now:
     rows = list_open(wanted=wanted, now=now, after=after, limit=PAGE + 1)
     more = len(rows) > PAGE
     del rows[PAGE:]
-    for row in rows:
-        row["place"] = place_of(row["reference"], row["trade_id"])
-        row["proof"] = place_of(row["evidence"] or "", row["trade_id"])
     return {
         "rows": rows,
         "title": _title(wanted),
@@ -152,23 +134,3 @@ def _totals(rows: list[dict[str, Any]]) -> list[tuple[str, Decimal]]:
         if row["is_money"] and row["quantity"] is not None:
             totals[row["asset"]] = totals.get(row["asset"], Decimal(0)) + row["quantity"]
     return sorted(totals.items())
-
-
-def place_of(reference: str, trade_id: int | None) -> str:
-    """Return the address of what a reference names; of what has no screen of its own, its trade's, else nothing."""
-    prefix = reference.partition("_")[0]
-    if prefix == ids.EXCEPTION:
-        return reverse("exception", args=[reference])
-    if prefix == ids.PROPOSAL:
-        return reverse("approvals")
-    if prefix == ids.BATCH:
-        return reverse("batch", args=[reference])
-    return "" if trade_id is None else reverse("trade", args=[ids.public_id(ids.TRADE, trade_id)])
-
-
-def read_date(text: str) -> date | None:
-    """Return the date that a text is, None where it is none."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

@@ -16,6 +16,8 @@ from core.audit import encode
 from core.clock import business_date, utc_now
 from core.http.problem import Problem
 from ops import selectors
+from ops.arrangement import arrange, seen_first
+from ops.lists.ssis import SSIS
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, person, show
 from refdata.lists import list_ssis, ssi_of
@@ -35,9 +37,13 @@ FIELDS = (
 def ssis(request: HttpRequest) -> HttpResponse:
     """Show the SSIs of every party, or of one, and what changes of them await a second person."""
     now = utc_now()
+    arranged = arrange(request, SSIS)
+    if (first := seen_first(request, arranged)) is not None:
+        return first
     party = _text(request.GET, "party")
     found = list_ssis(party=party, on=business_date(now), most=_SHOWN + 1)
     context = {
+        "arranged": arranged,
         "rows": found[:_SHOWN],
         "shown": _SHOWN,
         "more": len(found) > _SHOWN,

@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 
 from core.contents import contents
 from core.http.moments import IN_QUERY as AXES
+from core.http.named import IN_QUERY as VIEW
 from core.ids import BATCH, INSTRUCTION, JOURNAL_ENTRY, TRADE, public_id
 from settlement.api.describing import KEY as _KEY
 from settlement.api.describing import PROBLEM as _PROBLEM
@@ -20,7 +21,7 @@ from settlement.api.messages import MESSAGES
 from settlement.api.reading import DIRECTIONS
 from settlement.channel_codes import channel_codes
 from settlement.formats import FORMATS
-from settlement.selectors import BATCH_STATUSES
+from settlement.selectors import BATCH_STANDINGS, BATCH_STATUSES
 from settlement.services.acknowledge import MAX_ITEMS
 from settlement.services.standing import KINDS
 
@@ -211,6 +212,16 @@ list_batches = extend_schema(
     parameters=[
         OpenApiParameter("channel", str, enum=channel_codes()),
         OpenApiParameter("status", str, enum=BATCH_STATUSES),
+        OpenApiParameter(
+            "standing",
+            str,
+            enum=list(BATCH_STANDINGS),
+            description=(
+                "`unclaimed`: nobody has claimed it and it was not recalled; `claimed`: somebody's claim holds now; "
+                "`rejected`: some of its instructions are rejected"
+            ),
+        ),
+        VIEW,
         OpenApiParameter("value_date", OpenApiTypes.DATE),
         *AXES,
         _CURSOR,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from core.http.authentication import Client
 from core.http.cursor import decode_cursor, encode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
 from core.http.moments import as_of, as_of_list, next_key
+from core.http.named import with_view
 from core.http.problem import Fault, Problem, unreadable
 from core.http.views import RawParser, client_of, json_response
 from core.ids import INSTRUCTION, public_id
@@ -40,6 +41,7 @@ from settlement.evidence import evidence_of_batch
 from settlement.forecast import next_cut_offs
 from settlement.records import record_document, records_of
 from settlement.selectors import (
+    BATCH_STANDINGS,
     BATCH_STATUSES,
     instructions_of,
     lines,
@@ -70,14 +72,17 @@ class Batches(APIView):
     @schema.list_batches
     def get(self, request: Request) -> HttpResponse:
         limit = limit_of(request)
+        given, now = with_view(request, of="batches"), utc_now()
         where, after = _from(request)
         rows = list_batches(
-            channel=_choice(request, "channel", channel_codes()),
-            status=_choice(request, "status", BATCH_STATUSES),
-            value_date=_date(request, "value_date"),
+            channel=_choice(given, "channel", channel_codes()),
+            status=_choice(given, "status", BATCH_STATUSES),
+            standing=_choice(given, "standing", list(BATCH_STANDINGS)),
+            value_date=_date(given, "value_date"),
             after=after,
             limit=limit,
             hidden=hidden_channels(client_of(request)),
+            now=where.as_at if where and where.as_at else now,
             as_of=where,
         )
         more = _key(where, rows[-1]["id"]) if len(rows) == limit else None
@@ -258,15 +263,15 @@ def _key(where: AsOf | None, last: int) -> tuple[int, ...]:
     return (last,) if where is None else next_key(where, last)
 
 
-def _choice(request: Request, name: str, allowed: Sequence[str]) -> str | None:
-    value = request.query_params.get(name)
+def _choice(given: Mapping[str, str], name: str, allowed: Sequence[str]) -> str | None:
+    value = given.get(name)
     if value and value not in allowed:
         raise unreadable([Fault(f"query:{name}", f"One of {', '.join(allowed)}.")])
     return value or None
 
 
-def _date(request: Request, name: str) -> date | None:
-    value = request.query_params.get(name)
+def _date(given: Mapping[str, str], name: str) -> date | None:
+    value = given.get(name)
     try:
         return date.fromisoformat(value) if value else None
     except ValueError:

@@ -125,21 +125,15 @@ class TestMaking:
         )
         assert [each for each, *_ in _events("export.taken")] == ["user:ann"]
 
-    def test_makes_every_form_of_every_list(self) -> None:
+    def test_makes_every_list(self) -> None:
         sue = person("sue")
         sue.groups.set(Group.objects.filter(name="supervisor"))
-        Export.objects.all().delete()
-        for code in LISTS:
-            for form in ("csv", "json", "xlsx"):
-                of = LISTS[code]
-                order = Order(of, Content(), list(of.columns), form)
-                made = ask_export(order=order, user=sue, actor=BY_ANN, now=NOW)
-                _make()
-                found, data = take_export(export_id=made, user=sue, actor=BY_ANN, now=NOW)
-                told = b"".join(data)
-                assert len(told) == found.bytes > 0
-                if form == "json":
-                    assert len(json.loads(told)["items"]) == found.rows
+        for code, of in LISTS.items():
+            order = Order(of, Content(), list(of.columns), "json")
+            made = ask_export(order=order, user=sue, actor=BY_ANN, now=NOW)
+            _make()
+            found, data = take_export(export_id=made, user=sue, actor=BY_ANN, now=NOW)
+            assert len(json.loads(b"".join(data))["items"]) == found.rows, code
 
     def test_of_a_killed_worker_begins_anew_and_leaves_nothing_of_the_first_try(
         self, monkeypatch: pytest.MonkeyPatch

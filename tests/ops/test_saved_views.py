@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from core import sql
 from core.audit import Actor
 from core.http.problem import Problem
-from core.ids import EXCEPTION, TRADE, VIEW, public_id
+from core.ids import BATCH, EXCEPTION, TRADE, VIEW, public_id
 from ops.lists import LISTS
 from ops.lists.trades import TRADES
 from ops.models import SavedView
 from ops.saved_views import By, Content, Wish, content_of, delete_view, save_view, views_of
 from tests.ops.conftest import SignIn
+from tests.settlement.support import batch_of, seal, validated
 from tests.support.api import Api
 from tests.support.factories import World, captured_ids, checked, equity, goods, wait_for
 from tests.support.records import NOW, person
@@ -291,6 +292,29 @@ class TestTheApi:
         (wrong,) = api.get("/exceptions?view=Mine").json()["errors"]
         assert (wrong["pointer"], "who looks" in wrong["detail"]) == ("query:view", True)
         assert api.get("/exceptions?queue=mine").status_code == 400
+
+    def test_filters_batches_alike(self, world: World) -> None:
+        validated(equity())
+        sealed = seal()
+        for name, content in (
+            ("Free", {"view": "unclaimed", "channel": "CASH"}),
+            ("Theirs", {"view": "claimed"}),
+            ("Odd", {"view": "rejected", "value_date": "2020-01-01"}),
+        ):
+            wish = Wish(name, Content(content), is_shared=True)
+            save_view(listed=LISTS["batches"], wish=wish, by=_by("ann"), now=NOW)
+        api = Api(sources=[])
+
+        def found(query: str) -> set[str]:
+            return {each["id"] for each in api.get(f"/settlement-batches?{query}").json()["items"]}
+
+        (cash,) = found("view=Free")
+        assert cash == public_id(BATCH, batch_of("CASH"))
+        assert found("view=Theirs") == found("view=Odd") == set()
+        every = {public_id(BATCH, each) for each in sealed}
+        assert found("standing=unclaimed") == every
+        assert found("view=Free&channel=SECURITIES") == every - {cash}
+        assert api.get("/settlement-batches?standing=lost").status_code == 400
 
     def test_filters_invoices_alike(self, db: None) -> None:
         save_view(

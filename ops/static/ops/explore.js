@@ -3,8 +3,7 @@ const place = document.querySelector("[data-explore]");
 const status = document.querySelector("[data-explore-status]");
 const settings = JSON.parse(place.dataset.settings);
 const dark = matchMedia("(prefers-color-scheme: dark)");
-// The panel at the side and what follows from the screen are nobody's layout.
-const KEPT = ["plugin", "plugin_config", "columns_config", "group_by", "split_by", "columns", "filter", "sort", "expressions", "aggregates"];
+const kept = document.querySelector("[data-explore-layout]");
 
 // The grid writes styles as text, which the page's policy forbids; through these they are set as it allows.
 function allowStyles(nonce) {
@@ -96,10 +95,16 @@ async function show() {
     await viewer.restore({ ...known, ...settings.layout });
   }
   viewer.addEventListener("perspective-click", (event) => lead(event.detail));
-  viewer.addEventListener("perspective-config-update", async () => {
+  // The form that saves a layout sends what is shown; so does the address, which can be sent as it is.
+  const layoutNow = async () => {
     const now = await viewer.save();
-    const layout = Object.fromEntries(KEPT.filter((name) => now[name]).map((name) => [name, now[name]]));
-    history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(layout))}`);
+    const layout = Object.fromEntries(settings.kept.filter((name) => now[name]).map((name) => [name, now[name]]));
+    kept.value = JSON.stringify(layout);
+    return kept.value;
+  };
+  await layoutNow();
+  viewer.addEventListener("perspective-config-update", async () => {
+    history.replaceState(null, "", `#${encodeURIComponent(await layoutNow())}`);
   });
   dark.addEventListener("change", () => viewer.restore({ theme: theme() }));
   // What one types in the grid's own fields is not a key of the page.
