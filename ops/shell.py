@@ -105,6 +105,7 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("j k", "Next, previous exception of the list"),
         ("m", "Assign to me"),
         ("c", "Write a comment"),
+        ("z", "Take back what you did last"),
         ("e", "Go to the repair"),
         ("n", "Take the next exception"),
         ("Esc", "Back to the list"),

@@ -76,6 +76,7 @@ SCREENS = {
     "lot_policy": 404,
     "profit_behind": 404,
     "search": 302,
+    "presence": 404,  # of no record
     "explore": 302,
     "audit_day_evidence": 422,
     "limit_member": 404,  # of no limit

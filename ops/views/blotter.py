@@ -16,6 +16,7 @@ from ops.arrangement import arrange, seen_first
 from ops.as_of import as_at, clock, where
 from ops.bulk import EXPORTS, actions_of
 from ops.lists.trades import TRADES, usual_sort
+from ops.live import answer, is_asked, mark_of
 from ops.permissions import Right
 from ops.shell import needs, show
 from refdata.models import Book, Party
@@ -72,9 +73,15 @@ def blotter(request: HttpRequest) -> HttpResponse:
         )
     except trades.TooBroad:
         too_broad = True
+    actions = [*actions_of(request, TRADES), *EXPORTS.items()] if as_of is None else []
+    mark = mark_of(page.rows)
+    if is_asked(request):
+        shown = {"rows": page.rows, "arranged": arranged, "actions": actions}
+        return answer(request, "ops/parts/blotter_live.html", shown, mark=mark, now=now)
     context = {
         "query": query,
         "arranged": arranged,
+        "mark": mark,
         "parameters": query.typed | arranged.kept,
         "sorts": trades.SORTS if as_of is None else trades.SORTS_AS_OF,
         "rows": page.rows,
@@ -82,7 +89,7 @@ def blotter(request: HttpRequest) -> HttpResponse:
         "searched_to": page.searched_to,
         "totals": totals(page.rows),
         "turns": turns(query, page),
-        "actions": [*actions_of(request, TRADES), *EXPORTS.items()] if as_of is None else [],
+        "actions": actions,
         "tabs": TABS,
         "products": sorted(PRODUCTS),
         "states": [state.name.lower() for state in State],

@@ -114,6 +114,7 @@ def _show(
     context: dict[str, Any] = {
         "trade": found,
         "reference": ids.public_id(ids.TRADE, trade_id),
+        "record_mark": etag,
         "kind": kind,
         "what": "amend" if kind == "AMEND" else "cancel",
         "groups": _groups(fields),

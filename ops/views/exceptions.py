@@ -24,6 +24,7 @@ from ops.as_of import clock, where
 from ops.bulk import actions_of
 from ops.desk import asked_of, choices
 from ops.lists.exceptions import EXCEPTIONS
+from ops.live import answer, is_asked, mark_of
 from ops.permissions import Right, may
 from ops.repair_form import RepairForm, repair_context, version_of
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
@@ -34,6 +35,7 @@ from trades.models import BulkRun, Comment, ExceptionItem, Finding
 from trades.selectors import chosen, desk, timeline
 from trades.selectors import exceptions as queue
 from trades.selectors.exceptions import Narrowing
+from trades.selectors.marks import exception_mark
 from trades.services import exceptions as services
 from trades.services.bulk_run import start_run
 from trades.services.comments import comment
@@ -136,13 +138,16 @@ def exceptions(request: HttpRequest) -> HttpResponse:
         "tabs": TABS,
     }
     if as_of is None:  # the counts are of the present
-        context["codes"] = queue.codes()
-        context["moves"] = Move.choices
         context["actions"] = [] if place.view == "closed" else actions_of(request, EXCEPTIONS)
+        context["summary"] = queue.summary(user_id=person(request).id, now=now)
         context["matching"] = desk.count(
             view=place.view, narrowing=place.narrowing, user_id=person(request).id, now=now
         )
-        context["summary"] = queue.summary(user_id=person(request).id, now=now)
+        context["mark"] = mark = mark_of(rows, context["summary"], context["matching"])
+        if is_asked(request):
+            return answer(request, "ops/parts/exceptions_live.html", context, mark=mark, now=now)
+        context["codes"] = queue.codes()
+        context["moves"] = Move.choices
     return show(request, "ops/exceptions.html", context, screen="exceptions", now=now)
 
 
@@ -369,6 +374,7 @@ def _show(
     context = {
         "item": item,
         "reference": ids.public_id(ids.EXCEPTION, item.id),
+        "record_mark": exception_mark(item.id),
         "rows": rows,
         "more": more,
         "place": place,

@@ -31,6 +31,7 @@ from trades.selectors.exceptions import exceptions_of
 from trades.services.allocation import is_divisible
 from trades.services.confirmation_policy import unconfirmed_among
 from trades.services.recheck import recheck_trades
+from trades.services.versions import trade_etag
 from trades.work_items import kinds
 
 ENDED = frozenset({State.SETTLED, State.CANCELLED})  # nothing can be changed any more
@@ -144,6 +145,7 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
     context: dict[str, Any] = {
         "trade": found,
         "reference": ids.public_id(ids.TRADE, trade_id),
+        "record_mark": trade_etag(found["version"], found["changed_at"]),
         "move": MOVES[state],
         "moves": moves_of_trade(trade_id, now=now, cut_offs=known) if as_of is None else [],
         "steps": steps(state),

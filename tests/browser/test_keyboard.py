@@ -13,14 +13,17 @@ from core.ids import TRADE, public_id
 from ops.permissions import ROLES, ensure_roles
 from tests.support import factories
 from tests.support.product import LiveProduct
+from tests.support.records import CLERK
 from trades.models import ExceptionItem
+from trades.services.change import Change
+from trades.services.single_change import change_trade
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PASSWORD = "a password for tests"
 SCREENS = (
-    "/", "/trades", "/exceptions", "/exceptions/causes", "/straight-through", "/approvals", "/batches", "/limits",
-    "/settlement?mover=OPERATIONS",
+    "/", "/trades", "/bulk", "/exceptions", "/exceptions/causes", "/straight-through", "/approvals", "/batches",
+    "/limits", "/settlement?mover=OPERATIONS",
     "/audit", "/ssis", "/ssis/change", "/positions", "/profit", "/profit/adjustments", "/profit/margins",
     "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
@@ -70,6 +73,10 @@ def test_a_held_trade_is_taken_repaired_and_seen_validated(held: str, page: Any)
     page.wait_for_selector("html.scripted body[data-screen=exception]")
     page.keyboard.press("m")
     page.wait_for_selector("text=It is yours.")
+    page.keyboard.press("z")
+    page.wait_for_selector("text=It is taken back.")
+    page.keyboard.press("m")
+    page.wait_for_selector("text=It is yours.")
     page.keyboard.press("c")
     page.keyboard.type("g b ? are only letters while one types")
     page.keyboard.press("Tab")
@@ -109,13 +116,44 @@ def test_exceptions_are_chosen_previewed_and_worked_together(held: str, page: An
     page.locator("[name=root_cause]").focus()
     page.keyboard.type("late static data")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=It would be done to 1")
+    page.wait_for_selector("text=would be done")
     assert not ExceptionItem.objects.exclude(root_cause="").exists()
     page.wait_for_load_state()  # the script may still move the focus to what it announces
     page.locator("button[value=do]").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("text=1 done")
     assert ExceptionItem.objects.get().root_cause == "late static data"
+
+
+def test_a_list_changes_in_place_and_leaves_what_is_chosen(live_product: LiveProduct, page: Any) -> None:
+    today = factories.live_today()
+    factories.world(today=today)
+    front = factories.Front(live_product.base_url)
+    trades = [
+        factories.trade_id_of(front.post_trade(factories.equity(on=today, quantity=quantity)))
+        for quantity in ("101", "102")
+    ]
+    refs = [public_id(TRADE, each) for each in trades]
+    factories.wait_for(lambda: factories.states() == {"VALIDATED": 2}, seconds=20, what="two checked")
+    _person("ann", "operations")
+    _log_in(page, "ann")
+    _go(page, "b", "blotter")
+    page.wait_for_selector("text=of 2 trades")
+    ask = "document.dispatchEvent(new Event('visibilitychange'))"  # as for whoever comes back to the page
+    page.locator(f"tr[data-key={refs[0]}] [data-choose]").check()
+    page.wait_for_selector("text=1 chosen")
+    for each in trades:
+        change_trade(change=Change("CANCEL", each, "called off"), actor=CLERK, now=utc_now())
+    page.evaluate(ask)
+    page.wait_for_selector(f"tr[data-key={refs[1]}] >> text=cancelled")
+    page.wait_for_selector(f"tr.behind[data-key={refs[0]}] >> text=validated")
+    newest = factories.trade_id_of(front.post_trade(factories.equity(on=today, quantity="103")))
+    page.evaluate(ask)
+    page.wait_for_selector("text=1 new")
+    assert page.locator("#rows tr").count() == 2
+    page.keyboard.press("r")
+    page.wait_for_selector(f"#rows tr:first-child[data-key={public_id(TRADE, newest)}]")
+    assert page.locator(f"tr[data-key={refs[0]}] [data-choose]").is_checked()
 
 
 def test_the_filter_works_in_place_and_stands_in_the_address(held: str, page: Any) -> None:

@@ -45,6 +45,8 @@ const needed = {
   n: "[data-key=n]",
   a: "[data-key=a]",
   x: "[data-choose]",
+  r: "[data-key=r]:not([hidden])",
+  z: "[data-key=z]",
   Esc: "[data-back]",
 };
 
@@ -92,6 +94,8 @@ const single = {
   e: () => press("[data-key=e]"),
   n: () => press("[data-key=n]"),
   a: () => press("[data-key=a]"),
+  r: () => press("[data-key=r]:not([hidden])"),
+  z: () => press("[data-key=z]"),
   x: () => document.activeElement.closest("[data-row]")?.querySelector("[data-choose]")?.click(),
 };
 

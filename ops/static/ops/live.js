@@ -74,3 +74,210 @@ document.addEventListener("click", async (event) => {
   await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
   document.getElementById("status").textContent = button.dataset.done;
 });
+// Pages that stay as they are and say what is new. Every page works without this file.
+"use strict";
+
+(() => {
+  const ACTIVE = 3000; // milliseconds between two questions, for a minute after the last key or move
+  const IDLE = 30000;
+  const AWAKE = 60000;
+  let touched = performance.now();
+  let heard = performance.now();
+  let timer = 0;
+  let asking = false;
+  let waiting = null; // the fresh rows that are not shown yet
+
+  const idle = () => performance.now() - touched > AWAKE;
+  const interval = () => (idle() ? IDLE : ACTIVE);
+  const rowsHere = () => document.querySelector("[data-live]");
+  const presence = () => document.querySelector("[data-presence]");
+
+  // --- rows
+
+  const byKey = (body) => new Map([...body.rows].map((row) => [row.dataset.key, row]));
+  const isHeld = (row) =>
+    row.contains(document.activeElement) || row.querySelector("[data-choose]:checked") !== null;
+
+  // What a cell says, without what only the clock changes in it.
+  function said(cell) {
+    const copy = cell.cloneNode(true);
+    copy.querySelectorAll("time").forEach((time) => time.replaceWith(time.dateTime));
+    return copy.innerHTML;
+  }
+
+  function update(row, fresh) {
+    if (isHeld(row)) {
+      const differs = [...row.cells].some((cell, at) => said(cell) !== said(fresh.cells[at]));
+      row.classList.toggle("behind", differs);
+      row.title = differs ? rowsHere().dataset.changed : "";
+      return;
+    }
+    row.classList.remove("behind", "gone");
+    row.removeAttribute("title");
+    [...row.cells].forEach((cell, at) => {
+      const other = fresh.cells[at];
+      if (cell.innerHTML === other.innerHTML) return;
+      const tells = said(cell) !== said(other);
+      cell.replaceChildren(...other.cloneNode(true).childNodes);
+      cell.title = other.title;
+      if (!tells) return;
+      cell.classList.add("changed");
+      setTimeout(() => cell.classList.remove("changed"), 1000);
+    });
+  }
+
+  // Rows that the list has not any more, unless newer ones have only pushed them off its page.
+  function leave(body, fresh, isNewer) {
+    const last = Math.max(-1, ...[...body.rows].map((row, at) => (fresh.has(row.dataset.key) ? at : -1)));
+    [...body.rows].forEach((row, at) => {
+      if (fresh.has(row.dataset.key)) return;
+      const gone = at < last || !isNewer;
+      row.classList.toggle("gone", gone);
+      row.title = gone ? body.dataset.gone : "";
+    });
+  }
+
+  function take(page) {
+    const body = rowsHere();
+    const told = page.querySelector("[data-live]");
+    if (body === null || told === null) return;
+    const fresh = byKey(told);
+    const shown = byKey(body);
+    const newer = [...fresh.keys()].filter((key) => !shown.has(key));
+    fresh.forEach((row, key) => shown.has(key) && update(shown.get(key), row));
+    leave(body, fresh, newer.length > 0);
+    page.querySelectorAll("[data-live-text]").forEach((each) => {
+      const here = document.querySelector(`[data-live-text="${each.dataset.liveText}"]`);
+      if (here !== null) here.textContent = each.textContent;
+    });
+    body.dataset.live = told.dataset.live;
+    waiting = fresh;
+    offer(newer.length);
+  }
+
+  function offer(count) {
+    const button = document.querySelector("[data-newer]");
+    if (button === null) return;
+    const before = button.querySelector(".figure").textContent;
+    button.querySelector(".figure").textContent = String(count);
+    button.hidden = count === 0;
+    if (count > 0 && before !== String(count)) {
+      document.getElementById("status").textContent = button.querySelector(".words").textContent;
+    }
+  }
+
+  // The list as it is now; what is chosen or focused stays where it can be seen.
+  function showNewer() {
+    const body = rowsHere();
+    if (body === null || waiting === null) return;
+    const shown = byKey(body);
+    const rows = [...waiting].map(([key, row]) => {
+      const here = shown.get(key);
+      return here !== undefined && isHeld(here) ? here : row;
+    });
+    const kept = [...body.rows].filter((row) => !waiting.has(row.dataset.key) && isHeld(row));
+    const focused = document.activeElement;
+    body.replaceChildren(...rows, ...kept);
+    if (body.contains(focused)) focused.focus({ preventScroll: true });
+    waiting = null;
+    offer(0);
+  }
+
+  // --- asking
+
+  async function ask(address) {
+    const said = await fetch(address, { redirect: "error", headers: { "X-Live": "1" } });
+    if (!said.ok) throw new Error(String(said.status));
+    const text = said.status === 204 ? "" : await said.text();
+    const page = new DOMParser().parseFromString(text, "text/html");
+    return { asOf: said.headers.get("X-As-Of"), page: text ? page : null };
+  }
+
+  async function askRows() {
+    const body = rowsHere();
+    if (body === null) return;
+    const address = new URL(location.href);
+    address.searchParams.set("since", body.dataset.live);
+    const { asOf, page } = await ask(address);
+    if (rowsHere() !== body) return; // another filter meanwhile
+    if (page !== null) take(page);
+    const time = document.querySelector("[data-as-of] time");
+    if (time !== null && asOf !== null) time.textContent = asOf;
+  }
+
+  async function askPresence() {
+    const place = presence();
+    if (place === null) return;
+    const since = place.firstElementChild.dataset.mark ?? "";
+    const { page } = await ask(`${place.dataset.presence}&since=${since}${idle() ? "&idle=1" : ""}`);
+    const told = page?.getElementById("presence");
+    if (told) place.replaceChildren(told);
+  }
+
+  async function poll() {
+    if (document.hidden || asking) return;
+    asking = true;
+    try {
+      await Promise.all([askRows(), askPresence()]);
+      heard = performance.now();
+    } catch {
+      // Whoever looks sees how old the page is; the next question may be answered.
+    }
+    asking = false;
+    next();
+  }
+
+  function next() {
+    clearTimeout(timer);
+    if (document.hidden || (rowsHere() === null && presence() === null)) return;
+    timer = setTimeout(poll, interval());
+  }
+
+  // Amber when nothing was heard for twice as long as it should take, red at five times.
+  function judge() {
+    const shown = document.querySelector("[data-as-of]");
+    if (shown === null || rowsHere() === null || document.hidden) return;
+    const late = (performance.now() - heard) / interval();
+    shown.classList.toggle("amber", late > 2 && late <= 5);
+    shown.classList.toggle("red", late > 5);
+    const words = shown.querySelector("[data-behind]");
+    if (words !== null) words.hidden = late <= 2;
+  }
+
+  function wake() {
+    const slept = idle();
+    touched = performance.now();
+    if (slept) {
+      heard = performance.now();
+      poll();
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-newer]")) showNewer();
+    if (event.target.closest("[data-reload]")) {
+      event.preventDefault();
+      location.assign(location.pathname + location.search);
+    }
+  });
+  ["keydown", "pointerdown", "pointermove", "wheel"].forEach((name) =>
+    document.addEventListener(name, wake, { passive: true }),
+  );
+  document.addEventListener("visibilitychange", () => {
+    heard = performance.now();
+    if (document.hidden) clearTimeout(timer);
+    else poll();
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    waiting = null;
+    heard = performance.now();
+    next();
+  });
+  window.addEventListener("pagehide", () => {
+    const place = presence();
+    if (place !== null) fetch(`${place.dataset.presence}&left=1`, { keepalive: true }).catch(() => {});
+  });
+  setInterval(judge, 1000);
+  if (presence() !== null) poll();
+  else next();
+})();
