@@ -1,8 +1,8 @@
 """The journal compared with positions, lots and charges by code that knows no posting rule.
 
 What a balance must be follows from what is held alone: inventory is what the open lots cost, cash is what has settled,
-what is receivable and payable is what is dealt and has not settled, gains are those of the lots, and what is accrued is
-what trades are charged.
+what is receivable and payable is what is dealt and has not settled, gains are those of the lots, what is accrued is
+what trades are charged, and what positions are valued at beyond their cost is what the last close said.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core import sql
+from core.money import round_money_sql
 from core.sides import side
 
 
@@ -36,6 +37,7 @@ WITH kept AS (
     CROSS JOIN LATERAL (SELECT CASE
         WHEN p.account IN ('INVENTORY', 'CASH') THEN lower(p.account)
         WHEN p.account = 'ACCRUED_CHARGES' THEN 'accrued charges'
+        WHEN p.account = 'VALUATION' THEN 'valuation'
         WHEN p.account IN ('RECEIVABLE', 'PAYABLE') THEN 'receivable and payable'
         WHEN p.account IN ('REALISED_GAIN', 'REVENUE', 'COST_OF_SALES') AND p.instrument_id <> 0
             THEN 'realised gain' END AS what) figure
@@ -50,6 +52,12 @@ WITH kept AS (
         AS of(what, amount)
     WHERE p.instrument_id = 0 GROUP BY 1, 3, 4
     UNION ALL
+    SELECT g.book_id, g.instrument_id, g.currency, 'valuation', {{valued}}
+    FROM ledger_profit_gain g JOIN refdata_book k ON k.id = g.book_id
+    WHERE g.instrument_id > 0 AND g.run_id = (
+        SELECT id FROM ledger_profit_run WHERE kind <> 'INTRADAY' ORDER BY day DESC, number DESC LIMIT 1)
+    GROUP BY 1, 2, 3
+    UNION ALL
     SELECT v.book_id, 0, c.currency, 'accrued charges', sum(c.amount)
     FROM ({{charged}}) c JOIN trades_state s USING (trade_id)
     JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
@@ -60,6 +68,7 @@ SELECT book_id, instrument_id, currency, what, coalesce(k.amount, 0), coalesce(t
 FROM kept k FULL JOIN told t USING (book_id, instrument_id, currency, what)
 WHERE coalesce(k.amount, 0) <> coalesce(t.amount, 0) ORDER BY 1, 2, 3, 4
 """
+_VALUED = round_money_sql("sum(g.worth - g.cost)", "g.currency")
 _UNBALANCED = """
 SELECT j.book_id, 0, j.currency, 'entry ' || j.id, sum(p.debit - p.credit), 0
 FROM ledger_journal j JOIN ledger_posting p ON p.entry_id = j.id GROUP BY j.id
@@ -69,5 +78,5 @@ HAVING sum(p.debit) <> sum(p.credit) ORDER BY j.id
 
 def wrong_balances() -> list[WrongBalance]:
     """Return the balances that are not what positions and lots say, and the entries that do not balance."""
-    balances = _BALANCES.format(charged=side("charged").query)
+    balances = _BALANCES.format(charged=side("charged").query, valued=_VALUED)
     return [WrongBalance(*row) for row in (*sql.rows(balances), *sql.rows(_UNBALANCED))]

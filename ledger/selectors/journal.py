@@ -8,6 +8,7 @@ from typing import Any
 
 from core import sql
 from core.as_of import KNOWN, NOW, AsOf
+from core.money import round_money
 from ledger.accounts import CHART
 
 
@@ -41,9 +42,13 @@ _CONDITIONS = {
     "last": "j.posting_date <= %(last)s",
 }
 _NAMED = f"""
-SELECT p.*, k.code AS book, e.code AS entity, c.reference AS action, back.id AS reversed_by
+SELECT p.*, k.code AS book, e.code AS entity, c.reference AS action, back.id AS reversed_by, told.day AS run_day,
+       told.base_currency, rate.price AS rate
 FROM page p JOIN refdata_book k ON k.id = p.book_id JOIN refdata_party e ON e.id = p.entity_id
 LEFT JOIN ledger_corporate_action c ON p.source = 'A' AND c.id = p.source_id
+LEFT JOIN ledger_profit_run told ON p.source = 'P' AND told.id = p.source_id
+LEFT JOIN ledger_profit_price rate
+    ON rate.run_id = told.id AND rate.instrument_id = 0 AND rate.currency = p.currency
 LEFT JOIN ledger_journal back ON back.reverses = p.id AND core_known(back.xid, back.recorded_at, {KNOWN})
 """
 
@@ -91,6 +96,7 @@ WITH page AS MATERIALIZED (
     return _with_postings(rows, which.account)
 
 
+_SIDES = ("debit", "credit")
 _POSTINGS = """
 SELECT p.id, p.entry_id, p.account, i.code AS instrument, p.leg, p.debit, p.credit, p.price, p.lot_trade_id, p.lot_leg
 FROM ledger_posting p LEFT JOIN refdata_instrument i ON i.id = p.instrument_id
@@ -103,7 +109,17 @@ def _with_postings(rows: list[dict[str, Any]], account: str | None) -> list[dict
     found: dict[int, list[dict[str, Any]]] = {row["id"]: [] for row in rows}
     for each in sql.records(_POSTINGS, {"entries": list(found), "account": account}):
         found[each["entry_id"]].append(each)
-    return [{**row, "postings": found[row["id"]]} for row in rows]
+    return [{**row, "postings": [_in_base(each, row) for each in found[row["id"]]]} for row in rows]
+
+
+def _in_base(posting: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """Give a posting of a valuation what it is in base currency, at the rate of its run; None for any other."""
+    if entry["rate"] is None:
+        return {**posting, "base_debit": None, "base_credit": None}
+    sides = {
+        f"base_{name}": round_money(posting[name] * entry["rate"], entry["base_currency"]) for name in _SIDES
+    }
+    return {**posting, **sides}
 
 
 _WITHIN = "%(first)s::date IS NULL OR j.posting_date >= %(first)s::date"

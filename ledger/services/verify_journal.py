@@ -30,7 +30,7 @@ def verify_journal(*, now: datetime, actor: Actor, correct: bool) -> list[WrongB
             pass
         found = wrong_balances()
         if found and correct:
-            sql.run(_SOURCES, [sorted({each.book_id for each in found})])
+            sql.run(_SOURCES, {"books": sorted({each.book_id for each in found})})
             while post_due(now=now):
                 pass
             _tell(found, now, actor)
@@ -40,7 +40,10 @@ def verify_journal(*, now: datetime, actor: Actor, correct: bool) -> list[WrongB
 _SOURCES = """
 INSERT INTO ledger_journal_due (source, source_id)
 SELECT DISTINCT CASE WHEN trade_id IS NULL THEN 'A' ELSE 'T' END, coalesce(trade_id, action_id)
-FROM ledger_position_entry WHERE book_id = ANY(%s::bigint[])
+FROM ledger_position_entry WHERE book_id = ANY(%(books)s::bigint[])
+UNION
+SELECT DISTINCT 'P', run_id FROM ledger_profit_gain g JOIN ledger_profit_run r ON r.id = g.run_id
+WHERE g.book_id = ANY(%(books)s::bigint[]) AND r.kind <> 'INTRADAY'
 """
 _NAMES = """
 SELECT k.code, coalesce(i.code || ' ', '') || w.currency
