@@ -18,7 +18,12 @@ class Command(BaseCommand):
         parser.add_argument("--correct", action="store_true", help="post what differs anew")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        wrong = verify_journal(now=utc_now(), actor=system("verify_journal"), correct=options["correct"])
+        wrong = verify_journal(
+            now=utc_now(),
+            actor=system("verify_journal"),
+            correct=options["correct"],
+            progress=lambda posted: self.stderr.write(f"{posted:,} changes posted"),
+        )
         for each in wrong:
             self.stdout.write(f"{each}")
         if wrong and not options["correct"]:
