@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -51,6 +52,7 @@ class JournalEntry(models.Model):
             ),
             models.Index(fields=["xid", "id"], name="ledger_journal_order"),
             models.Index(fields=["entity_id", "posting_date", "id"], name="ledger_journal_hand_off"),
+            BrinIndex(fields=["recorded_at"], name="ledger_journal_recorded", pages_per_range=32),
         ]
         constraints = [
             # The entries of a trade are found by it too.
