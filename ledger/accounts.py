@@ -16,6 +16,8 @@ class Accounts(StrEnum):
     POSITION = "POSITION"
     ACCRUED_INTEREST = "ACCRUED_INTEREST"
     REALISED_GAIN = "REALISED_GAIN"
+    VALUATION = "VALUATION"
+    UNREALISED_GAIN = "UNREALISED_GAIN"
     INVESTMENT_INCOME = "INVESTMENT_INCOME"
     FEE_INCOME = "FEE_INCOME"
     FEE_EXPENSE = "FEE_EXPENSE"
@@ -53,6 +55,8 @@ CHART = (
     Account(Accounts.POSITION, "Currency and contract positions", AccountType.CLEARING),
     Account(Accounts.ACCRUED_INTEREST, "Interest paid and received with bonds", AccountType.INCOME),
     Account(Accounts.REALISED_GAIN, "Realised profit and loss", AccountType.INCOME),
+    Account(Accounts.VALUATION, "Valuation of positions, beyond cost", AccountType.ASSET),
+    Account(Accounts.UNREALISED_GAIN, "Unrealised profit and loss", AccountType.INCOME),
     Account(Accounts.INVESTMENT_INCOME, "Dividends, coupons and redemptions", AccountType.INCOME),
     Account(Accounts.FEE_INCOME, "Fees and charges received", AccountType.INCOME),
     Account(Accounts.FEE_EXPENSE, "Fees paid", AccountType.EXPENSE),

@@ -38,6 +38,7 @@ FROM wanted w JOIN ledger_journal j ON j.id = w.record_id
 JOIN refdata_party e ON e.id = j.entity_id
 JOIN refdata_book k ON k.id = j.book_id
 LEFT JOIN ledger_corporate_action c ON j.source = 'A' AND c.id = j.source_id
+LEFT JOIN ledger_profit_run r ON j.source = 'P' AND r.id = j.source_id
 CROSS JOIN LATERAL (
     SELECT ARRAY[sum(l.debit), sum(l.credit)] AS quantities,
            array_to_json(array_agg(row_to_json(t) ORDER BY l.id)) AS lines
@@ -56,7 +57,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT e.code AS entity, k.code AS book, j.currency, j.posting_date, j.effective_date, j.recorded_at, j.rule,
            j.rule_version, CASE WHEN j.source = 'T' THEN settlement_public_id('trd', j.source_id) END AS trade,
-           c.reference AS corporate_action, j.version,
+           c.reference AS corporate_action, CASE WHEN j.source = 'P' THEN r.day END AS valuation_day, j.version,
            settlement_public_id('{prefix}', j.reverses) AS reverses, p.lines AS postings
 ) b
 """.replace("{prefix}", JOURNAL_ENTRY)
@@ -77,7 +78,8 @@ _OF_ENTRY = (
     ("rule_version", "and its version"),
     ("trade", "the trade it is of"),
     ("corporate_action", "or the corporate action"),
-    ("version", "of the trade, or of the corporate action"),
+    ("valuation_day", "or the day whose close it values positions by"),
+    ("version", "of the trade or of the corporate action, or the run of the day"),
     ("reverses", "the record that it takes back"),
 )
 _OF_POSTING = (

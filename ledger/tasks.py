@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from celery import shared_task
@@ -11,6 +12,9 @@ from core.audit import system
 from core.clock import business_date, utc_now
 from ledger.services import posting, posting_journal, runs, verify, verify_journal
 from ledger.services.profit_run import refresh_profit
+from ledger.services.verify_totals import verify_totals
+
+_log = logging.getLogger(__name__)
 
 TURN_SECONDS = 20  # then the next message goes on, so that a stop or a deploy never waits long
 
@@ -57,8 +61,14 @@ def verify_positions() -> int:
 
 @shared_task(name=verify_journal.TASK)
 def verify_balances() -> int:
-    """Compare the journal with what is held and post anew what differs; return how many balances did."""
-    return len(verify_journal.verify_journal(now=utc_now(), actor=system("verify_journal"), correct=True))
+    """Compare the journal with what is held, and its totals with its lines, and put right what differs; return how many
+    balances and totals did."""
+    actor = system("verify_journal")
+    wrong = verify_journal.verify_journal(now=utc_now(), actor=actor, correct=True)
+    totals = verify_totals(now=utc_now(), actor=actor, correct=True)
+    for each in totals:
+        _log.error("a total of the journal was wrong: %s", each)
+    return len(wrong) + len(totals)
 
 
 @shared_task(name="ledger.refresh_profit")

@@ -22,6 +22,7 @@ from core.ids import PROPOSAL, TRADE, database_id, public_id
 from core.money import format_amount, format_number
 from ledger.accounts import CHART, Accounts
 from ledger.api import journal_schema as schema
+from ledger.models import Source
 from ledger.rules import RULES
 from ledger.selectors import journal
 from ledger.selectors.actions import pending_of
@@ -224,19 +225,33 @@ def entry_document(row: dict[str, Any]) -> dict[str, Any]:
         "currency": row["currency"],
         "rule": row["rule"],
         "rule_version": row["rule_version"],
-        "trade": None if row["action"] else public_id(TRADE, row["source_id"]),
+        "trade": public_id(TRADE, row["source_id"]) if row["source"] == Source.TRADE else None,
         "corporate_action": row["action"],
+        "valuation": _valuation(row),
         "version": row["version"],
         "effective_date": row["effective_date"],
         "posting_date": row["posting_date"],
         "reverses": row["reverses"],
         "reversed_by": row["reversed_by"],
         "recorded_at": row["recorded_at"],
-        "postings": [_posting(each, row["currency"]) for each in row["postings"]],
+        "postings": [_posting(each, row) for each in row["postings"]],
     }
 
 
-def _posting(row: dict[str, Any], currency: str) -> dict[str, Any]:
+def _valuation(entry: dict[str, Any]) -> dict[str, Any] | None:
+    """Return which run of which day an entry values positions by, and its rate; None for what comes from elsewhere."""
+    if entry["run_day"] is None:
+        return None
+    return {
+        "day": entry["run_day"],
+        "run": entry["version"],
+        "rate": format_number(entry["rate"]),
+        "base_currency": entry["base_currency"],
+    }
+
+
+def _posting(row: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    currency, base = entry["currency"], entry["base_currency"]
     return {
         "account": row["account"],
         "instrument": row["instrument"],
@@ -244,6 +259,8 @@ def _posting(row: dict[str, Any], currency: str) -> dict[str, Any]:
         "debit": format_amount(row["debit"], currency),
         "credit": format_amount(row["credit"], currency),
         "price": None if row["price"] is None else format_number(row["price"]),
+        "base_debit": format_amount(row["base_debit"], base),
+        "base_credit": format_amount(row["base_credit"], base),
         "lot_trade": public_id(TRADE, row["lot_trade_id"]) if row["lot_trade_id"] else None,
         "lot_leg": row["lot_leg"] or None,
     }

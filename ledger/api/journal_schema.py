@@ -28,11 +28,11 @@ _OF = [
 _TRADE = public_id(TRADE, 1234)
 _LINE: dict[str, Any] = {
     "account": "INVENTORY", "instrument": "US0378331005", "leg": 1, "debit": "18725.00", "credit": "0.00",
-    "price": "187.25", "lot_trade": None, "lot_leg": None,
+    "price": "187.25", "base_debit": None, "base_credit": None, "lot_trade": None, "lot_leg": None,
 }  # fmt: skip
 _ENTRY: dict[str, Any] = {
     "id": 81, "entity": "MERIDIAN-UK", "book": "EQ-US", "currency": "USD", "rule": "TRADE_DATE", "rule_version": 1,
-    "trade": _TRADE, "corporate_action": None, "version": 1, "effective_date": "2026-11-23",
+    "trade": _TRADE, "corporate_action": None, "valuation": None, "version": 1, "effective_date": "2026-11-23",
     "posting_date": "2026-11-23", "reverses": None, "reversed_by": None, "recorded_at": "2026-11-23T09:14:09Z",
     "postings": [
         _LINE,

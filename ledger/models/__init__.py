@@ -1,6 +1,6 @@
 """What the ledger keeps, one file a part of it."""
 
-from ledger.models.accounts import AccountName
+from ledger.models.accounts import AccountName, AccountTotal
 from ledger.models.actions import CorporateAction, CorporateActionVersion
 from ledger.models.journal import (
     HandOff,
@@ -46,6 +46,7 @@ from ledger.models.reconciliation import (
 
 __all__ = [
     "AccountName",
+    "AccountTotal",
     "Basis",
     "Break",
     "BreakStep",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from core.models import TransactionId
 from ledger.accounts import CHART
 
 
@@ -22,6 +23,7 @@ class AccountName(models.Model):
     name = models.TextField()
     proposal_id = models.BigIntegerField()
     approved_at = models.DateTimeField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
 
     class Meta:
         db_table = "ledger_account_name"
@@ -34,3 +36,27 @@ class AccountName(models.Model):
                 name="ledger_account_name_account",
             ),
         ]
+
+
+class AccountTotal(models.Model):
+    """What an account of an entity and currency has booked on a day or in a month. Kept by trigger as lines are posted.
+
+    postings: how many lines are in it. Months are there so that a balance takes as long however old the journal is.
+    """
+
+    class Span(models.TextChoices):
+        DAY = "D", "day"
+        MONTH = "M", "month"
+
+    pk = models.CompositePrimaryKey("entity_id", "currency", "account", "span", "starts_on")
+    entity_id = models.BigIntegerField()
+    currency = models.TextField()
+    account = models.TextField()
+    span = models.TextField(choices=Span)
+    starts_on = models.DateField()
+    debit = models.DecimalField(max_digits=48, decimal_places=10)
+    credit = models.DecimalField(max_digits=48, decimal_places=10)
+    postings = models.BigIntegerField()
+
+    class Meta:
+        db_table = "ledger_account_total"

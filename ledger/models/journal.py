@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -14,10 +15,12 @@ class Source(models.TextChoices):
 
     TRADE = "T", "trade"
     ACTION = "A", "corporate action"
+    RUN = "P", "profit run"
 
 
 class JournalEntry(models.Model):
-    """What one rule makes of one trade version, or of one corporate action in a book, in one currency. Never changed.
+    """What one rule makes of one trade version, of one corporate action in a book, or of what a run of the daily profit
+    says a book is worth, in one currency. Never changed.
 
     effective_date: the day it is about. posting_date: the day it is booked on, which is later where the books of the
     first were closed by then. turn: the how-manieth under its key, as what was reversed may come back. reverses: the
@@ -49,6 +52,7 @@ class JournalEntry(models.Model):
             ),
             models.Index(fields=["xid", "id"], name="ledger_journal_order"),
             models.Index(fields=["entity_id", "posting_date", "id"], name="ledger_journal_hand_off"),
+            BrinIndex(fields=["recorded_at"], name="ledger_journal_recorded", pages_per_range=32),
         ]
         constraints = [
             # The entries of a trade are found by it too.
@@ -104,7 +108,8 @@ class Posting(models.Model):
 
 
 class JournalDue(models.Model):
-    """A trade or corporate action whose positions or lots have changed since it was last posted."""
+    """A trade or corporate action whose positions or lots have changed since it was last posted, or a run of the daily
+    profit that was told, or has a neighbour that was."""
 
     id = models.BigAutoField(primary_key=True)
     source = models.TextField(choices=Source.choices)

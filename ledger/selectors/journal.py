@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from core import sql
 from core.as_of import KNOWN, NOW, AsOf
+from core.money import round_money
 from ledger.accounts import CHART
 
 
@@ -41,9 +42,13 @@ _CONDITIONS = {
     "last": "j.posting_date <= %(last)s",
 }
 _NAMED = f"""
-SELECT p.*, k.code AS book, e.code AS entity, c.reference AS action, back.id AS reversed_by
+SELECT p.*, k.code AS book, e.code AS entity, c.reference AS action, back.id AS reversed_by, told.day AS run_day,
+       told.base_currency, rate.price AS rate
 FROM page p JOIN refdata_book k ON k.id = p.book_id JOIN refdata_party e ON e.id = p.entity_id
 LEFT JOIN ledger_corporate_action c ON p.source = 'A' AND c.id = p.source_id
+LEFT JOIN ledger_profit_run told ON p.source = 'P' AND told.id = p.source_id
+LEFT JOIN ledger_profit_price rate
+    ON rate.run_id = told.id AND rate.instrument_id = 0 AND rate.currency = p.currency
 LEFT JOIN ledger_journal back ON back.reverses = p.id AND core_known(back.xid, back.recorded_at, {KNOWN})
 """
 
@@ -91,6 +96,7 @@ WITH page AS MATERIALIZED (
     return _with_postings(rows, which.account)
 
 
+_SIDES = ("debit", "credit")
 _POSTINGS = """
 SELECT p.id, p.entry_id, p.account, i.code AS instrument, p.leg, p.debit, p.credit, p.price, p.lot_trade_id, p.lot_leg
 FROM ledger_posting p LEFT JOIN refdata_instrument i ON i.id = p.instrument_id
@@ -103,27 +109,66 @@ def _with_postings(rows: list[dict[str, Any]], account: str | None) -> list[dict
     found: dict[int, list[dict[str, Any]]] = {row["id"]: [] for row in rows}
     for each in sql.records(_POSTINGS, {"entries": list(found), "account": account}):
         found[each["entry_id"]].append(each)
-    return [{**row, "postings": found[row["id"]]} for row in rows]
+    return [{**row, "postings": [_in_base(each, row) for each in found[row["id"]]]} for row in rows]
 
 
-_WITHIN = "%(first)s::date IS NULL OR j.posting_date >= %(first)s::date"
-_BALANCE = f"""
-WITH summed AS MATERIALIZED (
-    SELECT j.entity_id, j.currency, p.account,
-           coalesce(sum(p.debit - p.credit) FILTER (WHERE j.posting_date < %(first)s::date), 0) AS opening,
-           coalesce(sum(p.debit) FILTER (WHERE {_WITHIN}), 0) AS debit,
-           coalesce(sum(p.credit) FILTER (WHERE {_WITHIN}), 0) AS credit,
-           sum(p.debit - p.credit) AS closing
+def _in_base(posting: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """Give a posting of a valuation what it is in base currency, at the rate of its run; None for any other."""
+    if entry["rate"] is None:
+        return {**posting, "base_debit": None, "base_credit": None}
+    sides = {
+        f"base_{name}": round_money(posting[name] * entry["rate"], entry["base_currency"]) for name in _SIDES
+    }
+    return {**posting, **sides}
+
+
+# What is booked before a day are the months before its own and the days of that before it. What was not known at a
+# moment is taken off again: entries that were recorded later, or whose transactions had not ended when it was asked.
+_EDGES = """
+edges(edge, until) AS (
+    VALUES ('closing', %(until)s::date), ('opening', %(first)s::date)
+), late AS MATERIALIZED (
+    SELECT j.entity_id, j.currency, p.account, j.posting_date, sum(p.debit) AS debit, sum(p.credit) AS credit,
+           count(*) AS postings
     FROM ledger_journal j JOIN ledger_posting p ON p.entry_id = j.id
-    WHERE core_known(j.xid, j.recorded_at, {KNOWN}) AND (%(last)s::date IS NULL OR j.posting_date <= %(last)s::date)
-      AND (%(entity)s::text IS NULL OR j.entity_id = (SELECT id FROM refdata_party WHERE code = %(entity)s))
-      AND (%(currency)s::text IS NULL OR j.currency = %(currency)s)
-    GROUP BY j.entity_id, j.currency, p.account
+    WHERE %(as_at)s::timestamptz IS NOT NULL AND (j.recorded_at > %(as_at)s::timestamptz
+        OR j.xid >= pg_snapshot_xmin(%(seen)s::pg_snapshot)::text::bigint
+           AND NOT pg_visible_in_snapshot(j.xid::text::xid8, %(seen)s::pg_snapshot))
+    GROUP BY 1, 2, 3, 4
+)
+"""
+_WHICH_TOTALS = """
+(%(entity)s::text IS NULL OR t.entity_id = (SELECT id FROM refdata_party WHERE code = %(entity)s))
+AND (%(currency)s::text IS NULL OR t.currency = %(currency)s)
+"""
+_BALANCE = f"""
+WITH {_EDGES}, cumulated AS (
+    SELECT e.edge, t.entity_id, t.currency, t.account, t.debit, t.credit, t.postings
+    FROM edges e JOIN ledger_account_total t ON t.span = 'M'
+        AND (t.starts_on < date_trunc('month', e.until) OR e.until IS NULL AND e.edge = 'closing')
+    WHERE {_WHICH_TOTALS}
+    UNION ALL
+    SELECT e.edge, t.entity_id, t.currency, t.account, t.debit, t.credit, t.postings
+    FROM edges e JOIN ledger_account_total t ON t.span = 'D' AND t.starts_on < e.until
+        AND t.starts_on >= date_trunc('month', e.until)
+    WHERE {_WHICH_TOTALS}
+    UNION ALL
+    SELECT e.edge, t.entity_id, t.currency, t.account, -t.debit, -t.credit, -t.postings
+    FROM edges e JOIN late t ON t.posting_date < e.until OR e.until IS NULL AND e.edge = 'closing'
+    WHERE {_WHICH_TOTALS}
+), summed AS MATERIALIZED (
+    SELECT entity_id, currency, account,
+           coalesce(sum(debit - credit) FILTER (WHERE edge = 'opening'), 0) AS opening,
+           sum(CASE edge WHEN 'closing' THEN debit ELSE -debit END) AS debit,
+           sum(CASE edge WHEN 'closing' THEN credit ELSE -credit END) AS credit,
+           sum(debit - credit) FILTER (WHERE edge = 'closing') AS closing
+    FROM cumulated GROUP BY entity_id, currency, account HAVING sum(postings) FILTER (WHERE edge = 'closing') > 0
 )
 SELECT e.code AS entity, s.*, coalesce(n.number, '') AS number, coalesce(n.name, '') AS name
 FROM summed s JOIN refdata_party e ON e.id = s.entity_id
 LEFT JOIN LATERAL (
     SELECT number, name FROM ledger_account_name a WHERE a.entity_id = s.entity_id AND a.account = s.account
+      AND core_known(a.xid, a.approved_at, {KNOWN})
     ORDER BY a.version DESC LIMIT 1
 ) n ON true
 """
@@ -137,14 +182,18 @@ def trial_balance(
     last: date | None = None,
     as_of: AsOf = NOW,
 ) -> list[dict[str, Any]]:
-    """Return what stands on each account of each entity and currency, in the order of the chart, as known at a moment.
+    """Return what stands on each account of each entity and currency, in the order of the chart, as known at a moment,
+    under the names that the accounts had then.
 
     first, last: the days of the period. opening and closing are debits less credits before it and at its end; debit
     and credit what it has booked. The closings of an entity's currency add up to nought, and so do its openings.
+    It is read from totals by day and month, and takes as long however old the journal is.
     """
+    until = None if last is None or last == date.max else last + timedelta(days=1)
+    first = min(first, until) if first and until else first
     rows = sql.records(
         _BALANCE,
-        {"entity": entity, "currency": currency, "first": first, "last": last, **as_of.parameters()},
+        {"entity": entity, "currency": currency, "first": first, "until": until, **as_of.parameters()},
     )
     order = {each.code.value: n for n, each in enumerate(CHART)}
     names = {each.code.value: each.name for each in CHART}

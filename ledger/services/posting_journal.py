@@ -1,8 +1,9 @@
-"""The journal follows positions, lots and charges: what rules make of these now is posted, what holds no longer is
-reversed.
+"""The journal follows positions, lots, charges and closing prices: what rules make of these now is posted, what holds
+no longer is reversed.
 
-Whatever changes the positions, lots or charges of a trade notes it as due, by trigger, in its own transaction, so
-nothing is missed. What is posted depends on where these stand alone: to do it twice changes nothing. See docs/adr/0065.
+Whatever changes the positions, lots or charges of a trade, or tells a day of profit, notes it as due, by trigger, in
+its own transaction, so nothing is missed. What is posted depends on where these stand alone: to do it twice changes
+nothing. See docs/adr/0065.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ _PAID_WITH = ", ".join(
     if product.fees_on_top
     or any(leg.is_held and not leg.per_line and leg.kind != "CASH" for leg in product.legs)
 )
+# Of the runs of a day the last one counts that tells its end, or where the first day began.
+LAST_OF_ITS_DAY = """r.kind <> 'INTRADAY' AND NOT EXISTS (
+        SELECT FROM ledger_profit_run o WHERE o.day = r.day AND o.number > r.number AND o.kind <> 'INTRADAY')"""
 _HELD = """
 e.version, e.leg, e.basis, e.book_id, e.instrument_id, e.currency, e.quantity, e.amount, e.fees, e.effective_date
 """
@@ -68,6 +72,18 @@ WITH sources AS MATERIALIZED (
     FROM ({{charges}}) c JOIN trades_state t ON t.trade_id = c.trade_id
     JOIN trades_version v ON v.trade_id = t.trade_id AND v.version = t.version
     CROSS JOIN LATERAL (SELECT c.is_stated AND c.currency = v.currency AND v.product IN ({_PAID_WITH}) AS is_paid) w
+), valued AS MATERIALIZED (
+    SELECT s.source, s.source_id, r.number AS version, g.book_id, g.currency, told.effective_date, g.instrument_id,
+           p.quoted AS price, told.sign * (g.worth - g.cost) AS amount
+    FROM sources s
+    JOIN ledger_profit_run r ON s.source = 'P' AND r.id = s.source_id AND {LAST_OF_ITS_DAY}
+    CROSS JOIN LATERAL (
+        SELECT r.day AS effective_date, 1 AS sign
+        UNION ALL
+        SELECT min(n.day), -1 FROM ledger_profit_run n WHERE n.day > r.day AND n.kind <> 'INTRADAY' HAVING count(*) > 0
+    ) told
+    JOIN ledger_profit_gain g ON g.run_id = r.id AND g.book_id > 0 AND g.instrument_id > 0
+    LEFT JOIN ledger_profit_price p ON p.run_id = r.id AND p.instrument_id = g.instrument_id
 ), made AS MATERIALIZED (
     {{rules}}
 ), wanted AS MATERIALIZED (
@@ -147,8 +163,8 @@ def post_due(*, now: datetime, step: int = STEP) -> int:
 
 
 def _post(sources: Sequence[tuple[Any, ...]], *, now: datetime) -> None:
-    """Bring the journal to what trades (`T`) and actions (`A`) come to, in the caller's transaction, which has locked
-    it."""
+    """Bring the journal to what trades (`T`), actions (`A`) and runs (`P`) come to, in the caller's transaction, which
+    has locked it."""
     places: dict[str, Any] = {
         "sources": [source for source, _ in sources],
         "ids": [source_id for _, source_id in sources],

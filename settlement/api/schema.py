@@ -139,6 +139,7 @@ _RECORD_EXAMPLE = {
         "rule_version": 1,
         "trade": public_id(TRADE, 1001),
         "corporate_action": None,
+        "valuation_day": None,
         "version": 1,
         "reverses": None,
         "postings": [

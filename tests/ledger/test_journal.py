@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
+from itertools import pairwise
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -230,6 +231,32 @@ class TestAWrongBalance:
             ("inventory", 18724, 18725),
             ("entry", -1, 0),
         ]
+
+    def test_is_looked_for_in_steps_with_word_of_how_far_it_is(self):
+        world()
+        captured_ids(*(equity(quantity=str(n)) for n in range(1, 6)))
+        post()
+        Lot.objects.filter(quantity=3).update(cost=0)
+        said: list[int] = []
+        verify_journal(now=NOW, actor=ACTOR, correct=True, step=2, progress=said.append)
+        assert len(said) >= 5  # five deals are there before what is wrong is posted anew
+        assert all(1 <= after - before <= 2 for before, after in pairwise([0, *said]))
+        assert JournalDue.objects.count() == 0
+
+    def test_leaves_the_moment_in_which_much_comes_to_be_posted_outside(self, monkeypatch):
+        world()
+        posted(equity())
+        Lot.objects.update(cost=18000)
+        late = iter([[equity(quantity=str(n)) for n in range(1, 5)]])
+
+        def locked():
+            for documents in late:  # just before positions stand still
+                captured_ids(*documents)
+                post()
+
+        monkeypatch.setattr("ledger.services.verify_journal.lock_positions", locked)
+        found = verify_journal(now=NOW, actor=ACTOR, correct=False, step=2)
+        assert [(each.what, each.kept - each.told) for each in found] == [("inventory", 725)]
 
     def test_that_cannot_be_put_right_keeps_nothing_else_from_being_posted(self):
         world()

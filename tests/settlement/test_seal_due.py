@@ -78,6 +78,7 @@ def test_the_channels_are_there_and_a_changed_one_stays_changed():
     assert sorted(Channel.objects.values_list("code", "cut_off_zone", "lead_days")) == [
         ("CASH", "Europe/London", 1),
         ("GOODS", "Europe/London", 1),
+        ("JOURNAL", "Europe/London", 1),
         ("SECURITIES", "Europe/London", 1),
     ]
     Channel.objects.filter(code="CASH").update(lead_days=2)
