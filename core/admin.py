@@ -6,6 +6,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -218,6 +221,9 @@ class PersonForm(ReasonForm, UserChangeForm):
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+# The library's own pages would change second factors and sessions without a line in the log.
+for _model in (Authenticator, EmailAddress, UserSession):
+    admin.site.unregister(_model)
 
 
 @admin.register(User)

@@ -15,6 +15,8 @@ from django.http.response import HttpResponseBase
 from core import sql
 from core.audit import Actor, record, request_id_var
 from core.clock import utc_now
+from core.http.address import client_address
+from core.lockout import locked_now, minutes_locked
 from core.reasons import actor_of
 
 P = ParamSpec("P")
@@ -94,7 +96,10 @@ def writing_users() -> Iterator[Callable[[], list[int]]]:
 
 
 def audited(view: View[P]) -> View[P]:
-    """Let a view of logging in, logging out or changing one's password tell the log what came of it."""
+    """Let a view of logging in, logging out or changing one's password tell the log what came of it.
+
+    What failed the view tells itself, in this transaction: it knows who was meant.
+    """
 
     @wraps(view)
     def told(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -104,26 +109,37 @@ def audited(view: View[P]) -> View[P]:
             response = view(request, *args, **kwargs)
             after = request.user
             if after.is_authenticated and after.pk != before.pk:
-                _record(request, "user.logged_in", after.pk, actor_of(request))
+                _record(request, "user.logged_in", after.pk, actor_of(request), {"with": means(request)})
             elif before.is_authenticated and not after.is_authenticated:
                 _record(request, "user.logged_out", before.pk, actor)
             elif before.is_authenticated and User.objects.get(pk=before.pk).password != password:
                 record_password(user_id=before.pk, actor=actor)
-            elif request.method == "POST" and not after.is_authenticated:
-                _record_failure(request)
         return response
 
     return told
 
 
-def _record(request: HttpRequest, type: str, user_id: int, actor: Actor, data: Any = None) -> None:
-    address = {"address": request.META.get("REMOTE_ADDR", ""), **(data or {})}
-    record(type=type, subject="user", ids=[user_id], actor=actor, at=utc_now(), data=address)
+def means(request: HttpRequest) -> list[str]:
+    """Return what somebody has proved in this session who they are with, e.g. a password and then a code."""
+    proved = request.session.get("account_authentication_methods", [])
+    return list(dict.fromkeys(str(each.get("type") or each["method"]) for each in proved))
 
 
-def _record_failure(request: HttpRequest) -> None:
-    """Tell of a log-in that failed, beside the user of that name where there is one (else id 0)."""
-    given = request.POST.get("username", "").replace("\0", "")[:_NAME_LENGTH_MAX]
-    found = User.objects.filter(username=given).values_list("pk", flat=True).first()
+def record_failure(request: HttpRequest, type: str, *, username: str) -> None:
+    """Tell of a log-in that failed, beside the user of that name where there is one (else id 0), and of its lock."""
+    name = username.replace("\0", "")[:_NAME_LENGTH_MAX]
+    user_id = User.objects.filter(username=name).values_list("pk", flat=True).first() or 0
     actor = Actor(ANONYMOUS, request_id_var.get())
-    _record(request, "user.log_in_failed", found or 0, actor, {"username": given})
+    _record(request, type, user_id, actor, {"username": name})
+    if locked_now(request):
+        _record(request, "user.locked", user_id, actor, {"username": name, "minutes": minutes_locked()})
+
+
+def record_confirmed(request: HttpRequest, user_id: int) -> None:
+    """Tell that somebody who is logged in confirmed who they are."""
+    _record(request, "user.confirmed", user_id, actor_of(request))
+
+
+def _record(request: HttpRequest, type: str, user_id: int, actor: Actor, data: Any = None) -> None:
+    address = {"address": client_address(request), **(data or {})}
+    record(type=type, subject="user", ids=[user_id], actor=actor, at=utc_now(), data=address)

@@ -127,6 +127,15 @@ WEBHOOK_SENDERS = _env.read(
     default=8,
     purpose="webhooks sent to at the same time, each by a thread of one worker process",
 )
+SESSION_IDLE_MINUTES = _env.read(
+    "SESSION_IDLE_MINUTES",
+    env.positive,
+    default=60 if PRODUCTION else 720,
+    purpose="minutes after which a session that nobody uses ends",
+)
+SESSION_HOURS = _env.read(
+    "SESSION_HOURS", env.positive, default=12, purpose="hours after which every session ends"
+)
 LOG_LEVEL = _env.read("LOG_LEVEL", str, default="INFO", purpose="Python log level")
 _env.verify()
 
@@ -149,6 +158,10 @@ INSTALLED_APPS = [
     "django_htmx",
     "axes",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "core",
     "refdata",
     "trades",
@@ -170,6 +183,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "core.sessions.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -227,14 +242,38 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+AXES_HANDLER = "core.lockout.Attempts"
 AXES_FAILURE_LIMIT = 10
+# Of one address, whatever names it tries: a whole office may stand behind one.
+LOG_IN_FAILURES_OF_AN_ADDRESS = 100
 AXES_COOLOFF_TIME = 0.25
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_PARAMETERS = "core.lockout.what_locks"
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "core.http.address.client_address"
-LOGIN_URL = "login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "today"
-LOGOUT_REDIRECT_URL = "login"
+LOGOUT_REDIRECT_URL = "account_login"
+
+ACCOUNT_ADAPTER = "core.sign_in.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True  # the session ends by its own time, not with the window
+ACCOUNT_PRESERVE_USERNAME_CASING = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
+# What is tried is counted in the database, for all processes (core/lockout.py); a cache of each would forget it.
+ACCOUNT_RATE_LIMITS = False
+MFA_ADAPTER = "core.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Middleoffice"
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_FORMS = {
+    "authenticate": "core.second_factor.LogInCodeForm",
+    "reauthenticate": "core.second_factor.ConfirmCodeForm",
+    "activate_totp": "core.second_factor.SetUpForm",
+}
 
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True
@@ -338,7 +377,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

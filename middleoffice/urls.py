@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from core.people import audited
 from middleoffice import health
+from ops.views import session
 
 _site = admin.site
 _site.site_header = "Middleoffice administration"
@@ -15,7 +16,7 @@ urlpatterns = [
     path("api/", include("middleoffice.api_urls")),  # first: what machines call thousands of times a minute
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("admin/login/", audited(_site.login)),
+    path("admin/login/", session.admin_log_in),
     path("admin/logout/", audited(_site.admin_view(_site.logout))),
     path("admin/password_change/", audited(_site.admin_view(_site.password_change))),
     path("admin/", _site.urls),

@@ -20,7 +20,7 @@ from core.http.moments import read_moment
 
 _PREFIXED = re.compile(r"/as-of/([^/]{1,64})(/.*)")
 # What is no screen, but belongs to every page.
-_AROUND = {"login", "logout", "prefer", "as_of"}
+_AROUND = {"account_login", "account_logout", "prefer", "as_of"}
 # Screens whose records are kept with their history; the others show the present only.
 SCREENS = {
     "today",

@@ -1,11 +1,9 @@
 """The addresses of the console."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from core.http.access import EVERYBODY, open_to
-from core.people import audited
 from ops.views import (
+    account,
     allocations,
     approvals,
     as_of,
@@ -58,8 +56,18 @@ urlpatterns = [
     path("", today.today, name="today"),
     path("today/now", today.today_now, name="today_now"),
     path("today/seen", today.today_seen, name="today_seen"),
-    path("log-in", open_to(EVERYBODY)(audited(session.LogIn.as_view())), name="login"),
-    path("log-out", open_to(EVERYBODY)(audited(LogoutView.as_view())), name="logout"),
+    path("log-in", session.log_in, name="account_login"),
+    path("log-in/code", session.log_in_code, name="mfa_authenticate"),
+    path("log-out", session.log_out, name="account_logout"),
+    path("account", account.account, name="account"),
+    path("account/sessions/end", account.end, name="sessions_end"),
+    path("account/password", account.password, name="account_change_password"),
+    path("account/confirm", account.confirm, name="account_reauthenticate"),
+    path("account/confirm/code", account.confirm_by_code, name="mfa_reauthenticate"),
+    path("account/second-factor", account.set_up, name="mfa_activate_totp"),
+    path("account/second-factor/remove", account.remove, name="mfa_deactivate_totp"),
+    path("account/recovery-codes", account.recovery_codes, name="mfa_view_recovery_codes"),
+    path("account/recovery-codes/new", account.new_recovery_codes, name="mfa_generate_recovery_codes"),
     path("as-of", as_of.as_of, name="as_of"),
     path("preferences", session.prefer, name="prefer"),
     path("search", search.search, name="search"),

@@ -216,8 +216,18 @@ OPEN = {
     "api/v1/keys": (200, 405),
     "healthz": (200, 200),
     "readyz": (503, 503),  # no worker runs here
-    "admin/login/": (200, 200),
+    "admin/login/": (302, 302),  # to the log-in page
     "log-in": (200, 422),
+    "log-in/code": (302, 302),  # of nobody who gave a password
+    "account": (302, 302),  # to the log-in page
+    "account/sessions/end": (302, 302),
+    "account/password": (302, 302),
+    "account/confirm": (302, 302),
+    "account/confirm/code": (302, 302),
+    "account/second-factor": (302, 302),
+    "account/second-factor/remove": (302, 302),
+    "account/recovery-codes": (302, 302),
+    "account/recovery-codes/new": (302, 302),
     "log-out": (405, 302),
     "confirm/<str:token>": (404, 404),  # no such link
     "as-of": (302, 302),  # to the log-in page

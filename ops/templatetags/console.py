@@ -124,6 +124,8 @@ _WORDS = {
     "IN_TIME": ("check", "green", "in time"),
     "FLOWING": ("check", "green", "flowing"),
     "DELIVERED": ("check-circle", "green", "delivered"),
+    "PROTECTED": ("lock", "green", "set up"),
+    "PASSWORD_ONLY": ("alert", "amber", "password only"),
     "RETRYING": ("clock", "amber", "retrying"),
     "DEAD": ("stop", "red", "dead"),
     "WAITING": ("clock", "grey", "waiting"),

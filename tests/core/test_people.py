@@ -39,21 +39,22 @@ def with_password(name: str = "olivia") -> User:
     return User.objects.create_user(name, password=OLD)
 
 
-@pytest.mark.parametrize("address", ["/log-in", "/admin/login/"])
 class TestLoggingIn:
-    def test_is_told_with_the_address_it_came_from(self, client: HttpClient, address: str) -> None:
+    def test_is_told_with_the_address_it_came_from_and_what_was_proved(self, client: HttpClient) -> None:
         user = User.objects.create_superuser("olivia", password=OLD)
         answer = client.post(
-            address, {"username": "olivia", "password": OLD}, headers={"X-Request-ID": "request-77"}
+            "/log-in", {"username": "olivia", "password": OLD}, headers={"X-Request-ID": "request-77"}
         )
         assert answer.status_code == 302
-        assert told() == [("user.logged_in", user.pk, "user:olivia", {"address": "127.0.0.1"})]
+        assert told() == [
+            ("user.logged_in", user.pk, "user:olivia", {"address": "127.0.0.1", "with": ["password"]})
+        ]
         assert Event.objects.get().request_id == "request-77"
 
-    def test_that_fails_is_told_of_whom_it_was_tried(self, client: HttpClient, address: str) -> None:
+    def test_that_fails_is_told_of_whom_it_was_tried(self, client: HttpClient) -> None:
         user = with_password()
         for name in ("olivia", "nobody\0" + "x" * 200):
-            client.post(address, {"username": name, "password": "wrong"})
+            client.post("/log-in", {"username": name, "password": "wrong"})
         unknown = ("nobody" + "x" * 200)[:150]
         assert told() == [
             ("user.log_in_failed", user.pk, "anonymous", {"address": "127.0.0.1", "username": "olivia"}),
@@ -64,6 +65,24 @@ class TestLoggingIn:
 def test_looking_at_the_log_in_page_is_not_told(client: HttpClient) -> None:
     client.get("/log-in")
     assert told() == []
+
+
+class TestTheAdmin:
+    """Has no log-in page of its own: it leads to the one there is."""
+
+    def test_leads_strangers_to_it_and_back(self, client: HttpClient) -> None:
+        answer = client.get("/admin/core/event/", follow=True)
+        assert answer.redirect_chain == [
+            ("/admin/login/?next=/admin/core/event/", 302),
+            ("/log-in?next=%2Fadmin%2Fcore%2Fevent%2F", 302),
+        ]
+        assert client.get("/admin/login/")["Location"] == "/log-in?next=%2Fadmin%2F"
+
+    def test_leads_the_staff_on_and_refuses_others(self, client: HttpClient) -> None:
+        for name, is_staff in (("root", True), ("olivia", False)):
+            client.force_login(person(name, is_staff=is_staff), backend=BACKEND)
+            answer = client.get("/admin/login/?next=/admin/core/event/")
+            assert answer.status_code == (302 if is_staff else 403), name
 
 
 @pytest.mark.parametrize("address", ["/log-out", "/admin/logout/"])

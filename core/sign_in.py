@@ -1,0 +1,68 @@
+"""What logging in asks of the library that does it: no accounts by oneself, our addresses, our sessions, our log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import app_settings
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import LoginForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from core import sessions
+from core.clock import utc_now
+from core.http.address import client_address
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """The one place where a session begins, whichever way somebody logs in."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Nobody makes an account by oneself: administrators do."""
+        return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the address that the lock and the log go by too."""
+        return client_address(request)
+
+    def login(self, request: HttpRequest, user: Any) -> None:
+        """Begin a session, whose time runs from now."""
+        super().login(request, user)
+        sessions.begin(request, now=utc_now())
+
+    def add_message(self, *args: Any, **kwargs: Any) -> None:
+        """Say nothing: the pages say themselves what was done."""
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
+        """Answer a log-in elsewhere of somebody whose account is switched off here."""
+        return HttpResponseRedirect(reverse("account_login"))
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Whoever has just logged in need not do it twice."""
+        return not sessions.began_within(self.request, app_settings.REAUTHENTICATION_TIMEOUT, now=utc_now())
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Return the ways to confirm who one is: by a code where there is a second factor, else by the password."""
+        ways: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        codes = [way for way in ways if way["id"] == "mfa_reauthenticate"]
+        return codes or ways
+
+
+class LogInForm(LoginForm):
+    """Name and password, as the page and everybody's password store call them."""
+
+    def add_prefix(self, field_name: str) -> str:
+        """Return the name of a field in the page."""
+        return "username" if field_name == "login" else str(super().add_prefix(field_name))
+
+    def clean_login(self) -> str:
+        """Return the name without what no name holds, and the database could not look for."""
+        return str(super().clean_login()).replace("\0", "")
+
+    def login(self, request: HttpRequest, redirect_url: str | None = None) -> HttpResponse:
+        """Log in, or lead to the second step."""
+        response: HttpResponse = super().login(request, redirect_url)
+        if request.user.is_authenticated:  # the library has set a time of its own
+            sessions.begin(request, now=utc_now())
+        return response
