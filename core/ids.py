@@ -42,6 +42,31 @@ BREAK = "brk"
 STATUS_REPORT = "rpt"
 CONFIRMATION = "cnf"
 VIEW = "viw"
+PREFIXES = frozenset(
+    {
+        TRADE,
+        BATCH,
+        INSTRUCTION,
+        EXCEPTION,
+        CLAIM,
+        PROPOSAL,
+        EVENT,
+        WEBHOOK,
+        DELIVERY,
+        RESERVATION,
+        STOP,
+        BACK_TEST,
+        RECALL,
+        HOLD,
+        INVOICE,
+        STATEMENT,
+        RECONCILIATION_RUN,
+        BREAK,
+        STATUS_REPORT,
+        CONFIRMATION,
+        VIEW,
+    }
+)
 
 
 def public_id(prefix: str, number: int) -> str:

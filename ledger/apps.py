@@ -8,10 +8,10 @@ class LedgerConfig(AppConfig):
     def ready(self) -> None:
         """Set what two people approve of corporate actions, lots, reconciliations, profit, accounts and the closing of
         books; declare the kinds of work items of positions, of the journal and of breaks; tell what trades make us
-        hold."""
+        hold; say what is seen by whoever sees some books only."""
         from core.evidence import contribute
         from core.four_eyes import on_approval
-        from ledger import breaks_work, journal_work
+        from ledger import breaks_work, journal_work, sight
         from ledger.evidence import SECTIONS
         from ledger.services import accounts, corporate_actions, definitions, forced, lot_policies, periods
         from ledger.services import profit_adjustments as adjustments
@@ -19,6 +19,7 @@ class LedgerConfig(AppConfig):
         from ledger.work_kinds import KINDS
         from trades.work_items import register_causes, register_kinds
 
+        sight.declare_all()
         contribute(*SECTIONS)
         register_kinds(KINDS)
         register_kinds(breaks_work.KINDS)

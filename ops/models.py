@@ -1,4 +1,4 @@
-"""What people keep of the console: views of its lists under a name."""
+"""What the console knows of people: the desks that they are limited to, and views of its lists under a name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,24 @@ from django.contrib.auth.models import Group, User
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+
+
+class DeskScope(models.Model):
+    """The desks that a person is limited to: of their books alone the person sees and works what there is.
+
+    Whoever has none, or has a role that is about the whole firm, sees every desk. No desk at all: nothing is seen.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
+    desks = ArrayField(models.TextField(), default=list, blank=True)
+
+    class Meta:
+        db_table = "ops_desk_scope"
+        verbose_name = "person limited to desks"
+        verbose_name_plural = "people limited to desks"
+
+    def __str__(self) -> str:
+        return self.user.get_username()
 
 
 class SavedView(models.Model):
