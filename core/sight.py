@@ -72,7 +72,12 @@ class Sight:
         self._enter = f"SELECT {SCHEMA}.enter('{{{literal}}}'); "
 
     def __call__(
-        self, execute: Callable[..., Any], statement: Any, parameters: Any, many: bool, context: dict[str, Any]
+        self,
+        execute: Callable[..., Any],
+        statement: Any,
+        parameters: Any,
+        many: bool,
+        context: dict[str, Any],
     ) -> Any:
         """Run a statement with the views before the tables, or without: see `connection.execute_wrapper`."""
         first = _LEAVE if self.is_whole() or _WRITES.search(str(statement)) else self._enter
@@ -215,7 +220,9 @@ def _prefixes() -> tuple[str, ...]:
 
 
 def _view(table: str, columns: list[str], seen: Seen) -> str:
-    told = ", ".join(f"{seen.hides[name]} AS {name}" if name in seen.hides else f"t.{name}" for name in columns)
+    told = ", ".join(
+        f"{seen.hides[name]} AS {name}" if name in seen.hides else f"t.{name}" for name in columns
+    )
     # With a second relation PostgreSQL lets nobody write through the view: a change that sees a part would be wrong.
     return (
         f'CREATE VIEW {SCHEMA}."{table}" AS SELECT {told} FROM "{table}" t'

@@ -34,7 +34,9 @@ _OF_EVERYBODY = (
     "ledger_profit_run",
     "ledger_valuation_rule",
 )
-_OF_OWN_ENTRY = f"EXISTS (SELECT FROM ledger_journal j WHERE j.id = t.entry_id AND {in_own_book('j.book_id')})"
+_OF_OWN_ENTRY = (
+    f"EXISTS (SELECT FROM ledger_journal j WHERE j.id = t.entry_id AND {in_own_book('j.book_id')})"
+)
 
 
 def declare_all() -> None:

@@ -175,7 +175,6 @@ OF_DESKS = frozenset(
         Right.READ_APPROVALS,
         Right.READ_LIMITS,
         Right.READ_CHECKS,
-        Right.READ_FEES,
         Right.READ_POSITIONS,
         Right.READ_CONFIRMATIONS,
         Right.LINK_CONFIRMATION,

@@ -61,7 +61,10 @@ class VisibilityMiddleware:
 def _references(request: HttpRequest) -> Iterator[tuple[str, str]]:
     """Yield the kind and the text of every reference that a request names: in its path, its query or its form."""
     given = [values for data in (request.GET, request.POST) for _, values in data.lists()]
-    words = [*request.path_info.split("/"), *(word for values in given for each in values for word in each.split())]
+    words = [
+        *request.path_info.split("/"),
+        *(word for values in given for each in values for word in each.split()),
+    ]
     for word in words:
         match = _REFERENCE.fullmatch(word)
         if match:
@@ -75,7 +78,9 @@ def _sees(references: Iterable[tuple[str, str]]) -> bool:
         number = ids.database_id(prefix, text)
         if number is not None and prefix in ids.PREFIXES:
             named.setdefault(prefix, set()).add(number)
-    return all(prefix in _RECORDS and _are_seen(*_RECORDS[prefix], numbers) for prefix, numbers in named.items())
+    return all(
+        prefix in _RECORDS and _are_seen(*_RECORDS[prefix], numbers) for prefix, numbers in named.items()
+    )
 
 
 def _are_seen(table: str, key: str, numbers: set[int]) -> bool:

@@ -19,7 +19,9 @@ EXISTS (
     )
 )
 """
-_OWN_STOP = f"t.kind NOT IN ('BOOK', 'TRADER') OR t.key IN (SELECT code FROM refdata_book WHERE id = ANY ({KEYS}))"
+_OWN_STOP = (
+    f"t.kind NOT IN ('BOOK', 'TRADER') OR t.key IN (SELECT code FROM refdata_book WHERE id = ANY ({KEYS}))"
+)
 
 
 def declare_all() -> None:
