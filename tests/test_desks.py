@@ -300,3 +300,50 @@ def test_views_are_made_again_only_when_the_tables_have_changed(db: None) -> Non
     with pytest.raises(ProgrammingError, match="trade_id"), transaction.atomic():
         sql.run(f"SET LOCAL search_path = {SCHEMA}, public")  # of somebody who entered just before
         sql.rows("SELECT trade_id FROM trades_state")
+
+
+class TestTheAdmin:
+    """Is where an administrator gives people their desks, and the log tells of it."""
+
+    ADDRESS = "/admin/ops/deskscope/"
+
+    @pytest.fixture
+    def admin(self, two_desks: tuple[int, int]) -> Client:
+        return logged_in(person("root", is_superuser=True, is_staff=True))
+
+    def told(self) -> list[tuple[str, str, object, object]]:
+        rows = sql.rows("SELECT type, reason, data FROM core_event WHERE subject = 'desk_scope' ORDER BY id")
+        found = [(type, reason, sql.json_value(data)) for type, reason, data in rows]
+        return [
+            (type, reason, *((each or {}).get("desks") for each in (data["before"], data["after"])))
+            for type, reason, data in found
+        ]
+
+    def test_limits_a_person_from_the_next_request_on(
+        self, admin: Client, two_desks: tuple[int, int]
+    ) -> None:
+        path = f"/trades/{ids.public_id(ids.TRADE, two_desks[0])}"
+        dana = person("dana")
+        dana.groups.set(Group.objects.filter(name="operations"))
+        desk = logged_in(dana)
+        seen = [desk.get(path).status_code]
+        for address, sent in (
+            ("add/", {"user": dana.pk, "desks": ["DESK-2"], "reason": "she has joined"}),
+            (f"{dana.pk}/change/", {"desks": ["DESK-1", "DESK-2"], "reason": "she helps out"}),
+            (f"{dana.pk}/delete/", {"post": "yes"}),
+        ):
+            assert admin.post(f"{self.ADDRESS}{address}", sent).status_code == 302
+            seen.append(desk.get(path).status_code)
+        assert seen == [200, 404, 200, 200]
+        assert self.told() == [
+            ("desk_scope.made", "she has joined", None, ["DESK-2"]),
+            ("desk_scope.changed", "she helps out", ["DESK-2"], ["DESK-1", "DESK-2"]),
+            ("desk_scope.ended", "", ["DESK-1", "DESK-2"], None),
+        ]
+
+    def test_knows_the_desks_that_books_have(self, admin: Client) -> None:
+        sent = {"user": person("dana").pk, "desks": ["DESK-3"]}
+        answer = admin.post(f"{self.ADDRESS}add/", sent)
+        assert answer.status_code == 200
+        assert b"DESK-3 is not one of the available choices" in answer.content
+        assert self.told() == []
