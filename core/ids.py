@@ -46,6 +46,31 @@ EXPORT = "exp"
 NOTIFICATION = "ntf"
 BULK_RUN = "blk"
 JOURNAL_ENTRY = "jen"
+PREFIXES = frozenset(
+    {
+        TRADE,
+        BATCH,
+        INSTRUCTION,
+        EXCEPTION,
+        CLAIM,
+        PROPOSAL,
+        EVENT,
+        WEBHOOK,
+        DELIVERY,
+        RESERVATION,
+        STOP,
+        BACK_TEST,
+        RECALL,
+        HOLD,
+        INVOICE,
+        STATEMENT,
+        RECONCILIATION_RUN,
+        BREAK,
+        STATUS_REPORT,
+        CONFIRMATION,
+        VIEW,
+    }
+)
 
 
 def public_id(prefix: str, number: int) -> str:

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from core import sql
 from core.audit import Actor, record
+from core.sight import SCHEMA as SIGHT
 
 _TABLES = """
 SELECT c.oid::regclass::text, coalesce(array_agg(t.tgname::text) FILTER (WHERE t.tgname IS NOT NULL), '{}')
@@ -44,6 +45,9 @@ def grant_app_role(*, role: str, actor: Actor, at: datetime) -> dict[str, str]:
         # Services take ranges of ids with setval(). The log's ids only ever count up.
         sql.run(f"GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {name}")
         sql.run(f"REVOKE UPDATE ON SEQUENCE core_event_id_seq FROM {name}")
+        # Whoever sees a part of the record reads through these views, which are made anew with the tables.
+        sql.run(f"GRANT USAGE ON SCHEMA {SIGHT} TO {name}")
+        sql.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA {SIGHT} TO {name}")
         given = {table: _rights(table, guards) for table, guards in sql.rows(_TABLES)}
         for table, rights in given.items():
             sql.run(f"GRANT {rights} ON {table} TO {name}")

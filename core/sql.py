@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary
 import msgspec
 from django.db import OperationalError, connection, transaction
 
+from core.sight import as_seen
+
 # Lists travel as array literals; where a statement gives PostgreSQL no type to infer, it casts them.
 Parameters: TypeAlias = Sequence[Any] | dict[str, Any]
 
@@ -145,9 +147,12 @@ class TookTooLong(Exception):  # noqa: N818
 
 @contextmanager
 def within(milliseconds: int) -> Iterator[None]:
-    """Let each statement of the block take so long and no longer; TookTooLong when one does."""
+    """Let each statement of the block take so long and no longer; TookTooLong when one does.
+
+    What takes long is a question of somebody, who is told what the person may see: see `core.sight`.
+    """
     try:
-        with transaction.atomic():
+        with transaction.atomic(), as_seen():
             run("SET LOCAL statement_timeout = %s", [milliseconds])
             yield
             run("SET LOCAL statement_timeout TO DEFAULT")  # the block may be a part of a longer transaction

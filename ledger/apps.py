@@ -8,11 +8,11 @@ class LedgerConfig(AppConfig):
     def ready(self) -> None:
         """Set what two people approve of corporate actions, lots, reconciliations, profit, accounts and the closing of
         books; declare the kinds of work items of positions, of the journal and of breaks; tell what trades make us
-        hold; have the journal of closed books leave."""
+        hold; have the journal of closed books leavesay what is seen by whoever sees some books only."""
         from core.contents import register_contents
         from core.evidence import contribute
         from core.four_eyes import on_approval
-        from ledger import breaks_work, journal_work
+        from ledger import breaks_work, journal_work, sight
         from ledger.evidence import SECTIONS
         from ledger.hand_off import JOURNAL
         from ledger.services import accounts, corporate_actions, definitions, forced, lot_policies, periods
@@ -21,6 +21,7 @@ class LedgerConfig(AppConfig):
         from ledger.work_kinds import KINDS
         from trades.work_items import register_causes, register_kinds
 
+        sight.declare_all()
         contribute(*SECTIONS)
         register_contents(JOURNAL)
         register_kinds(KINDS)

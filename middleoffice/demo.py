@@ -29,6 +29,7 @@ from middleoffice.demo_confirmations import tell_confirmations
 from middleoffice.demo_reconciliation import tell_reconciliations
 from middleoffice.demo_story import tell_story
 from ops import permissions
+from ops.models import DeskScope
 from refdata import fee_rules
 from refdata.demo import load_demo_refdata
 from refdata.fee_rules import RuleTerms, newest_versions, pending_proposals, propose_rule
@@ -40,12 +41,15 @@ Say = Callable[[str], object]
 # user name, first name, role
 USERS = (
     ("olivia", "Olivia", permissions.OPERATIONS),
+    ("dana", "Dana", permissions.OPERATIONS),
     ("sam", "Sam", permissions.SUPERVISOR),
     ("ravi", "Ravi", permissions.RISK),
     ("bea", "Bea", permissions.BACK_OFFICE),
     ("axel", "Axel", permissions.AUDITOR),
     ("admin", "Ada", permissions.ADMINISTRATOR),
 )
+# user name, the desks that the person is limited to
+LIMITED = (("dana", ("FX",)),)
 # name, scopes, sources (none: all)
 CLIENTS = (
     ("front-office", ("trades:read", "trades:write", "refdata:write"), ("FO-EQ", "FO-FX", "SHOP")),
@@ -135,6 +139,7 @@ def load_demo(*, url: str, path: Path, now: datetime, say: Say) -> None:
     permissions.ensure_roles()
     known = Credentials.read(path)
     users, clients = _ensure_users(known), _ensure_clients(known, now)
+    _ensure_limited()
     Credentials(url, users, clients).write(path)
     _ensure_limits(today, now)
     _ensure_fee_rules(now)
@@ -168,6 +173,16 @@ def _ensure_users(known: Credentials) -> list[dict[str, str]]:
                 record_password(user_id=user.pk, actor=ACTOR)
         entries.append({"username": username, "password": password, "role": role})
     return entries
+
+
+def _ensure_limited() -> None:
+    for username, desks in LIMITED:
+        with transaction.atomic():
+            user = User.objects.get(username=username)
+            _, fresh = DeskScope.objects.get_or_create(user=user, defaults={"desks": list(desks)})
+            if fresh:
+                after = {"user_id": user.pk, "desks": list(desks)}
+                record_facts(subject="desk_scope", id=user.pk, before=None, after=after, actor=ACTOR)
 
 
 def _ensure_clients(known: Credentials, now: datetime) -> list[dict[str, Any]]:

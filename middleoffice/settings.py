@@ -189,6 +189,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "ops.as_of.AsOfMiddleware",
+    "ops.visibility.VisibilityMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

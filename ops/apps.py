@@ -7,12 +7,15 @@ class OpsConfig(AppConfig):
     verbose_name = "Operations console"
 
     def ready(self) -> None:
-        """Make the roles that are missing, and let the API filter by the views that people share."""
+        """Make the roles that are missing, let the API filter by the views that people share, and say that
+        what people keep for themselves is seen by them whatever their desks."""
         from core.http.named import find_views_with
+        from core.sight import ALL, declare
         from ops.permissions import ensure_roles
         from ops.saved_views import find_shared
 
         find_views_with(find_shared)
+        declare({model._meta.db_table: ALL for model in self.get_models()})
 
         # As Django makes its own permissions: after migrations, and again after a test emptied the tables.
         post_migrate.connect(ensure_roles, sender=apps.get_app_config("auth"), dispatch_uid="ops.roles")

@@ -1,4 +1,4 @@
-"""What the console keeps: views of its lists that people gave a name, and files of them that are being madehow much flowed in each minute."""
+"""What the console keeps:the console knows of people: the desks that they are limited to, and views of its lists that people gave a name, and files of them that are being madehow much flowed in each minute."""
 
 from __future__ import annotations
 
@@ -29,6 +29,24 @@ class FlowMark(models.Model):
     class Meta:
         db_table = "ops_flow_mark"
         constraints = [models.CheckConstraint(condition=Q(one=True), name="ops_flow_mark_is_one")]
+
+
+class DeskScope(models.Model):
+    """The desks that a person is limited to: of their books alone the person sees and works what there is.
+
+    Whoever has none, or has a role that is about the whole firm, sees every desk. No desk at all: nothing is seen.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
+    desks = ArrayField(models.TextField(), default=list, blank=True)
+
+    class Meta:
+        db_table = "ops_desk_scope"
+        verbose_name = "person limited to desks"
+        verbose_name_plural = "people limited to desks"
+
+    def __str__(self) -> str:
+        return self.user.get_username()
 
 
 class SavedView(models.Model):

@@ -6,12 +6,15 @@ beyond the administrator's: whoever runs the system does not therefore trade, re
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from django.apps import apps as installed_apps
 from django.apps.registry import Apps
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from core import sql
 
 
 class Right(Enum):
@@ -157,7 +160,34 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.MANAGE_VIEWS: frozenset({SUPERVISOR, ADMINISTRATOR}),
 }
 
+# Whoever has one of these sees every desk, whatever desks the person was given.
+OF_THE_FIRM = frozenset({SUPERVISOR, RISK, AUDITOR})
+# What whoever is limited to some desks may still do, of these desks. Every other right is about the whole firm.
+OF_DESKS = frozenset(
+    {
+        Right.READ_TRADES,
+        Right.READ_EXCEPTIONS,
+        Right.WORK_EXCEPTIONS,
+        Right.REPAIR,
+        Right.REJECT,
+        Right.CHANGE,
+        Right.PROPOSE_EXCESS,
+        Right.READ_APPROVALS,
+        Right.READ_LIMITS,
+        Right.READ_CHECKS,
+        Right.READ_POSITIONS,
+        Right.READ_CONFIRMATIONS,
+        Right.LINK_CONFIRMATION,
+        Right.DISPUTE,
+        Right.READ_PROFIT,
+        Right.READ_JOURNAL,
+        Right.READ_SSIS,
+        Right.READ_CALENDARS,
+    }
+)
+
 _ROLES_OF_USER = "_console_roles"
+_SCOPE_OF_USER = "_console_desks"
 
 
 def ensure_roles(*, apps: Apps = installed_apps, **_: Any) -> None:
@@ -182,8 +212,39 @@ def roles_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[str]:
     return found
 
 
+@dataclass(frozen=True)
+class Desks:
+    """The desks that a person is limited to, and the ids of their books."""
+
+    names: tuple[str, ...]
+    books: tuple[int, ...]
+
+
+_DESKS = """
+SELECT s.desks, array(SELECT b.id FROM refdata_book b WHERE b.desk = ANY (s.desks) ORDER BY b.id)
+FROM ops_desk_scope s WHERE s.user_id = %s
+"""
+
+
+def desks_of(user: AbstractBaseUser | AnonymousUser) -> Desks | None:
+    """Return the desks that a user is limited to, read once per request; None for whoever sees the whole firm."""
+    if not user.is_authenticated:
+        return None
+    if not hasattr(user, _SCOPE_OF_USER):
+        found = sql.row(_DESKS, [user.pk])
+        limited = found is not None and roles_of(user).isdisjoint(OF_THE_FIRM)
+        setattr(user, _SCOPE_OF_USER, Desks(tuple(found[0]), tuple(found[1])) if found and limited else None)
+    scope: Desks | None = getattr(user, _SCOPE_OF_USER)
+    return scope
+
+
 def may(user: AbstractBaseUser | AnonymousUser, right: Right) -> bool:
-    """Tell whether a user has a right."""
+    """Tell whether a user has a right; whoever is limited to some desks has none that is about the whole firm."""
+    return has_role_for(user, right) and (right in OF_DESKS or desks_of(user) is None)
+
+
+def has_role_for(user: AbstractBaseUser | AnonymousUser, right: Right) -> bool:
+    """Tell whether a role of a user has a right, whatever desks the user is limited to."""
     return not roles_of(user).isdisjoint(GRANTS[right])
 
 

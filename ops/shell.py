@@ -23,7 +23,7 @@ from core.http.problem import Fault, Problem
 from core.notifications import unread
 from ops import selectors
 from ops.as_of import SCREENS, as_at, clock, without_prefix
-from ops.permissions import Right, holders, may, rights_of, roles_of
+from ops.permissions import Right, desks_of, has_role_for, holders, may, rights_of, roles_of
 from ops.preferences import Preferences, preferences_of
 from risk.selectors import stops_in_force
 from settlement.cut_offs import CutOffs
@@ -224,6 +224,7 @@ def surroundings(
         "destinations": [each for each in DESTINATIONS if may(request.user, each.right)],
         "rights": rights_of(request.user) if moment is None else _rights_to_read(request),
         "roles": sorted(roles_of(request.user)),
+        "desks": desks_of(request.user),
         "screen_keys": _keys(screen, preferences_of(request)),
         "bell": bell_of(request) if moment is None and request.user.is_authenticated else None,
         "stops": stops_in_force() if moment is None and request.user.is_authenticated else [],
@@ -411,7 +412,13 @@ def chooses(
 
 def denied(request: HttpRequest, right: Right) -> HttpResponse:
     """Answer 403 with the roles that have the right."""
-    context = {"right": right.value, "holders": holders(right), "advice": _OPERATIONS_CAN_ASK}
+    limited = desks_of(request.user) is not None and has_role_for(request.user, right)
+    context = {
+        "right": right.value,
+        "holders": holders(right),
+        "advice": _OPERATIONS_CAN_ASK,
+        "of_the_firm": limited,
+    }
     return show(request, "ops/denied.html", context, screen="denied", now=utc_now(), status=403)
 
 

@@ -9,10 +9,12 @@ class RiskConfig(AppConfig):
         """Join the lifecycle: limits are released with the trades, dry runs say what the checks would, parts count in
         the place of their block, changes tell what they free and use, approved excesses are carried out, those of
         changed trades are void, approved parameters of checks are set, and what exceeds limits is work of its own.
-        Evidence tells how the checks were set that found something.
+        Evidence tells how the checks were set that found something. Whoever sees some books only sees the firm's
+        figures, but not those of other desks' members.
         """
         from core.evidence import contribute
         from core.four_eyes import on_approval
+        from risk import sight
         from risk.causes import causes
         from risk.evidence import SECTIONS
         from risk.services import excess, parameters, stops, terms
@@ -26,6 +28,7 @@ class RiskConfig(AppConfig):
         from trades.services.supersession import on_supersession
         from trades.work_items import register_causes, register_kinds
 
+        sight.declare_all()
         register_kinds(KINDS)
         register_causes(causes())
         on_arrival(State.SETTLED, release_settled)

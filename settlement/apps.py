@@ -13,12 +13,13 @@ class SettlementConfig(AppConfig):
         """Have channels and manifests wherever the tables are, also in a database that was just emptied, guard what the
         back office has in hand and recall it when trades are changed, pull back what must not leave, say until when a
         held trade must be free, change SSIs and calendars and release holds by two people, accrue what deals are
-        charged, credit what was billed of them and holds no longer, declare its kinds of work items, and tell what is
-        known of a batch and what a reconciliation compares."""
+        charged, credit what was billed of them and holds no longer, declare its kinds of work items, tell what is
+        known of a batch and what a reconciliation compares, and say what is seen by whoever sees some books only."""
         from core.evidence import contribute, contribute_contents
         from core.four_eyes import on_approval
         from core.sides import contribute_sides
         from refdata.services import on_change
+        from settlement import sight
         from settlement.cut_offs import cut_offs_of_trades
         from settlement.evidence import SECTIONS, contents
         from settlement.record_work import KIND as RECORDS
@@ -46,6 +47,7 @@ class SettlementConfig(AppConfig):
         on_approval(calendar_change.KIND, calendar_change.apply_calendar_change)
         on_approval(hold.KIND, hold.apply_release, lock=hold.lock_hold)
         on_approval(credit.KIND, credit.apply_credit, lock=credit.lock_invoice)
+        sight.declare_all()
         on_change(note_ssis)
         register_kinds((*KINDS, RECORDS))
         register_causes(CAUSES)

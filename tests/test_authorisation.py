@@ -183,6 +183,7 @@ ADMIN: dict[str, frozenset[str]] = {
     "core.apiclient": frozenset({"add"}),
     "core.approvalpolicy": frozenset({"add", "change"}),
     "feed.webhook": frozenset({"add"}),
+    "ops.deskscope": _ALL,
     "refdata.agreement": frozenset({"add", "change"}),
     "refdata.billingterms": frozenset({"add", "change"}),
     "refdata.book": frozenset({"add", "change"}),

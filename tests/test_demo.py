@@ -79,8 +79,11 @@ def test_every_client_can_call_with_what_the_file_says(path, client, no_story):
 
 def test_everything_of_people_and_clients_is_in_the_log(path, no_story):
     load(path)
-    made = sql.rows("SELECT type, count(*) FROM core_event WHERE subject IN ('user', 'client') GROUP BY 1")
+    made = sql.rows(
+        "SELECT type, count(*) FROM core_event WHERE subject IN ('user', 'client', 'desk_scope') GROUP BY 1"
+    )
     assert dict(made) == {
+        "desk_scope.made": 1,
         "user.made": len(USERS),
         "user.password_changed": len(USERS),
         "client.issued": len(CLIENTS),

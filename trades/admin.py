@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 
 from core.audit import Actor, record, request_id_var
 from core.clock import utc_now
+from core.reasons import reason_of
 from trades.lifecycle import LIVE_STATES, State
 from trades.models import (
     AssignmentRule,
@@ -146,7 +147,8 @@ class ToldAdmin(admin.ModelAdmin[Any]):
         """Store the row, and what was before and after in the log, in the admin's one transaction."""
         before = self.model.objects.filter(pk=obj.pk).values(*self.told).first() if change else None
         super().save_model(request, obj, form, change)
-        self._tell(request, obj, f"{self.subject}.changed" if change else f"{self.subject}.made", before)
+        event = f"{self.subject}.changed" if change else f"{self.subject}.made"
+        self._tell(request, obj, event, before, reason_of(form))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete the row, and say so in the log."""
@@ -158,7 +160,7 @@ class ToldAdmin(admin.ModelAdmin[Any]):
         for each in queryset:
             self.delete_model(request, each)
 
-    def _tell(self, request: HttpRequest, obj: Any, event: str, before: Any) -> None:
+    def _tell(self, request: HttpRequest, obj: Any, event: str, before: Any, reason: str = "") -> None:
         ended = event.endswith("ended")
         record(
             type=event,
@@ -166,6 +168,7 @@ class ToldAdmin(admin.ModelAdmin[Any]):
             ids=[obj.pk],
             actor=Actor(f"user:{request.user.get_username()}", request_id_var.get()),
             at=utc_now(),
+            reason=reason,
             data={
                 "before": before,
                 "after": None if ended else {name: getattr(obj, name) for name in self.told},

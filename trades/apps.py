@@ -8,11 +8,13 @@ class TradesConfig(AppConfig):
     def ready(self) -> None:
         """Carry out approved changes, have the terms of every version sealed with the event that brings it, tell what
         is known of a trade, release what waits for reference data when these change, match
-        confirmations anew, await those that are due, and keep from being sealed what must be confirmed before."""
+        confirmations anew, await those that are due, keep from being sealed what must be confirmed before, and say
+        which trades are seen by whoever sees some books only."""
         from core.evidence import contribute
         from core.four_eyes import on_approval
         from core.seals import seal_along
         from refdata.services import on_change
+        from trades import sight
         from trades.evidence import SECTIONS
         from trades.lifecycle import State, on_arrival
         from trades.models import TradeVersion
@@ -29,6 +31,7 @@ class TradesConfig(AppConfig):
             stakes=True,
         )
         seal_along(table=TradeVersion._meta.db_table, subject="trade", key=("trade_id", "version"))
+        sight.declare_all()
         contribute(*SECTIONS)
         register_kinds([FINDING, CHANGE, CONFIRMATION, UNCONFIRMED])
         on_change(release.note_changes)

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 
 from core import seals, sql
+from core.sight import seeing
 from core.verification import verify
 from tests.settlement.support import seal as seal_batches
 from tests.settlement.support import validated
@@ -51,6 +52,14 @@ class TestTheRole:
             assert seal_batches()
             assert seals.seal_events(now=NOW) > 0
             assert verify(connection).fault is None
+
+    def test_reads_for_whoever_sees_a_part(self) -> None:
+        made = world()
+        validated(equity())
+        with as_role():
+            for books, count in (([made.book.id], 1), ([made.book.id + 1], 0)):
+                with seeing(books):
+                    assert sql.rows("SELECT count(*) FROM trades_state") == [(count,)]
 
     @pytest.mark.parametrize(
         "statement",

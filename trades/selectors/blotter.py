@@ -15,6 +15,7 @@ from typing import Any
 
 from core import sql
 from core.as_of import AsOf
+from core.sight import is_narrowed
 from trades.lifecycle import State
 from trades.selectors.as_of import AS_OF, last_trade
 from trades.selectors.as_of import WINDOW as WINDOW_AS_OF
@@ -187,8 +188,10 @@ def page(
 
 
 def _quick(wanted: Filter, as_of: AsOf | None) -> bool:
-    """Tell whether an index serves the filter, or it names its trades."""
-    return wanted.trade_ids is not None if as_of is not None else wanted.indexed
+    """Tell whether an index serves the filter, or it names its trades; none serves the desks that somebody sees."""
+    if as_of is not None or is_narrowed():
+        return wanted.trade_ids is not None
+    return wanted.indexed
 
 
 def _statement(found: list[str], as_of: AsOf | None, *, by_date: bool, descending: bool) -> str:
@@ -290,7 +293,7 @@ def totals(wanted: Filter) -> Totals:
     found, parameters = conditions(wanted)
     source = _JOINED if any("v." in each for each in found) else _STATES
     where = f"WHERE {' AND '.join(found)}" if found else ""
-    with _bounded(not wanted.indexed, TIMEOUT_MS):
+    with _bounded(not _quick(wanted.indexed, TIMEOUT_MS, None)):
         rows = sql.rows(_TOTALS.format(source=source, where=where), {**parameters, "cap": COUNT_CAP})
     (_, _, _, _, count), *by_currency = rows
     return Totals(int(count), [Total(*each[:4]) for each in by_currency])

@@ -9,9 +9,11 @@ from decimal import Decimal
 from functools import cache
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
 
 from core import sql
 from core.audit import Actor, encode
+from core.sight import as_seen
 from trades.lifecycle import SUBJECT
 from trades.work_items import MAX_CAUSE, About, kinds, move_of, subject_sql, waits_sql
 
@@ -324,19 +326,12 @@ SELECT id, CASE WHEN closed_at IS NOT NULL THEN 'CLOSED'
                 WHEN coalesce(owner_id, %(user)s) = %(user)s THEN 'RELEASED' ELSE 'TAKEN' END
 FROM held ORDER BY id
 """
-_TAKE_NEXT = f"""
-WITH next AS MATERIALIZED (
-    SELECT id FROM trades_exception
-    WHERE closed_at IS NULL AND owner_id IS NULL AND move <> 'FRONT_OFFICE'
-      AND (snoozed_until IS NULL OR snoozed_until <= %(at)s)
-    ORDER BY deadline, amount_at_risk DESC NULLS LAST, id
-    LIMIT 1 FOR UPDATE SKIP LOCKED
-), changed AS (
-    UPDATE trades_exception e SET owner_id = %(user)s, claimed_at = %(at)s
-    FROM next WHERE e.id = next.id
-    RETURNING {CHANGED}
-), {LOGGED}
-SELECT id FROM changed
+_NEXT = """
+SELECT id FROM trades_exception
+WHERE closed_at IS NULL AND owner_id IS NULL AND move <> 'FRONT_OFFICE'
+  AND (snoozed_until IS NULL OR snoozed_until <= %s)
+ORDER BY deadline, amount_at_risk DESC NULLS LAST, id
+LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 
 
@@ -377,7 +372,12 @@ def take_next(*, user: AbstractBaseUser, actor: Actor, now: datetime) -> int | N
     """Claim the most urgent open item that nobody has, by deadline and then by money, and return its id.
 
     What is snoozed, or waits for the front office's answer, is left where it is.
-    Two people who ask at once get two different items. None: the queue is empty.
+    Two people who ask at once get two different items. None: the queue is empty, of what the user may see.
     """
-    found = sql.row(_TAKE_NEXT, _by("exception.claimed", user, actor, now))
-    return int(found[0]) if found else None
+    with transaction.atomic():
+        with as_seen():
+            found = sql.row(_NEXT, [now])
+        if found is None:
+            return None
+        claim_exceptions(exception_ids=[found[0]], user=user, actor=actor, now=now)
+        return int(found[0])

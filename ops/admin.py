@@ -1,0 +1,56 @@
+"""Who is limited to which desks, in the admin; every change of it is in the log, with its reason."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from core.reasons import ReasonForm
+from ops.models import DeskScope
+from refdata.models import Book
+from trades.admin import ToldAdmin
+
+
+class DeskScopeForm(ReasonForm):
+    """A person and the desks that there are."""
+
+    desks = forms.MultipleChoiceField(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: the person sees no trade at all, until a desk is given. To let the person see every desk"
+        " again, delete this.",
+    )
+
+    class Meta:
+        model = DeskScope
+        fields = ("user", "desks")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = set(Book.objects.values_list("desk", flat=True)) | set(self.instance.desks)
+        cast(forms.MultipleChoiceField, self.fields["desks"]).choices = [
+            (each, each) for each in sorted(known)
+        ]
+
+
+@admin.register(DeskScope)
+class DeskScopeAdmin(ToldAdmin):
+    """People who are limited to desks. Roles that are about the whole firm go beyond it."""
+
+    subject = "desk_scope"
+    told = ("user_id", "desks")
+    form = DeskScopeForm
+    list_display = ("user", "of_desks")
+    list_select_related = ("user",)
+    ordering = ("user__username",)
+
+    @admin.display(description="desks")
+    def of_desks(self, row: DeskScope) -> str:
+        return ", ".join(row.desks) or "none"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Let the person stay who it is: another has a row of its own."""
+        return () if obj is None else ("user",)

@@ -1,0 +1,88 @@
+"""What a person of some desks sees: the one door through which every request of theirs goes.
+
+Behind it PostgreSQL shows them their desks only (core/sight.py). The door itself refuses what names a record of
+another desk, wherever in the request it stands, so that nothing is done either to what is not seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+
+from core import ids, sql
+from core.sight import seeing, seen_throughout
+from ops.permissions import desks_of
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_REFERENCE = re.compile(r"([A-Za-z]{3})_[0-9A-Za-z]{2,14}")
+# Where what a reference names is looked up. A reference of any other kind is of the whole firm.
+_RECORDS = {
+    ids.TRADE: ("trades_state", "trade_id"),
+    ids.EXCEPTION: ("trades_exception", "id"),
+    ids.CONFIRMATION: ("trades_confirmation", "id"),
+    ids.INSTRUCTION: ("settlement_instruction", "id"),
+    ids.BATCH: ("settlement_batch", "id"),
+    ids.HOLD: ("settlement_hold", "id"),
+    ids.PROPOSAL: ("core_proposal", "id"),
+    ids.STOP: ("risk_stop", "id"),
+    ids.VIEW: ("ops_saved_view", "id"),
+}
+
+
+def seen_by(user: AbstractBaseUser | AnonymousUser) -> AbstractContextManager[None]:
+    """Let what is read in the block be what a user may see: for what is made for somebody without a request."""
+    desks = desks_of(user)
+    return nullcontext() if desks is None else seeing(desks.books)
+
+
+class VisibilityMiddleware:
+    """Let a person who is limited to desks read these only, name no record of others, and act on none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        desks = desks_of(request.user)
+        if desks is None:
+            return self.get_response(request)
+        with seeing(desks.books, acts=request.method not in _READS):
+            if not _sees(_references(request)):
+                raise Http404
+            response = self.get_response(request)
+        if isinstance(response, StreamingHttpResponse):
+            response.streaming_content = seen_throughout(response.streaming_content, desks.books)
+        return response
+
+
+def _references(request: HttpRequest) -> Iterator[tuple[str, str]]:
+    """Yield the kind and the text of every reference that a request names: in its path, its query or its form."""
+    given = [values for data in (request.GET, request.POST) for _, values in data.lists()]
+    words = [
+        *request.path_info.split("/"),
+        *(word for values in given for each in values for word in each.split()),
+    ]
+    for word in words:
+        match = _REFERENCE.fullmatch(word)
+        if match:
+            yield match[1].lower(), word
+
+
+def _sees(references: Iterable[tuple[str, str]]) -> bool:
+    """Tell whether everything is seen that is named. What is no reference after all names nothing."""
+    named: dict[str, set[int]] = {}
+    for prefix, text in references:
+        number = ids.database_id(prefix, text)
+        if number is not None and prefix in ids.PREFIXES:
+            named.setdefault(prefix, set()).add(number)
+    return all(
+        prefix in _RECORDS and _are_seen(*_RECORDS[prefix], numbers) for prefix, numbers in named.items()
+    )
+
+
+def _are_seen(table: str, key: str, numbers: set[int]) -> bool:
+    found = sql.row(f"SELECT count(*) FROM {table} WHERE {key} = ANY(%s::bigint[])", [sorted(numbers)])
+    return found == (len(numbers),)

@@ -1,0 +1,69 @@
+"""What of trades, and of what hangs on them, somebody sees who sees some books only: that of trades in these books.
+
+A trade lies in the book of its present version. An earlier version is seen by whoever sees its own book.
+"""
+
+from __future__ import annotations
+
+from core.sight import ALL, KEYS, NONE, Seen, declare
+
+
+def in_own_book(column: str) -> str:
+    """Return the SQL condition that a column names a book that is seen."""
+    return f"{column} = ANY ({KEYS})"
+
+
+def of_own_trade(column: str) -> str:
+    """Return the SQL condition that a column names a trade that is seen."""
+    return (
+        "EXISTS (SELECT FROM trades_state own JOIN trades_version held"
+        " ON held.trade_id = own.trade_id AND held.version = own.version"
+        f" WHERE own.trade_id = {column} AND {in_own_book('held.book_id')})"
+    )
+
+
+def _of_own_item(column: str) -> str:
+    return f"EXISTS (SELECT FROM trades_exception e WHERE e.id = {column} AND {of_own_trade('e.trade_id')})"
+
+
+_OF_TRADE = of_own_trade("t.trade_id")
+_OF_ITEM = _of_own_item("t.exception_id")
+_OF_SUBJECT = f"t.subject = 'trade' AND {of_own_trade('t.subject_id')}"
+
+
+def declare_all() -> None:
+    """Declare it for the tables of trades, and for what `core` keeps of them: proposals and the log."""
+    declare(
+        {
+            "trades_state": _OF_TRADE,
+            "trades_version": in_own_book("t.book_id"),
+            "trades_drawdown": _OF_TRADE,
+            "trades_finding": _OF_TRADE,
+            "trades_override": _OF_TRADE,
+            "trades_exception": _OF_TRADE,
+            "trades_exception_before": _OF_ITEM,
+            "trades_exception_closing": _OF_ITEM,
+            "trades_comment": _OF_ITEM,
+            "trades_confirmation": _OF_TRADE,
+            "trades_confirmation_version": (
+                "EXISTS (SELECT FROM trades_confirmation c WHERE c.party_id = t.party_id"
+                f" AND c.reference = t.reference AND {of_own_trade('c.trade_id')})"
+            ),
+            "trades_confirmation_link": _OF_TRADE,
+            "trades_awaited_confirmation": _OF_TRADE,
+            "trades_confirmation_waiver": _OF_TRADE,
+            "trades_confirmation_policy": ALL,
+            "trades_change_policy": ALL,
+            "trades_assignment_rule": ALL,
+            # What came before its deal names no book that could be looked at.
+            "trades_change_message": NONE,
+            "trades_early_change": NONE,
+            "core_proposal": _OF_SUBJECT,
+            "core_event": _OF_SUBJECT,
+            "core_approval_policy": ALL,
+            "core_moment": ALL,
+            "core_signing_key": ALL,
+            "core_heartbeat": ALL,
+            "core_work": Seen(ALL, hides={"subject_ids": "'{}'::bigint[]"}),
+        }
+    )
