@@ -1,4 +1,4 @@
-"""What the console keeps:the console knows of people: the desks that they are limited to, and views of its lists that people gave a name, and files of them that are being madehow much flowed in each minute."""
+"""What the console keeps: views and layouts under a name, files being made, how much flowed, people's desks."""
 
 from __future__ import annotations
 

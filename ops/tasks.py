@@ -1,4 +1,4 @@
-"""The worker's side of the console: exports that nobody sits before, and what is forgotten in time."""
+"""The worker's side of the console: exports that nobody sits before, what is forgotten in time, and what flows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from celery import shared_task
 from core import work
 from core.clock import utc_now
 from core.notifications import forget_notifications
+from feed.selectors import complete_up_to
 from ops.export_making import make_exports
 from ops.export_orders import TASK, forget_exports
+from ops.flow import count_up_to
+
+_MOST_STEPS = 20  # in one turn: the clock comes back for the rest
 
 
 @shared_task(name=TASK)
@@ -27,17 +31,6 @@ def forget() -> int:
 def forget_told() -> int:
     """Delete notifications past their time; return how many."""
     return work.until_none(lambda: forget_notifications(now=utc_now()))
-"""The worker's side of the console."""
-
-from __future__ import annotations
-
-from celery import shared_task
-
-from core.clock import utc_now
-from feed.selectors import complete_up_to
-from ops.flow import count_up_to
-
-_MOST_STEPS = 20  # in one turn: the clock comes back for the rest
 
 
 @shared_task(name="ops.count_flow")

@@ -8,5 +8,5 @@ UNDO = "ALTER FUNCTION core_mark_moment(timestamptz) RESET search_path"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0250_signing_keys")]
+    dependencies = [("core", "0506_notifications")]
     operations = [migrations.RunSQL(RULES, UNDO)]

@@ -56,7 +56,7 @@ def _api(filtered: Mapping[str, str]) -> dict[str, str]:
     channel, value_date = filtered.get("channel", ""), filtered.get("value_date", "")
     standing = filtered.get("view", "")
     return {
-        "channel": channel if channel in CHANNELS else "",
+        "channel": channel if channel in channel_codes() else "",
         "value_date": value_date if _date(value_date) else "",
         "standing": standing if standing in BATCH_STANDINGS else "",
     }

@@ -57,12 +57,22 @@ def postings_of(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _source(row: cells.Row) -> str:
+    if row["run_day"]:
+        return f"close of {row['run_day']}"
     return str(row["action"] or ids.public_id(ids.TRADE, row["source_id"]))
 
 
 def _record(row: cells.Row, _: Context) -> SafeString:
     if row["action"]:
         shown = format_html('<span class="code">{}</span>', row["action"])
+    elif row["run_day"]:
+        shown = format_html(
+            '<a {}href="{}?day={}">{}</a>',
+            SafeString("data-row-link ") if row["leads"] else "",
+            reverse("profit"),
+            row["run_day"],
+            _source(row),
+        )
     else:
         shown = format_html(
             '<a class="code" {}href="{}">{}</a>',

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ops", "0460_saved_views"),
+        ("ops", "0505_exports"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations = [

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ops", "0460_saved_views")]
+    dependencies = [("ops", "0520_desk_scopes")]
     operations = [
         migrations.CreateModel(
             name="FlowCount",

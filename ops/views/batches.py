@@ -18,8 +18,8 @@ from ops.as_of import clock, where
 from ops.lists.batches import BATCHES
 from ops.permissions import Right, may
 from ops.shell import Shown, actor, needs, posted, show
-from settlement.channel_codes import channel_codes
 from ops.tie_out import counted_up_to
+from settlement.channel_codes import channel_codes
 from settlement.holds import holds_in_force
 from settlement.models import CHANNELS
 from settlement.selectors import open_breaks

@@ -135,9 +135,9 @@ def test_a_list_changes_in_place_and_leaves_what_is_chosen(live_product: LivePro
     ]
     refs = [public_id(TRADE, each) for each in trades]
     factories.wait_for(lambda: factories.states() == {"VALIDATED": 2}, seconds=20, what="two checked")
-    _person("ann", "operations")
-    _log_in(page, "ann")
-    _go(page, "b", "blotter")
+    person("ann", "operations")
+    log_in(page, "ann")
+    go(page, "b", "blotter")
     page.wait_for_selector("text=of 2 trades")
     ask = "document.dispatchEvent(new Event('visibilitychange'))"  # as for whoever comes back to the page
     page.locator(f"tr[data-key={refs[0]}] [data-choose]").check()

@@ -293,7 +293,7 @@ def totals(wanted: Filter) -> Totals:
     found, parameters = conditions(wanted)
     source = _JOINED if any("v." in each for each in found) else _STATES
     where = f"WHERE {' AND '.join(found)}" if found else ""
-    with _bounded(not _quick(wanted.indexed, TIMEOUT_MS, None)):
+    with _bounded(not _quick(wanted, None), TIMEOUT_MS):
         rows = sql.rows(_TOTALS.format(source=source, where=where), {**parameters, "cap": COUNT_CAP})
     (_, _, _, _, count), *by_currency = rows
     return Totals(int(count), [Total(*each[:4]) for each in by_currency])
@@ -312,7 +312,7 @@ def keys(wanted: Filter, *, most: int) -> list[tuple[int, int, datetime]]:
     found, parameters = conditions(wanted)
     source = _JOINED if any("v." in each for each in found) else _STATES
     where = f"WHERE {' AND '.join(found)}" if found else ""
-    with _bounded(not wanted.indexed, TIMEOUT_MS):
+    with _bounded(not _quick(wanted, None), TIMEOUT_MS):
         return sql.rows(_KEYS.format(source=source, where=where), {**parameters, "most": most})
 
 
