@@ -15,18 +15,14 @@ from core.ids import TRADE, database_id
 from middleoffice.access import routes
 from ops.data_sets import DATA_SETS
 from ops.lists import LISTS
-from ops.permissions import ROLES
 from tests.ledger.profit_support import tell
 from tests.ledger.support import post
-from tests.ops.conftest import SignIn, day, sign_in
 from tests.support.browser import answer_with, watched_page
 from tests.support.records import CLERK, NOW
-from tests.test_authorisation import Things, things
+from tests.test_authorisation import Things
 from trades.services.confirmation_links import make_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
-
-__all__ = ["day", "sign_in", "things"]
 
 WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 LOOK = (Path(__file__).parent / "look.js").read_text()
@@ -88,22 +84,9 @@ def screens(things: Things) -> Iterator[str]:
             yield ABOUT.get(route.name) or things.path(route)
 
 
-@pytest.fixture
-def reader(sign_in: SignIn) -> Client:
-    """Return a client of somebody who may see everything."""
-    return sign_in(*ROLES)
-
-
-@pytest.fixture
-def page(browser: Any, reader: Client) -> Iterator[Any]:
-    """Return a page of that person."""
-    with watched_page(browser, "http://testserver") as page:
-        answer_with(reader, page)
-        yield page
-
-
 @pytest.mark.django_db(transaction=True)  # what a day of profit has seen are transactions that have ended
-def test_axe_finds_nothing_on_any_screen(things: Things, reader: Client, page: Any) -> None:
+def test_axe_finds_nothing_on_any_screen(things: Things, reader: Client, still_page: Any) -> None:
+    page = still_page
     post()
     tell()
     visit(page, "/")
@@ -118,7 +101,8 @@ def test_axe_finds_nothing_on_any_screen(things: Things, reader: Client, page: A
     assert not found, "\n".join(found)
 
 
-def test_axe_finds_nothing_in_menus_and_dialogs(things: Things, page: Any) -> None:
+def test_axe_finds_nothing_in_menus_and_dialogs(things: Things, still_page: Any) -> None:
+    page = still_page
     visit(page, "/trades")
     found = []
     for n in range(page.locator("details.menu").count()):
