@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from core import sql
 from core.ids import TRADE, public_id
+from settlement.services import invoice_tie_out
 from settlement.services.invoice_tie_out import Break, tie_out_invoices
 from settlement.services.report import report_status
 from settlement.services.standing import Report
@@ -90,6 +91,22 @@ def test_a_fee_that_is_accrued_and_due_is_billed_or_named():
     assert tie_out() == [Break(trade_id, "NOT_BILLED", "fee CUSTODY USD", "USD", D(0), D("18.70"))]
     bill()
     assert tie_out() == []
+
+
+def test_a_document_of_trades_in_several_portions_is_one_break_of_its_first_trade(monkeypatch):
+    world()
+    first, second = (checked(goods(lines=[{**LINES[0], "quantity": each}])) for each in ("10", "20"))
+    seal()
+    delivered = {*delivered_by(first), *delivered_by(second)}
+    report_status(reports=[Report(each, "SETTLED") for each in delivered], actor=BILLER, now=NOW)
+    bill()
+    assert len(documents()) == 1
+    sql.run("ALTER TABLE settlement_invoice DISABLE TRIGGER append_only")
+    sql.run("UPDATE settlement_invoice SET net = net + 1, gross = gross + 1")
+    monkeypatch.setattr(invoice_tie_out, "AT_ONCE", 1)
+    assert tie_out(correct=True) == [
+        Break(first, "WRONG_TOTAL", "OURS-INV-000001", "EUR", D("300.70"), D("299.70"))
+    ]
 
 
 def test_documents_that_do_not_add_up_stand_in_the_queue_until_they_do():
