@@ -48,7 +48,7 @@ ORDER BY b.code NULLS LAST LIMIT %(limit)s
 
 
 def books_of(
-    *, run: dict[str, Any], book: str | None = None, after: int | None = None, limit: int
+    *, run: dict[str, Any], book: str | None = None, after: int | None = None, limit: int = 1_000
 ) -> list[dict[str, Any]]:
     """Return the books of a run with what each came to, its open flags and who has signed it off, by code, what is
     of no known book last; after: those behind a book, by its id.

@@ -95,17 +95,15 @@ def test_a_fee_that_is_accrued_and_due_is_billed_or_named():
 
 def test_a_document_of_trades_in_several_portions_is_one_break_of_its_first_trade(monkeypatch):
     world()
-    first, second = (checked(goods(lines=[{**LINES[0], "quantity": each}])) for each in ("10", "20"))
-    seal()
-    delivered = {*delivered_by(first), *delivered_by(second)}
-    report_status(reports=[Report(each, "SETTLED") for each in delivered], actor=BILLER, now=NOW)
+    fee_rule("CUSTODY", type="CUSTODY", rate="10", direction="RECEIVE", is_stated=False)
+    first, _ = (checked(equity(quantity=each, price="187")) for each in ("100", "200"))
     bill()
-    assert len(documents()) == 1
+    assert documents() == [("OURS-INV-000001", "56.1", "0", "56.1")]
     sql.run("ALTER TABLE settlement_invoice DISABLE TRIGGER append_only")
     sql.run("UPDATE settlement_invoice SET net = net + 1, gross = gross + 1")
     monkeypatch.setattr(invoice_tie_out, "AT_ONCE", 1)
     assert tie_out(correct=True) == [
-        Break(first, "WRONG_TOTAL", "OURS-INV-000001", "EUR", D("300.70"), D("299.70"))
+        Break(first, "WRONG_TOTAL", "OURS-INV-000001", "USD", D("57.10"), D("56.10"))
     ]
 
 
