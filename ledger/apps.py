@@ -6,16 +6,24 @@ class LedgerConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        """Set what two people approve of corporate actions, lots, reconciliations, profit, accounts and the closing of
-        books; declare the kinds of work items of positions, of the journal and of breaks; tell what trades make us
-        hold; have the journal of closed books leave; say what is seen by whoever sees some books only."""
+        """Set what two people approve of corporate actions, lots, reconciliations, profit, how things are valued,
+        accounts and the closing of books; declare the kinds of work items of positions, of the journal and of breaks;
+        tell what trades make us hold; have the journal of closed books leave; say what is seen by whoever sees some books only."""
         from core.contents import register_contents
         from core.evidence import contribute
         from core.four_eyes import on_approval
         from ledger import breaks_work, journal_work, sight
         from ledger.evidence import SECTIONS
         from ledger.hand_off import JOURNAL
-        from ledger.services import accounts, corporate_actions, definitions, forced, lot_policies, periods
+        from ledger.services import (
+            accounts,
+            corporate_actions,
+            definitions,
+            forced,
+            lot_policies,
+            periods,
+            valuation,
+        )
         from ledger.services import profit_adjustments as adjustments
         from ledger.services import profit_sign_off as sign_off
         from ledger.work_kinds import KINDS
@@ -36,5 +44,6 @@ class LedgerConfig(AppConfig):
             adjustments.KIND, adjustments.apply_adjustment, lock=adjustments.lock_adjustments, stakes=True
         )
         on_approval(sign_off.KIND, sign_off.apply_sign_off, lock=sign_off.lock_sign_off)
+        on_approval(valuation.KIND, valuation.apply_valuation, lock=valuation.lock_valuation)
         on_approval(accounts.KIND, accounts.apply_accounts, lock=accounts.lock_accounts)
         on_approval(periods.KIND, periods.apply_closing, lock=periods.lock_books)

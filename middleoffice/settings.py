@@ -136,9 +136,24 @@ SESSION_IDLE_MINUTES = _env.read(
 SESSION_HOURS = _env.read(
     "SESSION_HOURS", env.positive, default=12, purpose="hours after which every session ends"
 )
+EMAIL_URL = _env.read(
+    "EMAIL_URL",
+    env.url("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail"),
+    default="consolemail://",
+    purpose="the mail server, smtp+tls://user:password@host:587; consolemail:// writes mails to the log instead",
+)
+MAIL_FROM = _env.read(
+    "MAIL_FROM", str, default="middleoffice@localhost", purpose="the address that mails come from"
+)
+PUBLIC_URL = _env.read(
+    "PUBLIC_URL", str, default="", purpose="how counterparties reach this product, https://host"
+)
 LOG_LEVEL = _env.read("LOG_LEVEL", str, default="INFO", purpose="Python log level")
 _env.verify()
 
+vars().update(environ.Env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = 20  # seconds
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 EMBEDDED = not os.environ.get("DATABASE_URL")
 
 INSTALLED_APPS = [
@@ -389,7 +404,14 @@ LOGGING = {
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"without_secrets": {"()": "core.http.log_filters.WithoutSecrets"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["without_secrets"],
+        }
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {"django.request": {"level": "ERROR"}, "axes": {"level": "WARNING"}},
 }

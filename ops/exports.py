@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -26,7 +27,9 @@ ROWS_MAX = 10_000  # that leave at once; more are made in the background
 TOO_MANY = "too-many"
 _CHUNK = 500  # rows that leave together
 _BYTES = 64 * 1024
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet takes text for something to compute
+# With what a spreadsheet takes text for something to compute: at its beginning, and behind what it may take for the
+# end of a cell or row, as where lists are written with semicolons and a comma is only a decimal point.
+_FORMULA = re.compile(r"(?:^|(?<=[;\t\r\n|]))(?=[=+\-@\t\r])")
 _EXACT_DIGITS = 15  # that a spreadsheet's number keeps
 
 
@@ -116,8 +119,8 @@ def plain(value: Value) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Return text of which no spreadsheet takes any part for a formula."""
+    return _FORMULA.sub("'", text)
 
 
 def _csv(export: Export) -> Iterator[bytes]:

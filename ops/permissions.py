@@ -54,8 +54,10 @@ class Right(Enum):
     READ_CONFIRMATIONS = "read what counterparties confirm"
     CONFIRM = "upload what counterparties confirm, and remind them of it"
     READ_PROFIT = "read daily profit and loss"
-    PREPARE_PROFIT = "tell days of profit, accept flags, and propose adjustments and sign-offs"
-    SIGN_PROFIT = "sign days of profit off and approve adjustments, or decline to"
+    PREPARE_PROFIT = (
+        "tell days of profit, accept flags, and propose adjustments, sign-offs and how things are valued"
+    )
+    SIGN_PROFIT = "sign days of profit off, approve adjustments and how things are valued, or decline to"
     READ_JOURNAL = "read the journal, trial balances and how far books are closed"
     PROPOSE_JOURNAL = "propose to close books, and what accounts are called"
     APPROVE_JOURNAL = "approve or decline the closing of books and what accounts are called"

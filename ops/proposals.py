@@ -23,6 +23,8 @@ from ledger.services.lot_policies import KIND as POLICY
 from ledger.services.periods import KIND as PERIOD
 from ledger.services.profit_adjustments import KIND as ADJUSTMENT
 from ledger.services.profit_sign_off import KIND as SIGN_OFF
+from ledger.services.valuation import COSTS
+from ledger.services.valuation import KIND as VALUATION
 from ops import utilisations
 from ops.permissions import Right
 from refdata.fee_rules import KIND as FEE
@@ -147,6 +149,12 @@ def _signed_off(proposal: Mapping[str, Any]) -> Subject:
     content = proposal["content"]
     where = urlencode({name: content[name] for name in ("day", "run") if name in content})
     return Subject(f"{reverse('profit')}?{where}", f"P&L of {content['book']}")
+
+
+def _valued(proposal: Mapping[str, Any]) -> Subject:
+    content = proposal["content"]
+    where = f"?{urlencode({'article': content['of']})}" if content["of_kind"] == COSTS else ""
+    return Subject(f"{reverse('valuation')}{where}", content["of"])
 
 
 def _hold(proposal: Mapping[str, Any]) -> Subject:
@@ -283,6 +291,15 @@ _ALL = (
         "the day stays unsigned",
         part="profit_sign_off",
         subject=_signed_off,
+    ),
+    Kind(
+        VALUATION,
+        Right.SIGN_PROFIT,
+        Right.PREPARE_PROFIT,
+        "Approved; what is told from now on goes by it.",
+        "things are valued as before",
+        part="valuation",
+        subject=_valued,
     ),
     Kind(
         RELEASE,

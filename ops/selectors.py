@@ -20,6 +20,7 @@ from ledger.services import (
     periods,
     profit_adjustments,
     profit_sign_off,
+    valuation,
 )
 from ledger.services import definitions as reconciliation_definitions
 from refdata import fee_rules
@@ -440,6 +441,7 @@ _OF_REST = (
     calendar_change.KIND,
     profit_adjustments.KIND,
     profit_sign_off.KIND,
+    valuation.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,

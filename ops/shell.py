@@ -137,6 +137,11 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Enter", "Open what is behind the row"),
         ("f", "Go to the filters"),
     ),
+    "valuation": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open the orders of the row"),
+        ("f", "Go to the filters"),
+    ),
     "profit_adjustments": (("j k", "Next, previous row"), ("Esc", "Back to the P&L")),
     "profit_behind": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("Esc", "Back to the P&L")),
     "lot_policy": (("Esc", "Back to the positions"),),
@@ -308,6 +313,7 @@ _SECTIONS = {
     "lot_policy": "positions",
     "profit_behind": "profit",
     "margins": "profit",
+    "valuation": "profit",
     "profit_adjustments": "profit",
     "journal_entries": "journal",
     "back_test": "checks",
@@ -320,6 +326,7 @@ _OF_RECORDS = _SECTIONS.keys() - {
     "holds",
     "profit_behind",
     "margins",
+    "valuation",
     "profit_adjustments",
     "journal_entries",
 }

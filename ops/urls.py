@@ -50,6 +50,7 @@ from ops.views import (
     ssis,
     today,
     trade,
+    valuation,
 )
 
 urlpatterns = [
@@ -125,6 +126,8 @@ urlpatterns = [
     path("profit", profit.profit, name="profit"),
     path("profit/behind", profit.behind, name="profit_behind"),
     path("profit/margins", margins.margins_of_orders, name="margins"),
+    path("profit/valuation", valuation.valuation, name="valuation"),
+    path("profit/valuation/propose", valuation.propose, name="valuation_propose"),
     path("profit/tell", profit_review.tell, name="profit_tell"),
     path("profit/accept", profit_review.accept, name="profit_accept"),
     path("profit/sign-off", profit_review.sign_off, name="profit_sign_off"),

@@ -386,7 +386,7 @@ class MaximumSizeAdmin(ReferenceAdmin):
 
 
 @admin.register(StandardCost)
-class StandardCostAdmin(ReferenceAdmin):
+class StandardCostAdmin(TwoPeopleAdmin):
     kind = KINDS["standard-costs"]
     list_display = ("instrument", "valid_from", "cost", "currency")
     search_fields = ("instrument__code",)

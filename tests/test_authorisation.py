@@ -195,7 +195,6 @@ ADMIN: dict[str, frozenset[str]] = {
     "refdata.nettingagreement": frozenset({"add", "change"}),
     "refdata.penaltyrate": frozenset({"add", "change"}),
     "refdata.party": frozenset({"add", "change"}),
-    "refdata.standardcost": frozenset({"add", "change"}),
     "refdata.watchentry": frozenset({"add", "change"}),
     "trades.assignmentrule": _ALL,
     "trades.changepolicy": _ALL,

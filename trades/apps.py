@@ -22,7 +22,7 @@ class TradesConfig(AppConfig):
         from trades.services.confirmation_ageing import await_confirmations, look_soon
         from trades.services.confirmation_matching import queue_matching
         from trades.services.guards import hold_back
-        from trades.work_items import CHANGE, CONFIRMATION, FINDING, UNCONFIRMED, register_kinds
+        from trades.work_items import CHANGE, CONFIRMATION, FINDING, UNCONFIRMED, UNMAILED, register_kinds
 
         on_approval(
             single_change.PROPOSAL_KIND,
@@ -33,7 +33,7 @@ class TradesConfig(AppConfig):
         seal_along(table=TradeVersion._meta.db_table, subject="trade", key=("trade_id", "version"))
         sight.declare_all()
         contribute(*SECTIONS)
-        register_kinds([FINDING, CHANGE, CONFIRMATION, UNCONFIRMED])
+        register_kinds([FINDING, CHANGE, CONFIRMATION, UNCONFIRMED, UNMAILED])
         on_change(release.note_changes)
         on_approval(confirmation_policy.KIND, confirmation_policy.apply_policy)
         hold_back(confirmation_policy.unconfirmed_among, once_sealed=False)

@@ -527,6 +527,11 @@ class ConfirmationPolicy(models.Model):
     remind_every_hours = models.IntegerField(
         null=True, help_text="hours from one reminder to the next; null: reminded once"
     )
+    mail_to = models.TextField(
+        db_default="",
+        default="",
+        help_text="where reminders are mailed; empty: as what is less specific says",
+    )
     spread_from = models.BigIntegerField(null=True)
     changed_at = models.DateTimeField()
 
@@ -561,6 +566,55 @@ class ConfirmationLink(models.Model):
     class Meta:
         db_table = "trades_confirmation_link"
         indexes = [models.Index(fields=["trade_id"], name="trades_confirmation_link_of")]
+
+
+class ConfirmationMail(models.Model):
+    """A mail to a counterparty about one version of a trade: a reminder, or a link that somebody wants mailed.
+
+    Sent once by its key. `next_at`: when it is tried next; while it is being sent, when it is taken for lost. GONE:
+    there was nothing to ask any more. `number`: of the reminder or the link.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "PENDING", "to be sent"
+        SENDING = "SENDING", "being sent"
+        SENT = "SENT", "sent"
+        GONE = "GONE", "not wanted any more"
+        FAILED = "FAILED", "could not be sent"
+
+    id = models.BigAutoField(primary_key=True)
+    trade_id = models.BigIntegerField()
+    version = models.IntegerField()
+    occasion = models.TextField(choices=[("REMINDER", "a reminder"), ("LINK", "a link")])
+    number = models.IntegerField()
+    mail_to = models.TextField()
+    actor = models.TextField()
+    made_at = models.DateTimeField()
+    next_at = models.DateTimeField()
+    attempts = models.SmallIntegerField(db_default=0, default=0)
+    state = models.TextField(choices=State.choices)
+    ended_at = models.DateTimeField(null=True)
+    error = models.TextField(db_default="", default="", help_text="why it was not sent the last time")
+
+    class Meta:
+        db_table = "trades_confirmation_mail"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trade_id", "version", "occasion", "number"], name="trades_confirmation_mail_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["PENDING", "SENDING"], ended_at__isnull=True)
+                | Q(state__in=["SENT", "GONE", "FAILED"], ended_at__isnull=False),
+                name="trades_confirmation_mail_state",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_at", "id"],
+                condition=Q(state__in=["PENDING", "SENDING"]),
+                name="trades_confirmation_mail_next",
+            )
+        ]
 
 
 class AwaitedConfirmation(models.Model):

@@ -10,7 +10,7 @@ from core import work
 from core.audit import system
 from core.clock import utc_now
 from core.wake import wake_on_commit
-from trades.services import bulk_run, confirmation_ageing, confirmation_matching, release
+from trades.services import bulk_run, confirmation_ageing, confirmation_mail, confirmation_matching, release
 from trades.services.attention import escalate_due, return_snoozed
 from trades.services.early import apply_queued
 from trades.services.kept import TASK
@@ -58,6 +58,12 @@ def remind_of_confirmations() -> int:
     return how many trades were looked at. It is short: what is left over is for the next minute."""
     now = utc_now()
     return confirmation_ageing.spread_policies(now=now) + confirmation_ageing.remind_overdue(now=now)
+
+
+@shared_task(name=confirmation_mail.TASK)
+def send_confirmation_mails() -> int:
+    """Send mails to counterparties; return how many were looked at. What is left over is for the next turn."""
+    return confirmation_mail.send_mails(now=utc_now())
 
 
 @shared_task(name="trades.watch_exceptions")

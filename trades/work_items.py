@@ -122,6 +122,14 @@ UNCONFIRMED = WorkKind(
     next_action="Ask the counterparty for its confirmation, or have somebody with the right waive it.",
     answered="The counterparty confirms something of the trade, the confirmation is waived, or the trade is cancelled.",
 )
+UNMAILED = WorkKind(
+    code="UNMAILED",
+    title="mail to a counterparty not sent",
+    severity="WARN",
+    next_action="Put the address right in the policy of confirmations, or ask the counterparty in another way.",
+    answered="A person says how it was seen to.",
+    by_hand=True,
+)
 _KINDS: dict[str, WorkKind] = {}
 _CAUSES: dict[str, Cause] = {}
 _ASKED = "The front office answers the question put to it; its answer brings the item back."

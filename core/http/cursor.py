@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 from rest_framework.request import Request
 
+from core.as_of import HIGHEST
 from core.http.problem import Fault, Problem, unreadable
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
+_decoder = msgspec.json.Decoder(list[int])
 
 
 def encode_cursor(key: Sequence[int]) -> str:
@@ -32,13 +34,12 @@ def decode_cursor(text: str, *, parts: int, parameter: str = "cursor") -> tuple[
 
 
 def numbers_of(text: str) -> tuple[int, ...] | None:
-    """Return the numbers of a cursor of any kind, None when it is none."""
+    """Return the numbers of a cursor of any kind, None when it is none or has one that PostgreSQL cannot hold."""
     try:
-        return tuple(
-            msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list[int])
-        )
+        numbers = _decoder.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (binascii.Error, ValueError, msgspec.DecodeError):
         return None
+    return tuple(numbers) if all(abs(each) <= HIGHEST for each in numbers) else None
 
 
 def bent_cursor(parameter: str = "cursor") -> Problem:

@@ -23,6 +23,7 @@ from refdata.models import Book, Instrument
 
 SPAN_MAX = 366  # days of one answer
 _DEFAULT_SPAN = timedelta(days=31)
+_FIRST_YEAR, _LAST_YEAR = 1900, 2199
 
 
 class Days(APIView):
@@ -107,7 +108,10 @@ def date_of(text: str | None, name: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
+        if not _FIRST_YEAR <= found.year <= _LAST_YEAR:  # so that days can be counted from it, either way
+            raise ValueError(text)
+        return found
     except ValueError:
         raise unreadable([Fault(f"query:{name}", "A date such as 2026-11-23.", "malformed")]) from None
 

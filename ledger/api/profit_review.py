@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from core.audit import encode
 from core.clock import utc_now
 from core.http.body import JsonBody
-from core.http.cursor import decode_cursor, limit_of, page
+from core.http.cursor import MAX_LIMIT, decode_cursor, limit_of, page
 from core.http.idempotency import Answer, answer_once
 from core.http.views import RawParser, client_of, json_response
 from core.ids import PROPOSAL, public_id
@@ -63,7 +63,12 @@ class SignOffs(APIView):
     @schema.list_sign_offs
     def get(self, request: Request, day: str) -> HttpResponse:
         run = run_of(request, day)
-        return json_response({**run_document(run), "items": [_book(run, row) for row in books_of(run=run)]})
+        limit = limit_of(request) if "limit" in request.query_params else MAX_LIMIT
+        after = decode_cursor(request.query_params.get("cursor", ""), parts=1)
+        rows = books_of(run=run, after=after[0] if after else None, limit=limit)
+        # What is of no known book comes last.
+        more = (rows[-1]["book_id"],) if len(rows) == limit and rows[-1]["book"] else None
+        return json_response({**run_document(run), **page([_book(run, row) for row in rows], next_key=more)})
 
 
 def read_adjustment(body: bytes) -> tuple[Adjustment, str]:

@@ -94,7 +94,11 @@ propose_adjustment = extend_schema(
 list_sign_offs = extend_schema(
     operation_id="list_profit_sign_offs",
     tags=["profit"],
-    parameters=[OpenApiParameter("run", int, description="the number of the run; default: the latest of the day")],
+    parameters=[
+        OpenApiParameter("run", int, description="the number of the run; default: the latest of the day"),
+        OpenApiParameter("cursor", str, description="`next` of the page before"),
+        OpenApiParameter("limit", int, description="1 to 1000, default 1000"),
+    ],
     responses=_answer(
         "items: by book. signed: the latest signed run of the day, up to this one; difference: what this run says"
         " beyond it, so that a restatement stands beside what was signed",
@@ -102,7 +106,7 @@ list_sign_offs = extend_schema(
         {
             "date": "2026-11-23", "run": 2, "kind": "CLOSE", "as_at": "2026-11-24T09:05:00Z", "against": "2026-11-20",
             "base_currency": "EUR", "reason": "A trade came late.", "flags": 0, "open_flags": 0,
-            "opening_restated": False, "signed_off_at": None, "items": [_BOOK],
+            "opening_restated": False, "signed_off_at": None, "items": [_BOOK], "next": None,
         },
     ),
 )  # fmt: skip

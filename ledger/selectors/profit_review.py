@@ -40,19 +40,25 @@ LEFT JOIN LATERAL (
 ) s ON true
 LEFT JOIN core_proposal w ON w.kind = 'profit_sign_off' AND w.state = 'PENDING'
      AND (w.content->>'run_id')::bigint = %(run)s AND w.content->>'book' = b.code
-WHERE %(book)s::text IS NULL OR b.code = %(book)s
+WHERE (%(book)s::text IS NULL OR b.code = %(book)s)
+  AND (%(after)s::bigint IS NULL OR b.code IS NULL
+       OR b.code > (SELECT code FROM refdata_book WHERE id = %(after)s))
 ORDER BY b.code NULLS LAST LIMIT %(limit)s
 """
 
 
-def books_of(*, run: dict[str, Any], book: str | None = None, limit: int = 500) -> list[dict[str, Any]]:
-    """Return the books of a run with what each came to, its open flags and who has signed it off, by code.
+def books_of(
+    *, run: dict[str, Any], book: str | None = None, after: int | None = None, limit: int = 1_000
+) -> list[dict[str, Any]]:
+    """Return the books of a run with what each came to, its open flags and who has signed it off, by code, what is
+    of no known book last; after: those behind a book, by its id.
 
     A book that was signed and of which this run says nothing is among them, at nought.
     `signed_total` is what the latest signed run of the day, up to this one, said of the book; `difference` what this
     run says beyond it; `is_signed`: whether this very run is signed.
     """
-    place = {"run": run["id"], "day": run["day"], "number": run["number"], "book": book, "limit": limit}
+    place = {"run": run["id"], "day": run["day"], "number": run["number"], "book": book}
+    place |= {"after": after, "limit": limit}
     return sql.records(_BOOKS, place)
 
 

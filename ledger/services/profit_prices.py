@@ -10,14 +10,11 @@ from typing import Any
 import msgspec
 
 from core import sql
+from ledger.selectors.valuation import rule_days
 from ledger.services.profit_actions import split_factors
 from refdata.accrual import Coupons, accrual, earned
 from refdata.calendars import FIRM, calendars_for
 
-FX = "FX"  # the valuation rule of rates
-_ANY = "*"
-# Business days that a price or rate may be old where no rule says it: list prices of goods hold for a year.
-_DEFAULTS = {_ANY: 1, FX: 1, "GOODS": 250}
 _HUNDRED = Decimal(100)
 
 # What is held at the close, and what is only needed to value what came and went.
@@ -136,9 +133,8 @@ def price_positions(parameters: dict[str, Any]) -> None:
 
 def oldest_dates(day: date) -> dict[str, date]:
     """Return how old a price or rate of a day may be, by the code of the valuation rule."""
-    days = {**_DEFAULTS, **dict(sql.rows("SELECT code, days FROM ledger_valuation_rule"))}
     calendar = calendars_for(codes=[FIRM], first=day - timedelta(days=600), last=day)[FIRM]
-    return {code: calendar.add_business_days(day, -n) if n else day for code, n in days.items()}
+    return {code: calendar.add_business_days(day, -n) if n else day for code, n in rule_days().items()}
 
 
 def _interest(day: date) -> list[tuple[Any, ...]]:

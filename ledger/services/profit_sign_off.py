@@ -140,7 +140,7 @@ def _require_signable(run: dict[str, Any], book: str) -> dict[str, Any]:
         raise _refused("figures-changed", "The day has been told again since; look at what it says now.")
     if run["is_opening_restated"]:
         raise _refused("opening-restated", "The day before has been told again; tell this one again first.")
-    books = books_of(run=run, book=book)
+    books = books_of(run=run, book=book, limit=1)
     if not books:
         raise not_found("book")
     (state,) = books

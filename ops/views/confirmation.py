@@ -16,6 +16,7 @@ from ops.views.trade import show_trade, trade_id_of
 from trades.services.confirmation import dispute
 from trades.services.confirmation_ageing import remind
 from trades.services.confirmation_links import make_link
+from trades.services.confirmation_mail import mail_link
 from trades.services.confirmation_policy import waive_confirmation
 
 
@@ -56,6 +57,8 @@ def trade_remind(request: HttpRequest, ref: str) -> HttpResponse:
 def trade_link(request: HttpRequest, ref: str) -> HttpResponse:
     """Make a link by which the counterparty answers about a trade, and show it, once."""
     trade_id, now = trade_id_of(ref), utc_now()
+    if request.POST.get("how") == "mail":
+        return _mail_link(request, ref, trade_id)
     try:
         link = make_link(
             trade_id=trade_id, version=_number(request, "version"), actor=actor(request), now=now
@@ -70,6 +73,16 @@ def trade_link(request: HttpRequest, ref: str) -> HttpResponse:
     answer = show(request, "ops/confirmation_link.html", context, screen="confirmation_link", now=now)
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _mail_link(request: HttpRequest, ref: str, trade_id: int) -> HttpResponse:
+    """Have a link mailed to the address that a policy says, rather than shown."""
+    try:
+        mail_link(trade_id=trade_id, version=_number(request, "version"), actor=actor(request), now=utc_now())
+    except Problem as problem:
+        return show_trade(request, trade_id, problem=problem)
+    messages.success(request, "The link is made and mailed within a minute.")
+    return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
 
 
 @posted("trade")

@@ -25,6 +25,7 @@ _BY = {
 }  # fmt: skip
 _SHOWN = 200
 _TRADES_SHOWN = 100
+_BOOKS_SHOWN = 500
 _TEXT_MAX = 200
 _CAME_SHOWN = 10
 _RUN_DIGITS = 9
@@ -121,6 +122,7 @@ def _of_day(day: date, by: str, number: str, now: datetime) -> dict[str, Any]:
     flags = figures.flags_of(run_id=run["id"])
     rows = told.explain(run_id=run["id"], by=by)
     runs = told.runs_of(day)
+    books = review.books_of(run=run, limit=_BOOKS_SHOWN + 1)
     is_newest = run["id"] == runs[0]["id"]
     can_be_signed = is_newest and run["kind"] == "CLOSE"
     came = review.trades_after(run_id=run["id"], limit=_CAME_SHOWN, at_a_glance=True) if can_be_signed else []
@@ -137,7 +139,9 @@ def _of_day(day: date, by: str, number: str, now: datetime) -> dict[str, Any]:
         "is_newest": is_newest,
         "can_be_signed": can_be_signed,
         "came": sorted(each["trade_id"] for each in came),
-        "books": review.books_of(run=run),
+        "books": books[:_BOOKS_SHOWN],
+        "books_cut": len(books) > _BOOKS_SHOWN,
+        "books_shown": _BOOKS_SHOWN,
         "before": day - timedelta(days=1),
         "after": day + timedelta(days=1),
     }

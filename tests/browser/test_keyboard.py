@@ -24,7 +24,8 @@ PASSWORD = "a password for tests"
 SCREENS = (
     "/", "/trades", "/bulk", "/exceptions", "/exceptions/causes", "/straight-through", "/approvals", "/batches",
     "/limits", "/settlement?mover=OPERATIONS",
-    "/audit", "/ssis", "/ssis/change", "/positions", "/profit", "/profit/adjustments", "/profit/margins",
+    "/audit", "/ssis", "/ssis/change", "/positions", "/profit", "/profit/adjustments",
+    "/profit/margins", "/profit/valuation",
     "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",

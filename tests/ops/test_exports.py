@@ -198,6 +198,22 @@ VALUES = (
 )
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("=1+1", "'=1+1"),
+        ("1-1; 2", "1-1; 2"),
+        ("dear;=cmd()", "dear;'=cmd()"),
+        ("two\n@lines\r\n+more", "two\n'@lines\r\n'+more"),
+        ("tab\t-1", "tab\t'-1"),
+        ("\t=1", "'\t'=1"),
+        ("", ""),
+    ],
+)
+def test_no_part_of_a_text_is_a_formula_wherever_a_spreadsheet_ends_its_cells(text: str, told: str) -> None:
+    assert harmless(text) == told
+
+
 @given(st.lists(st.tuples(st.text("ab=+-@1", min_size=1, max_size=5), VALUES), min_size=1, max_size=20))
 @settings(max_examples=25, deadline=None)
 def test_every_value_leaves_whole_and_no_text_is_a_formula(rows: list[tuple[str, Any]]) -> None:

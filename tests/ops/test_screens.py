@@ -107,6 +107,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "profit": "/profit",
         "profit of the month": "/profit?span=month&by=trader",
         "margins": "/profit/margins?by=article&book=BOOK-1",
+        "valuation": "/profit/valuation",
         "adjustments of profit": "/profit/adjustments",
         "behind a profit": "/profit/behind?day=2026-11-23&by=book&name=BOOK-1",
         "position of cash": "/positions/BOOK-1/EUR",

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from core import sql
 from core.ids import TRADE, public_id
+from settlement.services import invoice_tie_out
 from settlement.services.invoice_tie_out import Break, tie_out_invoices
 from settlement.services.report import report_status
 from settlement.services.standing import Report
@@ -90,6 +91,20 @@ def test_a_fee_that_is_accrued_and_due_is_billed_or_named():
     assert tie_out() == [Break(trade_id, "NOT_BILLED", "fee CUSTODY USD", "USD", D(0), D("18.70"))]
     bill()
     assert tie_out() == []
+
+
+def test_a_document_of_trades_in_several_portions_is_one_break_of_its_first_trade(monkeypatch):
+    world()
+    fee_rule("CUSTODY", type="CUSTODY", rate="10", direction="RECEIVE", is_stated=False)
+    first, _ = (checked(equity(quantity=each, price="187")) for each in ("100", "200"))
+    bill()
+    assert documents() == [("OURS-INV-000001", "56.1", "0", "56.1")]
+    sql.run("ALTER TABLE settlement_invoice DISABLE TRIGGER append_only")
+    sql.run("UPDATE settlement_invoice SET net = net + 1, gross = gross + 1")
+    monkeypatch.setattr(invoice_tie_out, "AT_ONCE", 1)
+    assert tie_out(correct=True) == [
+        Break(first, "WRONG_TOTAL", "OURS-INV-000001", "USD", D("57.10"), D("56.10"))
+    ]
 
 
 def test_documents_that_do_not_add_up_stand_in_the_queue_until_they_do():

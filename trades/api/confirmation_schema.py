@@ -139,6 +139,11 @@ _POLICY: dict[str, dict[str, Any]] = {
         "maximum": HOURS_MAX,
         "description": "hours from one reminder to the next; null: one",
     },
+    "mail_to": {
+        "type": "string",
+        "format": "email",
+        "description": "where reminders are mailed beside the feed; left out: as what is less specific says",
+    },
     "reason": _TEXT,
 }
 POLICY_FIELDS = tuple(_POLICY)

@@ -89,6 +89,7 @@ class ConfirmationPolicies(APIView):
             "demanded": body.flag("demanded"),
             "overdue_after_hours": body.whole("overdue_after_hours"),
             "remind_every_hours": body.whole("remind_every_hours"),
+            "mail_to": body.text("mail_to", max_length=254) or "",
             "reason": reason or "",
         }
         body.check()

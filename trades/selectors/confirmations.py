@@ -30,8 +30,9 @@ def list_confirmations(
 
 
 _POLICIES = """
-SELECT product, party, demanded, overdue_after_hours, remind_every_hours, changed_at FROM trades_confirmation_policy
-WHERE demanded IS NOT NULL OR overdue_after_hours IS NOT NULL ORDER BY product, party
+SELECT product, party, demanded, overdue_after_hours, remind_every_hours, mail_to, changed_at
+FROM trades_confirmation_policy
+WHERE demanded IS NOT NULL OR overdue_after_hours IS NOT NULL OR mail_to <> '' ORDER BY product, party
 """
 
 

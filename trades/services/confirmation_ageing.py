@@ -18,6 +18,7 @@ from core import sql
 from core.audit import Actor, encode, record, system
 from core.http.problem import Problem, not_found
 from trades.lifecycle import SUBJECT, State, lock_trades
+from trades.services.confirmation_mail import ADDRESS, REMINDER, queue_mails
 from trades.services.confirmation_matching import lock_blocks
 from trades.services.deadlines import DUE_COLUMNS, Due, deadlines_of
 from trades.services.exceptions import NewException, close_exceptions, open_exceptions
@@ -133,7 +134,7 @@ WHERE s.trade_id = ANY(%s) AND v.counterparty_id IS NOT NULL
 """
 _LOOK = f"""
 SELECT a.trade_id, a.reminders, a.reminded_at, s.state, v.version, v.recorded_at AS since, v.base_amount,
-       p.code AS party, y.overdue, y.every, {", ".join(f"v.{each}" for each in DUE_COLUMNS)},
+       p.code AS party, y.overdue, y.every, mail.mail_to, {", ".join(f"v.{each}" for each in DUE_COLUMNS)},
        EXISTS (SELECT FROM trades_confirmation c WHERE c.trade_id = a.trade_id)
        OR EXISTS (SELECT FROM trades_confirmation_waiver w WHERE w.trade_id = v.trade_id AND w.version = v.version)
        AS is_confirmed
@@ -141,6 +142,7 @@ FROM trades_awaited_confirmation a
 JOIN trades_state s ON s.trade_id = a.trade_id
 JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 {_HOURS.format(join="LEFT")}
+{ADDRESS}
 WHERE a.trade_id = ANY(%s) AND a.look_at <= %s
 ORDER BY a.trade_id
 """
@@ -216,6 +218,8 @@ def _record(rows: Sequence[Mapping[str, Any]], actor: Actor, now: datetime, *, r
             for row in rows
         ],
     )
+    mails = [{**row, "number": row["reminders"] + 1} for row in rows]
+    queue_mails(mails, occasion=REMINDER, actor=actor, now=now)
 
 
 def _open(rows: Sequence[Mapping[str, Any]], actor: Actor, now: datetime) -> None:
@@ -239,13 +243,14 @@ def _open(rows: Sequence[Mapping[str, Any]], actor: Actor, now: datetime) -> Non
 
 _ASKED = f"""
 SELECT s.state, v.trade_id, v.version, v.recorded_at AS since, p.code AS party, coalesce(a.reminders, 0) AS reminders,
-       a.reminded_at,
+       a.reminded_at, mail.mail_to,
        EXISTS (SELECT FROM trades_confirmation c WHERE c.trade_id = v.trade_id AND c.status IN ('MATCHED', 'CANCELLED'))
        AS agrees
 FROM trades_state s
 JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 LEFT JOIN trades_awaited_confirmation a ON a.trade_id = s.trade_id
+{ADDRESS}
 WHERE s.trade_id = %s AND s.state <> ALL(ARRAY{ENDED})
 """
 _REMIND = """
@@ -257,7 +262,8 @@ SET reminders = a.reminders + 1, reminded_at = EXCLUDED.reminded_at, look_at = E
 
 
 def remind(*, trade_id: int, actor: Actor, now: datetime) -> None:
-    """Remind the counterparty of a trade's confirmation now, by an event that leaves over the feed.
+    """Remind the counterparty of a trade's confirmation now, by an event that leaves over the feed, and by mail where a
+    policy says an address.
 
     Problem 404 for a trade that is not there or has ended, 409 where both sides agree or the last reminder is
     less than an hour old.

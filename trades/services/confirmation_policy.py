@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 
 from core import four_eyes, sql
@@ -29,7 +31,7 @@ INSERT INTO trades_confirmation_policy (product, party, demanded, changed_at) VA
 ON CONFLICT (product, party) DO NOTHING
 """
 _ID = """
-SELECT id, demanded, overdue_after_hours, remind_every_hours FROM trades_confirmation_policy
+SELECT id, demanded, overdue_after_hours, remind_every_hours, mail_to FROM trades_confirmation_policy
 WHERE product = %s AND party = %s
 """
 HOURS_MAX = 8_760
@@ -42,6 +44,7 @@ def propose_policy(
     demanded: bool | None,
     overdue_after_hours: int | None = None,
     remind_every_hours: int | None = None,
+    mail_to: str = "",
     reason: str,
     user: AbstractBaseUser | None,
     actor: Actor,
@@ -52,8 +55,9 @@ def propose_policy(
 
     product, party: a code, or empty for any; demanded: None leaves it to what is less specific, and so does
     overdue_after_hours: hours after which a trade without a confirmation is overdue; remind_every_hours: from one
-    reminder to the next, None: one is enough. Problem 422 for an unknown product or party, for hours out of bounds or
-    without a reason, 409 where it is so already or a proposal waits.
+    reminder to the next, None: one is enough; mail_to: where reminders are mailed, empty leaves it to what is less
+    specific. Problem 422 for an unknown product or party, for hours out of bounds, an
+    address that is none or without a reason, 409 where it is so already or a proposal waits.
     """
     faults = text_faults(reason, pointer="/reason")
     hours = {"overdue_after_hours": overdue_after_hours, "remind_every_hours": remind_every_hours}
@@ -66,6 +70,8 @@ def propose_policy(
                 "/overdue_after_hours", "It is missing: what is never overdue is not reminded of.", "missing"
             )
         )
+    if mail_to and not _is_address(mail_to):
+        faults.append(Fault("/mail_to", "An address such as confirmations@example.com.", "invalid"))
     if product and product not in PRODUCTS:
         faults.append(Fault("/product", f"One of {', '.join(PRODUCTS)}, or empty for any.", "unknown"))
     if party and not sql.row("SELECT 1 FROM refdata_party WHERE code = %s", [party]):
@@ -76,8 +82,8 @@ def propose_policy(
         sql.run(_HAVE, [product, party, now])
         found = sql.row(_ID, [product, party])
         assert found is not None  # noqa: S101 - it was made above, and none is ever deleted
-        policy_id, before, *hours_before = found
-        if (before, *hours_before) == (demanded, *hours.values()):
+        policy_id, before, *hours_before, mail_before = found
+        if (before, *hours_before, mail_before) == (demanded, *hours.values(), mail_to):
             raise Problem(409, "unchanged", "The policy says so already.")
         return four_eyes.propose(
             kind=KIND,
@@ -90,6 +96,8 @@ def propose_policy(
                 "demanded": demanded,
                 "hours_before": hours_before,
                 **hours,
+                "mail_to_before": mail_before,
+                "mail_to": mail_to,
             },
             user=user,
             client_id=client_id,
@@ -99,19 +107,29 @@ def propose_policy(
         )
 
 
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
+
+
 def apply_policy(proposal: Proposal, actor: Actor, at: datetime) -> None:
     """Let a policy hold that two people want; what is sealed from then on goes by it."""
     policy = ConfirmationPolicy.objects.select_for_update().filter(id=proposal.subject_id).first()
     if policy is None:
         raise not_found("policy")
     content: dict[str, Any] = sql.json_value(proposal.content)
-    # A proposal of before there were hours says nothing of them.
+    # A proposal of before there were hours, or addresses, says nothing of them.
     stood = [policy.demanded, policy.overdue_after_hours, policy.remind_every_hours]
-    if stood != [content["demanded_before"], *content.get("hours_before", stood[1:])]:
+    said = [content["demanded_before"], *content.get("hours_before", stood[1:])]
+    if stood != said or policy.mail_to != content.get("mail_to_before", policy.mail_to):
         raise Problem(409, "changed-meanwhile", "The policy has changed since this was proposed.")
     policy.demanded, policy.changed_at = content["demanded"], at
     policy.overdue_after_hours = content.get("overdue_after_hours", policy.overdue_after_hours)
     policy.remind_every_hours = content.get("remind_every_hours", policy.remind_every_hours)
+    policy.mail_to = content.get("mail_to", policy.mail_to)
     if [policy.overdue_after_hours, policy.remind_every_hours] != stood[1:]:
         policy.spread_from = 0
     policy.save()

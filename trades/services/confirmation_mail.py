@@ -1,0 +1,258 @@
+"""Mail to counterparties: reminders of confirmations that are overdue, and one-time links somebody wants mailed.
+
+A mail is a row, written in the transaction of what it tells of, and once by its key. It is sent by whoever takes it:
+noted as being sent first, so that a process that dies leaves it to be sent again under the same Message-ID, by which
+the other side knows it for the same. Nothing else sends one twice. What cannot be sent is work for a person.
+"""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from core import ids, sql
+from core.audit import Actor, encode, record, system
+from core.http.problem import Problem
+from trades.lifecycle import SUBJECT, State, lock_trades
+from trades.services.confirmation_links import make_link
+from trades.services.exceptions import NewException, open_exceptions
+from trades.work_items import UNMAILED
+
+TASK = "trades.send_confirmation_mails"
+REMINDER, LINK = "REMINDER", "LINK"
+ATTEMPTS = 8
+SENT_ANEW_AFTER = timedelta(minutes=10)  # what a process that died was sending
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
+_ERROR_MAX = 500  # characters
+_NEVER = 500  # from this answer of a mail server on, it will never take the mail
+AT_ONCE = 100  # mails of one turn
+_ENDED = [State.CANCELLED.value, State.ALLOCATED.value, State.SETTLED.value]
+_log = logging.getLogger(__name__)
+_SENDER = system("confirmations")
+
+# The party's address comes before the product's, as with what else policies say.
+ADDRESS = """
+LEFT JOIN LATERAL (
+    SELECT mail_to FROM trades_confirmation_policy m
+    WHERE m.mail_to <> '' AND m.product IN ('', v.product) AND m.party IN ('', p.code)
+    ORDER BY m.party = '', m.product = '' LIMIT 1
+) mail ON true
+"""
+_QUEUE = """
+INSERT INTO trades_confirmation_mail (trade_id, version, occasion, number, mail_to, actor, made_at, next_at, state)
+SELECT trade_id, version, %(occasion)s, number, mail_to, %(actor)s, %(now)s, %(now)s, 'PENDING'
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS n(trade_id bigint, version int, number int, mail_to text)
+ORDER BY trade_id
+ON CONFLICT (trade_id, version, occasion, number) DO NOTHING
+"""
+
+
+def queue_mails(rows: Sequence[Mapping[str, Any]], *, occasion: str, actor: Actor, now: datetime) -> None:
+    """Have mails sent, in the caller's transaction, which has locked the trades.
+
+    rows: trade_id, version, number (of the occasion, by which a mail is made once) and mail_to; without one, none.
+    """
+    names = ("trade_id", "version", "number", "mail_to")
+    addressed = [{name: row[name] for name in names} for row in rows if row["mail_to"]]
+    if addressed:
+        given = {"rows": encode(addressed), "occasion": occasion, "actor": actor.name, "now": now}
+        sql.run(_QUEUE, given)
+
+
+_LINKED = f"""
+SELECT v.trade_id, v.version, mail.mail_to,
+       1 + (SELECT count(*) FROM trades_confirmation_mail l
+            WHERE l.trade_id = v.trade_id AND l.version = v.version AND l.occasion = '{LINK}') AS number,
+       EXISTS (SELECT FROM trades_confirmation_mail l WHERE l.trade_id = v.trade_id AND l.version = v.version
+               AND l.occasion = '{LINK}' AND l.state IN ('PENDING', 'SENDING')) AS is_queued
+FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+LEFT JOIN refdata_party p ON p.id = v.counterparty_id
+{ADDRESS}
+WHERE s.trade_id = %s AND s.version = %s
+"""
+
+
+def mail_link(*, trade_id: int, version: int, actor: Actor, now: datetime) -> str:
+    """Have a one-time link mailed to the counterparty of a trade; return the address.
+
+    The link is made as it is sent, so that its secret is kept nowhere. Problem 409 where the version is another by
+    now, no policy says an address, the product's own is not known, or one is on its way already.
+    """
+    with transaction.atomic():
+        lock_trades([trade_id])
+        rows = sql.records(_LINKED, [trade_id, version])
+        if not rows:
+            raise Problem(409, "changed-meanwhile", "The trade has changed: look at it again.")
+        (row,) = rows
+        if not row["mail_to"]:
+            raise Problem(409, "no-address", "No policy says to which address this counterparty's mail goes.")
+        if not settings.PUBLIC_URL:
+            raise Problem(409, "no-public-url", "Links cannot be mailed until PUBLIC_URL is set.")
+        if row["is_queued"]:
+            raise Problem(409, "queued", "A link is on its way already.")
+        queue_mails([row], occasion=LINK, actor=actor, now=now)
+    return str(row["mail_to"])
+
+
+# One whose sender died is taken again. Rows that another has taken are passed over.
+_TAKE = """
+SELECT m.* FROM trades_confirmation_mail m
+WHERE m.state IN ('PENDING', 'SENDING') AND m.next_at <= %s
+ORDER BY m.next_at, m.id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+_SENDING = """
+UPDATE trades_confirmation_mail SET state = 'SENDING', attempts = attempts + 1, next_at = %s WHERE id = %s
+"""
+_END = "UPDATE trades_confirmation_mail SET state = %s, ended_at = %s, error = %s WHERE id = %s"
+_AGAIN = "UPDATE trades_confirmation_mail SET state = 'PENDING', next_at = %s, error = %s WHERE id = %s"
+_ABOUT = """
+SELECT v.source_ref, v.product, v.side, coalesce(i.name, v.instrument_ref) AS instrument, v.quantity, v.currency,
+       v.trade_date, v.settlement_date, p.code AS party, p.name AS party_name, v.base_amount,
+       EXISTS (SELECT FROM trades_confirmation c
+               WHERE c.trade_id = v.trade_id AND c.trade_version = v.version AND c.status = 'MATCHED') AS is_confirmed
+FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
+LEFT JOIN refdata_party p ON p.id = v.counterparty_id
+LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
+WHERE s.trade_id = %s AND s.version = %s AND s.state NOT IN (SELECT unnest(%s::int[]))
+"""
+
+
+def send_mails(*, now: datetime) -> int:
+    """Send mails that wait, AT_ONCE at most; return how many were looked at."""
+    count = 0
+    while count < AT_ONCE and send_next(now=now):
+        count += 1
+    return count
+
+
+def send_next(*, now: datetime) -> int:
+    """Send the mail that has waited longest; return 1, or 0 where none waits."""
+    taken = _take(now)
+    if taken is None:
+        return 0
+    mail, message = taken
+    if message is not None:
+        _send(mail, message, now)
+    return 1
+
+
+def _take(now: datetime) -> tuple[dict[str, Any], EmailMessage | None] | None:
+    """Take a mail and note that it is being sent; without a message where it is not wanted, or cannot be, any more."""
+    with transaction.atomic():
+        found = sql.records(_TAKE, [now])
+        if not found:
+            return None
+        (mail,) = found
+        if mail["attempts"] >= ATTEMPTS:
+            _fail(mail, mail["error"] or "Nobody knows whether it was sent: its sender died.", now)
+            return mail, None
+        about = _about(mail)
+        if about is None:
+            sql.run(_END, ["GONE", now, "", mail["id"]])
+            return mail, None
+        sql.run(_SENDING, [now + SENT_ANEW_AFTER, mail["id"]])
+        return mail, _message(mail, about, now)
+
+
+def _about(mail: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a mail tells of; None where that is another version by now, confirmed, or over."""
+    found = sql.records(_ABOUT, [mail["trade_id"], mail["version"], _ENDED])
+    return found[0] if found and not found[0]["is_confirmed"] else None
+
+
+def _message(mail: Mapping[str, Any], about: Mapping[str, Any], now: datetime) -> EmailMessage:
+    link, ends = "", None
+    if settings.PUBLIC_URL and about["party"]:
+        made = make_link(
+            trade_id=mail["trade_id"], version=mail["version"], actor=Actor(mail["actor"]), now=now
+        )
+        address = reverse("confirmation_answer", args=[made.token])
+        link, ends = f"{settings.PUBLIC_URL.rstrip('/')}{address}", made.expires_at
+    context = {
+        **about,
+        "mail": mail,
+        "link": link,
+        "ends": ends,
+        "reference": ids.public_id(ids.TRADE, mail["trade_id"]),
+    }
+    subject = render_to_string("trades/confirmation_mail_subject.txt", context)
+    return EmailMessage(
+        subject=" ".join(subject.split()),
+        body=render_to_string("trades/confirmation_mail.txt", context),
+        to=[mail["mail_to"]],
+        headers={"Message-ID": message_id(mail["id"]), "Auto-Submitted": "auto-generated"},
+    )
+
+
+def message_id(mail_id: int) -> str:
+    """Return the Message-ID of a mail: the same however often it is sent."""
+    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> ") or "localhost"
+    return f"<confirmation.{mail_id}@{domain}>"
+
+
+def _send(mail: Mapping[str, Any], message: EmailMessage, now: datetime) -> None:
+    try:
+        message.send()
+    except Exception as error:  # whatever a mail server or the way to it does
+        _log.warning("mail %d could not be sent: %s", mail["id"], type(error).__name__)
+        _failed(mail, error, now)
+        return
+    with transaction.atomic():
+        sql.run(_END, ["SENT", now, "", mail["id"]])
+        record(
+            type="trade.confirmation_mailed",
+            subject=SUBJECT,
+            ids=[mail["trade_id"]],
+            versions=[mail["version"]],
+            actor=Actor(mail["actor"]),
+            at=now,
+            data={
+                "occasion": mail["occasion"],
+                "number": mail["number"],
+                "mail_to": mail["mail_to"],
+                "message_id": message_id(mail["id"]),
+            },
+        )
+
+
+def _failed(mail: Mapping[str, Any], error: Exception, now: datetime) -> None:
+    told = f"{type(error).__name__}: {error}"[:_ERROR_MAX]
+    with transaction.atomic():
+        attempts = mail["attempts"] + 1
+        if _is_final(error) or attempts >= ATTEMPTS:
+            _fail(mail, told, now)
+        else:
+            wait = min(_FIRST_WAIT * 2 ** (attempts - 1), _LONGEST_WAIT)
+            sql.run(_AGAIN, [now + wait, told, mail["id"]])
+
+
+def _is_final(error: Exception) -> bool:
+    """Tell whether the other side will never take it: a code of 500 or above for the mail or its address."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code >= _NEVER for code, _ in error.recipients.values())
+    codes = (smtplib.SMTPSenderRefused, smtplib.SMTPDataError)
+    return isinstance(error, codes) and error.smtp_code >= _NEVER
+
+
+def _fail(mail: Mapping[str, Any], told: str, now: datetime) -> None:
+    """Give a mail up, and have a person see to it."""
+    sql.run(_END, ["FAILED", now, told, mail["id"]])
+    lock_trades([mail["trade_id"]])
+    item = NewException(
+        trade_id=mail["trade_id"],
+        kind=UNMAILED.code,
+        codes=["CONFIRMATION_UNMAILED"],
+        summary=f"The mail about version {mail['version']} to {mail['mail_to']} could not be sent: {told}",
+        deadline=now + timedelta(days=1),
+        causes=[f"CONFIRMATION_UNMAILED {mail['mail_to']}"],
+    )
+    open_exceptions(items=[item], at=now, actor=_SENDER)
