@@ -1,4 +1,5 @@
-"""Whatever happens to trades, prices and issuers: the parts add up, and cash and positions reconcile to the profit."""
+"""Whatever happens to trades, prices and issuers: the parts add up, and cash and positions reconcile to the profit, and
+so does the journal."""
 
 from __future__ import annotations
 
@@ -14,12 +15,15 @@ from core import sql
 from core.http.problem import Problem
 from core.money import round_money
 from ledger.models import ProfitRun
+from ledger.services.verify_journal import verify_journal
 from refdata.models import Book, Instrument
+from tests.ledger.journal_support import journal
 from tests.ledger.profit_support import gains, parts, tell
-from tests.ledger.support import amend, cancel, post
+from tests.ledger.support import ACTOR, amend, cancel, post
 from tests.ledger.test_actions import ActionTerms, act
 from tests.ledger.test_profit import share
 from tests.support.factories import APPLE, EURO_SHARE, captured_ids, close, rate, world
+from tests.support.records import NOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAYS = 3
@@ -44,6 +48,14 @@ STEPS = st.lists(
 _HELD = """
 SELECT instrument_id, currency, sum(quantity) FROM ledger_position_entry
 WHERE book_id = %s AND basis = 'TRADED' AND effective_date <= %s GROUP BY 1, 2
+"""
+
+
+# What the journal has of a book by then, without what is income or expense: its cash, claims, debts and positions.
+_BOOKED = """
+SELECT j.currency, sum(p.debit - p.credit) FROM ledger_journal j JOIN ledger_posting p ON p.entry_id = j.id
+WHERE j.book_id = %s AND j.effective_date <= %s
+  AND p.account IN ('CASH', 'RECEIVABLE', 'PAYABLE', 'INVENTORY', 'VALUATION') GROUP BY 1
 """
 
 
@@ -112,6 +124,11 @@ class _Market:
         else:
             self.acted[reference] = said
 
+    def booked(self, day: date) -> Decimal:
+        """Return what the journal says that cash and positions come to at the close, in base currency."""
+        held = dict(sql.rows(_BOOKED, [self.book.id, day]))
+        return held.get("EUR", Decimal(0)) + held.get("USD", Decimal(0)) * self.rates[day]
+
     def wealth(self, day: date) -> Decimal:
         """Return what the cash and all that is held come to at the close, in base currency."""
         by_currency = dict.fromkeys(CODES.values(), Decimal(0))
@@ -151,4 +168,7 @@ def test_any_sequence_reconciles_to_what_is_held_and_paid(steps, prices, rates):
         lines = sql.rows("SELECT count(*) FROM ledger_profit_line WHERE run_id = %s", [run])[0][0]
         # Each line is rounded once; over the days what it was rounded by does not add up.
         assert abs(total - market.wealth(day)) <= Decimal("0.005") * lines
+        journal()
+        assert abs(market.booked(day) - market.wealth(day)) <= Decimal("0.01")  # a valuation is rounded once
+        assert verify_journal(now=NOW, actor=ACTOR, correct=False) == []
     assert round_money(total, "EUR") == total
