@@ -314,7 +314,9 @@ class _Books(_Desk):
         """Deal in a bond, with the interest that has accrued."""
         side = ("BUY", "BUY", "SELL")[n % 3]
         on = TODAY - timedelta(days=n % 4)
-        self.ids += captured_ids(bond(on=on, side=side, quantity=str(1000 * (n + 1)), price=f"{90 + n}.{n:02}"))
+        self.ids += captured_ids(
+            bond(on=on, side=side, quantity=str(1000 * (n + 1)), price=f"{90 + n}.{n:02}")
+        )
 
     def close(self, n: int) -> None:
         (entity,) = sql.row("SELECT entity_id FROM refdata_book") or (0,)
