@@ -205,7 +205,7 @@ class _Bonds(_Market):
             said = {
                 "coupon_rate": Decimal("3.65"),
                 "coupon_frequency": 1,
-                "day_count": "ACT/365.FIXED",
+                "day_count": "ACT/ACT.ICMA",
                 "dated_date": self._years_on(pays_on, -1),
                 "maturity": maturity,
             }
