@@ -8,6 +8,7 @@ from typing import Any
 
 from core import sql
 from core.audit import system
+from core.http.problem import Problem
 from ledger.services.posting import lock_positions, post_trades
 from tests.support.records import NOW
 from trades.services.change import Change
@@ -106,6 +107,14 @@ def replayed() -> dict[str, list[tuple[Any, ...]]]:
 
 def amend(trade_id: int, **changes: Any) -> None:
     change_trade(change=Change("AMEND", trade_id, "as agreed", changes=changes), actor=ACTOR, now=NOW)
+
+
+def amend_if_other(trade_id: int, **changes: Any) -> None:
+    """Amend a trade, unless it says so already."""
+    try:
+        amend(trade_id, **changes)
+    except Problem as problem:
+        assert problem.code == "nothing-changed", problem
 
 
 def cancel(trade_id: int) -> None:

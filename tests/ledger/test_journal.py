@@ -27,7 +27,7 @@ from tests.ledger.journal_support import balances, entries, journal, standing
 from tests.ledger.support import ACTOR, amend, cancel, post, replayed
 from tests.ledger.test_actions import act, terms
 from tests.ledger.test_positions import _Desk, policy
-from tests.support.factories import captured_ids, equity, other_connection, world
+from tests.support.factories import BUND, bond, bund, captured_ids, equity, other_connection, world
 from tests.support.records import NOW, TODAY
 from trades.models import ExceptionItem
 from trades.work_items import About, kind_of
@@ -288,6 +288,8 @@ _ACTIONS = (
     ("DVCA", {"rate": "0.35"}),
     ("SPLF", {"new": "3", "old": "2"}),
     ("REDM", {"rate": "8"}),
+    ("INTR", {"rate": "1.7", "instrument": BUND}),
+    ("REDM", {"rate": "100", "instrument": BUND}),
 )
 
 
@@ -298,8 +300,8 @@ class _Books(_Desk):
         journal()
 
     def action(self, n: int) -> None:
-        """Set, correct or call off one of three actions, each of a type of its own."""
-        reference, (type_, told) = f"CA-{n % 3}", _ACTIONS[n % 3]
+        """Set, correct or call off one of five actions, of a share or a bond."""
+        reference, (type_, told) = f"CA-{n % 5}", _ACTIONS[n % 5]
         said = terms(type_, ex=-(n % 3), **told)
         if n > 8 and CorporateAction.objects.filter(reference=reference).exists():
             said = replace(said, cancelled=True)
@@ -307,6 +309,14 @@ class _Books(_Desk):
             act(reference, said)
         except Problem as error:  # it stands so already
             assert error.status == 409, error
+
+    def bond(self, n: int) -> None:
+        """Deal in a bond, with the interest that has accrued."""
+        side = ("BUY", "BUY", "SELL")[n % 3]
+        on = TODAY - timedelta(days=n % 4)
+        self.ids += captured_ids(
+            bond(on=on, side=side, quantity=str(1000 * (n + 1)), price=f"{90 + n}.{n:02}")
+        )
 
     def close(self, n: int) -> None:
         (entity,) = sql.row("SELECT entity_id FROM refdata_book") or (0,)
@@ -325,6 +335,8 @@ _STEPS = st.lists(
                 "sell",
                 "sell",
                 "order",
+                "bond",
+                "bond",
                 "amend",
                 "move",
                 "cancel",
@@ -353,6 +365,7 @@ _STEPS = st.lists(
 def test_any_sequence_balances_and_leaves_what_a_replay_posts(db, steps, method, shorts, with_fees):
     with transaction.atomic():
         world()
+        bund()
         policy(method=method, opens_short=shorts, with_fees=with_fees)
         desk = _Books()
         for name, n in steps:

@@ -17,7 +17,7 @@ from core.money import round_money
 from ledger.models import ProfitRun, ValuationRule
 from refdata.models import Book, FxRate, Instrument
 from tests.ledger.profit_support import FRIDAY, MONDAY, TUESDAY, WEDNESDAY, flags, money, parts, tell
-from tests.ledger.support import amend, cancel
+from tests.ledger.support import amend, amend_if_other, cancel
 from tests.support.factories import (
     APPLE,
     BUND,
@@ -305,7 +305,7 @@ class TestAnySequence:
                         del held[trade]
                     else:
                         of, was, _ = held[trade]
-                        amend(trade, quantity=str(abs(quantity)), price=str(price))
+                        amend_if_other(trade, quantity=str(abs(quantity)), price=str(price))
                         held[trade] = (of, abs(quantity) if was > 0 else -abs(quantity), price)
             wealth = self._wealth(held.values(), quotes, day, Decimal(rates[n + 1]))
             intraday = parts(tell(day, ProfitRun.Kind.INTRADAY), book)

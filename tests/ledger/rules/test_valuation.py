@@ -55,6 +55,9 @@ def _held():
 @pytest.mark.usefixtures("_held")
 class TestAClose:
     def test_carries_what_is_open_at_its_price_and_takes_the_day_before_back(self):
+        tell(MONDAY, ProfitRun.Kind.INTRADAY)  # posts nothing
+        journal()
+        assert balances("VALUATION") == {}
         for day, price in ((MONDAY, "12"), (TUESDAY, "11.5"), (WEDNESDAY, "9")):
             told(day, at=price)
         by_day = [valued_on(day) for day in (FRIDAY, MONDAY, TUESDAY, WEDNESDAY)]
@@ -69,7 +72,7 @@ class TestAClose:
             ("UNREALISED_GAIN", "EUR"): Decimal(100),
         }
 
-    def test_names_its_run_and_its_price(self):
+    def test_names_its_run_and_its_price_and_told_again_reverses_what_the_run_before_said_on_both_days(self):
         run_id = told(MONDAY, at="12")
         found = sql.rows(
             "SELECT j.source, j.source_id, j.version, p.account, p.price, p.debit, p.credit FROM ledger_journal j"
@@ -79,9 +82,6 @@ class TestAClose:
             ("P", run_id, 1, "UNREALISED_GAIN", 12, 0, 200),
             ("P", run_id, 1, "VALUATION", 12, 200, 0),
         ]
-
-    def test_that_is_told_again_reverses_what_the_run_before_said_on_both_days(self):
-        told(MONDAY, at="12")
         told(TUESDAY, at="13")
         told(MONDAY, at="11")
         assert [valued_on(day).get("VALUATION") for day in (MONDAY, TUESDAY)] == [100, 300]
@@ -94,12 +94,6 @@ class TestAClose:
         told(WEDNESDAY, at="13")
         told(TUESDAY, at="14")
         assert [valued_on(day).get("VALUATION") for day in (MONDAY, TUESDAY, WEDNESDAY)] == [200, 400, 300]
-
-    def test_during_the_day_posts_nothing(self):
-        close(Instrument.objects.get(code=EURO_SHARE), "12", on=MONDAY)
-        tell(MONDAY, ProfitRun.Kind.INTRADAY)
-        journal()
-        assert balances("VALUATION") == {}
 
     def test_is_held_against_by_the_verification(self):
         told(MONDAY, at="12")
