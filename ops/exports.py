@@ -179,7 +179,9 @@ def _write_book(export: Export, file: IO[bytes]) -> None:
     forms: dict[str, Any] = {}
 
     def form(pattern: str) -> Any:
-        return forms.setdefault(pattern, book.add_format({"num_format": pattern}))
+        if pattern not in forms:  # the workbook keeps every one that it makes
+            forms[pattern] = book.add_format({"num_format": pattern})
+        return forms[pattern]
 
     sheet.write_row(0, 0, export.heads(), book.add_format({"bold": True}))
     for number, values in enumerate(export.values(), start=1):
