@@ -151,6 +151,12 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Esc", "Back to the reconciliation"),
     ),
     "reconciliation_upload": (("Esc", "Back to the reconciliations"),),
+    "breaks": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open the row"),
+        ("f", "Go to the filters"),
+        ("Esc", "Back to the reconciliations"),
+    ),
     "break": (("Esc", "Back to the reconciliation"),),
     "ssis": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
     "ssi_change": (("Esc", "Back to the SSIs"),),
@@ -251,6 +257,7 @@ _SECTIONS = {
     "reconciliation_run": "reconciliations",
     "reconciliation_upload": "reconciliations",
     "break": "reconciliations",
+    "breaks": "reconciliations",
     "confirmation": "confirmations",
     "confirmation_upload": "confirmations",
     "confirmation_link": "confirmations",
@@ -269,7 +276,7 @@ _SECTIONS = {
 }
 # Those whose address names a record; a list below another screen's has none.
 _PARTS = {"explore_data": "data"}  # of others' addresses
-_OF_RECORDS = _SECTIONS.keys() - {"holds", "profit_behind", "profit_adjustments", "journal_entries"}
+_OF_RECORDS = _SECTIONS.keys() - {"holds", "profit_behind", "profit_adjustments", "journal_entries", "breaks"}
 
 
 def show(
