@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import xlsxwriter
 from django.conf import settings
+from django.db import transaction
 
 from core import sql
 from core.audit import Actor, encode, record
@@ -70,10 +71,11 @@ def gather(*, listed: Listed, content: Content, shown: Sequence[Column], asked: 
     """
     rows: list[Row] = []
     try:
-        for some in listed.pages(asked):
-            rows += some
-            if len(rows) > ROWS_MAX:
-                break
+        with transaction.atomic():  # lists may read by a cursor
+            for some in listed.pages(asked):
+                rows += some
+                if len(rows) > ROWS_MAX:
+                    break
     except (TooBroad, sql.TookTooLong):
         raise _too_many("This looks through too many records.") from None
     if len(rows) > ROWS_MAX:

@@ -237,7 +237,9 @@ def test_a_workbook_has_one_style_for_each_way_to_show_a_value_however_many_rows
     assert len(used) == 4, "the usual one, the heads, two decimals, a day"
 
 
-def test_a_search_that_takes_too_long_says_how_to_narrow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_that_takes_too_long_says_how_to_narrow_it(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slow(**_: Any) -> Any:
         raise exports.TooBroad
 
