@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import xlsxwriter
 from django.conf import settings
+from django.db import transaction
 
 from core import sql
 from core.audit import Actor, encode, record
@@ -73,10 +74,11 @@ def gather(*, listed: Listed, content: Content, shown: Sequence[Column], asked: 
     """
     rows: list[Row] = []
     try:
-        for some in listed.pages(asked):
-            rows += some
-            if len(rows) > ROWS_MAX:
-                break
+        with transaction.atomic():  # lists may read by a cursor
+            for some in listed.pages(asked):
+                rows += some
+                if len(rows) > ROWS_MAX:
+                    break
     except (TooBroad, sql.TookTooLong):
         raise _too_many("This looks through too many records.") from None
     if len(rows) > ROWS_MAX:
@@ -182,7 +184,9 @@ def _write_book(export: Export, file: IO[bytes]) -> None:
     forms: dict[str, Any] = {}
 
     def form(pattern: str) -> Any:
-        return forms.setdefault(pattern, book.add_format({"num_format": pattern}))
+        if pattern not in forms:  # the workbook keeps every one that it makes
+            forms[pattern] = book.add_format({"num_format": pattern})
+        return forms[pattern]
 
     sheet.write_row(0, 0, export.heads(), book.add_format({"bold": True}))
     for number, values in enumerate(export.values(), start=1):

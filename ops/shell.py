@@ -179,6 +179,12 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Esc", "Back to the reconciliation"),
     ),
     "reconciliation_upload": (("Esc", "Back to the reconciliations"),),
+    "breaks": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open the row"),
+        ("f", "Go to the filters"),
+        ("Esc", "Back to the reconciliations"),
+    ),
     "break": (("Esc", "Back to the reconciliation"),),
     "ssis": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
     "ssi_change": (("Esc", "Back to the SSIs"),),
@@ -302,6 +308,7 @@ _SECTIONS = {
     "reconciliation_run": "reconciliations",
     "reconciliation_upload": "reconciliations",
     "break": "reconciliations",
+    "breaks": "reconciliations",
     "confirmation": "confirmations",
     "confirmation_upload": "confirmations",
     "confirmation_link": "confirmations",
@@ -329,7 +336,7 @@ _OF_RECORDS = _SECTIONS.keys() - {
     "valuation",
     "profit_adjustments",
     "journal_entries",
-}
+ "breaks"}
 
 
 def show(

@@ -185,6 +185,7 @@ urlpatterns = [
     path("reconciliations/runs/<str:ref>", reconciliations.run, name="reconciliation_run"),
     path("reconciliations/<str:ref>", reconciliations.reconciliation, name="reconciliation"),
     path("reconciliations/<str:ref>/run", reconciliations.run_now, name="reconciliation_run_now"),
+    path("breaks", breaks.breaks, name="breaks"),
     path("breaks/<str:ref>", breaks.break_, name="break"),
     path("breaks/<str:ref>/match", breaks.match, name="break_match"),
     path("confirmations", confirmations.confirmations, name="confirmations"),

@@ -145,6 +145,20 @@ def breaks_by_money(*, reconciliation_id: int, limit: int = 200) -> list[dict[st
     return [_break(each) for each in found]
 
 
+def page_of_breaks(
+    *, code: str = "", is_open: bool = True, before: int | None = None, limit: int
+) -> list[dict[str, Any]]:
+    """Return breaks with the `code` of their reconciliation, of one or of all (empty), the newest first, from before
+    an id on."""
+    found = sql.records(
+        "SELECT b.*, r.code FROM ledger_break b JOIN ledger_reconciliation r ON r.id = b.reconciliation_id"
+        " WHERE (b.closed_at IS NULL) = %(open)s AND (%(code)s = '' OR r.code = %(code)s)"
+        " AND (%(before)s::bigint IS NULL OR b.id < %(before)s) ORDER BY b.id DESC LIMIT %(limit)s",
+        {"code": code, "open": is_open, "before": before, "limit": limit},
+    )
+    return [_break(each) for each in found]
+
+
 def read_break(break_id: int) -> dict[str, Any] | None:
     """Return a break with the code, kind and title of its reconciliation, or None."""
     found = sql.records(

@@ -1,4 +1,4 @@
-"""A break: both sides, what differs, what comes near, and the form to have two people match it."""
+"""The breaks of all reconciliations; and one: both sides, what comes near, and the form to have two people match it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,49 @@ from core.http.problem import Fault, Problem, not_found
 from ledger.breaks_work import BREAK_KIND, SUBJECT, side_by_side
 from ledger.selectors import reconciliations as selectors
 from ledger.services.forced import KIND, Condition, propose_forced_match
+from ops.arrangement import arrange, seen_first
+from ops.lists.breaks import BREAKS, wanted_of
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, person, posted, show
 
 _LASTS = timedelta(days=30)  # unless another day is chosen
+_SHOWN = 100
 _OTHERS = 50  # open breaks that may be matched with it
 _ITEM = """
 SELECT id FROM trades_exception WHERE trade_id IS NULL AND subject = %s AND subject_id = %s AND kind = %s
 ORDER BY closed_at IS NOT NULL, id DESC LIMIT 1
 """
+
+
+@needs(Right.READ_RECONCILIATIONS)
+def breaks(request: HttpRequest) -> HttpResponse:
+    """Show the breaks of every reconciliation, or of one, the newest first."""
+    arranged = arrange(request, BREAKS)
+    if (first := seen_first(request, arranged)) is not None:
+        return first
+    view, code = wanted_of(request.GET.dict())
+    before = request.GET.get("before", "")
+    rows = selectors.page_of_breaks(
+        code=code,
+        is_open=view == "open",
+        before=int(before) if before.isascii() and before.isdecimal() and len(before) <= 18 else None,
+        limit=_SHOWN + 1,
+    )
+    typed = {
+        name: text for name, text in (("view", view), ("reconciliation", code)) if text and text != "open"
+    }
+    context = {
+        "arranged": arranged,
+        "rows": rows[:_SHOWN],
+        "more": rows[_SHOWN - 1]["id"] if len(rows) > _SHOWN else None,
+        "is_first": not before,
+        "view": view,
+        "code": code,
+        "codes": [each["code"] for each in selectors.newest_versions()],
+        "parameters": typed | arranged.kept,
+        "tabs": (("open", "Open"), ("closed", "Closed")),
+    }
+    return show(request, "ops/breaks.html", context, screen="breaks", now=utc_now())
 
 
 @needs(Right.READ_RECONCILIATIONS)

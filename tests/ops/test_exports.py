@@ -240,7 +240,22 @@ def test_every_value_leaves_whole_and_no_text_is_a_formula(rows: list[tuple[str,
             assert Decimal(cells[1][1]) == b
 
 
-def test_a_search_that_takes_too_long_says_how_to_narrow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workbook_has_one_style_for_each_way_to_show_a_value_however_many_rows_there_are() -> None:
+    columns = [
+        Column("a", "A", _cells.told(lambda row: row["a"])),
+        Column("b", "B", _cells.told(lambda row: row["b"])),
+    ]
+    rows = [{"a": Decimal("1.50") + each, "b": TODAY} for each in range(50)]
+    data = b"".join(parts(Export(TRADES, Content(), columns, rows, NOW), "xlsx"))
+    with ZipFile(io.BytesIO(data)) as book:
+        styles = etree.fromstring(book.read("xl/styles.xml"))
+    (used,) = styles.iter(f"{SHEET}cellXfs")
+    assert len(used) == 4, "the usual one, the heads, two decimals, a day"
+
+
+def test_a_search_that_takes_too_long_says_how_to_narrow_it(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slow(**_: Any) -> Any:
         raise exports.TooBroad
 

@@ -120,6 +120,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "reconciliations": "/reconciliations",
         "reconciliation": "/reconciliations/new",
         "upload": "/reconciliations/upload",
+        "breaks": "/breaks?view=closed",
         "confirmations": "/confirmations?status=MISMATCHED",
         "confirmation": confirmation_of(held.trade_id, quantity=Decimal(7)),
         "alleged": confirmation_of(held.trade_id, reference="C-NEAR", trade_id=None, quantity=Decimal(7)),
