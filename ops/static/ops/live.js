@@ -179,6 +179,12 @@
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-newer]")) showNewer();
+    const mine = event.target.closest("[data-use]");
+    if (mine !== null) {
+      const field = mine.closest("form").elements[mine.dataset.for];
+      field.value = mine.dataset.use;
+      field.focus();
+    }
     if (event.target.closest("[data-reload]")) {
       event.preventDefault();
       location.assign(location.pathname + location.search);
