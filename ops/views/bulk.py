@@ -85,10 +85,7 @@ def _bulk(request: HttpRequest, listed: Listed) -> HttpResponse:
     previewed = kept(request, subject)
     if step == "do" and previewed is not None and previewed.seen:
         return _do(request, listed, subject, action, previewed, place)
-    if previewed is None:
-        found = ticked(request, listed, subject)
-    else:
-        found = as_now(subject, list(previewed.seen))
+    found = ticked(request, listed, subject) if previewed is None else as_now(subject, list(previewed.seen))
     asks_first = bool(subject.actions[action].fields) and step != "preview"
     return _preview(request, listed, subject, action, found, place, asks_first=asks_first)
 
