@@ -1,8 +1,9 @@
-"""The form of a repair: what was typed, and what has become of the trade since the version it shows."""
+"""Forms that change what a trade says: what was typed, and what has become of the trade since the version shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -11,6 +12,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from trades.models import Finding
+from ops.stale import Settled, settle
 from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields
 
 FIELD = "set."
@@ -24,7 +26,7 @@ def version_of(request: HttpRequest) -> int:
 
 @dataclass(frozen=True)
 class RepairForm:
-    """A repair as it was sent: the version it started from, with that version's values, and what was typed."""
+    """A form as it was sent: the version it started from, with that version's values, and what was typed."""
 
     version: int
     seen: dict[str, str]
@@ -33,43 +35,29 @@ class RepairForm:
     meanwhile: list[FieldChange]
 
     @classmethod
-    def of(cls, request: HttpRequest, trade_id: int) -> RepairForm:
+    def of(cls, given: Mapping[str, str], trade_id: int, version: int) -> RepairForm:
         """Read the form, and what has become of the trade since the version it shows."""
-        version = version_of(request)
         present = repair_fields(trade_id=trade_id)
-        meanwhile = changes_since(trade_id=trade_id, version=version)
+        meanwhile = changes_since(trade_id=trade_id, version=version) if version else []
         seen = {field.name: field.value for field in present}
         for change in reversed(meanwhile):
             seen[change.name] = change.before
         typed = {
-            name.removeprefix(FIELD): value.strip()
-            for name, value in request.POST.dict().items()
-            if name.startswith(FIELD)
+            name.removeprefix(FIELD): value.strip() for name, value in given.items() if name.startswith(FIELD)
         }
         return cls(version, seen, typed, present, meanwhile)
 
-    def kept(self) -> dict[str, str]:
-        """Return what was typed into fields that nobody else has changed meanwhile."""
-        moved = self.moved()
-        return {name: value for name, value in self.typed.items() if name not in moved}
-
-    def lost(self) -> dict[str, str]:
-        """Return what was typed, and is not what it was, into fields that somebody else has changed."""
-        moved = self.moved()
-        return {
-            name: value
-            for name, value in self.typed.items()
-            if name in moved and value not in {self.seen[name], moved[name]}
-        }
-
-    def moved(self) -> dict[str, str]:
-        """Return the fields that are not what they were, with their present values."""
-        present = {field.name: field.value for field in self.present}
-        return {
-            each.name: present.get(each.name, "")
-            for each in self.meanwhile
-            if present.get(each.name, "") != self.seen[each.name]
-        }
+    def settled(self) -> Settled:
+        """Return how the form goes on, on the present version."""
+        present = {each.name: each.value for each in self.present}
+        return settle(
+            shown=self.seen,
+            present=present,
+            typed=present | self.typed,
+            labels={each.name: each.label for each in self.meanwhile}
+            | {each.name: each.label for each in self.present},
+            by={each.name: each.actor for each in self.meanwhile},
+        )
 
 
 _READS: dict[str, Callable[[str], object]] = {"DATE": date.fromisoformat, "DECIMAL": Decimal}
@@ -90,23 +78,26 @@ def suggested(field: RepairField, findings: Sequence[Finding]) -> str:
     return ""
 
 
-def repair_context(
-    request: HttpRequest, trade_id: int, failed: str, findings: Sequence[Finding] = ()
-) -> dict[str, Any]:
-    """Return the repair form on the present version, with what findings suggest. Of one that failed it keeps what the
-    person changed, except where somebody else changed the field meanwhile: that is told instead."""
-    if failed != "repair":
-        present, kept = repair_fields(trade_id=trade_id), {}
-        told: dict[str, Any] = {"meanwhile": []}
-    else:
-        form = RepairForm.of(request, trade_id)
-        present, kept = form.present, form.kept()
-        told = {"meanwhile": form.meanwhile, "lost": form.lost(), "stale_version": form.version}
-    shown = [
-        {
+def form_context(
+    requestgiven: Mapping[str, str], trade_id: int, *, version: str, findings: Sequence[Finding] = ()
+int | None) -> dict[str, Any]:
+    """Return the fields of a form on the present version, with what findings suggest. of a trade, and what has moved since the
+    person changed, except version that it
+    shows. version: None for a form just opened, which has nothing typed."""
+    if version is None:
+        shown = [_shown(each, each.value) for each in repair_fields(trade_id=trade_id)]
+        return {"fields": shown}
+    form = RepairForm.of(given, trade_id, version)
+    settled = form.settled()
+    shown = [_shown(each, settled.values[each.name]) for each in form.present]
+    return {"fields": shown, "moved": settled.moved, "prefix": FIELD, "stale_version": version}
+
+
+def _shown(field: RepairField, value: str) -> dict[str, Any]:
+    return {
             "field": field,
             "name": FIELD + field.name,
-            "value": kept.get(field.name, field.value),
+            "value": value),
             "suggested": suggested(field, findings),
         }
         for field in present

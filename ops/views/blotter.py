@@ -75,13 +75,17 @@ def blotter(request: HttpRequest) -> HttpResponse:
         too_broad = True
     actions = [*actions_of(request, TRADES), *EXPORTS.items()] if as_of is None else []
     mark = mark_of(page.rows)
+    slow = not query.wanted.indexed or query.sort.endswith("trade_date")
     if is_asked(request):
-        shown = {"rows": page.rows, "arranged": arranged, "actions": actions}
+        if too_broad:
+            return HttpResponse(status=503)  # the page keeps what it has, and says as of when
+        shown = {"rows": page.rows, "arranged": arranged, "actions": actions, "slow": slow}
         return answer(request, "ops/parts/blotter_live.html", shown, mark=mark, now=now)
     context = {
         "query": query,
         "arranged": arranged,
         "mark": mark,
+        "slow": slow,
         "parameters": query.typed | arranged.kept,
         "sorts": trades.SORTS if as_of is None else trades.SORTS_AS_OF,
         "rows": page.rows,

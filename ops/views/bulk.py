@@ -82,11 +82,10 @@ def _bulk(request: HttpRequest, listed: Listed) -> HttpResponse:
         return HttpResponseRedirect(address(listed, place), status=303)
     if not may(request.user, subject.right_for(action)):
         return denied(request, subject.right_for(action))
-    found = kept(request, subject) or ticked(request, listed, subject)
-    if step == "do" and found.seen:
-        return _do(request, listed, subject, action, found, place)
-    if step == "preview" and request.POST.get("chosen"):
-        found = as_now(subject, list(found.seen))
+    previewed = kept(request, subject)
+    if step == "do" and previewed is not None and previewed.seen:
+        return _do(request, listed, subject, action, previewed, place)
+    found = ticked(request, listed, subject) if previewed is None else as_now(subject, list(previewed.seen))
     asks_first = bool(subject.actions[action].fields) and step != "preview"
     return _preview(request, listed, subject, action, found, place, asks_first=asks_first)
 

@@ -17,6 +17,7 @@ from core.http.problem import Problem
 from ops import selectors
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, person, show
+from ops.stale import SHOWN, Settled, came_late, keep, stale
 from settlement.calendars import list_calendar, stored_row
 from settlement.services.calendar_change import (
     KIND,
@@ -101,6 +102,10 @@ def calendar_change(request: HttpRequest) -> HttpResponse:
         return _show(request, kind, stored_row(kind=kind, number=_text(given, "row")), withdrawn)
     typed = {name: _text(request.POST, name) for name, _ in FIELDS[kind]}
     change = Change(kind, [_row(typed)], withdrawn and kind == "holidays")
+    stored = stored_row(kind=kind, number=_text(request.POST, "row"))
+    late = came_late(request, present=stored, typed=typed, labels=dict(FIELDS[kind])) if stored else None
+    if late is not None:
+        return _show(request, kind, late.values, withdrawn, problem=stale(), late=late)
     now = utc_now()
     try:
         if "show" in request.POST:
@@ -127,10 +132,17 @@ def _show(
     *,
     problem: Problem | None = None,
     foreseen: Foreseen | None = None,
+    late: Settled | None = None,
 ) -> HttpResponse:
+    opened = request.method != "POST" or late is not None
+    given = request.POST if request.method == "POST" else request.GET
+    stored = stored_row(kind=kind, number=_text(given, "row")) if opened else {}
     shown = Shown.of(problem) if problem else None
     faults = {fault.pointer.rpartition("/")[2] for fault in problem.faults} if problem else set()
     context = {
+        "row": _text(given, "row"),
+        "shown": keep(stored) if opened else _text(request.POST, SHOWN),
+        "moved": late.moved if late else [],
         "kind": kind,
         "title": dict(TABS)[kind],
         "withdrawn": withdrawn and kind == "holidays",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -14,13 +15,13 @@ from core.clock import utc_now
 from core.http.problem import Problem
 from ops import effects
 from ops.permissions import Right
+from ops.repair_form import form_context
 from ops.shell import Shown, actor, chooses, needs, person, show
 from ops.views.trade import ENDED, trade_id_of
 from trades.lifecycle import State
 from trades.selectors import timeline
 from trades.services.amendment import FIELD_PREFIX, patch_of
 from trades.services.change import Change
-from trades.services.repair import repair_fields
 from trades.services.single_change import Answered, change_trade
 from trades.services.supersession import Cause
 from trades.services.versions import trade_etag
@@ -103,21 +104,16 @@ def _show(
     # After a form that came too late, the next one is about the trade as it is now.
     etag = trade_etag(found["version"], found["changed_at"])
     seen = typed.get("etag", etag) if problem is None or problem.status != 412 else etag
-    fields = [
-        {
-            "field": each,
-            "name": f"{FIELD_PREFIX}{each.name}",
-            "value": typed.get(f"{FIELD_PREFIX}{each.name}", each.value),
-        }
-        for each in (repair_fields(trade_id=trade_id) if kind == "AMEND" else ())
-    ]
+    shown = form_context(typed.dict(), trade_id, version=_seen(typed)) if kind == "AMEND" else {"fields": []}
     context: dict[str, Any] = {
         "trade": found,
         "reference": ids.public_id(ids.TRADE, trade_id),
         "record_mark": etag,
         "kind": kind,
         "what": "amend" if kind == "AMEND" else "cancel",
-        "groups": _groups(fields),
+        **shown,
+        "seen_version": found["version"],
+        "groups": _groups(shown["fields"]),
         "etag": seen,
         "typed": typed,
         "changeable": State(found["state"]) not in ENDED,
@@ -128,6 +124,14 @@ def _show(
     }
     status = problem.status if problem else 200
     return show(request, "ops/change.html", context, screen="change", now=utc_now(), status=status)
+
+
+def _seen(typed: Mapping[str, str]) -> int | None:
+    """Return the version that a form shows, by its ETag; None for one just opened, 0 where it names none."""
+    if not typed:
+        return None
+    text = typed.get("etag", "").strip('"').partition("-")[0]
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 def _groups(fields: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

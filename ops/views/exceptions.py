@@ -26,7 +26,7 @@ from ops.desk import asked_of, choices
 from ops.lists.exceptions import EXCEPTIONS
 from ops.live import answer, is_asked, mark_of
 from ops.permissions import Right, may
-from ops.repair_form import RepairForm, repair_context, version_of
+from ops.repair_form import RepairForm, form_context, version_of
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
 from ops.views.trade import ENDED, steps
 from risk.services.excess import excess_to_type, is_overridable, propose_excess
@@ -270,7 +270,7 @@ def _on_desk(action: str) -> Callable[[HttpRequest, ExceptionItem, datetime], No
 
 
 def _repair(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
-    form = RepairForm.of(request, _trade(item))
+    form = RepairForm.of(request.POST.dict(), _trade(item), version_of(request))
     changes = {name: value for name, value in form.typed.items() if value != form.seen.get(name)}
     version = repair_trade(
         trade_id=_trade(item),
@@ -418,11 +418,18 @@ def _of_trade(request: HttpRequest, item: ExceptionItem, failed: str) -> dict[st
         "seen_version": shown["version"],
         "entries": timeline.timeline(trade_id, exception_ids=[item.id]),
         **(
-            repair_context(request, trade_id, failed, findings)
+            repair_context_repairable(request, trade_id, failed, findings)
             if held and may(request.user, Right.REPAIR)
             else {}
         ),
     }
+
+
+def _repairable(request: HttpRequest, trade_id: int, failed: str) -> dict[str, Any]:
+    """Return the form of a repair, with what was typed into one that failed."""
+    return form_context(
+        request.POST.dict(), trade_id, version=version_of(request) if failed == "repair" else None
+    )
 
 
 def _of_other(item: ExceptionItem, as_of: AsOf | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ops import utilisations
 from ops.permissions import ROLES, Right
 from ops.shell import Shown, actor, needs, person, posted, show
 from ops.trend import trends
+from ops.stale import SHOWN, Settled, came_late, keep, stale
 from risk import selectors as risk
 from risk.checks._composition import DIMENSIONS
 from risk.measures import MEASURES
@@ -126,6 +127,9 @@ def limit_terms(request: HttpRequest) -> HttpResponse:
         found = Limit.objects.filter(code=request.GET.get("code", "").replace("\0", "")).first()
         first = {"valid_from": business_date(utc_now()).isoformat(), "floor": "0"}
         return _show_terms(request, _typed(Terms.of(found)) if found else first)
+    late = _came_late(request)
+    if late is not None:
+        return _show_terms(request, late.values, stale(), late)
     try:
         terms, reason = _terms(request.POST)
         propose_terms(terms=terms, reason=reason, user=person(request), actor=actor(request), now=utc_now())
@@ -135,10 +139,37 @@ def limit_terms(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("limits"), status=303)
 
 
+# What a limit's form says, by its fields.
+_LABELS = {
+    "name": "Name", "measure": "Measure", "dimensions": "Kept by", "members": "Only for these members",
+    "warn": "Warning", "hard": "Hard", "currency": "Currency", "floor": "Silent up to", "valid_from": "First day",
+    "valid_to": "Last day", "excess_max": "At most on top", "excess_hours": "For at most, hours",
+    "approver_role": "Approved by",
+}  # fmt: skip
+
+
+def _stored(given: Mapping[str, str]) -> dict[str, str]:
+    """Return what the form of a limit shows of it now; nothing where there is none."""
+    found = Limit.objects.filter(code=given.get("code", "").replace("\0", "").strip()).first()
+    return {name: str(value) for name, value in _typed(Terms.of(found)).items()} if found else {}
+
+
+def _came_late(request: HttpRequest) -> Settled | None:
+    """Return how the form goes on of a limit that has other terms by now."""
+    typed = {name: value.strip() for name, value in request.POST.dict().items()}
+    return came_late(request, present=_stored(typed), typed=typed, labels=_LABELS)
+
+
 def _show_terms(
-    request: HttpRequest, typed: Mapping[str, Any], problem: Problem | None = None
+    request: HttpRequest,
+    typed: Mapping[str, Any],
+    problem: Problem | None = None,
+    late: Settled | None = None,
 ) -> HttpResponse:
+    opened = request.method != "POST" or late is not None
     context = {
+        "shown": keep(_stored(typed)) if opened else request.POST.get(SHOWN, ""),
+        "moved": late.moved if late else [],
         "typed": typed,
         "measures": [(code, measure.title) for code, measure in MEASURES.items()],
         "dimensions": list(DIMENSIONS),

@@ -20,6 +20,7 @@ from ops.arrangement import arrange, seen_first
 from ops.lists.ssis import SSIS
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, person, show
+from ops.stale import SHOWN, Settled, came_late, keep, stale
 from refdata.lists import list_ssis, ssi_of
 from refdata.models import Ssi
 from settlement.services.ssi_change import KIND, Foreseen, foresee, foresee_proposal, propose_ssi_change
@@ -62,6 +63,9 @@ def ssi_change(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _show(request, _first(stored, given), stored, ending)
     typed = {name: _text(request.POST, name) for name in (*FIELDS, "reason")}
+    late = None if stored is None else came_late(request, present=_shown(stored), typed=typed, labels=_LABELS)
+    if late is not None:
+        return _show(request, late.values, stored, ending, problem=stale(), late=late)
     rows = _rows(typed, stored, ending)
     now = utc_now()
     try:
@@ -84,8 +88,12 @@ def _show(
     *,
     problem: Problem | None = None,
     foreseen: Foreseen | None = None,
+    late: Settled | None = None,
 ) -> HttpResponse:
+    opened = request.method != "POST" or late is not None
     context = {
+        "shown": keep(_shown(stored)) if stored and opened else request.POST.get(SHOWN, ""),
+        "moved": late.moved if late else [],
         "typed": typed,
         "stored": stored,
         "ssi": _text(request.POST or request.GET, "ssi"),
@@ -110,6 +118,20 @@ def told(content: Mapping[str, Any]) -> dict[str, Any]:
     seen = encode(now.effect.summary())
     other = msgspec.json.decode(seen) != content["effect"]
     return {"foreseen": now, "seen": seen, "then": content["effect"] if other else None}
+
+
+# What the form of an SSI that there is says of it, by its fields.
+_LABELS = {
+    "account": "Account",
+    "agent_bic": "Agent",
+    "place_of_settlement": "Place of settlement",
+    "delivery_address": "Delivery address",
+    "valid_to": "Last day",
+}
+
+
+def _shown(stored: Mapping[str, Any]) -> dict[str, str]:
+    return {name: "" if stored[name] in (None, _ANY) else str(stored[name]) for name in _LABELS}
 
 
 def _first(stored: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,6 +117,26 @@ def test_what_is_refused_stands_beside_what_was_typed(world: World, desk: Client
     assert state_of(trade_id)[1] == 2
 
 
+def test_a_form_that_came_too_late_goes_on_from_the_present_version(world: World, desk: Client) -> None:
+    trade_id = checked(equity())
+    late = _form(desk, trade_id, "amend", **{"set.price": "188", "set.trader": "kim", "step": "confirm"})
+    other = {"set.price": "187.5", "set.quantity": "7", "step": "confirm"}
+    assert desk.post(_url(trade_id, "amend"), _form(desk, trade_id, "amend", **other)).status_code == 303
+    answer = desk.post(_url(trade_id, "amend"), late)
+    assert answer.status_code == 412
+    text = _text(answer)
+    assert "You started from version 1; the present one is 2" in text
+    assert "Quantity 100 7 ann —" in text
+    assert "Price 187.25 187.5 ann 188 Use mine" in text
+    fields = re.findall(r'<input[^>]*name="(set\.[^"]+|etag)" value="([^"]*)"', answer.content.decode())
+    shown = {name: unescape(value) for name, value in fields}
+    assert [shown[f"set.{name}"] for name in ("price", "quantity", "trader")] == ["187.5", "7", "kim"]
+    again = shown | {"reason": "once more", "step": "confirm"}
+    assert desk.post(_url(trade_id, "amend"), again).status_code == 303
+    third = version_of(trade_id, 3)
+    assert (third["price"], third["quantity"], third["trader"]) == (Decimal("187.5"), 7, "kim")
+
+
 def test_a_change_that_needs_two_people_is_decided_on_the_approvals_page(
     world: World, desk: Client, sign_in: SignIn
 ) -> None:

@@ -179,8 +179,8 @@ class TestAStaleRepair:
     def test_says_what_changed_meanwhile_and_by_whom(self, answer: HttpResponse) -> None:
         text = _text(answer)
         assert "You started from version 1; the present one is 2" in text
-        assert "Trader from jdoe to zoe by bob in version 2" in text
-        assert "Price from 187.25 to 187.5 by bob in version 2; you had typed 188" in text
+        assert "Trader jdoe zoe bob —" in text
+        assert "Price 187.25 187.5 bob 188 Use mine" in text
 
     def test_is_stored_when_it_is_sent_again_and_changes_nothing_else(
         self, answer: HttpResponse, held: ExceptionItem, desk: Client

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
@@ -17,6 +18,7 @@ from tests.ops.conftest import SignIn
 from tests.support.factories import World, captured_ids, check_everything, equity
 from tests.support.records import LATER, NOW
 from trades.models import ExceptionItem
+from trades.selectors import blotter
 
 
 @pytest.fixture
@@ -63,6 +65,18 @@ class TestAList:
         page = desk.get(f"/trades?since={mark}").content.decode()
         assert f'data-key="{public_id(TRADE, new)}"' in page
         assert "<nav" not in page
+
+    def test_that_takes_long_to_look_through_is_asked_seldom_and_may_fail(
+        self, held, desk, monkeypatch
+    ) -> None:
+        assert "data-slow" not in desk.get("/trades?status=exception").content.decode()
+        assert "data-slow" in desk.get("/trades?product=EQUITY").content.decode()
+
+        def give_up(*_: Any, **__: Any) -> blotter.Page:
+            raise blotter.TooBroad
+
+        monkeypatch.setattr(blotter, "page", give_up)
+        assert desk.get("/trades?product=EQUITY&since=x").status_code == 503
 
     def test_of_the_past_is_not_asked_again(self, held, desk) -> None:
         path = f"/as-of/{NOW.isoformat().replace('+00:00', 'Z')}/trades"

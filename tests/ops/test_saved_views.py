@@ -75,7 +75,7 @@ class TestAList:
         text = unescape(ann.get("/trades?columns=side,book&density=cosy").content.decode())
         (turn,) = re.findall(r'rel="next" href="([^"]+)"', text)
         assert "columns=side%2Cbook" in turn and "density=cosy" in turn
-        assert text.count('<input type="hidden" name="columns" value="side,book">') == 3
+        assert text.count('<input type="hidden" name="columns" value="side,book">') == 4
 
     def test_has_the_columns_that_a_form_chose_in_its_order(self, world: World, ann: Client) -> None:
         chosen = "show=status&at-status=2&show=net_amount&at-net_amount=1&show=book&show=nonsense"

@@ -73,7 +73,8 @@ def busy(world: World, desk: Client) -> dict[str, str]:
     deliver_goods(delivered_by(ordered)[0])
     desk.post("/views/trades/make?status=captured", {"format": "csv"})
     desk.post(
-        "/exceptions/bulk", {"action": "wake", "step": "do", "ids": public_id(EXCEPTION, held.id), "key": "k"}
+        "/exceptions/bulk",
+        {"action": "wake", "step": "do", "chosen": public_id(EXCEPTION, held.id), "key": "k"},
     )
     return {
         "today": "/",

@@ -170,6 +170,35 @@ class TestOnce:
         assert sql.row("SELECT count(*) FROM trades_comment") == (2,)
 
 
+@pytest.mark.concurrency
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    def test_two_people_who_cancel_the_same_cancel_each_once(self, ann) -> None:
+        trades = [captured(EQUITY, source_ref=ref) for ref in "ABCD"]
+        bob = person("bob")
+        seen = _seen(*trades)
+        first, second = race(
+            lambda: _trades(ann, "cancel", seen),
+            lambda: _trades(bob, "cancel", dict(reversed(seen.items()))),
+        )
+        assert (first.done + second.done, first.refused + second.refused) == (4, 4)
+        assert [state_of(each) for each in trades] == [(State.CANCELLED, 2)] * 4
+
+    def test_workers_share_a_run_and_do_each_item_once(self, ann, large) -> None:
+        run = _items(ann, "comment", large, text="look")
+
+        def work_on() -> None:
+            while advance_runs(now=LATER):
+                pass
+
+        race(*[work_on] * 3)
+        while advance_runs(now=LATER):  # what a worker found locked was not its to wait for
+            pass
+        run.refresh_from_db()
+        assert (run.done, run.state) == (7, "DONE")
+        assert sql.row("SELECT count(*), count(DISTINCT exception_id) FROM trades_comment") == (7, 7)
+
+
 class TestRefusals:
     def test_name_what_is_missing_and_start_nothing(self, ann) -> None:
         trade = captured(EQUITY)

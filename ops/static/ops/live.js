@@ -12,8 +12,9 @@
   let waiting = null; // the fresh rows that are not shown yet
 
   const idle = () => performance.now() - touched > AWAKE;
-  const interval = () => (idle() ? IDLE : ACTIVE);
   const rowsHere = () => document.querySelector("[data-live]");
+  // A list that takes long to look through is asked seldom, whoever moves.
+  const interval = () => (idle() || rowsHere()?.hasAttribute("data-slow") ? IDLE : ACTIVE);
   const presence = () => document.querySelector("[data-presence]");
 
   // --- rows
@@ -179,6 +180,12 @@
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-newer]")) showNewer();
+    const mine = event.target.closest("[data-use]");
+    if (mine !== null) {
+      const field = mine.closest("form").elements[mine.dataset.for];
+      field.value = mine.dataset.use;
+      field.focus();
+    }
     if (event.target.closest("[data-reload]")) {
       event.preventDefault();
       location.assign(location.pathname + location.search);
