@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from core.as_of import AsOf
 from core.clock import business_date
+from core.sight import is_narrowed
 from ops import selectors
 from ops.as_of import clock, where
 from ops.permissions import Right, may
@@ -28,6 +29,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "counts": list(counts.items()),
         "first_run": not any(counts.values()),
         "window": day.window if day else None,
+        "latest": selectors.WINDOW if is_narrowed() and not day else None,
     }
     if may(request.user, Right.READ_EXCEPTIONS):
         context |= _exceptions(person(request).id, now, as_of)

@@ -174,7 +174,9 @@ def page(
         edge = _window(key, as_of, descending=descending)
         if edge is not None:
             sign = ">=" if descending else "<="
-            found.append(f"s.trade_id {sign} %(edge)s AND v.trade_id {sign} %(edge)s")
+            found.append(f"s.trade_id {sign} %(edge)s")
+            if as_of is not None or any("v." in each for each in found):
+                found.append(f"v.trade_id {sign} %(edge)s")
             parameters["edge"] = edge
     statement = _statement(found, as_of, by_date=by_date, descending=descending)
     with _bounded(not _quick(wanted, as_of) or by_date):
