@@ -15,6 +15,7 @@ from ops.as_of import clock, where
 from ops.permissions import Right, may
 from ops.shell import needs, person, show
 from trades.selectors import exceptions
+from trades.selectors.blotter import WINDOW_OF_DESKS
 
 _URGENT_SHOWN = 8
 
@@ -29,7 +30,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "counts": list(counts.items()),
         "first_run": not any(counts.values()),
         "window": day.window if day else None,
-        "latest": selectors.WINDOW if is_narrowed() and not day else None,
+        "latest": WINDOW_OF_DESKS if is_narrowed() and not day else None,
     }
     if may(request.user, Right.READ_EXCEPTIONS):
         context |= _exceptions(person(request).id, now, as_of)
