@@ -80,6 +80,8 @@ class Sight:
         context: dict[str, Any],
     ) -> Any:
         """Run a statement with the views before the tables, or without: see `connection.execute_wrapper`."""
+        if _OF_TRANSACTIONS.match(str(statement)):  # all that may be said in one that has failed
+            return execute(statement, parameters, many, context)
         first = _LEAVE if self.is_whole() or _WRITES.search(str(statement)) else self._enter
         if many or getattr(context["cursor"].cursor, "name", None):  # of these, a statement is one alone
             if not connection.in_atomic_block:
@@ -95,6 +97,7 @@ class Sight:
 
 
 _LEAVE = "SET LOCAL search_path TO DEFAULT; "
+_OF_TRANSACTIONS = re.compile(r"\s*(SAVEPOINT|RELEASE|ROLLBACK)\b", re.IGNORECASE)
 # A view refuses what this does not find, so that a change is never made with a part of the record in view.
 _WRITES = re.compile(r"\b(INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\S+(\s+(AS\s+)?\w+)?\s+SET)\b", re.IGNORECASE)
 

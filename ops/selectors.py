@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from core import sql
 from core.as_of import HAPPENED, AsOf
+from core.sight import is_narrowed
 from feed.models import Webhook
 from ledger.services import (
     accounts,
@@ -34,6 +35,7 @@ from settlement.services import calendar_change, credit, hold, release, ssi_chan
 from trades.lifecycle import State
 from trades.selectors import as_of as past
 from trades.selectors import exceptions
+from trades.selectors.blotter import WINDOW_OF_DESKS
 from trades.services import confirmation_policy, single_change
 
 COUNT_CAP = 10_000
@@ -71,14 +73,19 @@ def _cut_off(known: CutOffs, line: forecast.CutOffAhead) -> CutOff:
 
 
 _COUNTS = """
-SELECT w.state, (SELECT count(*) FROM (SELECT 1 FROM trades_state s WHERE s.state = w.state LIMIT %(cap)s) AS counted)
+SELECT w.state, (SELECT count(*) FROM (
+    SELECT 1 FROM trades_state s WHERE s.state = w.state {since} LIMIT %(cap)s) AS counted)
 FROM unnest(%(states)s::smallint[]) AS w(state)
 """
+# Whoever sees some desks only is told of the trades captured last: no index finds those of a desk among all.
+_LATEST = f"AND s.trade_id > (SELECT last_value FROM {past.SEQUENCE}) - {WINDOW_OF_DESKS}"
 
 
 def state_counts() -> dict[State, int]:
-    """Return how many trades are in each state, each count at most COUNT_CAP + 1."""
-    found = dict(sql.rows(_COUNTS, {"cap": COUNT_CAP + 1, "states": [each.value for each in State]}))
+    """Return how many trades are in each state, each count at most COUNT_CAP + 1; of whoever sees some desks only,
+    of the last WINDOW_OF_DESKS that were captured."""
+    statement = _COUNTS.format(since=_LATEST if is_narrowed() else "")
+    found = dict(sql.rows(statement, {"cap": COUNT_CAP + 1, "states": [each.value for each in State]}))
     return {state: found.get(state.value, 0) for state in State}
 
 

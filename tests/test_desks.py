@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import OperationalError, ProgrammingError, connection, transaction
+from django.db import DataError, OperationalError, ProgrammingError, connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 
@@ -269,6 +269,14 @@ def test_nothing_is_written_while_a_part_is_seen(two_desks: tuple[int, int]) -> 
     hidden = "UPDATE/**/trades_state SET version = 9"  # from whoever looks for statements that write
     with pytest.raises(OperationalError, match="cannot update view"), transaction.atomic(), seeing(books):
         sql.run(hidden)
+
+
+def test_a_statement_that_fails_takes_only_its_savepoint_with_it(two_desks: tuple[int, int]) -> None:
+    with transaction.atomic(), seeing([Book.objects.get(code="BOOK-2").id]):
+        with pytest.raises(DataError), transaction.atomic():
+            sql.rows("SELECT 1 / 0")
+        assert sql.rows("SELECT trade_id FROM trades_state") == [(two_desks[1],)]
+    assert sql.rows("SELECT count(*) FROM trades_state") == [(2,)]
 
 
 def test_what_is_declared_is_there_and_what_is_not_is_seen_by_nobody(db: None) -> None:

@@ -14,11 +14,13 @@ def in_own_book(column: str) -> str:
 
 
 def of_own_trade(column: str) -> str:
-    """Return the SQL condition that a column names a trade that is seen."""
-    return (
-        "EXISTS (SELECT FROM trades_state own JOIN trades_version held"
-        " ON held.trade_id = own.trade_id AND held.version = own.version"
-        f" WHERE own.trade_id = {column} AND {in_own_book('held.book_id')})"
+    """Return the SQL condition that a column names a trade that is seen.
+
+    It is looked up row by row, as far as a page goes: PostgreSQL would make a join of EXISTS, and walk every trade.
+    """
+    return in_own_book(
+        "(SELECT held.book_id FROM trades_state own JOIN trades_version held"
+        f" ON held.trade_id = own.trade_id AND held.version = own.version WHERE own.trade_id = {column})"
     )
 
 
@@ -35,7 +37,9 @@ def declare_all() -> None:
     """Declare it for the tables of trades, and for what `core` keeps of them: proposals and the log."""
     declare(
         {
-            "trades_state": _OF_TRADE,
+            "trades_state": in_own_book(
+                "(SELECT v.book_id FROM trades_version v WHERE v.trade_id = t.trade_id AND v.version = t.version)"
+            ),
             "trades_version": in_own_book("t.book_id"),
             "trades_drawdown": _OF_TRADE,
             "trades_finding": _OF_TRADE,

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from core.as_of import AsOf
 from core.clock import business_date, utc_now
+from core.sight import is_narrowed
 from ops import flow, selectors, utilisations
 from ops.as_of import clock, where
 from ops.looked import came_back, keep_looked, looked_last
@@ -22,6 +23,7 @@ from ops.preferences import preferences_of
 from ops.shell import needs, person, posted, rights_shown, show
 from settlement.cut_offs import cut_offs_around
 from trades.selectors import exceptions
+from trades.selectors.blotter import WINDOW_OF_DESKS
 
 _URGENT_SHOWN = 8
 _BREACHES_SHOWN = 5
@@ -79,6 +81,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "first_run": not any(counts.values()),
         "window": day.window if day else None,
         "root": request.build_absolute_uri("/").rstrip("/"),
+        "latest": WINDOW_OF_DESKS if is_narrowed() and not day else None,
     }
     since, known = came_back(request, now=now), cut_offs_around(now.date())
     context |= _live(request, now, since=since, as_of=as_of)

@@ -24,6 +24,7 @@ PAGE_SIZES = (50, 100, 200, 500)
 MAX_PAGE = 200  # the farthest jump: an offset of 10,000 rows at the default size
 COUNT_CAP = 10_000
 WINDOW = 200_000  # ids that one page looks through for a filter without an index
+WINDOW_OF_DESKS = 50_000  # for whoever sees some desks only: of each id the trade is looked up
 TIMEOUT_MS = 3_000
 
 SORTS = ("-captured", "captured", "-trade_date", "trade_date")
@@ -175,7 +176,9 @@ def page(
         edge = _window(key, as_of, descending=descending)
         if edge is not None:
             sign = ">=" if descending else "<="
-            found.append(f"s.trade_id {sign} %(edge)s AND v.trade_id {sign} %(edge)s")
+            found.append(f"s.trade_id {sign} %(edge)s")
+            if as_of is not None or any("v." in each for each in found):
+                found.append(f"v.trade_id {sign} %(edge)s")
             parameters["edge"] = edge
     statement = _statement(found, as_of, by_date=by_date, descending=descending)
     with _bounded(not _quick(wanted, as_of) or by_date, patience_ms):
@@ -221,7 +224,7 @@ def _beyond(key: Key, *, by_date: bool, descending: bool, parameters: dict[str, 
 
 def _window(key: Key | None, as_of: AsOf | None, *, descending: bool) -> int | None:
     """Return the id at which a search without an index stops, or None when it reaches the end anyway."""
-    window = WINDOW if as_of is None else WINDOW_AS_OF
+    window = WINDOW_AS_OF if as_of is not None else WINDOW_OF_DESKS if is_narrowed() else WINDOW
     ends = sql.row("SELECT min(trade_id), max(trade_id) FROM trades_state")
     if ends is None or ends[0] is None:
         return None
