@@ -26,6 +26,7 @@ SCREENS = (
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
     "/confirmations", "/confirmations/upload", "/explore/trades",
+    "/reference", "/integrations",
 )  # fmt: skip
 
 
@@ -116,6 +117,16 @@ def test_exceptions_are_chosen_previewed_and_worked_together(held: str, page: An
     page.keyboard.press("Enter")
     page.wait_for_selector("text=1 done")
     assert ExceptionItem.objects.get().root_cause == "late static data"
+
+
+def test_today_keeps_itself_current(held: str, page: Any) -> None:
+    _person("ann", "operations")
+    _log_in(page, "ann")
+    page.wait_for_selector("[data-part=queue] [data-cell=unassigned]:text-is('1')")
+    ExceptionItem.objects.update(owner=User.objects.get(username="ann"))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as when the tab is seen again
+    page.wait_for_selector("[data-part=queue] [data-cell=mine].changed:text-is('1')")
+    page.wait_for_selector("[data-part=queue] [data-cell=unassigned]:text-is('0')")
 
 
 def test_the_filter_works_in_place_and_stands_in_the_address(held: str, page: Any) -> None:
