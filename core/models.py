@@ -157,6 +157,25 @@ class IdempotencyKey(models.Model):
         indexes = [models.Index(fields=["created_at"], name="core_idempotency_created")]
 
 
+class ApiFailure(models.Model):
+    """How often a client's requests failed alike in an hour, and what the last of them was told. Kept for a week."""
+
+    pk = models.CompositePrimaryKey("hour", "client_id", "method", "route", "status", "code")
+    hour = models.DateTimeField()
+    client_id = models.BigIntegerField()
+    method = models.TextField()
+    route = models.TextField()
+    status = models.SmallIntegerField()
+    code = models.TextField()
+    count = models.BigIntegerField()
+    last_at = models.DateTimeField()
+    request_id = models.TextField()
+    detail = models.TextField()
+
+    class Meta:
+        db_table = "core_api_failure"
+
+
 class Proposal(models.Model):
     """A change that needs two people: bound to the hash of its content, decided by somebody else, or withdrawn.
 

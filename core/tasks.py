@@ -7,6 +7,7 @@ from celery import current_app, shared_task
 from core import sql, work
 from core.as_of import known_at
 from core.clock import utc_now
+from core.http.failures import forget_failures
 from core.http.idempotency import forget_keys
 from core.seals import seal_events
 
@@ -39,8 +40,9 @@ def mark_moment() -> None:
 
 @shared_task(name="core.forget_idempotency_keys")
 def forget_idempotency_keys() -> int:
-    """Delete idempotency keys past their time."""
-    return forget_keys(now=utc_now())
+    """Delete idempotency keys, and counts of failed requests, past their time."""
+    now = utc_now()
+    return forget_keys(now=now) + forget_failures(now=now)
 
 
 @shared_task(name="core.seal_log")

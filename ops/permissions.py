@@ -72,6 +72,7 @@ class Right(Enum):
     PROPOSE_RECONCILIATION = "propose reconciliations"
     APPROVE_RECONCILIATION = "approve or decline reconciliations and forced matches"
     STOP = "stop a party, trader, book, instrument or source"
+    READ_REFERENCE = "read parties, instruments, books, prices and other reference data"
     READ_SSIS = "read settlement instructions"
     PROPOSE_SSI = "propose settlement instructions"
     APPROVE_SSI = "approve or decline settlement instructions"
@@ -149,6 +150,7 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.PROPOSE_RECONCILIATION: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_RECONCILIATION: frozenset({SUPERVISOR, RISK}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
+    Right.READ_REFERENCE: _INSIDE,
     Right.READ_SSIS: _INSIDE,
     Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.APPROVE_SSI: frozenset({SUPERVISOR, RISK}),

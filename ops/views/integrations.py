@@ -14,7 +14,7 @@ from core.http.problem import Fault, Problem
 from feed.models import Delivery
 from feed.services.log import read_log
 from feed.services.webhooks import find_webhook, replay
-from ops import selectors
+from ops import api_log, selectors
 from ops.permissions import Right
 from ops.shell import Shown, actor, needs, posted, show
 
@@ -30,6 +30,9 @@ def integrations(request: HttpRequest) -> HttpResponse:
         "clients": selectors.api_clients(now=now),
         "webhooks": selectors.webhooks(),
         "shown": selectors.INTEGRATIONS_SHOWN,
+        "calls": api_log.calls(),
+        "failures": api_log.failures(now=now),
+        "calls_shown": api_log.SHOWN,
     }
     return show(request, "ops/integrations.html", context, screen="integrations", now=now)
 

@@ -13,7 +13,8 @@ from feed.models import Delivery
 from feed.services.deliver import PAUSES
 from tests.feed.support import DOWN, OK, Clock, Listener, deliver, states, tell, webhook
 from tests.ops.conftest import SignIn
-from tests.support.factories import api_client
+from tests.support.api import Api
+from tests.support.factories import World, api_client, equity
 from tests.support.records import NOW
 
 
@@ -123,3 +124,23 @@ def test_an_unknown_webhook_is_not_found(desk: Client, reference: str) -> None:
         desk.post(f"/integrations/{reference}/replay", {"first": 1, "last": 2, "reason": "x"}).status_code
         == 404
     )
+
+
+def test_what_clients_changed_and_what_was_refused_of_them_is_told(world: World, sign_in: SignIn) -> None:
+    api = Api("fo")
+    assert (
+        api.batch([equity(), equity(quantity="7")], headers={"X-Request-ID": "two-at-once"}).status_code
+        == 207
+    )
+    for _ in range(2):
+        assert api.get("/trades/trd_1", headers={"X-Request-ID": "not-there"}).status_code == 404
+    supervisor, operator = sign_in("supervisor"), sign_in("operations")
+    context = supervisor.get("/integrations").context
+    (call,) = context["calls"]
+    assert (call.client, call.request_id, call.events) == ("fo", "two-at-once", {"trade.captured": 2})
+    (refused,) = context["failures"]
+    assert (refused["client"], refused["status"], refused["count"]) == ("fo", 404, 2)
+    assert refused["request_id"] == "not-there"
+    link = 'href="/audit?request=two-at-once"'
+    assert link in supervisor.get("/integrations").content.decode()
+    assert link not in operator.get("/integrations").content.decode()
