@@ -8,7 +8,8 @@ class LedgerConfig(AppConfig):
     def ready(self) -> None:
         """Set what two people approve of corporate actions, lots, reconciliations, profit, how things are valued,
         accounts and the closing of books; declare the kinds of work items of positions, of the journal and of breaks;
-        tell what trades make us hold; have the journal of closed books leave; say what is seen by whoever sees some books only."""
+        tell what trades make us hold; have the journal of closed books leave; say what is seen by whoever sees some
+        books only."""
         from core.contents import register_contents
         from core.evidence import contribute
         from core.four_eyes import on_approval

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -11,8 +10,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from trades.models import Finding
 from ops.stale import Settled, settle
+from trades.models import Finding
 from trades.services.repair import FieldChange, RepairField, changes_since, repair_fields
 
 FIELD = "set."
@@ -79,27 +78,23 @@ def suggested(field: RepairField, findings: Sequence[Finding]) -> str:
 
 
 def form_context(
-    requestgiven: Mapping[str, str], trade_id: int, *, version: str, findings: Sequence[Finding] = ()
-int | None) -> dict[str, Any]:
-    """Return the fields of a form on the present version, with what findings suggest. of a trade, and what has moved since the
-    person changed, except version that it
-    shows. version: None for a form just opened, which has nothing typed."""
+    given: Mapping[str, str], trade_id: int, *, version: int | None, findings: Sequence[Finding] = ()
+) -> dict[str, Any]:
+    """Return the fields of a form on the present version of a trade, with what findings suggest, and what has moved
+    since the version that it shows. version: None for a form just opened, which has nothing typed."""
     if version is None:
-        shown = [_shown(each, each.value) for each in repair_fields(trade_id=trade_id)]
+        shown = [_shown(each, each.value, findings) for each in repair_fields(trade_id=trade_id)]
         return {"fields": shown}
     form = RepairForm.of(given, trade_id, version)
     settled = form.settled()
-    shown = [_shown(each, settled.values[each.name]) for each in form.present]
+    shown = [_shown(each, settled.values[each.name], findings) for each in form.present]
     return {"fields": shown, "moved": settled.moved, "prefix": FIELD, "stale_version": version}
 
 
-def _shown(field: RepairField, value: str) -> dict[str, Any]:
+def _shown(field: RepairField, value: str, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
-            "field": field,
-            "name": FIELD + field.name,
-            "value": value),
-            "suggested": suggested(field, findings),
-        }
-        for field in present
-    ]
-    return {"fields": shown, **told}
+        "field": field,
+        "name": FIELD + field.name,
+        "value": value,
+        "suggested": suggested(field, findings),
+    }

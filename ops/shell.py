@@ -338,7 +338,8 @@ _OF_RECORDS = _SECTIONS.keys() - {
     "valuation",
     "profit_adjustments",
     "journal_entries",
- "breaks"}
+    "breaks",
+}
 
 
 def show(

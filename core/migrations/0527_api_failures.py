@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0250_signing_keys")]
+    dependencies = [("core", "0520_marks_in_their_schema")]
     operations = [
         migrations.CreateModel(
             name="ApiFailure",

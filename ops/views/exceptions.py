@@ -418,18 +418,17 @@ def _of_trade(request: HttpRequest, item: ExceptionItem, failed: str) -> dict[st
         "seen_version": shown["version"],
         "entries": timeline.timeline(trade_id, exception_ids=[item.id]),
         **(
-            repair_context_repairable(request, trade_id, failed, findings)
+            _repairable(request, trade_id, failed, findings)
             if held and may(request.user, Right.REPAIR)
             else {}
         ),
     }
 
 
-def _repairable(request: HttpRequest, trade_id: int, failed: str) -> dict[str, Any]:
-    """Return the form of a repair, with what was typed into one that failed."""
-    return form_context(
-        request.POST.dict(), trade_id, version=version_of(request) if failed == "repair" else None
-    )
+def _repairable(request: HttpRequest, trade_id: int, failed: str, findings: list[Finding]) -> dict[str, Any]:
+    """Return the form of a repair with what findings suggest, and what was typed into one that failed."""
+    version = version_of(request) if failed == "repair" else None
+    return form_context(request.POST.dict(), trade_id, version=version, findings=findings)
 
 
 def _of_other(item: ExceptionItem, as_of: AsOf | None) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from core.http.problem import Fault, Problem
 from ops import utilisations
 from ops.permissions import ROLES, Right
 from ops.shell import Shown, actor, needs, person, posted, show
-from ops.trend import trends
 from ops.stale import SHOWN, Settled, came_late, keep, stale
+from ops.trend import trends
 from risk import selectors as risk
 from risk.checks._composition import DIMENSIONS
 from risk.measures import MEASURES

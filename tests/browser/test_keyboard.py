@@ -29,7 +29,7 @@ SCREENS = (
     "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
-    "/confirmations", "/confirmations/upload", "/explore/trades", "/exports", "/notifications", "/breaks
+    "/confirmations", "/confirmations/upload", "/explore/trades", "/exports", "/notifications", "/breaks",
     "/reference", "/integrations",
 )  # fmt: skip
 
@@ -159,8 +159,8 @@ def test_a_list_changes_in_place_and_leaves_what_is_chosen(live_product: LivePro
 
 
 def test_today_keeps_itself_current(held: str, page: Any) -> None:
-    _person("ann", "operations")
-    _log_in(page, "ann")
+    person("ann", "operations")
+    log_in(page, "ann")
     page.wait_for_selector("[data-part=queue] [data-cell=unassigned]:text-is('1')")
     ExceptionItem.objects.update(owner=User.objects.get(username="ann"))
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as when the tab is seen again

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trades', '0421_confirmation_links'),
+        ("trades", "0510_bulk_runs"),
     ]
 
     operations = [
