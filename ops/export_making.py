@@ -43,6 +43,7 @@ _log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 3
 LONGEST = timedelta(minutes=5)
 PART = 1_000_000  # bytes
+_MOST_MS = LONGEST // timedelta(milliseconds=1)
 _STEP = 5_000  # rows between two looks at whether it is still wanted
 _AGAIN_AFTER = timedelta(seconds=5)
 _LOCK = "making of exports"
@@ -218,6 +219,9 @@ def _make(begun: Export, clock: Clock) -> int:
     if not (owner.is_active and may(owner, order.listed.right)):
         raise _Refused(_NO_RIGHT)
     with _writing() as write, sql.snapshot():
+        # Between two reads a workbook is written, which may take longer than a session may rest.
+        sql.run("SET LOCAL idle_in_transaction_session_timeout = %s", [_MOST_MS])
+        sql.run("SET LOCAL statement_timeout = %s", [_MOST_MS])
         keeper = _Keeper(begun, write, clock)
         try:
             for data in exports.parts(_export(order, begun, keeper), order.form):

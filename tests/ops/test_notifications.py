@@ -29,6 +29,7 @@ from tests.ops.conftest import SignIn
 from tests.support.factories import World, checked, equity
 from tests.support.records import LATER, NOW, person
 from trades.models import ExceptionItem
+from trades.services.comments import MENTIONS_MAX, comment_exceptions, mentioned_in
 from trades.services.desk import Asked, act_on_exceptions
 
 BY_SUE = Actor("user:sue")
@@ -110,6 +111,20 @@ class TestWhatPeopleDo:
         assert _kinds(ann) == [("exception_assigned", {"count": 2, "by": "sue"})]
         assert notifications_of(ann.pk)[0]["subject_id"] == items[0]
 
+    def test_to_mention_somebody_in_a_comment_among_ourselves_tells_them(
+        self, world: World, ann: User
+    ) -> None:
+        person("sue")
+        checked(equity(book="NO-BOOK"))
+        item = ExceptionItem.objects.get()
+        said = "@ann, see @nobody and @sue: mail ann@example.org. Again, @ann."
+        how: dict[str, Any] = {"exception_ids": [item.id, 10**9], "text": said, "actor": BY_SUE, "now": NOW}
+        comment_exceptions(**how)
+        comment_exceptions(**how, audience="FRONT_OFFICE")  # who reads that is elsewhere
+        assert _kinds(ann) == [("comment_mention", {"count": 1, "by": "sue"})]
+        assert notifications_of(ann.pk)[0]["subject_id"] == item.id
+        assert sql.row("SELECT count(*) FROM core_notification") == (1,)
+
     def test_to_decide_on_a_proposal_tells_its_maker(
         self, ann: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -139,6 +154,11 @@ class TestWhatPeopleDo:
             ("proposal_approved", {"proposal_id": made[0], "by": "sue", "why": ""}),
         ]
         assert notifications_of(sue.pk) == []
+
+
+def test_a_mention_is_a_name_after_an_at_sign_that_begins_a_word() -> None:
+    assert mentioned_in("@a.b-c. (@d) x@e @ @d, @f") == ["a.b-c", "d", "f"]
+    assert len(mentioned_in(" ".join(f"@n{number}" for number in range(30)))) == MENTIONS_MAX
 
 
 def test_the_end_of_an_export_tells_who_asked(ann: User) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
+
+from django.db import transaction
 
 from core import sql
 from core.audit import Actor, encode
 from core.http.problem import Problem, not_found
+from core.notifications import notify
 from core.text import text_faults
 from trades.models import Comment
 from trades.work_items import Move
@@ -48,7 +53,8 @@ def comment_exceptions(
 ) -> dict[int, int | None]:
     """Write a comment of 1 to 4,000 characters on items, open or closed; return its id on each that exists.
 
-    None: what is about no trade has no front office that could read it, and gets no such comment.
+    None: what is about no trade has no front office that could read it, and gets no such comment. Who is mentioned
+    in what is said among ourselves is told of it.
 
     audience FRONT_OFFICE: the front office reads it, and open items become its move. answers: it is the front
     office that writes, and they become the move of operations again. Problem 422 for a text that is empty, too
@@ -71,7 +77,40 @@ def comment_exceptions(
         "request_id": actor.request_id,
         "at": now,
     }
-    return dict(sql.rows(_COMMENT, parameters))
+    names = [] if shared else mentioned_in(text)
+    with transaction.atomic() if names else nullcontext():
+        written = dict(sql.rows(_COMMENT, parameters))
+        _tell_mentioned(names, written, actor, now)
+    return written
+
+
+_MENTION = re.compile(r"(?<![\w.])@([\w.+-]{1,150})")
+MENTIONS_MAX = 20
+
+
+def mentioned_in(text: str) -> list[str]:
+    """Return the names of people that a comment mentions as `@name`, each once, at most MENTIONS_MAX."""
+    names = (found.rstrip(".+-") for found in _MENTION.findall(text))
+    return list(dict.fromkeys(name for name in names if name))[:MENTIONS_MAX]
+
+
+def _tell_mentioned(
+    names: Sequence[str], written: Mapping[int, int | None], actor: Actor, now: datetime
+) -> None:
+    """Tell people of a comment that mentions them, once however many items it is on."""
+    on = sorted(each for each, number in written.items() if number is not None)
+    if not names or not on:
+        return
+    people = sql.rows("SELECT id FROM auth_user WHERE username = ANY(%s)", [list(names)])
+    notify(
+        kind="comment_mention",
+        people=[person for (person,) in people],
+        subject="exception",
+        subject_id=on[0],
+        data={"count": len(on), "by": actor.name.partition(":")[2]},
+        actor=actor,
+        now=now,
+    )
 
 
 def comment(
