@@ -31,11 +31,12 @@ WITH last AS MATERIALIZED (
     FROM last, core_events_between(last.id - %(looked)s, last.id) e
     WHERE starts_with(e.actor, 'client:')
 ), calls AS (
-    SELECT max(id) AS id, max(recorded_at) AS at, actor, request_id, type, count(*) AS count
-    FROM told GROUP BY actor, request_id, type
+    SELECT max(id) AS id, max(recorded_at) AS at, actor, request_id, type, count(*) AS count,
+           CASE WHEN request_id IN ('', '-') THEN recorded_at::text ELSE request_id END AS one
+    FROM told GROUP BY actor, request_id, one, type
 )
 SELECT max(at), substr(actor, 8), request_id, jsonb_object_agg(type, count ORDER BY type)
-FROM calls GROUP BY actor, request_id ORDER BY max(id) DESC LIMIT %(limit)s
+FROM calls GROUP BY actor, request_id, one ORDER BY max(id) DESC LIMIT %(limit)s
 """
 
 

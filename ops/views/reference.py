@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -53,9 +54,11 @@ def reference(request: HttpRequest) -> HttpResponse:
         "tabs": TABS,
         "kind": kind,
         "title": dict(TABS)[code],
-        "fields": list(kind.fields),
+        "fields": [(name, _is_number(kind, name)) for name in kind.fields],
         "filters": [(name, typed.get(name, ""), kind.fields[name].type is date) for name in kind.filters],
-        "rows": [[_shown(value) for value in row.values()] for _, row in rows[:PAGE]],
+        "rows": [
+            [(_shown(value), _is_number(kind, name)) for name, value in row.items()] for _, row in rows[:PAGE]
+        ],
         "typed": typed,
         "faults": faults,
         "parameters": {"kind": code, **typed},
@@ -83,6 +86,10 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_number(kind: Kind, name: str) -> bool:
+    return kind.fields[name].type in (Decimal, int)
 
 
 def _shown(value: Any) -> Any:
