@@ -36,7 +36,7 @@ class LogIn(LoginView):
 @open_to(EVERYBODY)
 @require_POST
 def prefer(request: HttpRequest) -> HttpResponse:
-    """Keep a choice (theme, density, navigation, zone, keys) and return to where it was made."""
+    """Keep a choice (theme, density, navigation, zone, keys, tour) and return to where it was made."""
     for name in CHOICES:
         value = request.POST.get(name)
         if value is not None and value in CHOICES[name]:
