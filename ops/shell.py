@@ -196,7 +196,7 @@ def surroundings(
         "present": without_prefix(here),
         "section": section,
         "help": help_of(screen, section),
-        "tour": tour.place(preferences_of(request).tour, rights=rights),
+        "tour": tour.place(preferences_of(request).tour, screen=screen, rights=rights),
         "tour_first": tour.first(rights),
         "now": now,
         "business_date": business_date(now),

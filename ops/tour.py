@@ -82,11 +82,14 @@ def first(rights: dict[str, bool]) -> Step | None:
     return next(iter(_open(rights)), None)
 
 
-def place(code: str, *, rights: dict[str, bool]) -> Place | None:
-    """Return where a choice has brought somebody; None when they are not on the tour, or may not take that step."""
+def place(code: str, *, screen: str, rights: dict[str, bool]) -> Place | None:
+    """Return where a choice has brought somebody.
+
+    None when they are not on the tour or may not take that step, and on every page but the step's, where it rests.
+    """
     steps = _open(rights)
     at = next((n for n, step in enumerate(steps) if step.code == code), None)
-    if at is None:
+    if at is None or steps[at].page != screen:
         return None
     before, after = steps[at - 1] if at else None, steps[at + 1] if at + 1 < len(steps) else None
     return Place(steps[at], at + 1, len(steps), before, after)

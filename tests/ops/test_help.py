@@ -80,6 +80,12 @@ class TestTheTour:
         reader.post("/preferences", {"tour": "approve"})
         assert tour_on(reader, "/trades") == ""
 
+    def test_rests_on_other_pages(self, sign_in: SignIn) -> None:
+        somebody = sign_in("operations")
+        somebody.post("/preferences", {"tour": "find"})
+        assert tour_on(somebody, "/exceptions") == tour_on(somebody, "/") == ""
+        assert tour_on(somebody, "/trades") != ""
+
     def test_can_be_taken_again_from_the_menu(self, sign_in: SignIn) -> None:
         somebody = sign_in("operations")
         somebody.post("/preferences", {"tour": "left"})
