@@ -1,4 +1,4 @@
-"""What a person set for this browser, kept in cookies: theme, density, navigation, zone of moments, keys."""
+"""What a person set for this browser, kept in cookies: theme, density, navigation, zone of moments, keys, tour."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from ops.tour import INVITED, LEFT, STEPS
+
 CHOICES: dict[str, tuple[str, ...]] = {
     "theme": ("system", "light", "dark"),
     "density": ("compact", "cosy", "roomy"),
     "nav": ("full", "icons"),
     "zone": ("desk", "utc", "local"),
     "keys": ("on", "off"),
+    "tour": (INVITED, *(step.code for step in STEPS), LEFT),
 }
 _LOCAL = "local_zone"  # which the browser tells: the name of the zone it is set to
 _YEAR = 365 * 24 * 3600
@@ -22,7 +25,10 @@ _YEAR = 365 * 24 * 3600
 
 @dataclass(frozen=True)
 class Preferences:
-    """The choices in force, each the first of its CHOICES unless set. keys: those of a single letter, such as `j`."""
+    """The choices in force, each the first of its CHOICES unless set.
+
+    keys: those of a single letter, such as `j`. tour: how far it has been taken.
+    """
 
     theme: str = "system"
     density: str = "compact"
@@ -30,6 +36,7 @@ class Preferences:
     zone: str = "desk"
     keys: str = "on"
     local: ZoneInfo | None = None
+    tour: str = INVITED
 
     @property
     def tzinfo(self) -> ZoneInfo:

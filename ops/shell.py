@@ -21,8 +21,9 @@ from core.audit import Actor, request_id_var
 from core.clock import business_date, utc_now
 from core.http.problem import Fault, Problem
 from core.notifications import unread
-from ops import selectors
+from ops import selectors, tour
 from ops.as_of import SCREENS, as_at, clock, without_prefix
+from ops.help import help_of
 from ops.permissions import Right, desks_of, has_role_for, holders, may, rights_of, roles_of
 from ops.preferences import Preferences, preferences_of
 from risk.selectors import stops_in_force
@@ -219,13 +220,18 @@ def surroundings(
     cut_offs = selectors.cut_offs(now=now, known=known)
     here = _here(request)
     moment = as_at(request)
+    section = _SECTIONS.get(screen, screen)
+    rights = rights_of(request.user)
     return {
         "screen": screen,
         "here": here,
         "as_at": moment,
         "as_at_local": now.astimezone(preferences_of(request).tzinfo).strftime("%Y-%m-%dT%H:%M:%S"),
         "present": without_prefix(here),
-        "section": _SECTIONS.get(screen, screen),
+        "section": section,
+        "help": help_of(screen, section),
+        "tour": tour.place(preferences_of(request).tour, screen=screen, rights=rights),
+        "tour_first": tour.first(rights),
         "now": now,
         "business_date": business_date(now),
         "preferences": preferences_of(request),
@@ -235,7 +241,7 @@ def surroundings(
         "environment": settings.ENVIRONMENT,
         "base_currency": settings.BASE_CURRENCY,
         "destinations": [each for each in DESTINATIONS if may(request.user, each.right)],
-        "rights": rights_of(request.user) if moment is None else _rights_to_read(request),
+        "rights": rights if moment is None else _rights_to_read(request),
         "roles": sorted(roles_of(request.user)),
         "desks": desks_of(request.user),
         "screen_keys": _keys(screen, preferences_of(request)),

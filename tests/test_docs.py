@@ -12,6 +12,8 @@ import yaml
 from django.core.management import get_commands
 
 from middleoffice.documentation import DOCS, MADE_FOLDERS, ROOT, SCHEMA, pages, parts, with_parts
+from middleoffice.documentation.console import PICTURES
+from ops.help import PAGES
 from trades.lifecycle import TRANSITIONS, State, diagram
 
 WRITTEN = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")})
@@ -44,6 +46,13 @@ def test_every_made_page_says_what_the_code_declares():
         if not (DOCS / path).exists() or (DOCS / path).read_text() != text
     ]
     assert not stale, f"stale: {', '.join(stale)}; {_REMAKE}"
+
+
+def test_every_page_of_the_console_has_its_picture_and_no_other_is_kept():
+    kept = {path.name for path in (DOCS / PICTURES).iterdir()}
+    assert kept == {f"{name}.png" for name in PAGES}, (
+        "take them anew: PICTURES=1 .venv/bin/python -m pytest tests/browser/test_pictures.py"
+    )
 
 
 def test_nothing_else_stands_in_the_folders_of_made_pages():

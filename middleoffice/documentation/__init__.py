@@ -13,6 +13,7 @@ from typing import Any
 from middleoffice.documentation.access import permissions, roles
 from middleoffice.documentation.api import operations
 from middleoffice.documentation.checks import all_checks, one_check
+from middleoffice.documentation.console import console
 from middleoffice.documentation.formats import all_formats, one_format, status_messages
 from middleoffice.documentation.installation import commands, environment
 from middleoffice.documentation.markdown import fenced
@@ -45,6 +46,7 @@ def pages() -> dict[str, str]:
         "reference/commands.md": commands(),
         "reference/roles-and-scopes.md": roles(),
         "reference/permissions.md": permissions(),
+        "reference/console.md": console(),
     }
     made.update({f"reference/checks/{code.lower()}.md": one_check(each) for code, each in CHECKS.items()})
     made.update(

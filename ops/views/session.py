@@ -88,7 +88,7 @@ def admin_log_in(request: HttpRequest, extra_context: Any = None) -> HttpRespons
 @open_to(EVERYBODY)
 @require_POST
 def prefer(request: HttpRequest) -> HttpResponse:
-    """Keep a choice (theme, density, navigation, zone, keys) and return to where it was made."""
+    """Keep a choice (theme, density, navigation, zone, keys, tour) and return to where it was made."""
     for name in CHOICES:
         value = request.POST.get(name)
         if value is not None and value in CHOICES[name]:

@@ -203,11 +203,24 @@ def test_the_past_is_looked_at_and_left_by_keyboard(held: str, page: Any) -> Non
     page.wait_for_selector(f"text={held}")
 
 
-def test_the_help_names_only_keys_that_work_here(held: str, page: Any) -> None:
+def test_somebody_new_takes_the_tour_and_asks_for_help(held: str, page: Any) -> None:
     person("fred", "front-office reader")
     log_in(page, "fred")
+    page.locator("main button[name=tour][value=today]").focus()
+    page.keyboard.press("Enter")
+    for title, screen in (
+        ("Begin with Today", "today"),
+        ("Find any trade", "blotter"),
+        ("Ask what a word means", "today"),
+    ):
+        page.wait_for_selector(f"html.scripted body[data-screen={screen}] #tour-title >> text={title}")
+        page.wait_for_selector("[data-tour-next]:focus")
+        page.keyboard.press("Enter")
+    page.wait_for_selector(".tour", state="detached")
+    page.wait_for_selector("html.scripted body[data-screen=today]")
     page.keyboard.press("?")
     shown = page.locator("#keys").inner_text()
+    assert "The time by which a market or channel must have been told" in shown
     assert "Blotter" in shown
     assert "Exceptions" not in shown
     assert "Take the next exception" not in shown
