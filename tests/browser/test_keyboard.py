@@ -26,7 +26,7 @@ SCREENS = (
     "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
-    "/confirmations", "/confirmations/upload", "/explore/trades",
+    "/confirmations", "/confirmations/upload", "/confirmations/policies", "/explore/trades",
 )  # fmt: skip
 
 
