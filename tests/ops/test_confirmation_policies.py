@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import pytest
 
-from core.ids import PROPOSAL, public_id
+from core.ids import PROPOSAL, TRADE, public_id
 from core.models import Proposal
 from tests.ops.conftest import SignIn
-from tests.support.factories import World
-from trades.models import ConfirmationPolicy
+from tests.support.factories import World, checked, unit_trade
+from trades.models import ConfirmationMail, ConfirmationPolicy
 
 FORM = {
     "product": "EQUITY", "party": "BROKER-01", "demanded": "yes", "overdue_after_hours": "24",
@@ -66,6 +67,24 @@ def test_a_form_with_faults_comes_back_with_what_was_typed(
     assert (answer.status_code, set(answer.context["problem"].by_field)) == (422, fields)
     assert answer.context["typed"]["remind_every_hours"] == typed.get("remind_every_hours", "6")
     assert not Proposal.objects.exists()
+
+
+def test_a_link_is_mailed_to_the_address_of_the_policy_or_it_is_said_why_not(
+    world: World, sign_in: SignIn, settings: Any
+) -> None:
+    settings.PUBLIC_URL = "https://middleoffice.example"
+    trade = public_id(TRADE, checked(unit_trade(0)))
+    maker, checker = sign_in("supervisor", name="ann"), sign_in("supervisor", name="bob")
+    sent = {"version": "1", "how": "mail"}
+    refused = maker.post(f"/trades/{trade}/confirmation-link", sent)
+    assert (refused.status_code, "No policy says to which address" in text_of(refused)) == (409, True)
+    maker.post(PROPOSE, FORM)
+    reference = public_id(PROPOSAL, Proposal.objects.get().id)
+    checker.post(f"/approvals/{reference}/approve", {"note": ""})
+    assert maker.post(f"/trades/{trade}/confirmation-link", sent).status_code == 303
+    mail = ConfirmationMail.objects.get()
+    assert (mail.occasion, mail.mail_to, mail.actor) == ("LINK", FORM["mail_to"], "user:ann")
+    assert "Mail it" in text_of(maker.get(f"/trades/{trade}"))
 
 
 def test_who_only_reads_sees_no_form(world: World, sign_in: SignIn) -> None:
