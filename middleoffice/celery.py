@@ -64,7 +64,7 @@ app.conf.beat_schedule = {
     "verify-journal": {"task": "ledger.verify_journal", "schedule": crontab(hour=2, minute=45)},
     "match-unmatched": _every(60.0, "trades.match_unmatched"),
     "remind-of-confirmations": _every(60.0, "trades.remind_of_confirmations"),
-    "send-confirmation-mails": _every(15.0, "trades.send_confirmation_mails"),
+    "send-confirmation-mails": _every(60.0, "trades.send_confirmation_mails"),
     "forget-deliveries": {"task": "feed.forget_deliveries", "schedule": 600.0},
     "seal-log": _every(10.0, "core.seal_log"),
     "recompute-limits": {"task": "risk.recompute_limits", "schedule": crontab(hour=1, minute=30)},

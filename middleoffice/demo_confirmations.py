@@ -18,6 +18,7 @@ from trades.services.confirmation_policy import propose_policy
 
 PRODUCT = "EQUITY"
 HOURS = 4  # after which a deal that is not confirmed is overdue
+MAILED_TO = "confirmations@broker.example"  # as EMAIL_URL is, mails are only written to a worker's log
 _OPEN = f"""
 FROM trades_state s
 JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
@@ -71,6 +72,7 @@ def _demand(party: str, now: datetime) -> None:
         party=party,
         demanded=None,
         overdue_after_hours=HOURS,
+        mail_to=MAILED_TO,
         reason="as agreed with the broker",
         user=maker,
         actor=Actor("user:olivia"),

@@ -121,12 +121,8 @@ def _party(proposal: Mapping[str, Any]) -> Subject:
 
 
 def _confirmed(proposal: Mapping[str, Any]) -> Subject:
-    """Lead to the trades that a policy is about."""
     product, party = (proposal["content"][each] for each in ("product", "party"))
-    where = urlencode(
-        {name: value for name, value in (("product", product), ("counterparty", party)) if value}
-    )
-    return Subject(f"{reverse('blotter')}?{where}", f"{product or 'any product'}, {party or 'any party'}")
+    return Subject(reverse("confirmation_policies"), f"{product or 'any product'}, {party or 'any party'}")
 
 
 def _break(proposal: Mapping[str, Any]) -> Subject:

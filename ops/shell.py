@@ -168,6 +168,11 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Esc", "Back to the confirmations"),
     ),
     "confirmation_link": (("Esc", "Back to the trade"),),
+    "confirmation_policies": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Change the row"),
+        ("Esc", "Back to the confirmations"),
+    ),
     "confirmation_upload": (("Esc", "Back to the confirmations"),),
     "reconciliations": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "reconciliation": (
@@ -320,6 +325,7 @@ _SECTIONS = {
     "confirmation": "confirmations",
     "confirmation_upload": "confirmations",
     "confirmation_link": "confirmations",
+    "confirmation_policies": "confirmations",
     "calendar_change": "calendars",
     "check": "checks",
     "fee_rule": "fees",
@@ -339,6 +345,7 @@ _SECTIONS = {
 _PARTS = {"explore_data": "data"}  # of others' addresses
 _OF_RECORDS = _SECTIONS.keys() - {
     "holds",
+    "confirmation_policies",
     "profit_behind",
     "margins",
     "valuation",

@@ -81,7 +81,7 @@ def _mail_link(request: HttpRequest, ref: str, trade_id: int) -> HttpResponse:
         mail_link(trade_id=trade_id, version=_number(request, "version"), actor=actor(request), now=utc_now())
     except Problem as problem:
         return show_trade(request, trade_id, problem=problem)
-    messages.success(request, "The link is made and mailed within a minute.")
+    messages.success(request, "The link is mailed in a minute or two.")
     return HttpResponseRedirect(reverse("trade", args=[ref]), status=303)
 
 

@@ -38,7 +38,7 @@ from trades.services.confirmation_files import (
     take_lines,
 )
 from trades.services.confirmation_policy import unconfirmed_among
-from trades.services.repair import repair_fields
+from trades.services.confirmation_theirs import amendment_to_theirs
 from trades.services.versions import trade_etag
 
 PAGE = 50
@@ -179,17 +179,16 @@ def _about_trade(found: Mapping[str, Any]) -> dict[str, Any]:
     open_ = state not in {State.CANCELLED, State.SETTLED, State.ALLOCATED}
     current = trade["version"] == found["trade_version"]
     differing = {each["field"] for each in found["differences"] if not each["within"]}
-    known = {each.name for each in repair_fields(trade_id=trade_id)} if open_ and differing else set()
-    theirs = [
-        (f"{FIELD_PREFIX}{name}", _text(found[name])) for name in sorted(differing & known) if found.get(name)
-    ]
+    theirs = (
+        amendment_to_theirs(trade_id=trade_id, theirs=found, differing=differing)
+        if open_ and current and differing
+        else None
+    )
     return {
         "trade": trade,
         "trade_ref": ids.public_id(ids.TRADE, trade_id),
         "etag": trade_etag(trade["version"], trade["changed_at"]),
-        "theirs": theirs
-        if current and {each.removeprefix(FIELD_PREFIX) for each, _ in theirs} == differing
-        else [],
+        "theirs": [(f"{FIELD_PREFIX}{name}", _text(value)) for name, value in (theirs or {}).items()],
         "can_remind": open_ and found["status"] in {"MISMATCHED", "DISPUTED"},
         "cancels": open_ and current and found["action"] == "CANCEL" and bool(differing),
         "because": f"{found['party']} confirms so under {found['reference']}, version {found['version']}.",

@@ -29,7 +29,7 @@ SCREENS = (
     "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
-    "/confirmations", "/confirmations/upload", "/explore/trades", "/exports", "/notifications", "/breaks",
+    "/confirmations", "/confirmations/upload", "/confirmations/policies", "/explore/trades", "/exports", "/notifications", "/breaks",
     "/reference", "/integrations",
 )  # fmt: skip
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +18,7 @@ from core.models import Event
 from ops import permissions
 from tests.ops.conftest import SignIn
 from tests.support.confirmations import csv_of, said_of
-from tests.support.factories import World, check_everything, checked, unit_trade
+from tests.support.factories import World, check_everything, checked, fx, goods, unit_trade
 from tests.support.records import CLERK, NOW
 from trades.models import Confirmation, ConfirmationVersion, TradeVersion
 from trades.services.change import Change, change_trades
@@ -101,6 +103,52 @@ def test_theirs_is_accepted_as_an_amendment_that_names_them_and_the_confirmation
     assert (told.actor, told.reason) == (
         "user:olivia", f"BROKER-01 confirms so under {said.reference}, version 1.",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "amended"),
+    [
+        pytest.param(
+            fx,
+            {
+                "quantity": Decimal(900_000),
+                "net_amount": Decimal(900_000),
+                "contra_amount": Decimal(1_000_000),
+            },
+            {"set.terms.bought.amount": "900000", "set.terms.sold.amount": "1000000"},
+            id="an exchange",
+        ),
+        pytest.param(
+            fx, {"settlement_date": date(2026, 11, 26)}, {"set.settlement_date": "2026-11-26"}, id="a date"
+        ),
+        pytest.param(
+            lambda: goods(lines=[{"sku": "SKU-1", "quantity": "10", "unit_price": "9.99"}]),
+            {"quantity": Decimal(9), "net_amount": Decimal("89.91")},
+            {"set.lines.0.quantity": "9", "set.net_amount": "89.91"},
+            id="an order of one line",
+        ),
+    ],
+)
+def test_theirs_is_accepted_of_exchanges_and_orders_too(
+    clerk: Client, ours: Callable[[], Any], theirs: dict[str, Any], amended: dict[str, str]
+) -> None:
+    trade_id = checked(ours())
+    party = TradeVersion.objects.get(trade_id=trade_id).counterparty_ref
+    page = clerk.get(confirm(said_of(trade_id, party=party, **theirs)))
+    address = f"/trades/{public_id(TRADE, trade_id)}/change/amend"
+    form = form_behind(page, address)
+    assert {name: form[name] for name in form if name.startswith("set.")} == amended
+    assert clerk.post(address, {**form, "step": "confirm"}).status_code == 303
+    check_everything()
+    match_queued(now=NOW)
+    row = Confirmation.objects.get()
+    assert (row.status, row.trade_version, row.differences) == ("MATCHED", 2, [])
+
+
+def test_of_an_order_of_several_lines_nobody_says_which_one_they_mean(clerk: Client) -> None:
+    trade_id = checked(goods())
+    page = clerk.get(confirm(said_of(trade_id, party="CUST-01", quantity=Decimal(3))))
+    assert "Accept theirs" not in text(page)
 
 
 def test_their_cancellation_is_accepted_as_a_cancellation_of_ours(clerk: Client) -> None:

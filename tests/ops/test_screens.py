@@ -127,6 +127,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "confirmations": "/confirmations?status=MISMATCHED",
         "confirmation": confirmation_of(held.trade_id, quantity=Decimal(7)),
         "alleged": confirmation_of(held.trade_id, reference="C-NEAR", trade_id=None, quantity=Decimal(7)),
+        "policies of confirmations": "/confirmations/policies",
         "confirmations to upload": "/confirmations/upload",
         "ssi to end": f"/ssis/change?ssi={world.broker.ssis.first().id}&what=end",
         "calendars": "/calendars",

@@ -41,7 +41,7 @@ def test_two_people_change_how_old_a_price_may_be_and_what_an_article_costs(
         assert checker.post(f"/approvals/{reference}/approve", {"note": ""}).status_code == 303
     assert days_of("EQUITY") == 3
     page = text_of(checker.get("/profit/valuation?article=SKU-1"))
-    assert "set by two people" in page
+    assert "by two people</td>" in page
     assert "1.60" in page
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from django.core.management import CommandError, call_command
 from core import sql
 from core.ids import TRADE, public_id
 from settlement.services import invoice_tie_out
+from settlement.services.invoice import bill_due
 from settlement.services.invoice_tie_out import Break, tie_out_invoices
 from settlement.services.report import report_status
 from settlement.services.standing import Report
@@ -18,7 +20,7 @@ from settlement.tasks import tie_out_invoices as nightly
 from tests.settlement.support import seal
 from tests.support.factories import checked, equity, goods, world
 from tests.support.fees import fee_rule
-from tests.support.invoices import BILLER, bill, billed_lines, deliver, delivered_by, documents
+from tests.support.invoices import BILLER, bill, billed_lines, billing_terms, deliver, delivered_by, documents
 from tests.support.records import CLERK, LATER, NOW
 
 pytestmark = pytest.mark.django_db
@@ -95,16 +97,17 @@ def test_a_fee_that_is_accrued_and_due_is_billed_or_named():
 
 def test_a_document_of_trades_in_several_portions_is_one_break_of_its_first_trade(monkeypatch):
     world()
+    billing_terms(fees="MONTH")
     fee_rule("CUSTODY", type="CUSTODY", rate="10", direction="RECEIVE", is_stated=False)
     first, _ = (checked(equity(quantity=each, price="187")) for each in ("100", "200"))
-    bill()
-    assert documents() == [("OURS-INV-000001", "56.1", "0", "56.1")]
+    later = NOW + timedelta(days=9)  # in the next month
+    assert bill_due(now=later, actor=BILLER) == 1
+    assert documents() == [("OURS-FEE-000001", "56.1", "0", "56.1")]
     sql.run("ALTER TABLE settlement_invoice DISABLE TRIGGER append_only")
     sql.run("UPDATE settlement_invoice SET net = net + 1, gross = gross + 1")
     monkeypatch.setattr(invoice_tie_out, "AT_ONCE", 1)
-    assert tie_out(correct=True) == [
-        Break(first, "WRONG_TOTAL", "OURS-INV-000001", "USD", D("57.10"), D("56.10"))
-    ]
+    found = tie_out_invoices(correct=True, now=later, actor=CLERK)
+    assert found == [Break(first, "WRONG_TOTAL", "OURS-FEE-000001", "USD", D("57.10"), D("56.10"))]
 
 
 def test_documents_that_do_not_add_up_stand_in_the_queue_until_they_do():
