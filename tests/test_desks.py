@@ -183,8 +183,15 @@ def test_a_change_by_one_desk_nets_the_trades_of_another_anew(two_desks: tuple[i
     desk, path = of_one_desk(), f"/trades/{ids.public_id(ids.TRADE, second)}/change/cancel"
     etag = re.search(r'name="etag" value="([^"]*)"', desk.get(path).content.decode())
     assert etag is not None
-    answer = desk.post(path, {"etag": unescape(etag[1]), "reason": "called off", "step": "confirm"})
+    sent = {"etag": unescape(etag[1]), "reason": "called off"}
+    preview = desk.post(path, sent).content.decode()
+    assert "the rest of it is netted anew" in preview
+    answer = desk.post(path, {**sent, "step": "confirm"})
     assert answer.status_code == 303
+    page = desk.get(answer["Location"]).content.decode()
+    for body in (preview, page):
+        assert told_in(body.encode(), {"OTHER-1", ids.public_id(ids.TRADE, first)}) == []
+        assert "107" not in re.sub(r"<[^>]+>", " ", body)
     assert state_of(second)[0] == State.CANCELLED
     seal()
     (anew,) = instructions_of(first)
