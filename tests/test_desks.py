@@ -24,7 +24,7 @@ from tests.support import factories, records
 from tests.support.records import minute, person, state_of
 from tests.test_authorisation import Things, logged_in, things  # noqa: F401
 from trades.lifecycle import State
-from trades.models import ExceptionItem
+from trades.models import ExceptionItem, TradeState
 from trades.services.change import Change
 from trades.services.single_change import change_trade
 
@@ -284,6 +284,27 @@ def test_a_statement_that_fails_takes_only_its_savepoint_with_it(two_desks: tupl
             sql.rows("SELECT 1 / 0")
         assert sql.rows("SELECT trade_id FROM trades_state") == [(two_desks[1],)]
     assert sql.rows("SELECT count(*) FROM trades_state") == [(2,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_of_what_somebody_sees_is_left_on_the_connection() -> None:
+    made = factories.world()
+    (trade,) = factories.captured_ids(factories.equity())
+    every = TradeState.objects.values_list("trade_id", flat=True)
+    for books, expected in (([made.book.id], [trade]), ([made.book.id + 1], [])):
+        with seeing(books):
+            assert list(every.all()) == expected
+            assert list(every.iterator()) == expected  # by a cursor that is held outside a transaction
+            with transaction.atomic(durable=True):
+                sql.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                assert list(every.iterator()) == expected
+            with pytest.raises(DataError), transaction.atomic():
+                sql.rows("SELECT 1 / 0")
+        assert list(every.iterator()) == [trade]
+        assert sql.row("SELECT current_schema(), current_setting('middleoffice.sight', true)") == (
+            "public",
+            "",
+        )
 
 
 def test_what_is_declared_is_there_and_what_is_not_is_seen_by_nobody(db: None) -> None:
