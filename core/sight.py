@@ -69,7 +69,7 @@ class Sight:
         self._acts = acts
         self._depth = _depth()
         literal = ",".join(map(str, self.keys))
-        self._enter = f"SELECT {SCHEMA}.enter('{{{literal}}}'); "
+        self._enter = f"SELECT {SCHEMA}.enter('{{{literal}}}', true); "
 
     def __call__(
         self,
@@ -80,15 +80,12 @@ class Sight:
         context: dict[str, Any],
     ) -> Any:
         """Run a statement with the views before the tables, or without: see `connection.execute_wrapper`."""
-        if _OF_TRANSACTIONS.match(str(statement)):  # all that may be said in one that has failed
+        if _OF_TRANSACTIONS.match(str(statement)):  # and in one that has failed nothing else may be said
             return execute(statement, parameters, many, context)
         first = _LEAVE if self.is_whole() or _WRITES.search(str(statement)) else self._enter
-        if many or getattr(context["cursor"].cursor, "name", None):  # of these, a statement is one alone
-            if not connection.in_atomic_block:
-                raise RuntimeError("Such a statement of somebody who sees a part needs a transaction.")
-            with connection.connection.cursor() as plain:
-                plain.execute(first)
-            return execute(statement, parameters, many, context)
+        if many or getattr(context["cursor"].cursor, "name", None):
+            with _beginning(first):
+                return execute(statement, parameters, many, context)
         return execute(f"{first}{statement}", parameters, many, context)
 
     def is_whole(self) -> bool:
@@ -96,8 +93,25 @@ class Sight:
         return self._acts and not self.narrowed and _depth() > self._depth
 
 
+@contextmanager
+def _beginning(first: str) -> Iterator[None]:
+    """Run what comes first apart: what is declared as a cursor, or run for many rows, is one statement alone.
+
+    Outside a transaction it would not outlast its own statement, and is undone as soon as the other has run: a cursor
+    that is held has read all its rows by then.
+    """
+    alone = not connection.in_atomic_block
+    with connection.connection.cursor() as plain:
+        plain.execute(first.replace("true", "false") if alone else first)
+        try:
+            yield
+        finally:
+            if alone:
+                plain.execute(f"RESET search_path; RESET {_SETTING}")
+
+
 _LEAVE = "SET LOCAL search_path TO DEFAULT; "
-_OF_TRANSACTIONS = re.compile(r"\s*(SAVEPOINT|RELEASE|ROLLBACK)\b", re.IGNORECASE)
+_OF_TRANSACTIONS = re.compile(r"\s*(SAVEPOINT|RELEASE|ROLLBACK|SET\s+TRANSACTION)\b", re.IGNORECASE)
 # A view refuses what this does not find, so that a change is never made with a part of the record in view.
 _WRITES = re.compile(r"\b(INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\S+(\s+(AS\s+)?\w+)?\s+SET)\b", re.IGNORECASE)
 
@@ -163,8 +177,8 @@ WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespac
 GROUP BY c.relname ORDER BY c.relname
 """
 _ENTER = f"""
-CREATE FUNCTION {SCHEMA}.enter(keys bigint[]) RETURNS void LANGUAGE sql AS $$
-SELECT set_config('search_path', '{SCHEMA}, {{schema}}', true), set_config('{_SETTING}', keys::text, true)
+CREATE FUNCTION {SCHEMA}.enter(keys bigint[], passing boolean) RETURNS void LANGUAGE sql AS $$
+SELECT set_config('search_path', '{SCHEMA}, {{schema}}', passing), set_config('{_SETTING}', keys::text, passing)
 $$;
 """
 _KNOWN = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from core.sight import is_narrowed
 from ops.templatetags.console import asset_quantity, base_money, money
 
 _SECTIONS = {
@@ -53,12 +54,16 @@ def _said(section: str, value: Any) -> str:
         return f"{used} {value['currency']}"
     if section == "legs":
         return f"{value['direction'].lower()} {_figure(value)} {value['asset']} on {value['value_date']}"
-    if section == "recalled_instructions":
-        rest = ", ".join(value["netted_anew"][:10])
-        netted = f"; netted anew: {rest}" if rest else ""
-        what = f"{value['direction'].lower()} {_figure(value)} {value['asset']} of {value['batch']}"
-        return f"{what} is cancelled{netted}"
-    return str(value)
+    return _recalled(value) if section == "recalled_instructions" else str(value)
+
+
+def _recalled(value: Mapping[str, Any]) -> str:
+    if value["netted_anew"] and is_narrowed():  # perhaps with trades of another desk
+        return f"an instruction of {value['batch']} is cancelled; the rest of it is netted anew"
+    rest = ", ".join(value["netted_anew"][:10])
+    netted = f"; netted anew: {rest}" if rest else ""
+    what = f"{value['direction'].lower()} {_figure(value)} {value['asset']} of {value['batch']}"
+    return f"{what} is cancelled{netted}"
 
 
 def _amount(value: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from core.sight import seeing, seen_throughout
 from ops.permissions import desks_of
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
-_REFERENCE = re.compile(r"([A-Za-z]{3})_[0-9A-Za-z]{2,14}")
+_REFERENCE = re.compile(r"(?<![0-9A-Za-z_])([A-Za-z]{3})_[0-9A-Za-z]{2,14}(?![0-9A-Za-z_])")
 # Where what a reference names is looked up. A reference of any other kind is of the whole firm.
 _RECORDS = {
     ids.TRADE: ("trades_state", "trade_id"),
@@ -61,14 +61,9 @@ class VisibilityMiddleware:
 def _references(request: HttpRequest) -> Iterator[tuple[str, str]]:
     """Yield the kind and the text of every reference that a request names: in its path, its query or its form."""
     given = [values for data in (request.GET, request.POST) for _, values in data.lists()]
-    words = [
-        *request.path_info.split("/"),
-        *(word for values in given for each in values for word in each.split()),
-    ]
-    for word in words:
-        match = _REFERENCE.fullmatch(word)
-        if match:
-            yield match[1].lower(), word
+    for text in [request.path_info, *(each for values in given for each in values)]:
+        for match in _REFERENCE.finditer(text):
+            yield match[1].lower(), match[0]
 
 
 def _sees(references: Iterable[tuple[str, str]]) -> bool:

@@ -24,7 +24,7 @@ from tests.support import factories, records
 from tests.support.records import minute, person, state_of
 from tests.test_authorisation import Things, logged_in, things  # noqa: F401
 from trades.lifecycle import State
-from trades.models import ExceptionItem
+from trades.models import ExceptionItem, TradeState
 from trades.services.change import Change
 from trades.services.single_change import change_trade
 
@@ -112,8 +112,8 @@ def test_of_another_desk_no_screen_tells_and_no_form_takes_a_record(
         told = told_in(body, tales - set(re.findall(r"[A-Za-z0-9_-]+", path)))
         if name != "limits" and "limits" not in path:  # which tell the firm's use of each, and no trade
             told += [each for each in AMOUNTS if each.encode() in body]
-        expected = NOT_SEEN if ABOUT_A_RECORD.search(path) else {200, 302, *NOT_SEEN}
-        if told or got.status_code not in expected:
+        seen = ABOUT_A_RECORD.search(path) and got.status_code not in NOT_SEEN
+        if told or seen or got.status_code >= 500:
             wrong.append((path, got.status_code, told))
         if told_in(body, own):
             ours.add(name)
@@ -129,7 +129,10 @@ def test_of_another_desk_no_screen_tells_and_no_form_takes_a_record(
                 assert (path, caller.post(path).status_code in NOT_SEEN) == (path, True)
     for field in ("ids", "chosen", "subject", "replaces"):  # wherever a form may name it
         for reference in (things.trade, things.exception, things.instruction):
-            assert caller.post("/exceptions/bulk", {"action": "wake", field: reference}).status_code == 404
+            assert (
+                caller.post("/exceptions/bulk", {"action": "wake", field: f"{reference}:1"}).status_code
+                == 404
+            )
     assert sql.rows("SELECT max(id) FROM core_event") == before
     # Whoever has a role of the firm is told all of it, whatever desk the person was given.
     firm = of_one_desk("", *OF_THE_FIRM)
@@ -183,8 +186,15 @@ def test_a_change_by_one_desk_nets_the_trades_of_another_anew(two_desks: tuple[i
     desk, path = of_one_desk(), f"/trades/{ids.public_id(ids.TRADE, second)}/change/cancel"
     etag = re.search(r'name="etag" value="([^"]*)"', desk.get(path).content.decode())
     assert etag is not None
-    answer = desk.post(path, {"etag": unescape(etag[1]), "reason": "called off", "step": "confirm"})
+    sent = {"etag": unescape(etag[1]), "reason": "called off"}
+    preview = desk.post(path, sent).content.decode()
+    assert "the rest of it is netted anew" in preview
+    answer = desk.post(path, {**sent, "step": "confirm"})
     assert answer.status_code == 303
+    page = desk.get(answer["Location"]).content.decode()
+    for body in (preview, page):
+        assert told_in(body.encode(), {"OTHER-1", ids.public_id(ids.TRADE, first)}) == []
+        assert "107" not in re.sub(r"<[^>]+>", " ", body)
     assert state_of(second)[0] == State.CANCELLED
     seal()
     (anew,) = instructions_of(first)
@@ -221,7 +231,7 @@ class TestTheQueueOfOneDesk:
         sent = {
             "action": "snooze",
             "which": "all",
-            "step": "do",
+            "step": "preview",
             "until": "2099-01-01T10:00",
             "reason": "later",
         }
@@ -277,6 +287,27 @@ def test_a_statement_that_fails_takes_only_its_savepoint_with_it(two_desks: tupl
             sql.rows("SELECT 1 / 0")
         assert sql.rows("SELECT trade_id FROM trades_state") == [(two_desks[1],)]
     assert sql.rows("SELECT count(*) FROM trades_state") == [(2,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_of_what_somebody_sees_is_left_on_the_connection() -> None:
+    made = factories.world()
+    (trade,) = factories.captured_ids(factories.equity())
+    every = TradeState.objects.values_list("trade_id", flat=True)
+    for books, expected in (([made.book.id], [trade]), ([made.book.id + 1], [])):
+        with seeing(books):
+            assert list(every.all()) == expected
+            assert list(every.iterator()) == expected  # by a cursor that is held outside a transaction
+            with transaction.atomic(durable=True):
+                sql.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                assert list(every.iterator()) == expected
+            with pytest.raises(DataError), transaction.atomic():
+                sql.rows("SELECT 1 / 0")
+        assert list(every.iterator()) == [trade]
+        assert sql.row("SELECT current_schema(), current_setting('middleoffice.sight', true)") == (
+            "public",
+            "",
+        )
 
 
 def test_what_is_declared_is_there_and_what_is_not_is_seen_by_nobody(db: None) -> None:

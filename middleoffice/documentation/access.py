@@ -5,13 +5,17 @@ from __future__ import annotations
 from core.http.authentication import OF_EVERY_SOURCE, SCOPES
 from middleoffice.access import routes
 from middleoffice.documentation.markdown import page, sentence, table
-from ops.permissions import GRANTS, ROLES
+from ops.permissions import GRANTS, OF_DESKS, OF_THE_FIRM, ROLES
 
 
 def roles() -> str:
     """Return the page of people's rights and clients' scopes."""
     rights = [
-        [sentence(right.value), *("yes" if role in GRANTS[right] else "" for role in ROLES)]
+        [
+            sentence(right.value),
+            *("yes" if role in GRANTS[right] else "" for role in ROLES),
+            "yes" if right in OF_DESKS else "",
+        ]
         for right in GRANTS
     ]
     scopes = [[f"`{name}`", meaning] for name, meaning in SCOPES.items()]
@@ -20,7 +24,11 @@ def roles() -> str:
         "ops/permissions.py and core/http/authentication.py",
         "## Roles of people",
         "A role is a group of the same name. A superuser is an administrator here and nothing more.",
-        table(["right", *ROLES], rights),
+        "Whoever is [limited to desks](../how-to/limit-people-to-desks.md) has of these what the last column names,"
+        " and of the records only those of these desks; the others are about the whole firm. The roles "
+        + ", ".join(each for each in ROLES if each in OF_THE_FIRM)
+        + " see every desk.",
+        table(["right", *ROLES, "of some desks"], rights),
         "The maker of a proposal never decides on it, whatever the role.",
         "## Scopes of API clients",
         table(["scope", "what a client may do with it"], scopes),
