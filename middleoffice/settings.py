@@ -136,6 +136,12 @@ SESSION_IDLE_MINUTES = _env.read(
 SESSION_HOURS = _env.read(
     "SESSION_HOURS", env.positive, default=12, purpose="hours after which every session ends"
 )
+MFA_ROLES = _env.read(
+    "MFA_ROLES",
+    env.words_or_none,
+    default=["supervisor", "risk", "administrator"] if PRODUCTION else [],
+    purpose="roles whose people must have a second factor, comma-separated, or none",
+)
 LOG_LEVEL = _env.read("LOG_LEVEL", str, default="INFO", purpose="Python log level")
 _env.verify()
 
@@ -189,6 +195,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "ops.as_of.AsOfMiddleware",
+    "ops.second_factor.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

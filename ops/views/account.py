@@ -24,6 +24,7 @@ from core.clock import utc_now
 from core.http.access import LOGGED_IN, open_to
 from core.people import audited, record_confirmed, record_failure
 from core.sessions import end_sessions, sessions_of
+from ops.second_factor import must_have
 from ops.shell import actor, person, show
 from ops.views.session import Plain
 
@@ -112,7 +113,8 @@ class SetUp(Plain, ActivateTOTPView):
         """Return the secret too, in groups of four letters to be typed."""
         context = super().get_context_data(**kwargs)
         secret = context["form"].secret
-        return {**context, "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))}
+        groups = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
+        return {**context, "secret": groups, "asked": must_have(self.request.user)}
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Keep the app, with recovery codes, and log out everywhere else."""
@@ -138,6 +140,13 @@ class Remove(Plain, DeactivateTOTPView):
 
     template_name = "ops/second_factor_remove.html"
     success_url = ACCOUNT
+
+    def get_form(self, form_class: Any = None) -> Any:
+        """Return the form, at fault where a role asks for what it would remove."""
+        form = super().get_form(form_class)
+        if must_have(self.request.user):
+            form.add_error(None, "Your role asks for a second factor.")
+        return form
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Remove it, and tell the log."""

@@ -25,7 +25,7 @@ SCREENS = (
     "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
-    "/confirmations", "/confirmations/upload", "/explore/trades",
+    "/confirmations", "/confirmations/upload", "/explore/trades", "/people", "/account",
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ SCREENS = {
     "/invoices": Right.READ_INVOICES,
     "/checks/OFF_MARKET_PRICE": Right.READ_CHECKS,
     "/integrations": Right.READ_INTEGRATIONS,
+    "/people": Right.READ_PEOPLE,
     "/audit": Right.READ_AUDIT,
     "/audit/evidence": Right.EXPORT_EVIDENCE,
 }
