@@ -27,6 +27,7 @@ from core.http.authentication import SCOPES, issue_client, revoke_client
 from core.models import ApiClient, ApprovalPolicy, Event
 from core.people import group_facts, record_facts, record_password, user_facts
 from core.reasons import REASON_LENGTH_MAX, ReasonForm, actor_of, reason_of
+from core.sessions import confirm_first, must_confirm
 
 COUNT_MAX = 10_001
 
@@ -71,6 +72,14 @@ class ApiClientAdmin(admin.ModelAdmin):
         if obj is None:
             return ApiClientForm.Meta.fields
         return (*ApiClientForm.Meta.fields, "key", "created_at", "revoked_at", "last_used_at")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask whoever issues a token who they are, where it is some time since they said so."""
+        if self.has_add_permission(request) and must_confirm(request):
+            return confirm_first(request)
+        return super().add_view(request, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         client, obj.token = issue_client(

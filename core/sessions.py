@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
 from django.contrib.auth import logout
@@ -120,12 +121,19 @@ class SessionMiddleware:
         return confirm_first(request)
 
 
-def confirm_first(request: HttpRequest) -> HttpResponse:
-    """Lead to where somebody confirms who they are, and from there back to the page.
+def must_confirm(request: HttpRequest) -> bool:
+    """Tell whether it is some time since somebody proved who they are."""
+    return bool(is_reauthentication_required(request, app="core"))
+
+
+def confirm_first(request: HttpRequest, back: str = "") -> HttpResponse:
+    """Lead to where somebody confirms who they are, and from there back to a page, which is this one unless told.
 
     What a form held is not kept: its answers may be secrets, and the page shows it again.
     """
-    return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': request.path})}")
+    return HttpResponseRedirect(
+        f"{reverse('account_reauthenticate')}?{urlencode({'next': back or request.path})}"
+    )
 
 
 def _look_at(request: HttpRequest, *, now: datetime) -> None:

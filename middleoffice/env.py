@@ -67,6 +67,11 @@ def words(raw: str) -> list[str]:
     return [word.strip() for word in raw.split(",") if word.strip()]
 
 
+def words_or_none(raw: str) -> list[str]:
+    """Read a comma-separated list, or the word none for an empty one."""
+    return [] if raw.strip().lower() == "none" else words(raw)
+
+
 def networks(raw: str) -> list[IPv4Network | IPv6Network]:
     """Read comma-separated addresses or networks in CIDR form; ValueError on one that is everybody."""
     found = [ip_network(word) for word in words(raw)]

@@ -148,6 +148,12 @@ MAIL_FROM = _env.read(
 PUBLIC_URL = _env.read(
     "PUBLIC_URL", str, default="", purpose="how counterparties reach this product, https://host"
 )
+MFA_ROLES = _env.read(
+    "MFA_ROLES",
+    env.words_or_none,
+    default=["supervisor", "risk", "administrator"] if PRODUCTION else [],
+    purpose="roles whose people must have a second factor, comma-separated, or none",
+)
 LOG_LEVEL = _env.read("LOG_LEVEL", str, default="INFO", purpose="Python log level")
 _env.verify()
 
@@ -205,6 +211,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "ops.as_of.AsOfMiddleware",
     "ops.visibility.VisibilityMiddleware",
+    "ops.second_factor.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig, apps
+from django.core.checks import Tags, register
 from django.db.models.signals import post_migrate
 
 
@@ -7,12 +8,15 @@ class OpsConfig(AppConfig):
     verbose_name = "Operations console"
 
     def ready(self) -> None:
-        """Make the roles that are missing, let the API filter by the views that people share, and say that
+        """Make the roles that are missing, check those that settings name, and let the API filter by shared views that people share, and say that
         what people keep for themselves is seen by them whatever their desks."""
         from core.http.named import find_views_with
         from core.sight import ALL, declare
         from ops.permissions import ensure_roles
         from ops.saved_views import find_shared
+        from ops.second_factor import check_roles
+
+        register(check_roles, Tags.security)
 
         find_views_with(find_shared)
         declare({model._meta.db_table: ALL for model in self.get_models()})

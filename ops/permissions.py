@@ -83,6 +83,8 @@ class Right(Enum):
     REPLAY = "tell webhooks again"
     READ_AUDIT = "read the audit log"
     EXPORT_EVIDENCE = "export evidence"
+    READ_PEOPLE = "read who may log in, with which roles and how protected"
+    MANAGE_PEOPLE = "give roles, switch accounts off, unlock names and reset second factors"
     MANAGE_VIEWS = "change views of lists that others share, and choose what teams see first"
 
 
@@ -161,6 +163,8 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.REPLAY: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.READ_AUDIT: frozenset({SUPERVISOR, RISK, AUDITOR, ADMINISTRATOR}),
     Right.EXPORT_EVIDENCE: frozenset({SUPERVISOR, RISK, AUDITOR}),
+    Right.READ_PEOPLE: frozenset({SUPERVISOR, AUDITOR, ADMINISTRATOR}),
+    Right.MANAGE_PEOPLE: frozenset({ADMINISTRATOR}),
     Right.MANAGE_VIEWS: frozenset({SUPERVISOR, ADMINISTRATOR}),
 }
 

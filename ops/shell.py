@@ -66,6 +66,7 @@ DESTINATIONS = (
     Destination("ssis", "SSIs", "d", Right.READ_SSIS),
     Destination("calendars", "Calendars", "y", Right.READ_CALENDARS),
     Destination("integrations", "Integrations", "i", Right.READ_INTEGRATIONS),
+    Destination("people", "People", "u", Right.READ_PEOPLE),
     Destination("audit", "Audit", "a", Right.READ_AUDIT),
 )
 
@@ -157,6 +158,8 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "integrations": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "webhook": (("j k", "Next, previous row"), ("Esc", "Back to the integrations")),
     "audit": (("j k", "Next, previous row"), ("Enter", "Open the subject"), ("f", "Go to the filters")),
+    "people": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
+    "person": (("Esc", "Back to the people"),),
     "explore": (("f", "Go to the days"),),
     "limits": (("j k", "Next, previous row"), ("Enter", "Open the row")),
     "limit": (("j k", "Next, previous row"), ("Enter", "Open the trade"), ("Esc", "Back to the limits")),
@@ -316,6 +319,7 @@ _SECTIONS = {
     "batch": "batches",
     "holds": "batches",
     "webhook": "integrations",
+    "person": "people",
     "ssi_change": "ssis",
     "reconciliation": "reconciliations",
     "reconciliation_run": "reconciliations",

@@ -46,6 +46,7 @@ from tests.ledger.reconciling import run as reconcile
 from tests.ledger.statements import listed, send
 from tests.settlement.support import instruction_ids, seal, validated
 from tests.support import factories, records
+from tests.support.accounts import just_now
 from tests.support.api import Api
 from tests.support.confirmations import said_of
 from tests.support.fees import fee_rule, proposed_rule
@@ -254,6 +255,7 @@ class Things:
     broken: str
     confirmation: str
     bulk_run: str
+    person: str
     proposals: dict[str, str]
 
     def path(self, route: Route) -> str:
@@ -287,6 +289,7 @@ class Things:
             "breaks": self.broken,
             "confirmations": self.confirmation,
             "bulk": self.bulk_run,
+            "people": self.person,
         }
         named = {"limit_lift": self.stop, "break_explain": "1", "reconciliation_run": self.run}
         return "/" + re.sub(r"<[^>]+>", named.get(route.name, known.get(first, "1")), route.path)
@@ -355,6 +358,7 @@ def things(db: None) -> Things:
         ids.public_id(ids.BREAK, break_ids()[0]),
         ids.public_id(ids.CONFIRMATION, confirmed.confirmation_id),
         ids.public_id(ids.BULK_RUN, bulk.id),
+        str(how["user"].pk),
         {
             EXCESS: ids.public_id(ids.PROPOSAL, excess),
             CHANGE: ids.public_id(ids.PROPOSAL, changed.proposal_id),
@@ -378,6 +382,7 @@ def answer(caller: Client, method: str, path: str, **how: Any) -> HttpResponse:
 def logged_in(user: User) -> Client:
     caller = Client()
     caller.force_login(user, backend=BACKEND)
+    just_now(caller)
     return caller
 
 

@@ -10,9 +10,11 @@ from allauth.mfa.base.views import ReauthenticateView as ReauthenticateByCodeVie
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse_lazy
@@ -24,6 +26,7 @@ from core.clock import utc_now
 from core.http.access import LOGGED_IN, open_to
 from core.people import audited, record_confirmed, record_failure
 from core.sessions import end_sessions, sessions_of
+from ops.second_factor import must_have
 from ops.shell import actor, person, show
 from ops.views.session import Plain
 
@@ -108,14 +111,24 @@ class SetUp(Plain, ActivateTOTPView):
 
     template_name = "ops/second_factor.html"
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Lead whoever has set one up to the account, which says so."""
+        if is_mfa_enabled(request.user, [second_factor.TOTP]):
+            return HttpResponseRedirect(ACCOUNT)
+        return super().dispatch(request, *args, **kwargs)
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return the secret too, in groups of four letters to be typed."""
         context = super().get_context_data(**kwargs)
         secret = context["form"].secret
-        return {**context, "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))}
+        groups = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
+        return {**context, "secret": groups, "asked": must_have(self.request.user)}
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Keep the app, with recovery codes, and log out everywhere else."""
+        """Keep the app, with recovery codes, and log out everywhere else. A form that is sent twice finds the first."""
+        User.objects.select_for_update().get(pk=self.request.user.pk)
+        if Authenticator.objects.filter(user=self.request.user, type=second_factor.TOTP).exists():
+            return HttpResponseRedirect(ACCOUNT)
         response = super().form_valid(form)
         app = Authenticator.objects.get(user=self.request.user, type=second_factor.TOTP)
         post_authentication(self.request, app)
@@ -138,6 +151,13 @@ class Remove(Plain, DeactivateTOTPView):
 
     template_name = "ops/second_factor_remove.html"
     success_url = ACCOUNT
+
+    def get_form(self, form_class: Any = None) -> Any:
+        """Return the form, at fault where a role asks for what it would remove."""
+        form = super().get_form(form_class)
+        if must_have(self.request.user):
+            form.add_error(None, "Your role asks for a second factor.")
+        return form
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Remove it, and tell the log."""

@@ -30,7 +30,7 @@ SCREENS = (
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
     "/confirmations", "/confirmations/upload", "/confirmations/policies", "/explore/trades", "/exports", "/notifications", "/breaks",
-    "/reference", "/integrations",
+    "/reference", "/integrationspeople", "/account",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+import time_machine
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.test import Client as HttpClient
@@ -15,6 +16,7 @@ from core.audit import system
 from core.clock import utc_now
 from core.http.authentication import issue_client, token_hash
 from core.models import ApiClient, ApprovalPolicy, Event
+from tests.support.accounts import just_now
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +27,7 @@ def staff(client: HttpClient) -> HttpClient:
     client.force_login(
         get_user_model().objects.create_superuser("boss", "boss@example.org", "a long password")
     )
+    just_now(client)
     return client
 
 
@@ -76,6 +79,12 @@ class TestIssuing:
             assert shown.status_code == 200
             assert token not in shown.content.decode()
             assert token.split("_", 2)[2] not in str(event.data)
+
+    def test_is_left_to_who_has_lately_proved_who_they_are(self, staff: HttpClient) -> None:
+        with time_machine.travel(utc_now() + timedelta(minutes=6)):
+            for answer in (staff.get("/admin/core/apiclient/add/"), staff.post("/admin/core/apiclient/add/")):
+                assert answer["Location"] == "/account/confirm?next=%2Fadmin%2Fcore%2Fapiclient%2Fadd%2F"
+        assert ApiClient.objects.count() == 0
 
     def test_refuses_an_unknown_scope_or_a_taken_name(self, staff: HttpClient) -> None:
         issue("taken")

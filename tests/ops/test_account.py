@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from core import sql
@@ -236,8 +238,8 @@ class TestSessions:
 
 
 def test_an_address_that_tries_many_names_is_locked_for_all_of_them(ann: User, settings: object) -> None:
-    settings.LOG_IN_FAILURES_OF_AN_ADDRESS = 20  # type: ignore[attr-defined]
-    for n in range(20):
+    settings.AXES_FAILURE_LIMIT, settings.LOG_IN_FAILURES_OF_AN_ADDRESS = 3, 6  # type: ignore[attr-defined]
+    for n in range(6):
         answer = log_in(Client(), f"nobody-{n}", "wrong")
     assert answer.status_code == 429
     assert log_in(Client(), "ann").status_code == 429
@@ -251,3 +253,25 @@ def test_the_secret_of_an_app_is_shown_to_nobody_afterwards(ann: User) -> None:
     client.post("/log-in/code", {"code": code_now()})
     for address in ("/account", "/account/second-factor", "/account/second-factor/remove"):
         assert SECRET not in client.get(address, follow=True).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_app_that_is_set_up_twice_at_once_is_there_once(ann: User) -> None:
+    client = signed_in("ann")
+    page = client.get("/account/second-factor").content.decode()
+    secret = "".join(re.findall(r'id="secret">([A-Z2-7 ]+)<', page)[0].split())
+
+    def send(_: int) -> str:
+        other = Client()
+        other.cookies = client.cookies
+        try:
+            answer = other.post("/account/second-factor", {"code": code_now(secret)})
+            return str(answer.get("Location", ""))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3) as threads:
+        sent = list(threads.map(send, range(3)))
+    assert sent.count("/account/recovery-codes") == 1
+    assert sql.rows("SELECT count(*) FROM mfa_authenticator WHERE type = 'totp'") == [(1,)]
+    assert events().count("user.second_factor_added") == 1

@@ -26,6 +26,7 @@ SCREENS = {
     "/checks/OFF_MARKET_PRICE": Right.READ_CHECKS,
     "/integrations": Right.READ_INTEGRATIONS,
     "/reference": Right.READ_REFERENCE,
+    "/people": Right.READ_PEOPLE,
     "/audit": Right.READ_AUDIT,
     "/audit/evidence": Right.EXPORT_EVIDENCE,
 }
