@@ -69,6 +69,7 @@ PREFIXES = frozenset(
         STATUS_REPORT,
         CONFIRMATION,
         VIEW,
+        BULK_RUN,
     }
 )
 

@@ -8,8 +8,8 @@ class OpsConfig(AppConfig):
     verbose_name = "Operations console"
 
     def ready(self) -> None:
-        """Make the roles that are missing, check those that settings name, and let the API filter by shared views that people share, and say that
-        what people keep for themselves is seen by them whatever their desks."""
+        """Make the roles that are missing, check those that settings name, let the API filter by views that people
+        share, and say that what people keep for themselves is seen by them whatever their desks."""
         from core.http.named import find_views_with
         from core.sight import ALL, declare
         from ops.permissions import ensure_roles

@@ -37,6 +37,7 @@ from ops.lists._cells import Row
 from ops.lists.base import Asked
 from ops.models import Export
 from ops.permissions import may
+from ops.visibility import seen_by
 from trades.selectors.blotter import TooBroad
 
 _log = logging.getLogger(__name__)
@@ -218,7 +219,7 @@ def _make(begun: Export, clock: Clock) -> int:
     owner = User.objects.get(id=begun.owner_id)
     if not (owner.is_active and may(owner, order.listed.right)):
         raise _Refused(_NO_RIGHT)
-    with _writing() as write, sql.snapshot():
+    with _writing() as write, sql.snapshot(), seen_by(owner):
         # Between two reads a workbook is written, which may take longer than a session may rest.
         sql.run("SET LOCAL idle_in_transaction_session_timeout = %s", [_MOST_MS])
         sql.run("SET LOCAL statement_timeout = %s", [_MOST_MS])

@@ -188,7 +188,6 @@ OF_DESKS = frozenset(
         Right.LINK_CONFIRMATION,
         Right.DISPUTE,
         Right.READ_PROFIT,
-        Right.READ_JOURNAL,
         Right.READ_SSIS,
         Right.READ_CALENDARS,
     }

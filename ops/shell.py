@@ -66,7 +66,7 @@ DESTINATIONS = (
     Destination("ssis", "SSIs", "d", Right.READ_SSIS),
     Destination("calendars", "Calendars", "y", Right.READ_CALENDARS),
     Destination("integrations", "Integrations", "i", Right.READ_INTEGRATIONS),
-    Destination("people", "People", "u", Right.READ_PEOPLE),
+    Destination("people", "People", "h", Right.READ_PEOPLE),
     Destination("audit", "Audit", "a", Right.READ_AUDIT),
 )
 

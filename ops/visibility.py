@@ -30,6 +30,7 @@ _RECORDS = {
     ids.PROPOSAL: ("core_proposal", "id"),
     ids.STOP: ("risk_stop", "id"),
     ids.VIEW: ("ops_saved_view", "id"),
+    ids.BULK_RUN: ("trades_bulk_run", "id"),
 }
 
 

@@ -28,6 +28,13 @@ def _of_own_item(column: str) -> str:
     return f"EXISTS (SELECT FROM trades_exception e WHERE e.id = {column} AND {of_own_trade('e.trade_id')})"
 
 
+def _of_own_choice(run: str, item: str) -> str:
+    """A run of which one record is not seen is not seen either: its counts would tell of that."""
+    exception = f"(SELECT e.trade_id FROM trades_exception e WHERE e.id = {item}.subject_id)"
+    trade = f"CASE {run}.subject WHEN 'trade' THEN {item}.subject_id ELSE {exception} END"
+    return f"coalesce({of_own_trade(trade)}, false)"
+
+
 _OF_TRADE = of_own_trade("t.trade_id")
 _OF_ITEM = _of_own_item("t.exception_id")
 _OF_SUBJECT = f"t.subject = 'trade' AND {of_own_trade('t.subject_id')}"
@@ -68,6 +75,15 @@ def declare_all() -> None:
             "core_moment": ALL,
             "core_signing_key": ALL,
             "core_heartbeat": ALL,
+            "core_notification": ALL,  # whose it is the page asks
+            "core_notification_off": ALL,
+            "trades_bulk_run": (
+                "NOT EXISTS (SELECT FROM trades_bulk_item i"
+                f" WHERE i.run_id = t.id AND NOT {_of_own_choice('t', 'i')})"
+            ),
+            "trades_bulk_item": (
+                f"EXISTS (SELECT FROM trades_bulk_run r WHERE r.id = t.run_id AND {_of_own_choice('r', 't')})"
+            ),
             "core_work": Seen(ALL, hides={"subject_ids": "'{}'::bigint[]"}),
         }
     )

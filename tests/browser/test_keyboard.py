@@ -29,8 +29,8 @@ SCREENS = (
     "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
-    "/confirmations", "/confirmations/upload", "/confirmations/policies", "/explore/trades", "/exports", "/notifications", "/breaks",
-    "/reference", "/integrationspeople", "/account",
+    "/confirmations", "/confirmations/upload", "/confirmations/policies", "/explore/trades", "/exports",
+    "/notifications", "/breaks", "/reference", "/integrations", "/people", "/account",
 )  # fmt: skip
 
 
