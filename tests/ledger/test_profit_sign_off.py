@@ -248,3 +248,20 @@ class TestARestatement:
             }
         ]
         assert api.get("/profit/days/2026-11-23/sign-offs?run=1").json()["items"][0]["difference"] == "0.00"
+
+
+def test_books_come_page_by_page_with_what_is_of_no_known_book_last():
+    world()
+    second_book()
+    captured_ids(*(equity(quantity="5", price="186", book=book) for book in ("BOOK-2", "NO-BOOK", "BOOK-1")))
+    tell()
+    api, seen, cursor = Api("desk", sources=[]), [], ""
+    for _ in range(4):
+        page = api.get(f"/profit/days/2026-11-23/sign-offs?limit=1&cursor={cursor}").json()
+        seen += [each["book"] for each in page["items"]]
+        cursor = page["next"] or ""
+        if not cursor:
+            break
+    assert seen == ["BOOK-1", "BOOK-2", None]
+    whole = api.get("/profit/days/2026-11-23/sign-offs").json()
+    assert ([each["book"] for each in whole["items"]], whole["next"]) == (seen, None)
