@@ -66,6 +66,8 @@ WORDS = {
     "Chain": "Seals over the log, each with the hash of the one before it: no event can be altered unseen.",
     "Evidence": "The record of a trade, batch or day in one file, which anybody can verify without this product.",
     "Pivot": "Rows counted or summed by what they have in common, as a table or chart.",
+    "Role": "What a person may do. An administrator gives it, with a reason that stands in the log.",
+    "Second factor": "A code of an app or a recovery code, asked for after the password.",
     "As of": "The moment at which a figure was read, or the past moment that you have chosen to look at.",
 }  # fmt: skip
 
@@ -188,6 +190,11 @@ PAGES = {
         ("Reconciliation", "Break", "Forced match", "Maker and checker"),
         ("how-to/operate.md",),
     ),
+    "reference": Page(
+        "Parties, instruments, books, prices and what else trades refer to, as it stands.",
+        ("SSI", "Maker and checker"),
+        ("reference/reference-data.md",),
+    ),
     "ssis": Page(
         "Where parties want things delivered, which the most specific one decides.",
         ("SSI", "Instruction", "Maker and checker"),
@@ -202,6 +209,11 @@ PAGES = {
         "The systems that talk to us and those that we tell, and what went wrong with them.",
         ("Webhook", "Event", "Replay"),
         ("how-to/connect-a-system.md", "reference/api.md"),
+    ),
+    "people": Page(
+        "Who has an account, with which roles, and whether a second factor stands before it.",
+        ("Role", "Second factor"),
+        ("reference/roles-and-scopes.md", "how-to/limit-people-to-desks.md"),
     ),
     "audit": Page(
         "Who did what, when and why, and the proof that nobody has altered it.",
