@@ -36,7 +36,7 @@ SAME_PAGE = {
 NOT_SCREENS = {
     "view_export", "trade_evidence", "batch_evidence", "audit_day_evidence",
     "palette", "palette_records", "trade_peek", "exception_peek", "blotter_count", "explore_rows",
-    "search", "explore", "view_columns", "view_delete",
+    "search", "explore", "view_columns", "view_delete", "today_now", "presence", "bell", "export_file", "notification",
 }  # fmt: skip
 # Where what a screen is about has no reference, or is told by its query.
 ABOUT = {
