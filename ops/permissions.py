@@ -193,8 +193,7 @@ OF_DESKS = frozenset(
     }
 )
 
-_ROLES_OF_USER = "_console_roles"
-_SCOPE_OF_USER = "_console_desks"
+_STANDING_OF_USER = "_console_standing"
 
 
 def ensure_roles(*, apps: Apps = installed_apps, **_: Any) -> None:
@@ -206,19 +205,6 @@ def ensure_roles(*, apps: Apps = installed_apps, **_: Any) -> None:
     group.objects.bulk_create([group(name=name) for name in ROLES], ignore_conflicts=True)
 
 
-def roles_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[str]:
-    """Return the roles of a user, read once per request."""
-    if not user.is_authenticated:
-        return frozenset()
-    found: frozenset[str] | None = getattr(user, _ROLES_OF_USER, None)
-    if found is None:
-        groups: Any = user
-        names = set(groups.groups.values_list("name", flat=True)) & _EVERYONE
-        found = frozenset(names | ({ADMINISTRATOR} if groups.is_superuser else set()))
-        setattr(user, _ROLES_OF_USER, found)
-    return found
-
-
 @dataclass(frozen=True)
 class Desks:
     """The desks that a person is limited to, and the ids of their books."""
@@ -227,22 +213,33 @@ class Desks:
     books: tuple[int, ...]
 
 
-_DESKS = """
-SELECT s.desks, array(SELECT b.id FROM refdata_book b WHERE b.desk = ANY (s.desks) ORDER BY b.id)
-FROM ops_desk_scope s WHERE s.user_id = %s
+_STANDING = """
+SELECT array(SELECT g.name FROM auth_user_groups m JOIN auth_group g ON g.id = m.group_id WHERE m.user_id = u.id),
+       s.desks, array(SELECT b.id FROM refdata_book b WHERE b.desk = ANY (s.desks) ORDER BY b.id)
+FROM (SELECT %s::bigint AS id) u LEFT JOIN ops_desk_scope s ON s.user_id = u.id
 """
 
 
+def _standing_of(user: Any) -> tuple[frozenset[str], Desks | None]:
+    """Return the roles of a person who is logged in, and the desks that limit them; read once per request."""
+    standing: tuple[frozenset[str], Desks | None] | None = getattr(user, _STANDING_OF_USER, None)
+    if standing is None:
+        ((groups, desks, books),) = sql.rows(_STANDING, [user.pk])
+        roles = frozenset(set(groups) & _EVERYONE | ({ADMINISTRATOR} if user.is_superuser else set()))
+        limited = desks is not None and roles.isdisjoint(OF_THE_FIRM)
+        standing = roles, Desks(tuple(desks), tuple(books)) if limited else None
+        setattr(user, _STANDING_OF_USER, standing)
+    return standing
+
+
+def roles_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[str]:
+    """Return the roles of a user."""
+    return _standing_of(user)[0] if user.is_authenticated else frozenset()
+
+
 def desks_of(user: AbstractBaseUser | AnonymousUser) -> Desks | None:
-    """Return the desks that a user is limited to, read once per request; None for whoever sees the whole firm."""
-    if not user.is_authenticated:
-        return None
-    if not hasattr(user, _SCOPE_OF_USER):
-        found = sql.row(_DESKS, [user.pk])
-        limited = found is not None and roles_of(user).isdisjoint(OF_THE_FIRM)
-        setattr(user, _SCOPE_OF_USER, Desks(tuple(found[0]), tuple(found[1])) if found and limited else None)
-    scope: Desks | None = getattr(user, _SCOPE_OF_USER)
-    return scope
+    """Return the desks that a user is limited to; None for whoever sees the whole firm."""
+    return _standing_of(user)[1] if user.is_authenticated else None
 
 
 def may(user: AbstractBaseUser | AnonymousUser, right: Right) -> bool:
