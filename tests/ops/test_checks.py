@@ -180,7 +180,7 @@ class TestABackTest:
         while advance_back_tests(now=NOW):
             pass
         done = text_of(client.get(where))
-        assert "hx-trigger" not in done
+        assert 'hx-trigger="every' not in done
         for told in (
             "18,400.00",
             "-33.33 points",
