@@ -21,6 +21,7 @@ app.conf.task_default_queue = DEFAULT
 app.conf.task_routes = {
     "risk.back_test": {"queue": SLOW},  # no trade waits for these
     "risk.forget_back_tests": {"queue": SLOW},
+    "ops.count_flow": {"queue": DEFAULT},
     "ops.*": {"queue": SLOW},
     # Asked by the clock, and done in a moment where there is nothing to do: not behind the turns of the others.
     "risk.restate_limits": {"queue": DEFAULT},

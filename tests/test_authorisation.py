@@ -420,6 +420,10 @@ def doors(route: Route, things: Things) -> Iterator[tuple[str, frozenset[str]]]:
     yield things.path(route), frozenset.intersection(*(GRANTS[each] for each in route.rights))
 
 
+# Who tries the methods that no screen has: they are refused before anybody's role is looked at.
+FEW = {STRANGER, NO_ROLE, SUPERUSER, DISABLED}
+
+
 def of_the_console(route: Route, things: Things, method: str, who: str) -> Iterator[tuple[str, str, int]]:
     """Yield each request of a cell: its path, what it should be answered, and where it should lead to."""
     for path, roles in doors(route, things):
@@ -449,6 +453,8 @@ def test_every_screen_and_form_lets_in_exactly_the_roles_that_have_its_right(thi
             continue
         for method in METHODS:
             for who, caller in callers.items():
+                if method not in {"GET", "POST"} and who not in FEW:
+                    continue
                 for path, leads_to, expected in of_the_console(route, things, method, who):
                     got = answer(caller, method, path)
                     if got.status_code != expected or (
@@ -485,6 +491,8 @@ def test_every_endpoint_lets_in_exactly_the_scope_it_names(things: Things) -> No
             continue
         for method in METHODS:
             for who, token in {**callers, STRANGER: ""}.items():
+                if method not in route.scopes and who not in {"no scope", "revoked", STRANGER}:
+                    continue  # a method that an endpoint does not have is refused whatever the scope
                 headers = {"Authorization": f"Bearer {token}"} if token else {}
                 got = answer(http, method, things.path(route), headers=headers)
                 expected = of_the_api(route, method, who)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from ops.lists.journal_entries import JOURNAL_ENTRIES, postings_of, which_of
 ENTRY: dict[str, Any] = {
     "id": 9,
     "action": None,
+    "run_day": None,
     "source_id": 7,
     "version": 2,
     "currency": "USD",
@@ -36,6 +38,8 @@ def test_each_posting_has_its_side_and_the_first_leads_to_the_trade() -> None:
     shown = JOURNAL_ENTRIES.columns[0].cell.show
     assert f'data-row-link href="/trades/{public_id(TRADE, 7)}"' in shown(first, Context())
     assert "data-row-link" not in shown(second, Context())
+    valued = shown({**first, "run_day": date(2026, 11, 20)}, Context())
+    assert 'href="/profit?day=2026-11-20">close of 2026-11-20<' in valued
 
 
 def test_what_reverses_or_is_reversed_says_by_which() -> None:
