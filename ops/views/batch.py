@@ -59,7 +59,7 @@ def recall(request: HttpRequest, ref: str) -> HttpResponse:
         if problem.status == 404:
             raise Http404 from None
         return _show(request, ref, problem=problem, failed="recall")
-    told = "Recalled; its legs wait to be sealed anew." if state == RECALLED else "Asked for it back."
+    told = "Recalled; what was in it waits to be sealed anew." if state == RECALLED else "Asked for it back."
     messages.success(request, told)
     return HttpResponseRedirect(reverse("batch", args=[ref]), status=303)
 

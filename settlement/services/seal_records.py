@@ -26,6 +26,7 @@ from settlement.services.release import hold_for_release
 from settlement.services.seal import wait_for_seals
 
 MAX_RECORDS = 50_000  # lines of one batch, which is one transaction
+MAX_BATCHES = 20  # of one call, so that a stop or a deploy never waits long: the next goes on
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +52,10 @@ class _Package:
         }
 
 
-def seal_records(*, now: datetime, actor: Actor, most: int = MAX_RECORDS) -> list[int]:
-    """Seal all registered records that wait, and return the ids of the new batches. One seal runs at a time.
+def seal_records(
+    *, now: datetime, actor: Actor, most: int = MAX_RECORDS, batches: int = MAX_BATCHES
+) -> list[int]:
+    """Seal the registered records that wait, in up to so many batches, and return their ids. One seal runs at a time.
 
     most: lines of a batch. A package whose sums are not the same in all directions, where its content says that they
     must be, stays where it is, and the log tells of it.
@@ -60,7 +63,7 @@ def seal_records(*, now: datetime, actor: Actor, most: int = MAX_RECORDS) -> lis
     sealed: list[int] = []
     for content in contents():
         stuck: set[tuple[int, date, bool]] = set()
-        while (package := _next_package(content, stuck, now)) is not None:
+        while len(sealed) < batches and (package := _next_package(content, stuck, now)) is not None:
             batch_id = _seal(package, actor, now, most)
             if batch_id is None:
                 stuck.add((package.package, package.value_date, package.again))

@@ -132,6 +132,10 @@ class TestASeal:
         assert len({record for each in batches for record in ids_in(each)}) == 4
         assert list(HandOff.objects.order_by("id").values_list("entry_count", flat=True)) == [3, 1]
 
+    def test_makes_so_many_batches_at_once_and_leaves_the_rest_to_the_next(self, ours):
+        made = [seal_records(now=NOW, actor=SEALER, most=1, batches=3) for _ in range(3)]
+        assert [len(each) for each in made] == [3, 1, 0]
+
     def test_that_is_ended_after_any_batch_is_gone_on_with(self, ours, monkeypatch):
         whole = seal_records_service.write_manifests
         left = [2]
