@@ -244,6 +244,14 @@ class PersonAdmin(_FactsAdmin, UserAdmin):
     form = PersonForm
     fieldsets = (*(UserAdmin.fieldsets or ()), ("Why", {"fields": ("reason",)}))
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody change the own account: roles are given by another."""
+        return obj != request.user and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody delete the own account."""
+        return obj != request.user and super().has_delete_permission(request, obj)
+
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Set another's password, and say so in the log."""
         with transaction.atomic():

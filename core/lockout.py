@@ -23,13 +23,18 @@ def codes_of(username: str) -> str:
     return _CODES_OF + username
 
 
+def is_of_codes(name: str) -> bool:
+    """Tell whether it is a name under which wrong codes are counted, which nobody logs in by."""
+    return name.startswith(_CODES_OF)
+
+
 def what_locks(request: HttpRequest, credentials: Mapping[str, Any] | None) -> list[str | list[str]]:
     """Return what is counted together: passwords by name and address, codes by name from wherever they come.
 
     Who tries codes has the password already: nobody else can lock a person out by trying them.
     """
     name = str((credentials or {}).get("username") or "")
-    return ["username"] if name.startswith(_CODES_OF) else [["username", "ip_address"]]
+    return ["username"] if is_of_codes(name) else [["username", "ip_address"]]
 
 
 class Attempts(AxesDatabaseHandler):

@@ -10,7 +10,7 @@ from allauth.account.forms import LoginForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from core import sessions
+from core import lockout, sessions
 from core.clock import utc_now
 from core.http.address import client_address
 
@@ -58,7 +58,9 @@ class LogInForm(LoginForm):
 
     def clean_login(self) -> str:
         """Return the name without what no name holds, and the database could not look for."""
-        return str(super().clean_login()).replace("\0", "")
+        name = str(super().clean_login()).replace("\0", "")
+        # Whoever has no password must not count as one who tries codes: that would lock the person out from everywhere.
+        return "" if lockout.is_of_codes(name) else name
 
     def login(self, request: HttpRequest, redirect_url: str | None = None) -> HttpResponse:
         """Log in, or lead to the second step."""

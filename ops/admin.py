@@ -36,6 +36,10 @@ class DeskScopeForm(ReasonForm):
         ]
 
 
+def _is_own(request: HttpRequest, row: Any) -> bool:
+    return isinstance(row, DeskScope) and row.user_id == request.user.pk
+
+
 @admin.register(DeskScope)
 class DeskScopeAdmin(ToldAdmin):
     """People who are limited to desks. Roles that are about the whole firm go beyond it."""
@@ -46,6 +50,14 @@ class DeskScopeAdmin(ToldAdmin):
     list_display = ("user", "of_desks")
     list_select_related = ("user",)
     ordering = ("user__username",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody change the own desks."""
+        return not _is_own(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody see every desk by taking the own limits away."""
+        return not _is_own(request, obj) and super().has_delete_permission(request, obj)
 
     @admin.display(description="desks")
     def of_desks(self, row: DeskScope) -> str:

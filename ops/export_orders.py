@@ -22,6 +22,7 @@ from ops import exports
 from ops.lists import LISTS
 from ops.lists.base import Column, Listed
 from ops.models import Export
+from ops.permissions import may
 from ops.saved_views import Content
 
 TASK = "ops.make_exports"
@@ -161,6 +162,9 @@ def take_export(*, export_id: int, user: User, actor: Actor, now: datetime) -> t
     """
     with transaction.atomic():
         found = _own(export_id, user)
+        listed = LISTS.get(found.listed)
+        if listed is None or not may(user, listed.right):
+            raise not_found("export")
         if found.state != Export.State.DONE:
             raise Problem(409, "no-file", "There is no file.", detail=f"The export is {found.state.lower()}.")
         _tell("taken", found, actor, now)

@@ -19,6 +19,7 @@ from django.db import transaction
 from core import sql
 from core.audit import Actor, encode, record
 from core.http.problem import Problem
+from core.sight import as_seen
 from ops.lists._cells import Row, Value
 from ops.lists.base import Asked, Column, Listed
 from ops.saved_views import Content
@@ -74,7 +75,7 @@ def gather(*, listed: Listed, content: Content, shown: Sequence[Column], asked: 
     """
     rows: list[Row] = []
     try:
-        with transaction.atomic():  # lists may read by a cursor
+        with transaction.atomic(), as_seen():  # lists may read by a cursor
             for some in listed.pages(asked):
                 rows += some
                 if len(rows) > ROWS_MAX:

@@ -78,7 +78,8 @@ def declare_all() -> None:
             "core_notification": ALL,  # whose it is the page asks
             "core_notification_off": ALL,
             "trades_bulk_run": (
-                "NOT EXISTS (SELECT FROM trades_bulk_item i"
+                "EXISTS (SELECT FROM trades_bulk_item i WHERE i.run_id = t.id)"
+                " AND NOT EXISTS (SELECT FROM trades_bulk_item i"
                 f" WHERE i.run_id = t.id AND NOT {_of_own_choice('t', 'i')})"
             ),
             "trades_bulk_item": (

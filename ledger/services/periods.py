@@ -14,7 +14,7 @@ from core.models import Proposal
 from core.text import text_faults
 from ledger.models import PeriodClosing
 from ledger.selectors.journal import closed_through, entity_id_of
-from ledger.services.posting_journal import lock_journal
+from ledger.services.posting_journal import catch_up, lock_journal
 
 KIND = "ledger_period"
 SUBJECT = "ledger_period"  # its id is the entity's
@@ -73,11 +73,14 @@ def lock_books(_: int) -> None:
 
 
 def apply_closing(proposal: Proposal, actor: Actor, at: datetime) -> None:
-    """Close the books as an approved proposal says; Problem 409 when they are closed further by now."""
+    """Close the books as an approved proposal says, with all in them that is known by now; Problem 409 when they are
+    closed further by now, or more waits to be posted than one can wait for."""
     through = date.fromisoformat(proposal.content["closed_through"])
     before = closed_through(proposal.subject_id)
     if before is not None and through <= before:
         raise Problem(409, "books-closed", f"The books are closed through {before} already.")
+    if not catch_up(now=at):
+        raise Problem(409, "journal-behind", "The journal is behind: approve it again once it has caught up.")
     PeriodClosing(
         entity_id=proposal.subject_id, closed_through=through, proposal_id=proposal.id, approved_at=at
     ).save(force_insert=True)

@@ -30,10 +30,18 @@ STEP = 2_000  # trades and actions of one transaction
 _MADE = "INSERT INTO ledger_journal_mark (one) VALUES (true) ON CONFLICT (one) DO NOTHING"
 _LOCK = "SELECT one FROM ledger_journal_mark FOR UPDATE"
 # Each change has a row of its own, so that none is taken for one that was there before.
+# A run is a whole day of gains: one at a time, and no trade waits behind many.
 _TAKE_DUE = """
-DELETE FROM ledger_journal_due WHERE id IN (SELECT id FROM ledger_journal_due ORDER BY id LIMIT %s)
+DELETE FROM ledger_journal_due WHERE id IN (
+    (SELECT id FROM ledger_journal_due WHERE source <> 'P' ORDER BY id LIMIT %s)
+    UNION ALL
+    SELECT id FROM ledger_journal_due WHERE source = 'P' AND source_id = (
+        SELECT source_id FROM ledger_journal_due WHERE source = 'P' ORDER BY id LIMIT 1)
+)
 RETURNING source, source_id
 """
+_MOST_AT_CLOSING = 10_000
+_WAITING = "SELECT count(*) FROM (SELECT FROM ledger_journal_due LIMIT %s) w"
 _KEY = "source, source_id, rule, entity_id, book_id, currency, effective_date"
 _LINE = "account, instrument_id, leg, price, lot_trade_id, lot_leg"
 # Products whose charges in the currency of the deal, where they are stated, are part of what is paid with it.
@@ -156,9 +164,24 @@ def post_due(*, now: datetime, step: int = STEP) -> int:
     """
     with transaction.atomic():
         sql.run(_MADE)
-        due = sql.rows(_TAKE_DUE, [step]) if sql.row(f"{_LOCK} SKIP LOCKED") else []
-        if due:
-            halving(sorted(set(due)), partial(_post, now=now), told="what %s comes to cannot be posted: %s")
+        return _post_some(now, step) if sql.row(f"{_LOCK} SKIP LOCKED") else 0
+
+
+def catch_up(*, now: datetime) -> bool:
+    """Post all that is due, in the caller's transaction, which has locked the journal; False where that is too much
+    to wait for, and nothing is posted."""
+    ((waiting,),) = sql.rows(_WAITING, [_MOST_AT_CLOSING + 1])
+    if waiting > _MOST_AT_CLOSING:
+        return False
+    while _post_some(now, STEP):
+        pass
+    return True
+
+
+def _post_some(now: datetime, step: int) -> int:
+    due = sql.rows(_TAKE_DUE, [step])
+    if due:
+        halving(sorted(set(due)), partial(_post, now=now), told="what %s comes to cannot be posted: %s")
     return len(due)
 
 

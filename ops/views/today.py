@@ -135,10 +135,11 @@ def _live(request: HttpRequest, now: datetime, *, since: datetime, as_of: AsOf |
         context["summary"] = exceptions.summary(user_id=person(request).id, now=now, as_of=as_of)
     if as_of is None:
         flowed = flow.flow(now=now, since=since)
+        whole = not is_narrowed()  # what flows is counted of the firm
         context |= {
-            "lanes": flowed.lanes,
+            "lanes": flowed.lanes if whole else [],
             "since": since,
-            "news": _news(request, flowed.since),
+            "news": _news(request, flowed.since) if whole else [],
             "answers": selectors.decided_of(maker_id=person(request).id, since=since),
         }
     context["digest"] = hashlib.sha256(repr(context).encode()).hexdigest()

@@ -275,3 +275,12 @@ def test_an_app_that_is_set_up_twice_at_once_is_there_once(ann: User) -> None:
     assert sent.count("/account/recovery-codes") == 1
     assert sql.rows("SELECT count(*) FROM mfa_authenticator WHERE type = 'totp'") == [(1,)]
     assert events().count("user.second_factor_added") == 1
+
+
+def test_whoever_has_no_password_cannot_lock_somebodys_codes(ann: User) -> None:
+    give_app(ann)
+    assert log_in(Client(), "codes of ann", "wrong").status_code == 422
+    assert sql.rows("SELECT username FROM axes_accessattempt WHERE username LIKE 'codes%%'") == []
+    client = Client()
+    assert log_in(client, "ann")["Location"] == "/log-in/code"
+    assert client.post("/log-in/code", {"code": code_now()}).status_code == 302

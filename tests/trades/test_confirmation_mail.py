@@ -23,15 +23,23 @@ from tests.support.factories import checked, unit_trade, world
 from tests.support.records import CLERK, NOW
 from tests.trades.test_confirmation_ageing import HOUR, known_at
 from tests.trades.test_confirmation_policy import RITA, somebody
+from trades import tasks
 from trades.models import ConfirmationMail, ExceptionItem
 from trades.services import confirmation_mail as mails
 from trades.services.confirmation import confirm_trades
 from trades.services.confirmation_ageing import remind, remind_overdue
 from trades.services.confirmation_links import linked_terms
-from trades.services.confirmation_mail import mail_link, send_mails
+from trades.services.confirmation_mail import mail_link, send_next
 from trades.services.confirmation_policy import propose_policy
 
 BOX = "confirmations@broker.example"
+
+
+def send_mails(*, now: datetime) -> int:
+    count = 0
+    while send_next(now=now):
+        count += 1
+    return count
 
 
 class _Server(Controller):
@@ -246,15 +254,28 @@ def test_an_address_that_is_none_is_refused_with_its_field() -> None:
     assert [fault.pointer for fault in refused.value.faults] == ["/mail_to"]
 
 
-def test_a_turn_sends_so_many_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_ends_by_the_time_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     policy()
     for number in range(3):
         checked(unit_trade(number))
     later = NOW + 100 * HOUR
     assert remind_overdue(now=later) == 3
-    monkeypatch.setattr(mails, "AT_ONCE", 2)
-    assert [send_mails(now=later) for _ in range(3)] == [2, 1, 0]
-    assert len(mail.outbox) == 3
+    monkeypatch.setattr(tasks, "utc_now", lambda: later)
+    monkeypatch.setattr(tasks, "TURN_SECONDS", 0)
+    assert (tasks.send_confirmation_mails(), len(mail.outbox)) == (0, 0)
+    monkeypatch.setattr(tasks, "TURN_SECONDS", 60)
+    assert (tasks.send_confirmation_mails(), len(mail.outbox)) == (3, 3)
+
+
+def test_what_another_has_taken_meanwhile_is_told_by_that_one() -> None:
+    policy()
+    checked(unit_trade(1))
+    later = NOW + 100 * HOUR
+    remind_overdue(now=later)
+    (row,) = ConfirmationMail.objects.values()
+    ConfirmationMail.objects.update(state="SENDING", attempts=2, next_at=later + HOUR)
+    mails._failed(row, ConnectionRefusedError(), later)  # the first attempt, which took too long
+    assert list(ConfirmationMail.objects.values_list("state", "attempts")) == [("SENDING", 2)]
 
 
 def test_the_codes_of_a_mail_server_tell_what_is_final() -> None:

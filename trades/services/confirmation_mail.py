@@ -34,7 +34,6 @@ SENT_ANEW_AFTER = timedelta(minutes=10)  # what a process that died was sending
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
 _ERROR_MAX = 500  # characters
 _NEVER = 500  # from this answer of a mail server on, it will never take the mail
-AT_ONCE = 100  # mails of one turn
 _ENDED = [State.CANCELLED.value, State.ALLOCATED.value, State.SETTLED.value]
 _log = logging.getLogger(__name__)
 _SENDER = system("confirmations")
@@ -113,7 +112,10 @@ _SENDING = """
 UPDATE trades_confirmation_mail SET state = 'SENDING', attempts = attempts + 1, next_at = %s WHERE id = %s
 """
 _END = "UPDATE trades_confirmation_mail SET state = %s, ended_at = %s, error = %s WHERE id = %s"
-_AGAIN = "UPDATE trades_confirmation_mail SET state = 'PENDING', next_at = %s, error = %s WHERE id = %s"
+# Where another has taken it meanwhile, because it took so long, that one tells what became of it.
+_STILL = "WHERE id = %s AND state = 'SENDING' AND attempts = %s"
+_SENT = f"UPDATE trades_confirmation_mail SET state = 'SENT', ended_at = %s, error = '' {_STILL}"
+_AGAIN = f"UPDATE trades_confirmation_mail SET state = 'PENDING', next_at = %s, error = %s {_STILL}"
 _ABOUT = """
 SELECT v.source_ref, v.product, v.side, coalesce(i.name, v.instrument_ref) AS instrument, v.quantity, v.currency,
        v.trade_date, v.settlement_date, p.code AS party, p.name AS party_name, v.base_amount,
@@ -124,14 +126,6 @@ LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
 WHERE s.trade_id = %s AND s.version = %s AND s.state NOT IN (SELECT unnest(%s::int[]))
 """
-
-
-def send_mails(*, now: datetime) -> int:
-    """Send mails that wait, AT_ONCE at most; return how many were looked at."""
-    count = 0
-    while count < AT_ONCE and send_next(now=now):
-        count += 1
-    return count
 
 
 def send_next(*, now: datetime) -> int:
@@ -207,7 +201,7 @@ def _send(mail: Mapping[str, Any], message: EmailMessage, now: datetime) -> None
         _failed(mail, error, now)
         return
     with transaction.atomic():
-        sql.run(_END, ["SENT", now, "", mail["id"]])
+        sql.run(_SENT, [now, mail["id"], mail["attempts"] + 1])
         record(
             type="trade.confirmation_mailed",
             subject=SUBJECT,
@@ -232,7 +226,7 @@ def _failed(mail: Mapping[str, Any], error: Exception, now: datetime) -> None:
             _fail(mail, told, now)
         else:
             wait = min(_FIRST_WAIT * 2 ** (attempts - 1), _LONGEST_WAIT)
-            sql.run(_AGAIN, [now + wait, told, mail["id"]])
+            sql.run(_AGAIN, [now + wait, told, mail["id"], attempts])
 
 
 def _is_final(error: Exception) -> bool:
