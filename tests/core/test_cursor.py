@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
+from core.as_of import HIGHEST
 from core.http.cursor import DEFAULT_LIMIT, MAX_LIMIT, decode_cursor, encode_cursor, limit_of, page
 from core.http.problem import Problem
 
-KEYS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=3)
+KEYS = st.lists(st.integers(-HIGHEST, HIGHEST), min_size=1, max_size=3)
 
 
 def request(query: str) -> Request:
