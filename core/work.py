@@ -219,6 +219,40 @@ def wait_for_claims(task: str) -> None:
     sql.run("SELECT 1 FROM core_work WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [sorted(known - free)])
 
 
+def do_next(task: str, *, step: Callable[[int], bool], give_up: Callable[[int], None], now: datetime) -> bool:
+    """Do the next step of the subject of a task that waits longest; return whether there was one.
+
+    For what goes on step by step, each in a transaction of its own, and is queued alone. step: does it and tells
+    whether more follow, which queue behind the others. One that fails is tried again later; a subject that fails to the
+    end, or ends its worker again and again, is given up.
+    """
+    with transaction.atomic():
+        claimed = claim(task, limit=1, now=now)
+        if not claimed:
+            return bool(claimed.put_back)
+        (subject_id,) = claimed.subject_ids
+        if claimed.deadly:
+            _log.error("%s: %d ends the worker: it is given up", task, subject_id)
+            give_up(subject_id)
+            finish(claimed)
+            return True
+        try:
+            with transaction.atomic():
+                goes_on = step(subject_id)
+        except Exception:
+            _log.exception("%s: a step of %d failed", task, subject_id)
+            if is_spent(claimed):
+                give_up(subject_id)
+                finish(claimed)
+            else:
+                postpone(claimed, now=now)
+        else:
+            finish(claimed)
+            if goes_on:
+                enqueue(task, [subject_id])
+    return True
+
+
 def until_none(step: Callable[[], int]) -> int:
     """Take steps until one has done nothing; return the sum of what they have done."""
     return sum(iter(step, 0))

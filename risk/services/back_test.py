@@ -9,7 +9,6 @@ block its parts are looked at: the checks never see the block again.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -39,7 +38,6 @@ from risk.services.parameters import (
 from trades.lifecycle import State
 from trades.services.findings import NewFinding
 
-_log = logging.getLogger(__name__)
 TASK = "risk.back_test"
 CHUNK = 2_000  # trades of one transaction
 DAYS_MAX = 366
@@ -180,31 +178,12 @@ def advance_back_tests(*, now: datetime) -> bool:
 
     A chunk that fails is tried again later; what fails to the end, or ends its worker again and again, is FAILED.
     """
-    with transaction.atomic():
-        claimed = work.claim(TASK, limit=1, now=now)
-        if not claimed:
-            return bool(claimed.put_back)
-        (back_test_id,) = claimed.subject_ids
-        if claimed.deadly:
-            _log.error("the back-test %d ends the worker: it is given up", back_test_id)
-            _give_up(back_test_id, now)
-            work.finish(claimed)
-            return True
-        try:
-            with transaction.atomic():
-                goes_on = _advance(back_test_id, now)
-        except Exception:
-            _log.exception("a chunk of the back-test %d failed", back_test_id)
-            if work.is_spent(claimed):
-                _give_up(back_test_id, now)
-                work.finish(claimed)
-            else:
-                work.postpone(claimed, now=now)
-        else:
-            work.finish(claimed)
-            if goes_on:
-                work.enqueue(TASK, [back_test_id])
-    return True
+    return work.do_next(
+        TASK,
+        step=lambda back_test_id: _advance(back_test_id, now),
+        give_up=lambda back_test_id: _give_up(back_test_id, now),
+        now=now,
+    )
 
 
 def _give_up(back_test_id: int, now: datetime) -> None:

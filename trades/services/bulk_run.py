@@ -8,7 +8,6 @@ and gone on with at any point, nothing is done twice, and sending its form again
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -36,7 +35,6 @@ from trades.services.desk import (
 from trades.services.many_trades import PROPOSED, PROPOSED_MAX, TRADE_ACTIONS, act_on_trades
 from trades.services.undo import UNDOABLE, as_they_are, take_back
 
-_log = logging.getLogger(__name__)
 TASK = "trades.bulk_run"
 MAX_ITEMS = 10_000
 AT_ONCE = 100  # items of a run that is done while its person waits
@@ -260,31 +258,12 @@ def advance_runs(*, now: datetime) -> bool:
 
     A chunk that fails is tried again later; a run that fails to the end, or ends its worker again and again, is FAILED.
     """
-    with transaction.atomic():
-        claimed = work.claim(TASK, limit=1, now=now)
-        if not claimed:
-            return bool(claimed.put_back)
-        (run_id,) = claimed.subject_ids
-        if claimed.deadly:
-            _log.error("the bulk run %d ends the worker: it is given up", run_id)
-            _give_up(run_id, now)
-            work.finish(claimed)
-            return True
-        try:
-            with transaction.atomic():
-                goes_on = _next_chunk(run_id, now)
-        except Exception:
-            _log.exception("a chunk of the bulk run %d failed", run_id)
-            if work.is_spent(claimed):
-                _give_up(run_id, now)
-                work.finish(claimed)
-            else:
-                work.postpone(claimed, now=now)
-        else:
-            work.finish(claimed)
-            if goes_on:
-                work.enqueue(TASK, [run_id])
-    return True
+    return work.do_next(
+        TASK,
+        step=lambda run_id: _next_chunk(run_id, now),
+        give_up=lambda run_id: _give_up(run_id, now),
+        now=now,
+    )
 
 
 def _next_chunk(run_id: int, now: datetime) -> bool:
