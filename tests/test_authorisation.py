@@ -204,7 +204,7 @@ ADMIN: dict[str, frozenset[str]] = {
 ADMIN_PAGES = {
     "admin/": (200, 200),
     "admin/logout/": (405, 302),
-    "admin/password_change/": (200, 200),
+    "admin/password_change/": (302, 302),  # to the account
     "admin/password_change/done/": (200, 405),
     "admin/autocomplete/": (403, 405),  # of no field
     "admin/jsi18n/": (200, 405),

@@ -95,10 +95,11 @@ def test_logging_out_is_told(staff: HttpClient, address: str) -> None:
 def test_ones_own_new_password_is_told_without_it(client: HttpClient) -> None:
     user = User.objects.create_superuser("olivia", password=OLD)
     client.force_login(user, backend=BACKEND)
-    given = {"old_password": OLD, "new_password1": NEW, "new_password2": "another one entirely"}
-    client.post(reverse("admin:password_change"), given)
+    address = client.get(reverse("admin:password_change"))["Location"]
+    given = {"oldpassword": OLD, "password1": NEW, "password2": "another one entirely"}
+    client.post(address, given)
     assert told() == []
-    client.post(reverse("admin:password_change"), {**given, "new_password2": NEW})
+    client.post(address, {**given, "password2": NEW})
     assert told() == [("user.password_changed", user.pk, "user:olivia", None)]
 
 
