@@ -89,8 +89,7 @@ def spend(*, user_id: int, code: str, now: datetime) -> Authenticator | None:
 
     Whoever sends the same code at the same time waits here for the first, and is refused.
     """
-    held = Authenticator.objects.select_for_update().filter(user_id=user_id).order_by("pk")
-    found = {each.type: each for each in held}
+    found = {each.type: each for each in _held(user_id)}
     app = found.get(TOTP)
     if app is not None:
         step = step_of(SecondFactorAdapter().decrypt(app.data["secret"]), code, now=now)
@@ -100,6 +99,10 @@ def spend(*, user_id: int, code: str, now: datetime) -> Authenticator | None:
     if codes is not None and codes.wrap().validate_code(code):
         return codes
     return None
+
+
+def _held(user_id: int) -> list[Authenticator]:
+    return list(Authenticator.objects.select_for_update().filter(user_id=user_id).order_by("pk"))
 
 
 def _spent(app: Authenticator, step: int) -> Authenticator | None:
@@ -113,11 +116,13 @@ def _spent(app: Authenticator, step: int) -> Authenticator | None:
 def prove(request: HttpRequest, user: User, code: str) -> Authenticator:
     """Return what a code proves of a person; ValidationError when it is wrong, was used, or too many were tried."""
     name = lockout.codes_of(user.get_username())
-    allowed = lockout.may_try(request, name)
-    found = spend(user_id=user.pk, code=code, now=utc_now()) if allowed else None
-    if found is None:
-        if allowed:
+    with transaction.atomic():
+        _held(user.pk)  # who sends many at once waits here until the one before is counted
+        allowed = lockout.may_try(request, name)
+        found = spend(user_id=user.pk, code=code, now=utc_now()) if allowed else None
+        if found is None and allowed:
             lockout.count_failure(request, name)
+    if found is None:
         record_failure(request, "user.second_factor_failed", username=user.get_username())
         raise forms.ValidationError("This code does not hold, or was used before.", code="incorrect_code")
     lockout.forget_failures(name)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
+from time import sleep
 
 import pytest
 import time_machine
@@ -134,6 +135,33 @@ class TestTheSecondStep:
             log_in(client, "ann")
             code = code_at(NOW + timedelta(minutes=16))
             assert client.post("/log-in/code", {"code": code}).status_code == 302
+
+    @pytest.mark.django_db(transaction=True)
+    def test_tries_no_more_codes_than_may_be_wrong_however_many_are_sent_at_once(
+        self, settings: object, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.AXES_FAILURE_LIMIT = 3  # type: ignore[attr-defined]
+        give_app(member("ann"))
+        tried: list[str] = []
+
+        def slow(*, user_id: int, code: str, now: datetime) -> None:
+            tried.append(code)
+            sleep(0.05)
+
+        monkeypatch.setattr(second_factor, "spend", slow)
+        callers = [Client() for _ in range(6)]
+        for each in callers:
+            log_in(each, "ann")
+
+        def send(caller: Client) -> int:
+            try:
+                return caller.post("/log-in/code", {"code": "000000"}).status_code
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(6) as threads:
+            statuses = sorted(threads.map(send, callers))
+        assert (len(tried), statuses) == (3, [422, 422, 429, 429, 429, 429])
 
 
 @pytest.mark.django_db
