@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account import app_settings
-from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.forms import LoginForm
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from allauth.account.forms import ChangePasswordForm, LoginForm
+from allauth.core import context
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -68,3 +69,17 @@ class LogInForm(LoginForm):
         if request.user.is_authenticated:  # the library has set a time of its own
             sessions.begin(request, now=utc_now())
         return response
+
+
+class PasswordForm(ChangePasswordForm):
+    """Another password for oneself. Who guesses the one before is counted as at the log-in, and locked out there."""
+
+    guessed = False
+
+    def clean_oldpassword(self) -> str:
+        """Return the password before; ValidationError when it is another, or too many were tried."""
+        given: str = self.cleaned_data["oldpassword"]
+        if not get_adapter(context.request).reauthenticate(self.user, given):
+            self.guessed = True
+            raise get_adapter().validation_error("enter_current_password")
+        return given

@@ -26,6 +26,7 @@ from core.clock import utc_now
 from core.http.access import LOGGED_IN, open_to
 from core.people import audited, record_confirmed, record_failure
 from core.sessions import end_sessions, sessions_of
+from core.sign_in import PasswordForm
 from ops.second_factor import must_have
 from ops.shell import actor, person, show
 from ops.views.session import Plain
@@ -207,6 +208,7 @@ class Password(Plain, PasswordChangeView):
     """Sets another password for oneself, and logs out everywhere else."""
 
     template_name = "ops/password.html"
+    form_class = PasswordForm
 
     def get_default_success_url(self) -> str:
         """Return to the account."""
@@ -225,7 +227,9 @@ class Password(Plain, PasswordChangeView):
         return response
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        """Show every rule that the new one breaks."""
+        """Show every rule that the new one breaks, and tell the log of a wrong one before."""
+        if form.guessed:
+            record_failure(self.request, "user.log_in_failed", username=self.request.user.get_username())
         return self.refuse(form)
 
 

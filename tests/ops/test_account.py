@@ -158,7 +158,32 @@ class TestThePassword:
     def test_is_refused_with_what_is_wrong(self, ann: User, typed: dict[str, str], said: str) -> None:
         status, page = self.send(signed_in("ann"), **typed)
         assert (status, said in page) == (422, True)
-        assert events() == ["user.logged_in"]
+        failed = ["user.log_in_failed"] if "oldpassword" in typed else []
+        assert events() == ["user.logged_in", *failed]
+
+    def test_is_guessed_no_oftener_than_at_the_log_in(self, ann: User, settings: object) -> None:
+        settings.AXES_FAILURE_LIMIT = 3  # type: ignore[attr-defined]
+        client = signed_in("ann")
+        statuses = [self.send(client, oldpassword="wrong")[0] for _ in range(3)]
+        assert statuses == [422, 422, 429]
+        status, page = self.send(client)
+        assert (status, "Your password is not taken here now." in page) == (429, True)
+        assert log_in(Client(), "ann").status_code == 429
+        assert log_in(Client(), "ann", REMOTE_ADDR="198.51.100.9").status_code == 302
+        assert [each for each in events() if each != "user.logged_in"][:4] == [
+            *["user.log_in_failed"] * 3,
+            "user.locked",
+        ]
+        assert "user.password_changed" not in events()
+
+    def test_is_changed_nowhere_else(self, ann: User) -> None:
+        root = member("root", is_staff=True, is_superuser=True)
+        client = signed_in(root.username)
+        for answer in (
+            client.get("/admin/password_change/"),
+            client.post("/admin/password_change/", {"old_password": PASSWORD}),
+        ):
+            assert (answer.status_code, answer["Location"]) == (302, "/account/password")
 
     def test_is_changed_and_every_other_session_ends(self, ann: User) -> None:
         elsewhere, client = signed_in("ann"), signed_in("ann")
