@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from ops.lists.exceptions import EXCEPTIONS
 from ops.lists.trades import TRADES
 from ops.permissions import Right, may
 from ops.shell import person
+from ops.visibility import seen_of
 from trades.models import BulkRun
 from trades.selectors import blotter, chosen, desk, exceptions
 from trades.selectors.filters import read_filter
@@ -50,6 +51,18 @@ UNDONE = "Take back"
 def title_of(run: BulkRun) -> str:
     """Return what a run does, in words."""
     return UNDONE if run.action == UNDO else SUBJECTS[run.subject].actions[run.action].title
+
+
+def right_of(run: BulkRun) -> Right:
+    """Return the right that what a run does needs."""
+    return Right.WORK_EXCEPTIONS if run.action == UNDO else SUBJECTS[run.subject].right_for(run.action)
+
+
+def within_reach(run: BulkRun, numbers: Collection[int]) -> Collection[int] | None:
+    """Return which records the person of a run sees; None when the person may not do what it does any more."""
+    if not (run.user.is_active and may(run.user, right_of(run))):
+        return None
+    return seen_of(SUBJECTS[run.subject].prefix, numbers, run.user)
 
 
 def subject_of(listed: Listed, action: str) -> Subject | None:

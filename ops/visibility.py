@@ -7,7 +7,7 @@ another desk, wherever in the request it stands, so that nothing is done either 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -38,6 +38,28 @@ def seen_by(user: AbstractBaseUser | AnonymousUser) -> AbstractContextManager[No
     """Let what is read in the block be what a user may see: for what is made for somebody without a request."""
     desks = desks_of(user)
     return nullcontext() if desks is None else seeing(desks.books)
+
+
+def books_of(user: AbstractBaseUser | AnonymousUser) -> list[int] | None:
+    """Return the books that a user sees; None: all of the firm."""
+    desks = desks_of(user)
+    return None if desks is None else list(desks.books)
+
+
+def sees_still(user: AbstractBaseUser | AnonymousUser, books: Collection[int] | None) -> bool:
+    """Tell whether a user sees all that somebody saw who saw these books; None: all of the firm."""
+    now = books_of(user)
+    return now is None or (books is not None and set(books) <= set(now))
+
+
+def seen_of(prefix: str, numbers: Collection[int], user: AbstractBaseUser | AnonymousUser) -> Collection[int]:
+    """Return which of these records a user sees; for what is done for somebody without a request."""
+    if desks_of(user) is None or not numbers:
+        return numbers
+    table, key = _RECORDS[prefix]
+    with seen_by(user):
+        found = sql.rows(f"SELECT {key} FROM {table} WHERE {key} = ANY(%s::bigint[])", [sorted(numbers)])
+    return {number for (number,) in found}
 
 
 class VisibilityMiddleware:

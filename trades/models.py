@@ -697,6 +697,7 @@ class BulkRun(models.Model):
     asked_at = models.DateTimeField()
     state = models.TextField(choices=State.choices, default=State.RUNNING)
     finished_at = models.DateTimeField(null=True)
+    why = models.TextField(default="", db_default="", help_text="why it was stopped by itself, in words")
     items = models.IntegerField()
     position = models.IntegerField(default=0)
     done = models.IntegerField(default=0)

@@ -24,6 +24,7 @@ from ops.bulk import (
     Subject,
     as_now,
     kept,
+    right_of,
     shown,
     subject_of,
     ticked,
@@ -294,9 +295,8 @@ def again(request: HttpRequest, ref: str) -> HttpResponse:
 def stop(request: HttpRequest, ref: str) -> HttpResponse:
     """Stop a run."""
     run = _run(ref)
-    right = Right.WORK_EXCEPTIONS if run.action == UNDO else SUBJECTS[run.subject].right_for(run.action)
-    if not may(request.user, right):
-        return denied(request, right)
+    if not may(request.user, right_of(run)):
+        return denied(request, right_of(run))
     try:
         stop_run(run_id=run.id, actor=actor(request), now=utc_now())
         messages.success(request, "It is stopped; what it has done stays.")

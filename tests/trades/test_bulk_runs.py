@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import sql, work
 from core.http.problem import Problem
+from ops.models import DeskScope
+from ops.permissions import ensure_roles
 from tests.support.records import (
     CLERK,
     EQUITY,
@@ -41,7 +43,13 @@ TOMORROW = NOW + timedelta(days=1)
 @pytest.fixture
 def ann(db: None) -> User:
     reference_data()
-    return person("ann")
+    return _with_role(person("ann"), "operations")
+
+
+def _with_role(user: User, *roles: str) -> User:
+    ensure_roles()
+    user.groups.set(Group.objects.filter(name__in=roles))
+    return user
 
 
 def _seen(*trade_ids: int) -> dict[int, str]:
@@ -258,14 +266,44 @@ class TestByWorkers:
         assert caught.value.status == 409
 
     def test_refuses_the_rest_when_what_was_asked_is_not_right_any_more(self, ann, large) -> None:
-        run = _items(ann, "assign", large, owner="ann", reason="x")
+        bob = person("bob")
+        run = _items(ann, "assign", large, owner="bob", reason="x")
         advance_runs(now=LATER)
-        User.objects.filter(pk=ann.pk).update(is_active=False)
+        User.objects.filter(pk=bob.pk).update(is_active=False)
         while advance_runs(now=LATER):
             pass
         run.refresh_from_db()
         assert (run.done, run.refused, run.state) == (3, 4, "DONE")
         assert _details(run)[3:] == ["There is no such active user."] * 4
+
+    @pytest.mark.parametrize("what", ["switched off", "of another role"])
+    def test_stops_when_who_asked_may_not_do_it_any_more(self, ann, large, what) -> None:
+        run = _items(ann, "claim", large)
+        advance_runs(now=LATER)
+        if what == "switched off":
+            User.objects.filter(pk=ann.pk).update(is_active=False)
+        else:
+            _with_role(ann, "auditor")
+        while advance_runs(now=LATER):
+            pass
+        run.refresh_from_db()
+        assert (run.done, run.state, run.finished_at) == (3, "STOPPED", LATER)
+        assert run.why == "Who asked for it may not do this any more."
+        assert [outcome for _, outcome in _outcomes(run)] == ["DONE"] * 3 + [""] * 4
+        assert not work.waiting(bulk_run.TASK)
+        ((told,),) = sql.rows("SELECT data->>'why' FROM core_event WHERE type = 'bulk_run.finished'")
+        assert told == run.why
+
+    def test_leaves_what_who_asked_does_not_see_any_more(self, ann, large) -> None:
+        run = _items(ann, "claim", large)
+        advance_runs(now=LATER)
+        DeskScope.objects.create(user=ann, desks=[])
+        while advance_runs(now=LATER):
+            pass
+        run.refresh_from_db()
+        assert (run.done, run.refused, run.state) == (3, 4, "DONE")
+        assert _details(run)[3:] == ["Who asked for it does not see it any more."] * 4
+        assert ExceptionItem.objects.filter(owner=ann).count() == 3
 
     def test_is_failed_when_a_chunk_fails_again_and_again(self, ann, large, monkeypatch) -> None:
         run = _items(ann, "claim", large)

@@ -8,7 +8,7 @@ and gone on with at any point, nothing is done twice, and sending its form again
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,8 +45,19 @@ NAMED_DAYS = 90  # after its end a run names its items for so long; the figures 
 _FORGOTTEN_AT_ONCE = 20  # runs
 _SUBJECT = "bulk_run"
 _KEPT = ("reason", "text", "audience", "owner", "team", "until", "root_cause")
+_NO_RIGHT = "Who asked for it may not do this any more."
+_NOT_SEEN = "Who asked for it does not see it any more."
 
 Seen = Mapping[int, str]  # what is chosen, in order, each with what the person has seen of it
+
+Reach = Callable[[BulkRun, Collection[int]], Collection[int] | None]
+_reaches: list[Reach] = []
+
+
+def find_reach_with(reach: Reach) -> None:
+    """Declare who knows what people may do: `reach(run, ids)` gives which of these records the person of a run may
+    still work, None when the person may not do what it does at all."""
+    _reaches.append(reach)
 
 
 def foresee(*, subject: str, seen: Seen, asked: Asked, actor: Actor, now: datetime) -> Told:
@@ -270,7 +281,7 @@ def _next_chunk(run_id: int, now: datetime) -> bool:
     run = BulkRun.objects.select_for_update(of=("self",)).select_related("user").get(id=run_id)
     if run.state != BulkRun.State.RUNNING:
         return False
-    _advance(run, asked_of(run), now)
+    _advance(run, asked_of(run), now, _reaches[-1] if _reaches else _everything)
     return run.state == BulkRun.State.RUNNING
 
 
@@ -282,22 +293,34 @@ def asked_of(run: BulkRun) -> Asked:
     return Asked(run.action, user=run.user, **kept)
 
 
+def _everything(run: BulkRun, ids: Collection[int]) -> Collection[int]:
+    """Return what somebody reaches who asks just now: the form was looked at."""
+    return ids
+
+
 _CHUNK = """
 SELECT subject_id, seen FROM trades_bulk_item WHERE run_id = %s AND place > %s ORDER BY place LIMIT %s
 """
 
 
-def _advance(run: BulkRun, asked: Asked, now: datetime) -> None:
-    """Do the next chunk of a run that is locked, and end it with its last."""
+def _advance(run: BulkRun, asked: Asked, now: datetime, reach: Reach = _everything) -> None:
+    """Do the next chunk of a run that is locked, and end it with its last, or where its person may not go on."""
     chunk = dict(sql.rows(_CHUNK, [run.id, run.position, CHUNK]))
     actor = Actor(run.actor, run.request_id)
+    reached = reach(run, list(chunk))
+    if reached is None:  # switched off, or of another role by now
+        run.why = _NO_RIGHT
+        _end(run, BulkRun.State.STOPPED, now, actor)
+        return
+    able = {each: seen for each, seen in chunk.items() if each in reached}
     before = as_they_are(chunk) if run.action in UNDOABLE and run.subject == BulkRun.Subject.EXCEPTION else {}
     try:
-        told = _act(run.subject, chunk, asked, actor, now, room=PROPOSED_MAX - run.proposed, run=run)
+        told = _act(run.subject, able, asked, actor, now, room=PROPOSED_MAX - run.proposed, run=run)
     except (
         Problem
     ) as problem:  # right when it was asked, and not any more: a moment to come is past, a person is gone
-        told = dict.fromkeys(chunk, (REFUSED, " ".join(fault.detail for fault in problem.faults)))
+        told = dict.fromkeys(able, (REFUSED, " ".join(fault.detail for fault in problem.faults)))
+    told |= dict.fromkeys(chunk.keys() - able.keys(), (REFUSED, _NOT_SEEN))
     after = as_they_are(chunk) if before else {}
     _keep(run.id, chunk, told, before, after)
     outcomes = [outcome for outcome, _ in told.values()]
@@ -370,9 +393,9 @@ def _give_up(run_id: int, now: datetime) -> None:
 
 def _end(run: BulkRun, state: BulkRun.State, now: datetime, actor: Actor) -> None:
     run.state, run.finished_at = state, now
-    run.save(update_fields=["state", "finished_at"])
+    run.save(update_fields=["state", "finished_at", "why"])
     counts = {name: getattr(run, name) for name in ("done", "unchanged", "proposed", "refused")}
-    _tell("finished", run, actor, now, {"state": str(state), **counts})
+    _tell("finished", run, actor, now, {"state": str(state), "why": run.why or None, **counts})
 
 
 # --- forgetting
