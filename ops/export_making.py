@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from django.db import connection, transaction
 from core import sql, work
 from core.audit import Actor, record, system
 from core.notifications import notify
+from core.sight import seeing
 from ops import exports
 from ops.export_orders import (
     BYTES_MAX,
@@ -37,7 +38,7 @@ from ops.lists._cells import Row
 from ops.lists.base import Asked
 from ops.models import Export
 from ops.permissions import may
-from ops.visibility import seen_by
+from ops.visibility import books_of, sees_still
 from trades.selectors.blotter import TooBroad
 
 _log = logging.getLogger(__name__)
@@ -126,7 +127,8 @@ def _begin(now: datetime) -> tuple[bool, Export | None]:
         drop_parts(found.id)
         found.state, found.at, found.rows, found.bytes = Export.State.RUNNING, now, 0, 0
         found.attempts += 1
-        found.save(update_fields=["state", "at", "rows", "bytes", "attempts"])
+        found.books = books_of(found.owner)
+        found.save(update_fields=["state", "at", "rows", "bytes", "attempts", "books"])
         work.enqueue(TASK, [found.id], not_before=now + _AGAIN_AFTER)
     return True, found
 
@@ -216,10 +218,10 @@ def _make(begun: Export, clock: Clock) -> int:
         order = order_of(begun)
     except KeyError:
         raise _Refused(_NO_RIGHT) from None
-    owner = User.objects.get(id=begun.owner_id)
-    if not (owner.is_active and may(owner, order.listed.right)):
+    if not _may_have(begun, order):
         raise _Refused(_NO_RIGHT)
-    with _writing() as write, sql.snapshot(), seen_by(owner):
+    sight = nullcontext() if begun.books is None else seeing(begun.books)
+    with _writing() as write, sql.snapshot(), sight:
         # Between two reads a workbook is written, which may take longer than a session may rest.
         sql.run("SET LOCAL idle_in_transaction_session_timeout = %s", [_MOST_MS])
         sql.run("SET LOCAL statement_timeout = %s", [_MOST_MS])
@@ -229,7 +231,16 @@ def _make(begun: Export, clock: Clock) -> int:
                 keeper.keep(data)
         except (TooBroad, sql.TookTooLong):
             raise _Refused(_TOO_BROAD) from None
-        return keeper.finish()
+        rows = keeper.finish()
+    if not _may_have(begun, order):  # it took minutes
+        raise _Refused(_NO_RIGHT)
+    return rows
+
+
+def _may_have(begun: Export, order: Order) -> bool:
+    """Tell whether the owner of an export may see its list now, and all that it was begun for."""
+    owner = User.objects.get(id=begun.owner_id)
+    return owner.is_active and may(owner, order.listed.right) and sees_still(owner, begun.books)
 
 
 def _export(order: Order, begun: Export, keeper: _Keeper) -> exports.Export:

@@ -24,6 +24,7 @@ from ops.lists.base import Column, Listed
 from ops.models import Export
 from ops.permissions import may
 from ops.saved_views import Content
+from ops.visibility import sees_still
 
 TASK = "ops.make_exports"
 ROWS_MAX = 500_000  # of one file
@@ -158,7 +159,7 @@ def exports_of(user: User) -> list[Export]:
 def take_export(*, export_id: int, user: User, actor: Actor, now: datetime) -> tuple[Export, Iterator[bytes]]:
     """Return an export and its file, part by part, and write to the log that it was taken.
 
-    Problem 404 for what is nobody's or another's, and 409 for one that is no file.
+    Problem 404 for what is nobody's or another's, and 409 for one that is no file, or of more than the person sees now.
     """
     with transaction.atomic():
         found = _own(export_id, user)
@@ -167,6 +168,13 @@ def take_export(*, export_id: int, user: User, actor: Actor, now: datetime) -> t
             raise not_found("export")
         if found.state != Export.State.DONE:
             raise Problem(409, "no-file", "There is no file.", detail=f"The export is {found.state.lower()}.")
+        if not sees_still(user, found.books):
+            raise Problem(
+                409,
+                "sees-less",
+                "You see fewer desks than when it was made.",
+                detail="Have it made again: it then has what you see.",
+            )
         _tell("taken", found, actor, now)
     return found, _parts(found.id)
 

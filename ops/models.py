@@ -123,6 +123,11 @@ class Export(models.Model):
     bytes = models.BigIntegerField(default=0)
     ended_at = models.DateTimeField(null=True)
     why = models.TextField(blank=True, default="", help_text="why it failed, in words")
+    books = ArrayField(
+        models.BigIntegerField(),
+        null=True,
+        help_text="the books whose rows it has; null: those of the whole firm",
+    )
 
     class Meta:
         db_table = "ops_export"

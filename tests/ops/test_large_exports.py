@@ -31,7 +31,7 @@ from ops.export_orders import (
     take_export,
 )
 from ops.lists import LISTS
-from ops.models import Export, ExportPart
+from ops.models import DeskScope, Export, ExportPart
 from ops.permissions import ensure_roles
 from ops.saved_views import Content
 from tests.ops.conftest import SignIn
@@ -216,6 +216,48 @@ class TestMaking:
         assert _make() == 1
         found = Export.objects.get()
         assert (found.state, found.why) == ("FAILED", "You may not see this list any more.")
+
+    @pytest.mark.parametrize("narrowed", ["switched off", "of no role", "of no desk"])
+    def test_for_an_owner_who_is_so_before_it_is_made_fails_and_keeps_nothing(
+        self, narrowed: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _ask()
+        ann, read = User.objects.get(username="ann"), blotter.page
+        other = connection.copy()
+        meanwhile = {
+            "switched off": "UPDATE auth_user SET is_active = false WHERE id = %s",
+            "of no role": "DELETE FROM auth_user_groups WHERE user_id = %s",
+            "of no desk": "INSERT INTO ops_desk_scope (user_id, desks) VALUES (%s, '{}')",
+        }
+
+        def read_while_it_changes(*asked: Any, **how: Any) -> blotter.Page:
+            with other.cursor() as cursor:
+                cursor.execute(meanwhile[narrowed], [ann.pk])
+            return read(*asked, **how)
+
+        monkeypatch.setattr(blotter, "page", read_while_it_changes)
+        assert _make() == 1
+        other.close()
+        found = Export.objects.get()
+        assert (found.state, found.why) == ("FAILED", "You may not see this list any more.")
+        assert not ExportPart.objects.exists()
+
+    def test_is_given_to_nobody_who_sees_less_by_then(self) -> None:
+        whole = _ask()
+        _make()
+        assert len(_references(_file(whole))) == 7
+        DeskScope.objects.create(user=_ann(), desks=["DESK-1"])
+        of_desk = _ask()
+        _make()
+        assert len(_references(_file(of_desk))) == 7
+        with pytest.raises(Problem, match="You see fewer desks than when it was made"):
+            _file(whole)
+        DeskScope.objects.update(desks=[])
+        with pytest.raises(Problem, match="You see fewer desks than when it was made"):
+            _file(of_desk)
+        DeskScope.objects.all().delete()
+        assert [len(_references(_file(each))) for each in (whole, of_desk)] == [7, 7]
+        assert len(_events("export.taken")) == 4
 
 
 class TestAsking:
