@@ -23,7 +23,7 @@ from django.template.response import TemplateResponse
 from core.audit import record
 from core.clock import utc_now
 from core.four_eyes import kinds_with_stakes
-from core.http.authentication import SCOPES, issue_client, revoke_client
+from core.http.authentication import SCOPES, issue_client, revoke_client, unknown_desks
 from core.models import ApiClient, ApprovalPolicy, Event
 from core.people import group_facts, record_facts, record_password, user_facts
 from core.reasons import REASON_LENGTH_MAX, ReasonForm, actor_of, reason_of
@@ -42,9 +42,21 @@ class ApiClientForm(forms.ModelForm):
 
     class Meta:
         model = ApiClient
-        fields = ("name", "scopes", "sources", "expires_at")
+        fields = ("name", "scopes", "sources", "desks", "expires_at")
         widgets = {"name": forms.TextInput}
-        help_texts = {"sources": "Front-office systems, comma-separated; empty: every source."}
+        help_texts = {
+            "sources": "Front-office systems, comma-separated; empty: every source.",
+            "desks": "Desks whose trades it reads, captures and changes, comma-separated; empty: every desk. Of desks"
+            " it may do what the page of permissions says, and nothing about the whole firm.",
+        }
+
+    def clean_desks(self) -> list[str]:
+        """Return the desks; a fault for one of which there is no book."""
+        desks: list[str] = self.cleaned_data["desks"]
+        unknown = unknown_desks(desks)
+        if unknown:
+            raise forms.ValidationError(f"No book is of the desk {', '.join(unknown)}.")
+        return desks
 
 
 @admin.register(ApiClient)
@@ -52,7 +64,7 @@ class ApiClientAdmin(admin.ModelAdmin):
     """Issues and revokes tokens. A client is never edited or deleted: issue another and revoke this one."""
 
     form = ApiClientForm
-    list_display = ("name", "key", "scopes", "sources", "expires_at", "revoked_at", "last_used_at")
+    list_display = ("name", "key", "scopes", "sources", "desks", "expires_at", "revoked_at", "last_used_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     search_fields = ("name", "key")
     ordering = ("name",)
@@ -86,6 +98,7 @@ class ApiClientAdmin(admin.ModelAdmin):
             name=obj.name,
             scopes=obj.scopes,
             sources=obj.sources,
+            desks=obj.desks,
             expires_at=obj.expires_at,
             actor=actor_of(request),
             at=utc_now(),

@@ -120,7 +120,7 @@ class ClaimNote(models.Model):
 
 
 class ApiClient(models.Model):
-    """A system that speaks to the API: its hashed token, what it may do and for which sources."""
+    """A system that speaks to the API: its hashed token, what it may do, for which sources and of which desks."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.TextField(unique=True)
@@ -128,6 +128,7 @@ class ApiClient(models.Model):
     token_hash = models.BinaryField(editable=False)
     scopes = ArrayField(models.TextField())
     sources = ArrayField(models.TextField(), default=list, blank=True)
+    desks = ArrayField(models.TextField(), default=list, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -12,12 +12,16 @@ from django.template.response import TemplateResponse
 
 from core.audit import Actor, request_id_var
 from core.clock import utc_now
+from core.models import ApiClient
 from feed.models import Webhook
 from feed.services.webhooks import change_webhook, create_webhook, faults_of
 
 
 class WebhookForm(forms.ModelForm):
     """Where to send, and what."""
+
+    # One that is limited to desks is told nothing: what is told is not looked at by desk.
+    client = forms.ModelChoiceField(ApiClient.objects.filter(desks=[]))
 
     class Meta:
         model = Webhook

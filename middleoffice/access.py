@@ -25,8 +25,9 @@ _LOG_IN = "admin/login/"
 class Route:
     """One address: its path and name, and what it asks, in one of the four ways there are.
 
-    scopes: by method, of the API. rights: of the console, any of which is enough to get past the door (where the
-    subject decides among several). open_to: whom it is open to. admin: it asks for a permission of the admin.
+    scopes: by method, of the API; of_desks: the methods open to clients limited to desks. rights: of the
+    console, any of which is enough to get past the door (where the subject decides among several). open_to: whom it is
+    open to. admin: it asks for a permission of the admin.
     `form_of`: only its POST does something, everything else leads to that screen. `parameters`: parts of the
     path that are fixed, where the right depends on them.
     """
@@ -35,6 +36,7 @@ class Route:
     name: str
     view: Any
     scopes: Mapping[str, str] | None = None
+    of_desks: frozenset[str] = frozenset()
     rights: tuple[Right, ...] = ()
     open_to: str = ""
     admin: bool = False
@@ -74,6 +76,7 @@ def _routes(pattern: URLPattern, path: str) -> Iterator[Route]:
         return
     known["open_to"] = getattr(view, "open_to", "")
     known["scopes"] = getattr(getattr(view, "cls", None), "scopes", None)
+    known["of_desks"] = getattr(getattr(view, "cls", None), "of_desks", frozenset())
     known["form_of"] = getattr(view, "form_of", "")
     parameter, choices = getattr(view, "chosen", ("", {}))
     if not choices:

@@ -348,6 +348,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "trades.api.schema.add_message_schemas",
+        "core.http.schema.tell_of_desks",
     ],
 }
 

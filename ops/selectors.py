@@ -554,7 +554,7 @@ def _proposals(
 INTEGRATIONS_SHOWN = 200
 _CLIENTS = """
 SELECT * FROM (
-    SELECT id, name, scopes, sources, created_at, expires_at, last_used_at,
+    SELECT id, name, scopes, sources, desks, created_at, expires_at, last_used_at,
            CASE WHEN revoked_at IS NOT NULL THEN 'REVOKED' WHEN expires_at <= %(now)s THEN 'EXPIRED' ELSE 'ON' END
                AS state
     FROM core_api_client

@@ -467,6 +467,7 @@ def test_every_screen_and_form_lets_in_exactly_the_roles_that_have_its_right(thi
 # --- the API ---
 
 ANOTHER_SOURCE = "a client of another source"
+ANOTHER_DESK = "a client of another desk"
 
 
 def tokens() -> dict[str, str]:
@@ -474,6 +475,8 @@ def tokens() -> dict[str, str]:
     issued = {scope: factories.api_client(scope, scopes=[scope])[1] for scope in SCOPES}
     issued["no scope"] = factories.api_client("none", scopes=[])[1]
     issued[ANOTHER_SOURCE] = factories.api_client("other", sources=["ELSEWHERE"])[1]
+    limited, issued[ANOTHER_DESK] = factories.api_client("elsewhere")
+    ApiClient.objects.filter(id=limited.id).update(desks=["ELSEWHERE"])
     revoked, issued["revoked"] = factories.api_client("revoked")
     revoke_client(client=revoked, actor=CLERK, at=utc_now())
     issued["expired"] = factories.api_client("expired", expires_at=utc_now())[1]
@@ -514,9 +517,18 @@ def of_the_api(route: Route, method: str, who: str) -> int:
         return 403
     if who == ANOTHER_SOURCE:
         return ELSEWHERE.get((route.name, method)) or let_in(route, method)
+    if who == ANOTHER_DESK:
+        return of_no_desk(route, method)
     if who != route.scopes[method]:
         return 403
     return let_in(route, method)
+
+
+def of_no_desk(route: Route, method: str) -> int:
+    """Return what a client of another desk is answered: it finds no record, and lists are open to it."""
+    if method not in route.of_desks:
+        return 403
+    return 404 if "<" in route.path else let_in(route, method)
 
 
 def let_in(route: Route, method: str) -> int:
@@ -647,8 +659,9 @@ class TestATakenRight:
             ({"expires_at": NOW}, 401),
             ({"scopes": ["trades:read"]}, 403),
             ({"sources": ["ELSEWHERE"]}, 403),
+            ({"desks": ["ELSEWHERE"]}, 403),
         ],
-        ids=["token", "time", "scope", "source"],
+        ids=["token", "time", "scope", "source", "desk"],
     )
     def test_of_a_client_also_to_the_answer_it_was_given(
         self, db: None, taken: dict[str, Any], status: int

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,6 +23,7 @@ from core.audit import Actor, record, request_id_var
 from core.clock import utc_now
 from core.http.problem import Problem
 from core.models import ApiClient
+from core.sight import seeing
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -85,6 +88,9 @@ OF_EVERY_SOURCE = frozenset(
         "calendars:propose",
     }
 )
+# What a client limited to desks is told of a request that is about the whole firm.
+_BOUND_TO_DESKS = "Only a client of every desk may do this."
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
@@ -92,13 +98,15 @@ _NOTE_USE_EVERY = timedelta(minutes=1)
 class Client:
     """The API client behind a request; DRF's `request.user`.
 
-    `along`: what the view had read together with the token, see BearerAuthentication.
+    `keys`: by its name the id of everything that a client limited to desks sees (core/sight.py); None: it is not
+    limited. `along`: what the view had read together with the token, see BearerAuthentication.
     """
 
     id: int
     name: str
     scopes: frozenset[str]
     sources: frozenset[str]
+    keys: Mapping[str, int] | None = None
     along: tuple[Any, ...] = ()
     is_authenticated: ClassVar[bool] = True
 
@@ -106,9 +114,27 @@ class Client:
         """Tell whether the client is bound to a source. No binding means every source."""
         return not self.sources or source in self.sources
 
+    def sees(self, name: str) -> bool:
+        """Tell whether what bears a name is the client's to trade in; not limited: whatever bears it."""
+        return self.keys is None or name in self.keys
+
     def actor(self) -> Actor:
         """Return the client as the actor of the present request."""
         return Actor(f"client:{self.name}", request_id_var.get())
+
+
+FindKeys = Callable[[Sequence[str]], Mapping[str, int]]
+_finders: list[FindKeys] = []
+
+
+def find_keys_with(find: FindKeys) -> None:
+    """Declare who knows desks: `find(desks)` gives by its name the id of everything that lies in them."""
+    _finders.append(find)
+
+
+def unknown_desks(desks: Iterable[str]) -> list[str]:
+    """Return the desks of which there is nothing."""
+    return sorted(each for each in set(desks) if not _finders[-1]([each]))
 
 
 def require_scope(client: Client, needed: str) -> None:
@@ -135,11 +161,14 @@ def issue_client(
     expires_at: datetime | None,
     actor: Actor,
     at: datetime,
+    desks: Sequence[str] = (),
 ) -> tuple[ApiClient, str]:
     """Make an API client and return it with its token, which is shown this once and never stored.
 
-    Raises Problem 400 when a scope is unknown.
+    Raises Problem 400 when a scope or a desk is unknown. desks: none: the client is not limited.
     """
+    if nowhere := unknown_desks(desks):
+        raise Problem(400, "unknown-desk", f"No book is of the desk {', '.join(nowhere)}.")
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown:
         raise Problem(400, "unknown-scope", f"Unknown scope: {', '.join(unknown)}.")
@@ -152,15 +181,17 @@ def issue_client(
             token_hash=token_hash(token),
             scopes=scopes,
             sources=sources,
+            desks=list(desks),
             expires_at=expires_at,
         )
+        told = {"name": name, "scopes": scopes, "sources": sources, "expires_at": expires_at}
         record(
             type="client.issued",
             subject="client",
             ids=[client.id],
             actor=actor,
             at=at,
-            data={"name": name, "scopes": scopes, "sources": sources, "expires_at": expires_at},
+            data=told | ({"desks": list(desks)} if desks else {}),
         )
     return client, token
 
@@ -203,7 +234,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 _CLIENT = """
-SELECT id, name, token_hash, scopes, sources, expires_at, revoked_at, last_used_at{along}
+SELECT id, name, token_hash, scopes, sources, desks, expires_at, revoked_at, last_used_at{along}
 FROM core_api_client WHERE key = %s
 """
 
@@ -214,20 +245,22 @@ def _client_of(*, key: str, token: str, now: datetime, along: str) -> Client:
     stored = bytes(found[2]) if found else b"\0" * 32
     if not hmac.compare_digest(stored, token_hash(token)) or found is None:
         raise AuthenticationFailed("The bearer token is not known.")
-    client_id, name, _, scopes, sources, expires_at, revoked_at, last_used_at, *read = found
+    client_id, name, _, scopes, sources, desks, expires_at, revoked_at, last_used_at, *read = found
     if revoked_at is not None:
         raise AuthenticationFailed("The bearer token was revoked.")
     if expires_at is not None and expires_at <= now:
         raise AuthenticationFailed("The bearer token has expired.")
     if last_used_at is None or now - last_used_at > _NOTE_USE_EVERY:
         sql.run("UPDATE core_api_client SET last_used_at = %s WHERE id = %s", [now, client_id])
-    return Client(client_id, name, frozenset(scopes), frozenset(sources), tuple(read))
+    keys = _finders[-1](desks) if desks else None
+    return Client(client_id, name, frozenset(scopes), frozenset(sources), keys, tuple(read))
 
 
 class HasScope(BasePermission):
     """Demand the scope that the view declares for the method: `scopes = {"GET": "trades:read"}`.
 
-    A view or method that declares none is refused: forgetting is safe.
+    A view or method that declares none is refused: forgetting is safe. So is a client limited to desks where the view
+    does not say `of_desks = frozenset({"GET"})`; where it does, all that the client reads is of these desks.
     """
 
     message = "The client lacks the scope this request needs."
@@ -243,4 +276,9 @@ class HasScope(BasePermission):
         require_scope(user, needed)
         if needed in OF_EVERY_SOURCE and user.sources:
             raise Problem(403, "bound-to-sources", "Only a client of every source may do this.")
+        if user.keys is not None:
+            if method not in getattr(view, "of_desks", ()):
+                raise Problem(403, "bound-to-desks", _BOUND_TO_DESKS)
+            sight: ExitStack = request._request.sight  # of the middleware, which ends it with the request
+            sight.enter_context(seeing(user.keys.values(), acts=method not in _READS))
         return True

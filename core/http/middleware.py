@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from django.core.handlers.base import BaseHandler
@@ -60,7 +61,8 @@ class ApiMiddleware:
             return render(
                 Problem(411, "length-required", "Send the body with its Content-Length, not chunked.")
             )
-        response = self._straight(request)
+        with ExitStack() as request.sight:  # type: ignore[attr-defined]
+            response = self._straight(request)
         if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
             response["Content-Length"] = str(len(response.content))
         return response

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from core import sql
 from core.audit import Actor, record
 from core.http.problem import Fault, Problem, not_found, unreadable
+from core.models import ApiClient
 from feed.models import Webhook
 from feed.selectors import MAX_TYPES, Selection, is_type, last_event_id, public_types
 from feed.services.signing import secret_of
@@ -88,14 +89,19 @@ def create_webhook(
 
     Returns it with its secret, which is not stored.
 
-    Problem 400 with every fault; 409 when the client has MAX_WEBHOOKS active ones already.
+    Problem 400 with every fault; 403 for a client that is limited to desks, 409 for one that has MAX_WEBHOOKS active
+    ones already.
     """
     faults = faults_of(url=url, types=types)
     if faults:
         raise unreadable(faults, title="This webhook cannot be set up.")
     with transaction.atomic():
         # One at a time for a client, so that the count holds.
-        sql.run("SELECT 1 FROM core_api_client WHERE id = %s FOR UPDATE", [client_id])
+        client = ApiClient.objects.select_for_update().get(id=client_id)
+        if client.desks:
+            raise Problem(
+                403, "bound-to-desks", "A client that is limited to desks is told nothing by webhook."
+            )
         if Webhook.objects.filter(client_id=client_id, is_active=True).count() >= MAX_WEBHOOKS:
             raise Problem(409, "too-many-webhooks", f"A client has at most {MAX_WEBHOOKS} active webhooks.")
         webhook = Webhook.objects.create(

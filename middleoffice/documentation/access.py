@@ -35,6 +35,9 @@ def roles() -> str:
         "A client may be bound to sources; then it posts and reads trades of these sources only, and cannot use "
         + " and ".join(f"`{scope}`" for scope in SCOPES if scope in OF_EVERY_SOURCE)
         + ", which are about trades of every source.",
+        "A client may be [limited to desks](../how-to/limit-people-to-desks.md#limit-a-client-to-desks) too; then it"
+        " reads, captures and changes trades in the books of these desks only, and can use no other address than those"
+        " that [permissions](permissions.md) name for it.",
     )
 
 
@@ -46,10 +49,13 @@ def permissions() -> str:
         if route.admin:
             continue
         if route.scopes is not None:
-            rows += [[f"`{method}`", where, f"`{scope}`"] for method, scope in route.scopes.items()]
+            rows += [
+                [f"`{method}`", where, f"`{scope}`", "yes" if method in route.of_desks else ""]
+                for method, scope in route.scopes.items()
+            ]
         else:
             who = sentence(route.open_to) or " or ".join(f"“{right.value}”" for right in route.rights)
-            rows.append(["`POST`" if route.form_of else "", where, who])
+            rows.append(["`POST`" if route.form_of else "", where, who, ""])
     return page(
         "Permissions",
         "the views behind every address",
@@ -57,7 +63,7 @@ def permissions() -> str:
         " Which roles have a right stands in [roles and scopes](roles-and-scopes.md). Where no method is named, it"
         " is asked for all of them. An address that asks for nothing must say so: one that does not is a fault"
         " that the tests find, by trying each address with each method as everybody.",
-        table(["method", "address", "asks for"], rows),
+        table(["method", "address", "asks for", "clients limited to desks"], rows),
         "Addresses under `/admin/` ask for a staff account and Django's permission of the table, or a superuser."
         " A method that an address does not have is answered 405.",
     )

@@ -12,10 +12,12 @@ from django.core.management import CommandError, call_command
 from django.test import Client as HttpClient
 from django.urls import reverse
 
+from core import sql
 from core.audit import system
 from core.clock import utc_now
 from core.http.authentication import issue_client, token_hash
 from core.models import ApiClient, ApprovalPolicy, Event
+from refdata.models import Book, Party
 from tests.support.accounts import just_now
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +54,17 @@ class TestIssuing:
         page = staff.get(reverse("admin:index")).content.decode()
         assert "Middleoffice administration" in page
         assert "Django administration" not in page
+
+    def test_limits_a_client_to_desks_that_books_are_of(self, staff: HttpClient) -> None:
+        entity = Party.objects.create(code="US", name="Us")
+        Book.objects.create(code="EQ-UK", desk="EQ", entity=entity)
+        given = {"name": "eq", "scopes": ["trades:read"], "desks": "EQ,NOWHERE"}
+        refused = staff.post(reverse("admin:core_apiclient_add"), given)
+        assert b"No book is of the desk NOWHERE." in refused.content
+        staff.post(reverse("admin:core_apiclient_add"), {**given, "desks": "EQ"})
+        assert ApiClient.objects.get().desks == ["EQ"]
+        ((desks,),) = sql.rows("SELECT data->>'desks' FROM core_event")
+        assert desks == '["EQ"]'
 
     def test_shows_a_working_token_once_and_stores_none(self, staff: HttpClient) -> None:
         answer = staff.post(

@@ -411,6 +411,7 @@ def api_client(
     scopes: Sequence[str] = tuple(SCOPES),
     sources: Sequence[str] = (),
     expires_at: datetime | None = None,
+    desks: Sequence[str] = (),
 ) -> tuple[ApiClient, str]:
     """Issue an API client and return it with its token."""
     return issue_client(
@@ -420,6 +421,7 @@ def api_client(
         expires_at=expires_at,
         actor=system("tests"),
         at=utc_now(),
+        desks=desks,
     )
 
 

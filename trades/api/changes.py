@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -28,7 +29,7 @@ from core.money import format_amount, format_number
 from trades.api import schema
 from trades.api.documents import trade_document, trade_links
 from trades.api.reads import read_parts
-from trades.api.views import MAX_TRADE_BYTES, visible_trade, wants_dry_run
+from trades.api.views import MAX_TRADE_BYTES, foreign_book, visible_trade, wants_dry_run
 from trades.products._reading import control_faults
 from trades.selectors import as_of as past
 from trades.services.change import Change
@@ -54,12 +55,17 @@ class _Change(APIView):
             raise Problem(413, "too-large", f"A change is at most {MAX_TRADE_BYTES:,} bytes.")
         row = visible_trade(request, reference)
         change = read_change(body, kind=self.kind, trade_id=row["trade_id"], if_match=_if_match(request))
+        book = (change.changes or {}).get("book")
+        if isinstance(book, str) and not client.sees(book):
+            raise foreign_book(client, book, "/changes/book")
         dry_run = wants_dry_run(request)
 
         def act() -> Answer:
             answered = change_trade(
                 change=change, actor=client.actor(), now=now, dry_run=dry_run, client_id=client.id
             )
+            if client.keys is not None:  # the legs that it nets with may be another desk's
+                answered = replace(answered, effects={})
             return change_answer(answered, dry_run=dry_run)
 
         if dry_run:
@@ -70,6 +76,7 @@ class _Change(APIView):
 class TradeAmendments(_Change):
     """Amend one trade."""
 
+    of_desks: ClassVar = frozenset({"POST"})
     kind = "AMEND"
 
     @schema.amend_trade
@@ -80,6 +87,7 @@ class TradeAmendments(_Change):
 class TradeCancellations(_Change):
     """Cancel one trade."""
 
+    of_desks: ClassVar = frozenset({"POST"})
     kind = "CANCEL"
 
     @schema.cancel_trade
@@ -91,6 +99,7 @@ class TradeAllocations(_Change):
     """Divide a block into parts, or into others; list the parts of a block."""
 
     scopes: ClassVar = {"GET": "trades:read", "POST": "trades:write"}
+    of_desks: ClassVar = frozenset({"GET"})
     kind = "ALLOCATE"
 
     @schema.allocate_trade

@@ -71,6 +71,7 @@ class Exceptions(APIView):
     """List work items of the client's sources in the order in which they were opened."""
 
     scopes: ClassVar = {"GET": "exceptions:read"}
+    of_desks: ClassVar = frozenset({"GET"})
 
     @schema.list_exceptions
     def get(self, request: Request) -> HttpResponse:
@@ -114,6 +115,7 @@ class ExceptionItem(APIView):
     """One work item of the client's sources, with what was said to the front office and by it."""
 
     scopes: ClassVar = {"GET": "exceptions:read"}
+    of_desks: ClassVar = frozenset({"GET"})
 
     @schema.read_exception
     def get(self, request: Request, reference: str) -> HttpResponse:
@@ -125,6 +127,7 @@ class ExceptionComments(APIView):
     """What was said of a work item to the front office; and its answer, which gives the move back to operations."""
 
     scopes: ClassVar = {"GET": "exceptions:read", "POST": "exceptions:answer"}
+    of_desks: ClassVar = frozenset({"GET"})
     parser_classes = (RawParser,)
     content_negotiation_class = OneForm
 

@@ -24,6 +24,12 @@ def read_trade(trade_id: int) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
+def seen_among(trade_ids: Collection[int]) -> set[int]:
+    """Return which of these trades whoever reads sees."""
+    found = sql.rows("SELECT trade_id FROM trades_state WHERE trade_id = ANY(%s)", [sorted(trade_ids)])
+    return {trade_id for (trade_id,) in found}
+
+
 def read_parts(block_id: int) -> list[dict[str, Any]]:
     """Return the parts of a block that are not cancelled, in the order in which they were asked for."""
     return sql.records(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar
 
@@ -24,9 +24,10 @@ from core.http.named import with_view
 from core.http.problem import Fault, Problem, not_found, unreadable
 from core.http.views import OneForm, RawParser, client_of, json_response
 from core.ids import TRADE, database_id, public_id
+from core.sight import as_seen
 from trades.api import schema
 from trades.api.documents import event_document, finding_document, trade_document
-from trades.api.reads import list_trades, read_events, read_findings, read_parts, read_trade
+from trades.api.reads import list_trades, read_events, read_findings, read_parts, read_trade, seen_among
 from trades.evidence import evidence_of_trade
 from trades.lifecycle import State
 from trades.products._reading import Unreadable, read_message
@@ -47,6 +48,7 @@ class Trades(APIView):
     """Capture one trade, or list trades in the order of their last change."""
 
     scopes: ClassVar = {"GET": "trades:read", "POST": "trades:write"}
+    of_desks: ClassVar = frozenset({"GET", "POST"})
     read_along: ClassVar = {"POST": DRAWN}
     parser_classes = (RawParser,)
     content_negotiation_class = OneForm
@@ -60,10 +62,13 @@ class Trades(APIView):
             message = read_message(body)
         except Unreadable as error:
             raise unreadable(error.faults, title="This cannot be read as a trade.") from None
-        if not client.may_use(message.source):
-            raise _foreign_source(client, message.source)
+        foreign = _foreign(client, message)
+        if foreign is not None:
+            raise foreign
         if wants_dry_run(request):
             return _dry_run_answer(message, client, now)
+        if client.keys is not None:  # what it may be told of a deal that there is already is looked at first
+            return _captured_once(request, message, client, now)
         answer = capture_new(
             message=message,
             drawn=client.along,
@@ -76,9 +81,7 @@ class Trades(APIView):
         )
         if answer is not None:
             return to_response(answer)
-        return answer_once(
-            request, client=client, now=now, body=body, act=lambda: _capture_one(message, client, now)
-        )
+        return _captured_once(request, message, client, now)
 
     @schema.list_trades
     def get(self, request: Request) -> HttpResponse:
@@ -102,6 +105,7 @@ class TradeBatches(APIView):
     """Capture up to 10,000 trades in one request, with a result for each."""
 
     scopes: ClassVar = {"POST": "trades:write"}
+    of_desks: ClassVar = frozenset({"POST"})
     parser_classes = (RawParser,)
     content_negotiation_class = OneForm
 
@@ -125,6 +129,7 @@ class Trade(APIView):
     """One trade: its terms, where it stands and what was found of it."""
 
     scopes: ClassVar = {"GET": "trades:read"}
+    of_desks: ClassVar = frozenset({"GET"})
 
     @schema.read_trade
     def get(self, request: Request, reference: str) -> HttpResponse:
@@ -144,6 +149,7 @@ class TradeEvents(APIView):
     """The timeline of a trade, oldest first."""
 
     scopes: ClassVar = {"GET": "trades:read"}
+    of_desks: ClassVar = frozenset({"GET"})
 
     @schema.read_events
     def get(self, request: Request, reference: str) -> HttpResponse:
@@ -182,6 +188,29 @@ def visible_trade(request: Request, reference: str, where: AsOf | None = None) -
     return row
 
 
+def _captured_once(request: Request, message: Message, client: Client, now: datetime) -> HttpResponse:
+    return answer_once(
+        request, client=client, now=now, body=request.body, act=lambda: _capture_one(message, client, now)
+    )
+
+
+def _foreign(client: Client, message: Message) -> Problem | None:
+    """Return why a deal is not the client's to tell, None when it is."""
+    if not client.may_use(message.source):
+        return _foreign_source(client, message.source)
+    return None if client.sees(message.book) else foreign_book(client, message.book, "/book")
+
+
+def foreign_book(client: Client, book: str, pointer: str) -> Problem:
+    """Return the refusal of a book that is of none of a client's desks, or is none."""
+    return Problem(
+        403,
+        "foreign-book",
+        f"The client {client.name} is limited to desks that the book {book} is not of.",
+        faults=[Fault(pointer, "Not a book of this client's desks.", "foreign-book")],
+    )
+
+
 def _foreign_source(client: Client, source: str) -> Problem:
     return Problem(
         403,
@@ -216,11 +245,26 @@ def _capture_answer(status: int, row: Mapping[str, Any]) -> Answer:
 
 def _capture_one(message: Message, client: Client, now: datetime) -> Answer:
     captured = capture_trades(messages=[message], actor=client.actor(), at=now)[0]
+    if _beyond([captured], client):
+        raise _elsewhere()
     if captured.outcome is Outcome.CONFLICT:
         raise _conflict(captured)
     row = read_trade(captured.trade_id)
     assert row is not None  # noqa: S101 - captured in this transaction, and trades are never deleted
     return _capture_answer(201 if captured.outcome is Outcome.CREATED else 200, row)
+
+
+def _beyond(captured: Sequence[Captured], client: Client) -> set[int]:
+    """Return the trades that lie with desks of which a client that is limited is told nothing."""
+    if client.keys is None:
+        return set()
+    ids = {each.trade_id for each in captured}
+    with as_seen():
+        return ids - seen_among(ids)
+
+
+def _elsewhere() -> Problem:
+    return Problem(409, "reference-taken", "This source_ref was captured before.")
 
 
 def _conflict(captured: Captured) -> Problem:
@@ -244,6 +288,8 @@ def wants_dry_run(request: Request) -> bool:
 
 def _dry_run_answer(message: Message, client: Client, now: datetime) -> HttpResponse:
     captured, findings = dry_run(message=message, actor=client.actor(), at=now)
+    if captured.outcome is not Outcome.CREATED and _beyond([captured], client):
+        raise _elsewhere()
     if captured.outcome is Outcome.CONFLICT:
         raise _conflict(captured)
     would_be = State.VALIDATED
@@ -297,7 +343,7 @@ def _capture_many(
     try:
         with transaction.atomic(savepoint=atomic):
             captured = load_trades(runs=intake.runs(), expected=len(items), actor=client.actor(), at=now)
-            results = intake.results(captured)
+            results = intake.results(captured, _beyond(captured, client))
             if atomic and any(result["status"] >= 400 for result in results):
                 raise RolledBack
     except RolledBack:
@@ -326,23 +372,26 @@ class _Intake:
                     problem = unreadable(error.faults, title="This cannot be read as a trade.")
                     self._refused[index] = refused_item(index, problem)
                     continue
-                if self._client.may_use(message.source):
+                foreign = _foreign(self._client, message)
+                if foreign is None:
                     messages.append(message)
                 else:
-                    self._refused[index] = refused_item(index, _foreign_source(self._client, message.source))
+                    self._refused[index] = refused_item(index, foreign)
             yield messages
 
-    def results(self, captured: Sequence[Captured]) -> list[dict[str, Any]]:
+    def results(self, captured: Sequence[Captured], beyond: Collection[int]) -> list[dict[str, Any]]:
         if not self._refused:
-            return [_result(index, each) for index, each in enumerate(captured)]
+            return [_result(index, each, beyond) for index, each in enumerate(captured)]
         rest = iter(captured)
         return [
-            self._refused[index] if index in self._refused else _result(index, next(rest))
+            self._refused[index] if index in self._refused else _result(index, next(rest), beyond)
             for index in range(len(self._items))
         ]
 
 
-def _result(index: int, captured: Captured) -> dict[str, Any]:
+def _result(index: int, captured: Captured, beyond: Collection[int]) -> dict[str, Any]:
+    if captured.trade_id in beyond:
+        return refused_item(index, _elsewhere())
     if captured.outcome is Outcome.CONFLICT:
         return refused_item(index, _conflict(captured))
     status = 201 if captured.outcome is Outcome.CREATED else 200
