@@ -38,9 +38,9 @@ from trades.selectors.exceptions import Narrowing
 from trades.selectors.marks import exception_mark
 from trades.services import exceptions as services
 from trades.services.bulk_run import start_run
-from trades.services.comments import comment
+from trades.services.comments import comment, untold
 from trades.services.desk import ACTIONS as DESK_ACTIONS
-from trades.services.desk import REFUSED, UNCHANGED, Asked
+from trades.services.desk import REFUSED, UNCHANGED, Asked, worded_untold
 from trades.services.recheck import recheck_trades
 from trades.services.refused import answer_refused
 from trades.services.reject import reject_trade
@@ -258,6 +258,9 @@ def _comment(request: HttpRequest, item: ExceptionItem, now: datetime) -> None:
         messages.success(request, "The front office is asked; its answer brings the exception back.")
     else:
         messages.success(request, "The comment is stored.")
+        missed = untold(request.POST.get("text", ""), [item.id])[item.id]
+        if missed:
+            messages.warning(request, worded_untold(missed))
 
 
 def _on_desk(action: str) -> Callable[[HttpRequest, ExceptionItem, datetime], None]:

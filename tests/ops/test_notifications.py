@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from core import four_eyes, sql
@@ -24,7 +24,9 @@ from core.notifications import (
     unread,
 )
 from ops.export_making import _close
-from ops.models import Export
+from ops.models import DeskScope, Export
+from ops.permissions import ensure_roles
+from refdata.models import Book
 from tests.ops.conftest import SignIn
 from tests.support.factories import World, checked, equity
 from tests.support.records import LATER, NOW, person
@@ -37,7 +39,14 @@ BY_SUE = Actor("user:sue")
 
 @pytest.fixture
 def ann(db: None) -> User:
-    return person("ann")
+    return _of_operations("ann")
+
+
+def _of_operations(name: str) -> User:
+    ensure_roles()
+    made = person(name)
+    made.groups.set(Group.objects.filter(name="operations"))
+    return made
 
 
 def _tell(*people: User, number: int = 1, kind: str = "export_ready", actor: Actor = BY_SUE) -> None:
@@ -124,6 +133,29 @@ class TestWhatPeopleDo:
         assert _kinds(ann) == [("comment_mention", {"count": 1, "by": "sue"})]
         assert notifications_of(ann.pk)[0]["subject_id"] == item.id
         assert sql.row("SELECT count(*) FROM core_notification") == (1,)
+
+    def test_to_mention_somebody_who_does_not_see_it_tells_the_writer_instead(
+        self, world: World, ann: User, sign_in: SignIn
+    ) -> None:
+        Book.objects.create(code="BOOK-2", desk="DESK-2", entity=world.ours)
+        for number, book in enumerate(("BOOK-1", "BOOK-2")):
+            checked(equity(f"E-{number}", book=book, counterparty="NOBODY-8"))
+        theirs, own = ExceptionItem.objects.order_by("trade_id").values_list("id", flat=True)
+        DeskScope.objects.create(user=ann, desks=["DESK-2"])
+        person("nobody")  # of no role
+        asked = Asked("comment", text="@ann, @nobody")
+        told = act_on_exceptions(exception_ids=[theirs, own], asked=asked, actor=BY_SUE, now=NOW)
+        assert [each.detail for each in told] == [
+            "Not told, as they do not see it: ann, nobody.",
+            "Not told, as they do not see it: nobody.",
+        ]
+        assert _kinds(ann) == [("comment_mention", {"count": 1, "by": "sue"})]
+        assert notifications_of(ann.pk)[0]["subject_id"] == own
+        path = f"/exceptions/{public_id(EXCEPTION, theirs)}"
+        sent = {"text": "@ann?", "audience": "INTERNAL"}
+        page = sign_in("operations", name="bob").post(f"{path}/comment", sent, follow=True)
+        assert "Not told, as they do not see it: ann." in page.content.decode()
+        assert len(_kinds(ann)) == 1
 
     def test_to_decide_on_a_proposal_tells_its_maker(
         self, ann: User, monkeypatch: pytest.MonkeyPatch

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from core import sql
@@ -54,7 +55,7 @@ def comment_exceptions(
     """Write a comment of 1 to 4,000 characters on items, open or closed; return its id on each that exists.
 
     None: what is about no trade has no front office that could read it, and gets no such comment. Who is mentioned
-    in what is said among ourselves is told of it.
+    in what is said among ourselves is told of it, unless they do not see the item: see `untold`.
 
     audience FRONT_OFFICE: the front office reads it, and open items become its move. answers: it is the front
     office that writes, and they become the move of operations again. Problem 422 for a text that is empty, too
@@ -94,23 +95,46 @@ def mentioned_in(text: str) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))[:MENTIONS_MAX]
 
 
+Sees = Callable[[User, Collection[int]], Collection[int]]
+_sights: list[Sees] = []
+
+
+def find_readers_with(sees: Sees) -> None:
+    """Declare who knows what people see: `sees(user, ids)` gives which of these items a person reads."""
+    _sights.append(sees)
+
+
+def readers(names: Sequence[str], exception_ids: Collection[int]) -> dict[User, set[int]]:
+    """Return who bears these names, each with which of the items the person reads: none, some or all."""
+    people = User.objects.filter(username__in=names).order_by("pk") if names and exception_ids else ()
+    return {each: set(_sights[-1](each, exception_ids) if _sights else exception_ids) for each in people}
+
+
+def untold(text: str, exception_ids: Collection[int]) -> dict[int, list[str]]:
+    """Return by item whom a comment among ourselves mentions and who is told nothing, as they do not see the item."""
+    found = readers(mentioned_in(text), exception_ids)
+    return {
+        each: [user.get_username() for user, seen in found.items() if each not in seen]
+        for each in exception_ids
+    }
+
+
 def _tell_mentioned(
     names: Sequence[str], written: Mapping[int, int | None], actor: Actor, now: datetime
 ) -> None:
-    """Tell people of a comment that mentions them, once however many items it is on."""
-    on = sorted(each for each, number in written.items() if number is not None)
-    if not names or not on:
-        return
-    people = sql.rows("SELECT id FROM auth_user WHERE username = ANY(%s)", [list(names)])
-    notify(
-        kind="comment_mention",
-        people=[person for (person,) in people],
-        subject="exception",
-        subject_id=on[0],
-        data={"count": len(on), "by": actor.name.partition(":")[2]},
-        actor=actor,
-        now=now,
-    )
+    """Tell people of a comment that mentions them, once however many items it is on that they see."""
+    on = [each for each, number in written.items() if number is not None]
+    for user, seen in readers(names, on).items():
+        if seen:
+            notify(
+                kind="comment_mention",
+                people=[user.pk],
+                subject="exception",
+                subject_id=min(seen),
+                data={"count": len(seen), "by": actor.name.partition(":")[2]},
+                actor=actor,
+                now=now,
+            )
 
 
 def comment(

@@ -18,7 +18,7 @@ from trades.lifecycle import State
 from trades.models import Comment
 from trades.services import attention
 from trades.services import exceptions as items
-from trades.services.comments import MAX_COMMENT, comment_exceptions
+from trades.services.comments import MAX_COMMENT, comment_exceptions, untold
 from trades.services.recheck import recheck_trades
 from trades.services.reject import reject_trades
 from trades.services.versions import lock_states
@@ -227,7 +227,18 @@ def _comment(call: Call) -> Told:
         actor=call.actor,
         now=call.now,
     )
-    return {each: (REFUSED, _NO_READER) if number is None else (DONE, "") for each, number in written.items()}
+    missed = (
+        {} if call.asked.audience == Comment.Audience.FRONT_OFFICE else untold(call.asked.text, list(written))
+    )
+    return {
+        each: (REFUSED, _NO_READER) if number is None else (DONE, worded_untold(missed.get(each, ())))
+        for each, number in written.items()
+    }
+
+
+def worded_untold(names: Sequence[str]) -> str:
+    """Return the sentence that says who is mentioned and told nothing; empty for nobody."""
+    return f"Not told, as they do not see it: {', '.join(names)}." if names else ""
 
 
 def _close(call: Call) -> Told:
