@@ -279,6 +279,7 @@ class HasScope(BasePermission):
         if user.keys is not None:
             if method not in getattr(view, "of_desks", ()):
                 raise Problem(403, "bound-to-desks", _BOUND_TO_DESKS)
-            sight: ExitStack = request._request.sight  # of the middleware, which ends it with the request
+            # The middleware ends it with the request.
+            sight: ExitStack = request._request.sight  # type: ignore[attr-defined]
             sight.enter_context(seeing(user.keys.values(), acts=method not in _READS))
         return True
