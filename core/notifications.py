@@ -36,6 +36,16 @@ DELETE FROM core_notification WHERE id IN (
     JOIN core_notification n ON n.id = old.id ORDER BY n.id FOR UPDATE OF n SKIP LOCKED
 )
 """
+# What was told before of the same action counts on, and is unread again.
+_COUNT_ON = """
+UPDATE core_notification
+SET read_at = NULL, data = jsonb_set(data, '{count}', to_jsonb((data->>'count')::int + %(count)s))
+WHERE id IN (
+    SELECT DISTINCT ON (person_id) id FROM core_notification
+    WHERE person_id = ANY(%(people)s::int[]) AND kind = %(kind)s AND data->>'of' = %(of)s ORDER BY person_id, id DESC
+)
+RETURNING person_id
+"""
 
 
 def notify(
@@ -66,6 +76,34 @@ def notify(
     told = [person for (person,) in sql.rows(_NOTIFY, asked)]
     if told:
         sql.run(_MAKE_ROOM, [told, KEPT_MAX])
+
+
+def notify_counted(
+    *,
+    kind: str,
+    people: Collection[int],
+    subject: str,
+    subject_id: int,
+    count: int,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Tell people how many records of theirs an action meant, by whom: once, however many steps the action takes.
+
+    The steps of an action have its actor and its request in common; each counts on in what the first has told.
+    """
+    of = f"{actor.name} {actor.request_id}"
+    asked = {"kind": kind, "people": sorted(people), "of": of, "count": count}
+    told = {person for (person,) in sql.rows(_COUNT_ON, asked)} if actor.request_id else set()
+    notify(
+        kind=kind,
+        people=set(people) - told,
+        subject=subject,
+        subject_id=subject_id,
+        data={"count": count, "by": actor.name.partition(":")[2], "of": of},
+        actor=actor,
+        now=now,
+    )
 
 
 def unread(person_id: int) -> tuple[int, int]:

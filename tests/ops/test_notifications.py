@@ -31,6 +31,8 @@ from tests.ops.conftest import SignIn
 from tests.support.factories import World, checked, equity
 from tests.support.records import LATER, NOW, person
 from trades.models import ExceptionItem
+from trades.services import bulk_run
+from trades.services.bulk_run import advance_runs, start_run
 from trades.services.comments import MENTIONS_MAX, comment_exceptions, mentioned_in
 from trades.services.desk import Asked, act_on_exceptions
 
@@ -56,7 +58,10 @@ def _tell(*people: User, number: int = 1, kind: str = "export_ready", actor: Act
 
 
 def _kinds(user: User) -> list[tuple[str, dict[str, Any]]]:
-    return [(each["kind"], each["data"]) for each in notifications_of(user.pk)]
+    return [
+        (each["kind"], {name: value for name, value in each["data"].items() if name != "of"})
+        for each in notifications_of(user.pk)
+    ]
 
 
 class TestTelling:
@@ -119,6 +124,38 @@ class TestWhatPeopleDo:
             act_on_exceptions(exception_ids=items, asked=asked, actor=BY_SUE, now=NOW)
         assert _kinds(ann) == [("exception_assigned", {"count": 2, "by": "sue"})]
         assert notifications_of(ann.pk)[0]["subject_id"] == items[0]
+
+    def test_of_many_at_once_tells_each_person_once_however_many_steps_it_takes(
+        self, world: World, ann: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(bulk_run, "AT_ONCE", 1)
+        monkeypatch.setattr(bulk_run, "CHUNK", 2)
+        sue = _of_operations("sue")
+        for number in range(5):
+            checked(equity(f"E-{number}", book="NO-BOOK"))
+        items = sorted(ExceptionItem.objects.values_list("id", flat=True))
+        for number, asked in enumerate(
+            (
+                Asked("assign", reason="because", owner="ann", user=sue),
+                Asked("comment", text="@ann", user=sue),
+                Asked("comment", text="@ann", user=sue),
+            )
+        ):
+            start_run(
+                subject="exception",
+                seen=dict.fromkeys(items, ""),
+                asked=asked,
+                key=f"key {number}",
+                actor=Actor("user:sue", f"request-{number}"),
+                now=NOW,
+            )
+            read_notifications(person_id=ann.pk, now=NOW)
+            while advance_runs(now=NOW):
+                pass
+            assert unread(ann.pk)[0] == 1
+        said = {"count": 5, "by": "sue"}
+        assert _kinds(ann) == [("comment_mention", said)] * 2 + [("exception_assigned", said)]
+        assert {each["subject_id"] for each in notifications_of(ann.pk)} == {items[0]}
 
     def test_to_mention_somebody_in_a_comment_among_ourselves_tells_them(
         self, world: World, ann: User

@@ -125,7 +125,7 @@ def test_the_statements_are_as_many_for_many_as_for_one(db, django_assert_num_qu
     ids = _held(*[f"N-{n}" for n in range(40)])
     for action in ("assign", "comment", "snooze", "root-cause"):
         asked = _asked_of(action)
-        most = 2 + 1 + 4 * ("owner" in asked)  # savepoint; who it is, the change, telling the owner
+        most = 2 + 1 + 5 * ("owner" in asked)  # savepoint; who it is, the change, telling the owner once
         with django_assert_num_queries(most):
             _act(ids[:1], action, **asked)
         with django_assert_num_queries(most):

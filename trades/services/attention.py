@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 
 from core import sql
 from core.audit import Actor, encode
-from core.notifications import notify
+from core.notifications import notify_counted
 from trades.services.exceptions import CHANGED, EVENT_LOG, LOGGED
 
 _CHANGE = """
@@ -100,12 +100,12 @@ def assign_exceptions(
     )
     given = sorted(each for each, outcome in became.items() if outcome == "DONE")
     if given and owner is not None:
-        notify(
+        notify_counted(
             kind="exception_assigned",
             people=[owner.pk],
             subject="exception",
             subject_id=given[0],
-            data={"count": len(given), "by": actor.name.partition(":")[2]},
+            count=len(given),
             actor=actor,
             now=now,
         )

@@ -13,7 +13,7 @@ from django.db import transaction
 from core import sql
 from core.audit import Actor, encode
 from core.http.problem import Problem, not_found
-from core.notifications import notify
+from core.notifications import notify_counted
 from core.text import text_faults
 from trades.models import Comment
 from trades.work_items import Move
@@ -126,12 +126,12 @@ def _tell_mentioned(
     on = [each for each, number in written.items() if number is not None]
     for user, seen in readers(names, on).items():
         if seen:
-            notify(
+            notify_counted(
                 kind="comment_mention",
                 people=[user.pk],
                 subject="exception",
                 subject_id=min(seen),
-                data={"count": len(seen), "by": actor.name.partition(":")[2]},
+                count=len(seen),
                 actor=actor,
                 now=now,
             )
