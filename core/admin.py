@@ -200,7 +200,34 @@ class EventAdmin(admin.ModelAdmin):
         return False
 
 
-class _FactsAdmin(admin.ModelAdmin):
+class ProvedAdmin(admin.ModelAdmin):
+    """Asks whoever may change who may do what to prove who they are, where it is some time since they did."""
+
+    def must_prove(self, request: HttpRequest) -> bool:
+        """Tell whether somebody who could change something here has proved nothing lately."""
+        may = self.has_add_permission(request) or self.has_change_permission(request)
+        return (may or self.has_delete_permission(request)) and must_confirm(request)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show and store one, once it is clear who asks."""
+        if self.must_prove(request):
+            return confirm_first(request)
+        return super().changeform_view(request, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Delete one, once it is clear who asks."""
+        if self.must_prove(request):
+            return confirm_first(request)
+        return super().delete_view(request, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """List them; what is done to several at once waits until it is clear who asks."""
+        if request.method == "POST" and self.must_prove(request):
+            return confirm_first(request)
+        return super().changelist_view(request, *args, **kwargs)
+
+
+class _FactsAdmin(ProvedAdmin):
     """Tells the log what a user or group was before and is after, in the admin's one transaction."""
 
     subject: str
@@ -267,6 +294,8 @@ class PersonAdmin(_FactsAdmin, UserAdmin):
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Set another's password, and say so in the log."""
+        if self.must_prove(request):
+            return confirm_first(request)
         with transaction.atomic():
             before = User.objects.select_for_update().filter(pk=id).values_list("password", flat=True).first()
             answer = super().user_change_password(request, id, form_url)

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from core.admin import ProvedAdmin
 from core.reasons import ReasonForm
 from ops.models import DeskScope
 from refdata.models import Book
@@ -41,7 +42,7 @@ def _is_own(request: HttpRequest, row: Any) -> bool:
 
 
 @admin.register(DeskScope)
-class DeskScopeAdmin(ToldAdmin):
+class DeskScopeAdmin(ProvedAdmin, ToldAdmin):
     """People who are limited to desks. Roles that are about the whole firm go beyond it."""
 
     subject = "desk_scope"

@@ -10,11 +10,14 @@ from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client as HttpClient
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from core import sql
 from core.models import Event
 from core.people import user_facts
 from middleoffice.management.commands import createsuperuser
+from ops.models import DeskScope
+from tests.support.accounts import just_now
 from tests.support.records import person
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +28,7 @@ OLD, NEW = "an old long password", "a new longer password"
 @pytest.fixture
 def staff(client: HttpClient) -> HttpClient:
     client.force_login(person("root", is_superuser=True, is_staff=True), backend=BACKEND)
+    just_now(client)
     return client
 
 
@@ -113,6 +117,33 @@ def test_anothers_new_password_is_told_without_it(staff: HttpClient) -> None:
 
 
 class TestRightsAndRoles:
+    def test_are_changed_by_whoever_proved_lately_who_they_are(self, client: HttpClient) -> None:
+        client.force_login(person("root", is_superuser=True, is_staff=True), backend=BACKEND)
+        user, role = with_password(), Group.objects.get(name="risk")
+        scope = DeskScope.objects.create(user=user, desks=[])
+        before = user_facts(user.pk)
+        addresses = [
+            *(reverse(f"admin:auth_user_{what}", args=[user.pk]) for what in ("change", "delete")),
+            reverse("admin:auth_user_password_change", args=[user.pk]),
+            reverse("admin:auth_user_add"),
+            *(reverse(f"admin:auth_group_{what}", args=[role.pk]) for what in ("change", "delete")),
+            reverse("admin:auth_group_add"),
+            *(reverse(f"admin:ops_deskscope_{what}", args=[scope.pk]) for what in ("change", "delete")),
+            reverse("admin:ops_deskscope_add"),
+        ]
+        for address in addresses:
+            asked = "/account/confirm?" + urlencode({"next": address})
+            for answer in (client.get(address), client.post(address, {"post": "yes", "password1": NEW})):
+                assert (answer.status_code, answer.headers.get("Location")) == (302, asked)
+        for name in ("auth_user", "auth_group", "ops_deskscope"):
+            address = reverse(f"admin:{name}_changelist")
+            assert client.get(address).status_code == 200
+            sent = {"action": "delete_selected", "_selected_action": [user.pk], "post": "yes"}
+            assert client.post(address, sent)["Location"].startswith("/account/confirm?")
+        assert (user_facts(user.pk), told()) == (before, [])
+        just_now(client)
+        assert [client.get(address).status_code for address in addresses] == [200] * len(addresses)
+
     def test_a_new_user_is_told(self, staff: HttpClient) -> None:
         given = {"username": "sam", "password1": NEW, "password2": NEW, "usable_password": "true"}
         assert staff.post(reverse("admin:auth_user_add"), given).status_code == 302
