@@ -8,7 +8,7 @@ from html import unescape
 from itertools import product
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.db import DataError, OperationalError, ProgrammingError, connection, transaction
 from django.http import HttpResponse
 from django.test import Client
@@ -26,7 +26,9 @@ from tests.support.records import minute, person, state_of
 from tests.test_authorisation import Things, logged_in, things  # noqa: F401
 from trades.lifecycle import State
 from trades.models import ExceptionItem, TradeState
+from trades.services.bulk_run import start_run
 from trades.services.change import Change
+from trades.services.desk import Asked
 from trades.services.single_change import change_trade
 
 OURS = "OURS-4711"
@@ -139,6 +141,57 @@ def test_of_another_desk_no_screen_tells_and_no_form_takes_a_record(
     firm = of_one_desk("", *OF_THE_FIRM)
     for path in ("/", "/trades", "/exceptions", "/approvals", "/confirmations", f"/trades/{things.trade}"):
         assert (path, told_in(looked_at(firm, path)[1], tales) != []) == (path, True)
+
+
+def test_of_another_desk_no_address_of_the_api_tells_a_client_of_one(
+    own: set[str],
+    things: Things,  # noqa: F811
+    later_that_day: None,
+) -> None:
+    _, token = factories.api_client("of one desk", desks=["DESK-2"])
+    caller, tales, wrong = Client(headers={"Authorization": f"Bearer {token}"}), tell_tales(), []
+    for route in routes():
+        for method in route.scopes or ():
+            path = things.path(route)
+            got, body = looked_at(caller, path, method)
+            told = told_in(body, tales - set(re.findall(r"[A-Za-z0-9_-]+", path)))
+            told += [each for each in AMOUNTS if each.encode() in body]
+            closed = method not in route.of_desks
+            seen = got.status_code != 403 if closed else "<" in route.path and got.status_code != 404
+            if told or seen or got.status_code >= 500:
+                wrong.append((method, path, got.status_code, told))
+    assert wrong == []
+
+
+def test_what_is_told_to_other_systems_is_shown_to_nobody_of_one_desk(
+    own: set[str],
+    things: Things,  # noqa: F811
+) -> None:
+    caller = of_one_desk()
+    for path, status in (("/integrations", 403), (f"/integrations/{things.webhook}", 404), ("/audit", 403)):
+        assert (path, looked_at(caller, path)[0].status_code) == (path, status)
+
+
+def test_bulk_runs_are_listed_to_whoever_asked_for_them(two_desks: tuple[int, int]) -> None:
+    desk, other = of_one_desk(), person("other")
+    own = User.objects.get(username="limited to DESK-2")
+    trades = factories.captured_ids(
+        *(factories.equity(f"R-{n}", book="BOOK-2", trader="ours") for n in range(2))
+    )
+    made = [
+        start_run(
+            subject="trade",
+            seen=dict.fromkeys(trades, ""),
+            asked=Asked("re-check", reason="because", user=user),
+            key="key",
+            actor=records.CLERK,
+            now=records.NOW,
+        )
+        for user in (own, other)
+    ]
+    page = desk.get("/bulk").content.decode()
+    shown = [ids.public_id(ids.BULK_RUN, each.id) in page for each in made]
+    assert shown == [True, False]
 
 
 @pytest.fixture
@@ -380,6 +433,15 @@ class TestTheAdmin:
             ("desk_scope.changed", "she helps out", ["DESK-2"], ["DESK-1", "DESK-2"]),
             ("desk_scope.ended", "", ["DESK-1", "DESK-2"], None),
         ]
+
+    def test_shows_staff_of_one_desk_no_more_in_a_form_that_failed(self, two_desks: tuple[int, int]) -> None:
+        factories.api_client("a client of the firm")
+        limited = person("limited staff", is_superuser=True, is_staff=True)
+        DeskScope.objects.create(user=limited, desks=["DESK-2"])
+        desk = logged_in(limited)
+        for answer in (desk.get("/admin/feed/webhook/add/"), desk.post("/admin/feed/webhook/add/", {})):
+            assert answer.status_code == 200
+            assert b"a client of the firm" not in answer.content
 
     def test_knows_the_desks_that_books_have(self, admin: Client) -> None:
         sent = {"user": person("dana").pk, "desks": ["DESK-3"]}

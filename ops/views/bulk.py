@@ -34,7 +34,7 @@ from ops.desk import asked_of, choices
 from ops.lists.base import Listed
 from ops.lists.exceptions import EXCEPTIONS
 from ops.lists.trades import TRADES
-from ops.permissions import Right, may
+from ops.permissions import Right, desks_of, may
 from ops.preferences import preferences_of
 from ops.saved_views import content_of
 from ops.shell import Shown, actor, denied, needs, next_url, person, posted, show
@@ -221,10 +221,11 @@ def _export(request: HttpRequest, form: str) -> HttpResponse:
 
 @needs(Right.READ_EXCEPTIONS)
 def runs(request: HttpRequest) -> HttpResponse:
-    """Show the bulk runs that were asked for last."""
+    """Show the bulk runs that were asked for last; of desks only those that one has asked for."""
+    own = None if desks_of(request.user) is None else person(request).pk
     found = [
         {"run": each, "title": title_of(each), "reference": ids.public_id(ids.BULK_RUN, each.id)}
-        for each in selectors.last_runs()
+        for each in selectors.last_runs(of=own)
     ]
     return show(request, "ops/bulk_runs.html", {"runs": found}, screen="bulk_runs", now=utc_now())
 

@@ -11,6 +11,7 @@ from trades.models import BulkItem, BulkRun
 from trades.selectors import blotter
 
 RUNS_SHOWN = 100
+OWN_RUNS_SHOWN = 20
 
 _TRADES = (
     "SELECT trade_id, version, changed_at FROM trades_state WHERE trade_id = ANY(%s) ORDER BY trade_id DESC"
@@ -70,9 +71,14 @@ def run(run_id: int) -> BulkRun | None:
     return BulkRun.objects.filter(id=run_id).first()
 
 
-def last_runs() -> list[BulkRun]:
-    """Return the runs that were asked for last, the newest first, without those of a single record."""
-    return list(BulkRun.objects.filter(items__gt=1).order_by("-id")[:RUNS_SHOWN])
+def last_runs(*, of: int | None = None) -> list[BulkRun]:
+    """Return the runs that were asked for last, the newest first, without those of a single record. of: a person's.
+
+    Whoever sees some books only is shown a run if every record of it is seen, which is looked up record by record: of
+    such a person's own runs there are few, and of the firm's any number would be looked through for one that is.
+    """
+    found = BulkRun.objects.filter(items__gt=1).order_by("-id")
+    return list(found[:RUNS_SHOWN] if of is None else found.filter(user_id=of)[:OWN_RUNS_SHOWN])
 
 
 RESULTS = ("", "refused", "done", "left")
