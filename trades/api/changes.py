@@ -55,7 +55,7 @@ class _Change(APIView):
             raise Problem(413, "too-large", f"A change is at most {MAX_TRADE_BYTES:,} bytes.")
         row = visible_trade(request, reference)
         change = read_change(body, kind=self.kind, trade_id=row["trade_id"], if_match=_if_match(request))
-        book = (change.changes or {}).get("book")
+        book = change.changes.get("book") if isinstance(change.changes, dict) else None
         if isinstance(book, str) and not client.sees(book):
             raise foreign_book(client, book, "/changes/book")
         dry_run = wants_dry_run(request)
