@@ -217,3 +217,10 @@ function announce() {
   if (first !== null) first.focus();
 }
 setTimeout(announce, 100);
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button === null) return;
+  await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
+  document.getElementById("status").textContent = button.dataset.done;
+});
