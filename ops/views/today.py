@@ -15,6 +15,7 @@ from core.clock import business_date, utc_now
 from core.sight import is_narrowed
 from ops import flow, selectors, utilisations
 from ops.as_of import clock, where
+from ops.demo import is_offered
 from ops.live import answer, mark_of
 from ops.looked import came_back, keep_looked, looked_last
 from ops.permissions import Right, may
@@ -75,7 +76,8 @@ def today(request: HttpRequest) -> HttpResponse:
     counts = day.counts if day else selectors.state_counts()
     context: dict[str, Any] = {
         "counts": list(counts.items()),
-        "first_run": not any(counts.values()),
+        "first_run": (first_run := not any(counts.values())),
+        "demo_is_offered": first_run and is_offered(),
         "window": day.window if day else None,
         "root": request.build_absolute_uri("/").rstrip("/"),
         "latest": WINDOW_OF_DESKS if is_narrowed() and not day else None,
