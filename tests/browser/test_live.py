@@ -83,6 +83,19 @@ def test_a_page_whose_session_has_ended_leads_to_the_log_in(world: World, still_
     expect(page.locator(BAND).get_by_role("link", name="Log in again")).to_have_attribute("href", "/trades")
 
 
+def test_a_piece_that_fails_names_the_request_to_quote(world: World, still_page: Any) -> None:
+    checked(equity())
+    page = still_page
+    page.route("**/trades/count*", lambda route: route.fulfill(status=500, headers={"X-Request-ID": "req-7"}))
+    page.goto("/trades")
+    failed = page.locator("[data-failed]")
+    expect(failed).to_contain_text("Quote this request if you ask for help: req-7")
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+    page.unroute("**/trades/count*")
+    page.locator("#total").click()
+    expect(failed).to_be_hidden()
+
+
 def test_what_htmx_asks_again_is_missed_too(still_page: Any) -> None:
     Export.objects.create(owner=User.objects.get(), listed="trades", form="csv", asked_at=NOW)
     page = still_page
