@@ -224,7 +224,7 @@ def summary(*, user_id: int, now: datetime, as_of: AsOf | None = None) -> Summar
         },
     )
     assert figures is not None  # noqa: S101 - an aggregate always returns one row
-    return Summary(*figures, *last_closed(as_of))
+    return Summary(*(*figures, *last_closed(as_of)))
 
 
 def last_closed(as_of: AsOf | None = None) -> tuple[datetime | None, str]:
