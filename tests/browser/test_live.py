@@ -83,6 +83,22 @@ def test_a_page_whose_session_has_ended_leads_to_the_log_in(world: World, still_
     expect(page.locator(BAND).get_by_role("link", name="Log in again")).to_have_attribute("href", "/trades")
 
 
+def test_today_moves_in_place_and_leaves_what_is_focused(world: World, still_page: Any) -> None:
+    checked(equity(book="NO-BOOK"))
+    page = still_page
+    page.clock.install()
+    page.goto("/")
+    unassigned = page.locator("[data-cell=unassigned]")
+    expect(unassigned).to_have_text("1")
+    checked(equity(book="NO-BOOK", quantity="7"))
+    page.locator("[data-part=queue] a").first.focus()
+    leave(page, 4)
+    expect(unassigned).to_have_text("1")
+    page.evaluate("document.activeElement.blur()")
+    leave(page, 4)
+    expect(unassigned).to_have_text("2")
+
+
 def test_a_piece_that_fails_names_the_request_to_quote(world: World, still_page: Any) -> None:
     checked(equity())
     page = still_page
