@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -36,7 +36,9 @@ from refdata.fee_rules import RuleTerms, newest_versions, pending_proposals, pro
 from risk.models import Limit
 
 ACTOR = system("demo")
+CREDENTIALS = "demo-credentials.json"  # in the var folder
 Say = Callable[[str], object]
+Users = Sequence[tuple[str, str, str]]
 
 # user name, first name, role
 USERS = (
@@ -133,16 +135,9 @@ def load_demo(*, url: str, path: Path, now: datetime, say: Say) -> None:
 
     The trades are made together or not at all, so an interrupted load leaves nothing half told.
     """
-    today = business_date(now)
     say("  reference data")
-    load_demo_refdata(today=today, actor=ACTOR, now=now)
-    permissions.ensure_roles()
-    known = Credentials.read(path)
-    users, clients = _ensure_users(known), _ensure_clients(known, now)
-    _ensure_limited()
-    Credentials(url, users, clients).write(path)
-    _ensure_limits(today, now)
-    _ensure_fee_rules(now)
+    load_demo_refdata(today=business_date(now), actor=ACTOR, now=now)
+    load_people(url=url, path=path, now=now)
     tell_story(now=now, say=say)
     say("  reconciliations")
     tell_reconciliations(now=now)
@@ -150,10 +145,21 @@ def load_demo(*, url: str, path: Path, now: datetime, say: Say) -> None:
     tell_confirmations(now=now)
 
 
-def _ensure_users(known: Credentials) -> list[dict[str, str]]:
+def load_people(*, url: str, path: Path, now: datetime, users: Users = USERS) -> None:
+    """Have the demo's people, API clients, limits and fee rules, and write the credentials to `path`."""
+    permissions.ensure_roles()
+    known = Credentials.read(path)
+    people, clients = _ensure_users(known, users), _ensure_clients(known, now)
+    _ensure_limited()
+    Credentials(url, people, clients).write(path)
+    _ensure_limits(business_date(now), now)
+    _ensure_fee_rules(now)
+
+
+def _ensure_users(known: Credentials, users: Users) -> list[dict[str, str]]:
     """Return every demo user with a password that works: the known one, else a new one."""
     entries = []
-    for username, first_name, role in USERS:
+    for username, first_name, role in users:
         password = known.secret("users", "username", username, "password")
         with transaction.atomic():
             user, fresh = User.objects.get_or_create(

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -84,11 +83,14 @@ def tell_story(*, now: datetime, say: Say) -> None:
         return
     story = _Story(now)
     with transaction.atomic():
-        for day, next_day in pairwise(story.days):
-            say(f"  trades of {day:%A, %d %B}")
-            story.tell_past_day(day, next_day)
-        say("  trades of today")
-        story.tell_today()
+        for number, day in enumerate(story.days):
+            say("  trades of today" if day == story.days[-1] else f"  trades of {day:%A, %d %B}")
+            story.tell_day(number)
+
+
+def tell_day(number: int, *, now: datetime) -> None:
+    """Make the demo's trades of one of its DAYS_BEFORE + 1 days, after those of the days before it."""
+    _Story(now).tell_day(number)
 
 
 class _Story:
@@ -105,6 +107,13 @@ class _Story:
 
     def _day_after(self, day: date) -> date:
         return self.calendar.add_business_days(day, 1)
+
+    def tell_day(self, number: int) -> None:
+        day, *after = self.days[number:]
+        if after:
+            self.tell_past_day(day, after[0])
+        else:
+            self.tell_today()
 
     def tell_past_day(self, day: date, next_day: date) -> None:
         """Deals in four waves; in the evening the batches of the next day, which go out that morning."""

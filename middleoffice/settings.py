@@ -154,13 +154,19 @@ MFA_ROLES = _env.read(
     default=["supervisor", "risk", "administrator"] if PRODUCTION else [],
     purpose="roles whose people must have a second factor, comma-separated, or none",
 )
+EMBEDDED = not os.environ.get("DATABASE_URL")
+DEMO_DATA = _env.read(
+    "DEMO_DATA",
+    env.boolean,
+    default=EMBEDDED and not PRODUCTION,
+    purpose="whether an administrator may load demo data, with people and API clients of its own",
+)
 LOG_LEVEL = _env.read("LOG_LEVEL", str, default="INFO", purpose="Python log level")
 _env.verify()
 
 vars().update(environ.Env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
-EMBEDDED = not os.environ.get("DATABASE_URL")
 
 INSTALLED_APPS = [
     "middleoffice",  # first: its commands take the place of others of the same name

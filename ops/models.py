@@ -148,3 +148,37 @@ class ExportPart(models.Model):
     class Meta:
         db_table = "ops_export_part"
         constraints = [models.UniqueConstraint(fields=["export", "number"], name="ops_export_part_number")]
+
+
+class DemoLoad(models.Model):
+    """Demo data that somebody has asked for: which step comes next, of how many, and what became of it.
+
+    `asked_at` is the moment at which the demo's story ends, whenever its steps are taken.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING"
+        DONE = "DONE"
+        FAILED = "FAILED"
+
+    id = models.BigAutoField(primary_key=True)
+    asked_by = models.TextField(help_text="the actor of the log")
+    asked_at = models.DateTimeField()
+    url = models.TextField(help_text="where the product answers, for the file of its log-ins")
+    state = models.TextField(choices=State.choices, default=State.RUNNING)
+    step = models.IntegerField(default=0, help_text="how many have been taken")
+    steps = models.IntegerField(default=0)
+    doing = models.TextField(blank=True, default="", help_text="what the next step loads, in words")
+    ended_at = models.DateTimeField(null=True)
+    why = models.TextField(blank=True, default="", help_text="why it failed, in words")
+
+    class Meta:
+        db_table = "ops_demo_load"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=Q(state="RUNNING"), name="ops_demo_load_one_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.step}/{self.steps}"

@@ -85,6 +85,7 @@ class Right(Enum):
     EXPORT_EVIDENCE = "export evidence"
     READ_PEOPLE = "read who may log in, with which roles and how protected"
     MANAGE_PEOPLE = "give roles, switch accounts off, unlock names and reset second factors"
+    LOAD_DEMO = "load demo data into an installation without trades"
     MANAGE_VIEWS = "change views of lists that others share, and choose what teams see first"
 
 
@@ -165,6 +166,7 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.EXPORT_EVIDENCE: frozenset({SUPERVISOR, RISK, AUDITOR}),
     Right.READ_PEOPLE: frozenset({SUPERVISOR, AUDITOR, ADMINISTRATOR}),
     Right.MANAGE_PEOPLE: frozenset({ADMINISTRATOR}),
+    Right.LOAD_DEMO: frozenset({ADMINISTRATOR}),
     Right.MANAGE_VIEWS: frozenset({SUPERVISOR, ADMINISTRATOR}),
 }
 

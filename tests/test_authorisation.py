@@ -98,6 +98,7 @@ FORMS = {
     "notifications_read": 303,
     "notifications_choose": 303,
     "today_seen": 303,
+    "demo_load": 409,  # there are trades already
     "trade_change:amend": 422,
     "trade_change:cancel": 422,
     "trade_recheck": 303,

@@ -484,6 +484,26 @@ def query(parameters: dict[str, str], **changes: str | int | None) -> str:
     return f"?{urlencode(kept)}" if kept else "?"
 
 
+# What of an address says how its list is shown, and not what is on it.
+_HOW = {"view", "page", "size", "sort", "after", "before", "columns", "density", "saved", "count"}
+_FILTERS = {"q": "text"}
+
+
+@register.simple_tag(takes_context=True)
+def narrowed_by(context: template.Context, *, tab: str = "") -> str:
+    """Return what a list that shows nothing is narrowed by: `channel “CASH” and value date “2026-11-24”`.
+
+    tab: the parameter by which the tabs of the list are chosen, where it is not `view`.
+    """
+    given = {name: text for name, text in context["request"].GET.items() if text.strip()}
+    named = [
+        f"{_FILTERS.get(name) or words(name)} “{text[:80]}”"
+        for name, text in given.items()
+        if name not in _HOW and name != tab
+    ]
+    return " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named) or "this view"
+
+
 @register.filter
 def undo_run(message: Message) -> str:
     """Return the reference of the run that a message offers to take back, if it does."""

@@ -15,6 +15,7 @@ from core import ids
 from ops.arrangement import arrange, seen_first
 from ops.as_of import as_at, clock, where
 from ops.bulk import EXPORTS, actions_of
+from ops.demo import is_offered
 from ops.lists.trades import TRADES, usual_sort
 from ops.live import answer, is_asked, mark_of
 from ops.permissions import Right
@@ -81,6 +82,7 @@ def blotter(request: HttpRequest) -> HttpResponse:
             return HttpResponse(status=503)  # the page keeps what it has, and says as of when
         shown = {"rows": page.rows, "arranged": arranged, "actions": actions, "slow": slow}
         return answer(request, "ops/parts/blotter_live.html", shown, mark=mark, now=now)
+    first_run = not page.rows and not query.chips and not request.GET and as_of is None
     context = {
         "query": query,
         "arranged": arranged,
@@ -100,7 +102,9 @@ def blotter(request: HttpRequest) -> HttpResponse:
         "sources": trades.sources(),
         "books": list(Book.objects.order_by("code").values_list("code", flat=True)[:_PARTIES_OFFERED]),
         "parties": list(Party.objects.order_by("code").values_list("code", "name")[:_PARTIES_OFFERED]),
-        "first_run": not page.rows and not query.chips and not request.GET and as_of is None,
+        "first_run": first_run,
+        "demo_is_offered": first_run and is_offered(),
+        "root": request.build_absolute_uri("/").rstrip("/"),
         "max_page": trades.MAX_PAGE,
         "sizes": trades.PAGE_SIZES,
         "counted": "count" in request.GET,

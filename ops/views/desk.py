@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from core.clock import business_date, utc_now
 from ops.permissions import Right
 from ops.shell import needs, show
-from trades.selectors import desk
+from trades.selectors import desk, exceptions
 from trades.selectors.straight_through import MAX_DAYS, straight_through
 
 
@@ -17,7 +17,10 @@ from trades.selectors.straight_through import MAX_DAYS, straight_through
 def causes(request: HttpRequest) -> HttpResponse:
     """Show what open exceptions wait for, the commonest cause first."""
     now = utc_now()
-    return show(request, "ops/causes.html", {"groups": desk.groups(now=now)}, screen="causes", now=now)
+    groups = desk.groups(now=now)
+    closed_at, closed_by = exceptions.last_closed() if not groups else (None, "")
+    context = {"groups": groups, "closed_at": closed_at, "closed_by": closed_by}
+    return show(request, "ops/causes.html", context, screen="causes", now=now)
 
 
 @needs(Right.READ_EXCEPTIONS)

@@ -65,43 +65,37 @@ def change(request: HttpRequest, ref: int) -> HttpResponse:
 @needs(Right.MANAGE_PEOPLE)
 def reset(request: HttpRequest, ref: int) -> HttpResponse:
     """Take a second factor away."""
-
-    def done(reason: str) -> str:
-        if services.reset_second_factor(
-            id=ref, reason=reason, user=who(request), actor=actor(request), now=utc_now()
-        ):
-            return "The second factor was taken away, and every session ended."
-        return "There was no second factor."
-
-    return _did(request, ref, done)
+    return _ended(
+        request,
+        ref,
+        services.reset_second_factor,
+        "The second factor was taken away, and every session ended.",
+        "There was no second factor.",
+    )
 
 
 @posted("person")
 @needs(Right.MANAGE_PEOPLE)
 def unlock(request: HttpRequest, ref: int) -> HttpResponse:
     """Forget wrong passwords and codes."""
-
-    def done(reason: str) -> str:
-        if services.unlock_person(
-            id=ref, reason=reason, user=who(request), actor=actor(request), now=utc_now()
-        ):
-            return "The name is unlocked."
-        return "Nothing was locked."
-
-    return _did(request, ref, done)
+    return _ended(request, ref, services.unlock_person, "The name is unlocked.", "Nothing was locked.")
 
 
 @posted("person")
 @needs(Right.MANAGE_PEOPLE)
 def log_out(request: HttpRequest, ref: int) -> HttpResponse:
     """End every session of somebody."""
+    return _ended(
+        request, ref, services.log_person_out, "Every session was ended.", "There was no session to end."
+    )
+
+
+def _ended(request: HttpRequest, ref: int, end: Callable[..., object], some: str, none: str) -> HttpResponse:
+    """End what a person has, and say whether there was some of it or none."""
 
     def done(reason: str) -> str:
-        if services.log_person_out(
-            id=ref, reason=reason, user=who(request), actor=actor(request), now=utc_now()
-        ):
-            return "Every session was ended."
-        return "There was no session to end."
+        had = end(id=ref, reason=reason, user=who(request), actor=actor(request), now=utc_now())
+        return some if had else none
 
     return _did(request, ref, done)
 

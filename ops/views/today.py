@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 
 from core.as_of import AsOf
@@ -17,9 +15,10 @@ from core.clock import business_date, utc_now
 from core.sight import is_narrowed
 from ops import flow, selectors, utilisations
 from ops.as_of import clock, where
+from ops.demo import is_offered
+from ops.live import answer, mark_of
 from ops.looked import came_back, keep_looked, looked_last
 from ops.permissions import Right, may
-from ops.preferences import preferences_of
 from ops.shell import needs, person, posted, rights_shown, show
 from settlement.cut_offs import cut_offs_around
 from trades.selectors import exceptions
@@ -27,7 +26,6 @@ from trades.selectors.blotter import WINDOW_OF_DESKS
 
 _URGENT_SHOWN = 8
 _BREACHES_SHOWN = 5
-AS_OF_HEADER = "X-As-Of"
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,8 @@ def today(request: HttpRequest) -> HttpResponse:
     counts = day.counts if day else selectors.state_counts()
     context: dict[str, Any] = {
         "counts": list(counts.items()),
-        "first_run": not any(counts.values()),
+        "first_run": (first_run := not any(counts.values())),
+        "demo_is_offered": first_run and is_offered(),
         "window": day.window if day else None,
         "root": request.build_absolute_uri("/").rstrip("/"),
         "latest": WINDOW_OF_DESKS if is_narrowed() and not day else None,
@@ -107,15 +106,8 @@ def today_now(request: HttpRequest) -> HttpResponse:
     """Answer what of the day moves, for the page to put in place; 204 when it is what the page shows already."""
     now = utc_now()
     context = _live(request, now, since=looked_last(request, now=now), as_of=None)
-    if request.GET.get("digest") == context["digest"]:
-        response = HttpResponse(status=204)
-    else:
-        shown = {**context, **rights_shown(request, now=now)}
-        response = render(request, "ops/parts/today_now.html", shown)
-    local = now.astimezone(preferences_of(request).tzinfo)
-    response[AS_OF_HEADER] = local.strftime("%H:%M:%S %Z")
-    response["Cache-Control"] = "no-store"
-    return response
+    shown = {**context, **rights_shown(request, now=now)}
+    return answer(request, "ops/parts/today_now.html", shown, mark=context["mark"], now=now)
 
 
 @posted("today")
@@ -142,7 +134,7 @@ def _live(request: HttpRequest, now: datetime, *, since: datetime, as_of: AsOf |
             "news": _news(request, flowed.since) if whole else [],
             "answers": selectors.decided_of(maker_id=person(request).id, since=since),
         }
-    context["digest"] = hashlib.sha256(repr(context).encode()).hexdigest()
+    context["mark"] = mark_of(context)
     return context
 
 

@@ -9,11 +9,11 @@ import pytest
 from django.test import Client
 
 from ops.permissions import ROLES
-from tests.ops.conftest import SignIn, day, sign_in
+from tests.ops.conftest import SignIn, day, sign_in, world
 from tests.support.browser import answer_with, watched_page
 from tests.test_authorisation import things
 
-__all__ = ["day", "sign_in", "things"]
+__all__ = ["day", "sign_in", "things", "world"]
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ SCREENS = (
     "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
-    "/confirmations", "/confirmations/upload", "/confirmations/policies", "/explore/trades", "/exports",
+    "/confirmations", "/confirmations/upload", "/confirmations/policies", "/explore/trades", "/exports", "/demo",
     "/notifications", "/breaks", "/reference", "/integrations", "/people", "/account",
 )  # fmt: skip
 

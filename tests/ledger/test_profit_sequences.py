@@ -4,8 +4,10 @@ so does the journal."""
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -30,20 +32,38 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DAYS = 3
 CODES = {EURO_SHARE: "EUR", APPLE: "USD"}
 _numbers = itertools.count()
-STEPS = st.lists(
-    st.tuples(
-        st.integers(0, DAYS - 1),
-        st.sampled_from(
-            ["trade", "trade", "trade", "amend", "cancel", "split", "dividend", "redeem", "call_off"]
-        ),
-        st.integers(0, 9),
-        st.sampled_from(list(CODES)),
-        st.integers(-20, 20).filter(bool),
-        st.decimals("80", "120", places=2),
-        st.integers(0, 2),  # for so many days before
-    ),
-    min_size=3,
-    max_size=12,
+Test = Callable[..., Any]
+
+
+def _steps(what: list[str], of: st.SearchStrategy, prices: st.SearchStrategy, most: int) -> st.SearchStrategy:
+    """Draw what happens: on which day, what, to which, of what, how much, at which price, and for how many days ago."""
+    which, quantities = st.integers(0, 9), st.integers(-20, 20).filter(bool)
+    step = st.tuples(
+        st.integers(0, DAYS - 1), st.sampled_from(what), which, of, quantities, prices, st.integers(0, 2)
+    )
+    return st.lists(step, min_size=most // 4, max_size=most)
+
+
+def _for_any(steps: st.SearchStrategy, prices: st.SearchStrategy, quotes: int) -> Callable[[Test], Test]:
+    """Let a test be tried with any of such steps, so many prices at the close, and a rate for each day."""
+
+    def decorate(test: Test) -> Test:
+        drawn = given(
+            steps=steps,
+            prices=st.lists(prices, min_size=quotes, max_size=quotes),
+            rates=st.lists(st.decimals("0.8", "1.2", places=3), min_size=DAYS + 1, max_size=DAYS + 1),
+        )
+        return settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))(drawn(test))
+
+    return decorate
+
+
+SHARE_PRICES = st.decimals("80", "120", places=2)
+STEPS = _steps(
+    ["trade", "trade", "trade", "amend", "cancel", "split", "dividend", "redeem", "call_off"],
+    st.sampled_from(list(CODES)),
+    SHARE_PRICES,
+    most=12,
 )
 # What is held and was paid for it, by what the positions say: cash is a position like every other.
 _HELD = """
@@ -79,6 +99,12 @@ class _Market:
             close(Instrument.objects.get(code=code), str(price), on=day)
         for day, value in self.rates.items():
             rate("USD", str(value), on=day)
+
+    def go(self, today: int, steps: list[tuple]) -> None:
+        """Do all that happens before the close of a day."""
+        for step in steps:
+            if step[0] == today - 1:
+                self.do(today, step)
 
     def do(self, today: int, step: tuple) -> None:
         _, what, which, code, quantity, price, ago = step
@@ -144,51 +170,50 @@ def _terms(said: ActionTerms) -> dict:
     return {name: getattr(said, name) for name in said.__slots__}
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    steps=STEPS,
-    prices=st.lists(st.decimals("80", "120", places=2), min_size=2 * DAYS + 2, max_size=2 * DAYS + 2),
-    rates=st.lists(st.decimals("0.8", "1.2", places=3), min_size=DAYS + 1, max_size=DAYS + 1),
-)
-def test_any_sequence_reconciles_to_what_is_held_and_paid(steps, prices, rates):
+def _opened(made: type[_Market], prices: list[Decimal], rates: list[Decimal]) -> _Market:
+    """Return a market whose first day has been told."""
     if not Book.objects.exists():
         world()
-    market = _Market(prices, rates)
+    market = made(prices, rates)
     tell(market.days[0])
-    total = Decimal(0)
+    return market
+
+
+def _told_day(market: _Market, day: date) -> tuple[Decimal, int, int]:
+    """Tell a day to its end; return what the book gained, by which run, and in how many lines."""
+    run = tell(day)
+    lines = sql.rows("SELECT count(*) FROM ledger_profit_line WHERE run_id = %s", [run])[0][0]
+    return parts(run, market.code)["total"], run, lines
+
+
+def _is_booked(market: _Market, day: date, held: Decimal) -> None:
+    journal()
+    assert abs(market.booked(day) - held) <= Decimal("0.01")  # a valuation is rounded once
+    assert verify_journal(now=NOW, actor=ACTOR, correct=False) == []
+
+
+@_for_any(STEPS, SHARE_PRICES, quotes=2 * DAYS + 2)
+def test_any_sequence_reconciles_to_what_is_held_and_paid(steps, prices, rates):
+    market, total = _opened(_Market, prices, rates), Decimal(0)
     for n, day in enumerate(market.days[1:], 1):
-        for step in (each for each in steps if each[0] == n - 1):
-            market.do(n, step)
+        market.go(n, steps)
         intraday = tell(day, ProfitRun.Kind.INTRADAY)
         told, gained = parts(intraday, market.code), gains(intraday, market.code)
         assert "difference" not in gained
         assert "transferred" not in gained  # over the whole book
-        run = tell(day)
+        gain, run, lines = _told_day(market, day)
         assert (parts(run, market.code), gains(run, market.code)) == (told, gained)
-        total += told["total"]
-        lines = sql.rows("SELECT count(*) FROM ledger_profit_line WHERE run_id = %s", [run])[0][0]
+        total += gain
+        held = market.wealth(day)
         # Each line is rounded once; over the days what it was rounded by does not add up.
-        assert abs(total - market.wealth(day)) <= Decimal("0.005") * lines
-        journal()
-        assert abs(market.booked(day) - market.wealth(day)) <= Decimal("0.01")  # a valuation is rounded once
-        assert verify_journal(now=NOW, actor=ACTOR, correct=False) == []
+        assert abs(total - held) <= Decimal("0.005") * lines
+        _is_booked(market, day, held)
     assert round_money(total, "EUR") == total
 
 
 _HUNDRED = Decimal(100)
-BOND_STEPS = st.lists(
-    st.tuples(
-        st.integers(0, DAYS - 1),
-        st.sampled_from(["trade", "trade", "amend", "cancel"]),
-        st.integers(0, 9),
-        st.booleans(),
-        st.integers(-20, 20).filter(bool),
-        st.decimals("90", "110", places=3),
-        st.integers(0, 2),  # for so many days before
-    ),
-    min_size=4,
-    max_size=14,
-)
+BOND_PRICES = st.decimals("90", "110", places=3)
+BOND_STEPS = _steps(["trade", "trade", "amend", "cancel"], st.booleans(), BOND_PRICES, most=14)
 
 
 class _Bonds(_Market):
@@ -238,7 +263,7 @@ class _Bonds(_Market):
         days = {"ex_date": on, "record_date": on - timedelta(days=1), "pay_date": on}
         return ActionTerms(type=kind, instrument=code, currency="EUR", rate=rate_, **days)
 
-    def deal(self, today: int, step: tuple) -> None:
+    def do(self, today: int, step: tuple) -> None:
         _, what, which, is_second, quantity, price, ago = step
         code, on = self.codes[is_second], self.days[max(today - ago, 0)]
         if what == "trade":
@@ -296,27 +321,14 @@ WHERE s.trade_id = ANY(%s) AND i.code = %s AND v.trade_date <= %s
 """
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    steps=BOND_STEPS,
-    prices=st.lists(st.decimals("90", "110", places=3), min_size=DAYS + 1, max_size=DAYS + 1),
-    rates=st.lists(st.decimals("0.8", "1.2", places=3), min_size=DAYS + 1, max_size=DAYS + 1),
-)
+@_for_any(BOND_STEPS, BOND_PRICES, quotes=DAYS + 1)
 def test_any_sequence_of_bonds_reconciles_with_its_coupons_and_redemptions(steps, prices, rates):
-    if not Book.objects.exists():
-        world()
-    market = _Bonds(prices, rates)
-    tell(market.days[0])
-    total = Decimal(0)
+    market, total = _opened(_Bonds, prices, rates), Decimal(0)
     for n, day in enumerate(market.days[1:], 1):
-        for step in (each for each in steps if each[0] == n - 1):
-            market.deal(n, step)
-        run = tell(day)
-        total += parts(run, market.code)["total"]
-        lines = sql.rows("SELECT count(*) FROM ledger_profit_line WHERE run_id = %s", [run])[0][0]
+        market.go(n, steps)
+        gain, _, lines = _told_day(market, day)
+        total += gain
         held, interest = market.wealth(day), market.interest(day)
         cents = Decimal("0.005") * (lines + 2)  # each line is rounded once, and so is each coupon
         assert abs(total - held - interest) <= cents, (day, total, held, interest)
-        journal()
-        assert abs(market.booked(day) - held) <= Decimal("0.01")
-        assert verify_journal(now=NOW, actor=ACTOR, correct=False) == []
+        _is_booked(market, day, held)

@@ -65,7 +65,7 @@ def test_the_list_filters_by_what_stands_in_the_address_and_pages_by_key(clerk: 
     assert references(clerk, "?status=MISMATCHED&party=BROKER-01&product=EQUITY") == ["B"]
     assert references(clerk, "?status=UNMATCHED") == ["C"]
     assert references(clerk, "?days=1") == []
-    assert "No confirmation fits" in text(clerk.get("/confirmations?product=GOODS"))
+    assert "No confirmation matches product “GOODS”" in text(clerk.get("/confirmations?product=GOODS"))
     assert references(clerk, "?status=sideways&days=-1&product=nothing&before=x") == ["C", "B", "A"]
 
 

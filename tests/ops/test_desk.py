@@ -14,7 +14,7 @@ from django.test import Client
 from core.ids import EXCEPTION, public_id
 from tests.ops.conftest import SignIn
 from tests.support.factories import World, captured_ids, check_everything, equity, states
-from tests.support.records import all_written
+from tests.support.records import NOW, all_written
 from trades.models import Comment, ExceptionItem
 
 
@@ -62,8 +62,15 @@ class TestCauses:
         narrowed = desk.get("/exceptions?cause=UNKNOWN_PARTY%20NOBODY-8").content.decode()
         assert [_ref(each) in narrowed for each in held] == [True, True, False]
 
-    def test_say_that_nothing_is_held(self, world, desk) -> None:
-        assert "Nothing is held" in _text(desk.get("/exceptions/causes"))
+    def test_say_that_nothing_is_held_and_who_resolved_last(self, world, desk) -> None:
+        assert "The queue is clear No trade has been held yet." in _text(desk.get("/exceptions/causes"))
+        captured_ids(equity(book="NO-BOOK"))
+        check_everything()
+        item = ExceptionItem.objects.get()
+        item.closed_at, item.closed_by = NOW, "user:bob"
+        item.save()
+        page = _text(desk.get("/exceptions/causes"))
+        assert "The queue is clear Last resolved 2026-11-23 14:00 GMT by bob." in page
 
 
 def test_what_would_be_done_to_none_cannot_be_done(held, desk) -> None:

@@ -48,7 +48,7 @@ def test_what_was_billed_is_listed_and_shown(billed: tuple[str, str], sign_in: S
     for told in ("OURS-INV-000001", "Cust-01", trade, "119.88", "2026-12-23"):
         assert told in listed
     assert "OURS-INV-000001" in text_of(reader.get("/invoices?customer=CUST-01&kind=INVOICE"))
-    assert "No invoice fits" in text_of(reader.get("/invoices?kind=CREDIT_NOTE"))
+    assert "No invoice matches kind “CREDIT_NOTE”" in text_of(reader.get("/invoices?kind=CREDIT_NOTE"))
     shown = text_of(reader.get(f"/invoices/{invoice}"))
     for told in ("Ceramic mug", "9.99", "99.90", "19.98", "119.88", trade):
         assert told in shown

@@ -65,7 +65,7 @@ def test_an_address_that_was_bent_shows_a_page(query: str, trade: str, sign_in: 
 
 def test_the_journal_is_narrowed_by_what_is_typed(trade: str, sign_in: SignIn) -> None:
     reader = sign_in("operations")
-    assert "Nothing is booked there" in text_of(reader.get("/journal?entity=NONE"))
+    assert "Nothing is booked for entity “NONE”" in text_of(reader.get("/journal?entity=NONE"))
     assert ">18,725.00<" in text_of(reader.get("/journal?currency=usd&first=2026-11-23&last=2026-11-23"))
 
 

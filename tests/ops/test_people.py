@@ -82,7 +82,7 @@ class TestTheList:
     def test_is_on_the_screen(self, admin: Client, ann: User) -> None:
         page = admin.get("/people?q=ann").content.decode()
         assert f'href="/people/{ann.pk}">ann</a>' in page
-        assert "Nobody matches" in admin.get("/people?q=nobody").content.decode()
+        assert "Nobody matches text “nobody”" in admin.get("/people?q=nobody").content.decode()
         assert admin.get("/people/0").status_code == 404
 
 

@@ -50,7 +50,7 @@ class TestPositions:
     def test_are_narrowed_by_what_is_typed(self, sign_in: SignIn) -> None:
         reader = sign_in("operations")
         assert EURO_SHARE not in text_of(reader.get("/positions?instrument=cash")).partition("<tbody>")[2]
-        assert "No such position" in text_of(reader.get("/positions?book=NONE"))
+        assert "No position matches book “NONE”" in text_of(reader.get("/positions?book=NONE"))
         assert "Write the day as" in text_of(reader.get("/positions?on=soon"))
         assert ">1,000<" in text_of(reader.get("/positions?on=2026-11-19"))
 

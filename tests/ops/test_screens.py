@@ -199,7 +199,7 @@ def test_every_field_has_a_label(busy: dict[str, str], desk: Client) -> None:
         ("/batches", "No batch has been sealed yet"),
         ("/settlement", "Nothing is open"),
         ("/settlement/calendar", "Nothing is owed"),
-        ("/batches?view=claimed", "No batch matches"),
+        ("/batches?view=claimed", "No batch matches this view"),
         ("/positions", "No positions yet"),
         ("/profit", "has not been told"),
         ("/profit/adjustments", "Nothing has been adjusted"),

@@ -127,7 +127,9 @@ def test_fails_tell_their_age_whose_move_and_cost_by_currency(world: World, sign
         shown = text_of(caller.get("/settlement/fails"))
         item = ExceptionItem.objects.get(kind="FAIL")
         worked = text_of(caller.get(f"/exceptions/{public_id(EXCEPTION, item.id)}"))
-        assert "No fail matches" in text_of(caller.get("/settlement/fails?mover=MARKET&channel=CASH"))
+        assert "No fail matches mover “MARKET” and channel “CASH”" in text_of(
+            caller.get("/settlement/fails?mover=MARKET&channel=CASH")
+        )
         assert public_id(INSTRUCTION, securities) in text_of(caller.get("/settlement/fails?mover=NONE"))
     for part in (
         public_id(TRADE, trade_id),

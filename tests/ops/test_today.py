@@ -92,12 +92,12 @@ def test_nobody_is_told_of_what_they_may_not_see(world: World, sign_in: SignIn) 
 
 def test_the_part_that_moves_is_not_sent_again_while_it_is_the_same(world: World, desk: Client) -> None:
     checked(equity())
-    digest = re.search(r'data-digest="(\w+)"', text_of(desk))
-    assert digest is not None
-    same = desk.get(f"/today/now?digest={digest[1]}")
-    assert (same.status_code, same["X-As-Of"], same["Cache-Control"]) == (204, "14:00:00 GMT", "no-store")
+    mark = re.search(r'data-live="(\w+)"', text_of(desk))
+    assert mark is not None
+    same = desk.get(f"/today/now?since={mark[1]}")
+    assert (same.status_code, same["X-As-Of"], same["Cache-Control"]) == (204, "14:00:00", "no-store")
     count()
-    other = desk.get(f"/today/now?digest={digest[1]}")
+    other = desk.get(f"/today/now?since={mark[1]}")
     assert other.status_code == 200
     assert "Trades captured" in other.content.decode()
     assert "<html" not in other.content.decode()

@@ -223,9 +223,15 @@ def summary(*, user_id: int, now: datetime, as_of: AsOf | None = None) -> Summar
             "cap": COUNT_CAP + 1,
         },
     )
-    closed = sql.row(_LAST_CLOSED.format(items=items), then)
     assert figures is not None  # noqa: S101 - an aggregate always returns one row
-    return Summary(*figures, *(closed or (None, "")))
+    return Summary(*(*figures, *last_closed(as_of)))
+
+
+def last_closed(as_of: AsOf | None = None) -> tuple[datetime | None, str]:
+    """Return when an exception was closed last, and by whom; None while none has been."""
+    items = "trades_exception" if as_of is None else ITEMS_THEN
+    found = sql.row(_LAST_CLOSED.format(items=items), as_of.parameters() if as_of else {})
+    return (found[0], found[1]) if found else (None, "")
 
 
 def exception_then(exception_id: int, as_of: AsOf) -> ExceptionItem | None:

@@ -10,9 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from core.clock import utc_now
-from middleoffice.demo import load_demo
-
-CREDENTIALS = "demo-credentials.json"
+from middleoffice.demo import CREDENTIALS, load_demo
 
 
 class Command(BaseCommand):

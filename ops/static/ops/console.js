@@ -217,3 +217,29 @@ function announce() {
   if (first !== null) first.focus();
 }
 setTimeout(announce, 100);
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button === null) return;
+  await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
+  document.getElementById("status").textContent = button.dataset.done;
+});
+
+// A piece of a page that failed leaves the page as it was: so it is said, with what to quote. What asks again by itself
+// says so elsewhere.
+function sayFailed(event) {
+  const notice = document.querySelector("[data-failed]");
+  if (notice === null || event.target.matches('[hx-trigger^="every"]')) return;
+  const id = event.detail.xhr?.getResponseHeader("X-Request-ID") ?? "";
+  const quoted = notice.querySelector("[data-failed-request]");
+  quoted.hidden = id === "";
+  quoted.querySelector("code").textContent = id;
+  notice.hidden = false;
+  document.getElementById("status").textContent = notice.querySelector("strong").textContent;
+}
+document.addEventListener("htmx:responseError", sayFailed);
+document.addEventListener("htmx:sendError", sayFailed);
+document.addEventListener("htmx:afterSwap", () => {
+  const notice = document.querySelector("[data-failed]");
+  if (notice !== null) notice.hidden = true;
+});

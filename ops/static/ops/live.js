@@ -5,17 +5,50 @@
   const ACTIVE = 3000; // milliseconds between two questions, for a minute after the last key or move
   const IDLE = 30000;
   const AWAKE = 60000;
+  const PATIENCE = 30000; // for an answer
   let touched = performance.now();
   let heard = performance.now();
   let timer = 0;
   let asking = false;
+  let ended = false; // the session has
   let waiting = null; // the fresh rows that are not shown yet
 
   const idle = () => performance.now() - touched > AWAKE;
-  const rowsHere = () => document.querySelector("[data-live]");
+  const shownHere = () => document.querySelector("[data-live]"); // rows of a list, or a page's parts
   // A list that takes long to look through is asked seldom, whoever moves.
-  const interval = () => (idle() || rowsHere()?.hasAttribute("data-slow") ? IDLE : ACTIVE);
+  const interval = () => (idle() || shownHere()?.hasAttribute("data-slow") ? IDLE : ACTIVE);
   const presence = () => document.querySelector("[data-presence]");
+  // What htmx asks for again by itself, while something is made.
+  const made = () => document.querySelector('[hx-trigger^="every"]');
+
+  // --- parts of a page
+
+  // What somebody reads or has selected is not taken away under the eyes.
+  function isRead(part) {
+    const selection = getSelection();
+    return part.contains(document.activeElement) || (!selection.isCollapsed && part.contains(selection.anchorNode));
+  }
+
+  function putPart(part, fresh) {
+    const before = new Map([...part.querySelectorAll("[data-cell]")].map((cell) => [cell.dataset.cell, cell.textContent]));
+    for (const cell of fresh.querySelectorAll("[data-cell]")) {
+      const was = before.get(cell.dataset.cell);
+      if (was !== undefined && was !== cell.textContent) cell.classList.add("changed");
+    }
+    part.replaceWith(fresh);
+  }
+
+  // The mark moves once all of it is shown: what is held now is told again.
+  function takeParts(page, told, mark) {
+    let held = false;
+    for (const fresh of [...page.querySelectorAll("[data-part]")]) {
+      const part = document.querySelector(`[data-part="${fresh.dataset.part}"]`);
+      if (part === null) continue;
+      if (isRead(part)) held = true;
+      else putPart(part, fresh);
+    }
+    shownHere().dataset.live = held ? mark : told;
+  }
 
   // --- rows
 
@@ -34,7 +67,7 @@
     if (isHeld(row)) {
       const differs = [...row.cells].some((cell, at) => said(cell) !== said(fresh.cells[at]));
       row.classList.toggle("behind", differs);
-      row.title = differs ? rowsHere().dataset.changed : "";
+      row.title = differs ? shownHere().dataset.changed : "";
       return;
     }
     row.classList.remove("behind", "gone");
@@ -63,9 +96,14 @@
   }
 
   function take(page) {
-    const body = rowsHere();
+    const here = shownHere();
     const told = page.querySelector("[data-live]");
-    if (body === null || told === null) return;
+    if (here === null || told === null) return;
+    if (here.rows) takeRows(here, told, page);
+    else takeParts(page, told.dataset.live, here.dataset.live);
+  }
+
+  function takeRows(body, told, page) {
     const fresh = byKey(told);
     const shown = byKey(body);
     const newer = [...fresh.keys()].filter((key) => !shown.has(key));
@@ -93,7 +131,7 @@
 
   // The list as it is now; what is chosen or focused stays where it can be seen.
   function showNewer() {
-    const body = rowsHere();
+    const body = shownHere();
     if (body === null || waiting === null) return;
     const shown = byKey(body);
     const rows = [...waiting].map(([key, row]) => {
@@ -111,71 +149,100 @@
   // --- asking
 
   async function ask(address) {
-    const said = await fetch(address, { redirect: "error", headers: { "X-Live": "1" } });
+    const said = await fetch(address, {
+      redirect: "manual", // the page to log in is no answer
+      headers: { "X-Live": "1" },
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    ended = said.type === "opaqueredirect";
     if (!said.ok) throw new Error(String(said.status));
     const text = said.status === 204 ? "" : await said.text();
     const page = new DOMParser().parseFromString(text, "text/html");
     return { asOf: said.headers.get("X-As-Of"), page: text ? page : null };
   }
 
-  async function askRows() {
-    const body = rowsHere();
-    if (body === null) return;
-    const address = new URL(location.href);
-    address.searchParams.set("since", body.dataset.live);
+  async function askShown() {
+    const here = shownHere();
+    if (here === null) return;
+    const address = new URL(here.dataset.liveAt ?? location.href, location.href);
+    address.searchParams.set("since", here.dataset.live);
     const { asOf, page } = await ask(address);
-    if (rowsHere() !== body) return; // another filter meanwhile
+    if (shownHere() !== here) return; // another filter meanwhile
     if (page !== null) take(page);
-    const time = document.querySelector("[data-as-of] time");
-    if (time !== null && asOf !== null) time.textContent = asOf;
+    tell(asOf);
+  }
+
+  // As of when all is that is shown, wherever the page says it.
+  function tell(asOf) {
+    if (asOf === null) return;
+    document.querySelectorAll("[data-as-of] time, [data-feed] time").forEach((time) => (time.textContent = asOf));
   }
 
   async function askPresence() {
     const place = presence();
     if (place === null) return;
     const since = place.firstElementChild.dataset.mark ?? "";
-    const { page } = await ask(`${place.dataset.presence}&since=${since}${idle() ? "&idle=1" : ""}`);
+    const { asOf, page } = await ask(`${place.dataset.presence}&since=${since}${idle() ? "&idle=1" : ""}`);
     const told = page?.getElementById("presence");
     if (told) place.replaceChildren(told);
+    tell(asOf);
   }
 
   async function poll() {
     if (document.hidden || asking) return;
     asking = true;
     try {
-      await Promise.all([askRows(), askPresence()]);
+      await Promise.all([askShown(), askPresence()]);
       heard = performance.now();
     } catch {
       // Whoever looks sees how old the page is; the next question may be answered.
     }
     asking = false;
+    judge();
     next();
   }
 
   function next() {
     clearTimeout(timer);
-    if (document.hidden || (rowsHere() === null && presence() === null)) return;
+    if (document.hidden || (shownHere() === null && presence() === null)) return;
     timer = setTimeout(poll, interval());
   }
 
-  // Amber when nothing was heard for twice as long as it should take, red at five times.
+  // Amber when nothing was heard for twice as long as it should take, red at five times. From amber on the page says
+  // it across its top; what one can do there is not touched.
   function judge() {
-    const shown = document.querySelector("[data-as-of]");
-    if (shown === null || rowsHere() === null || document.hidden) return;
-    const late = (performance.now() - heard) / interval();
-    shown.classList.toggle("amber", late > 2 && late <= 5);
-    shown.classList.toggle("red", late > 5);
-    const words = shown.querySelector("[data-behind]");
-    if (words !== null) words.hidden = late <= 2;
+    const asks = shownHere() !== null || presence() !== null || made() !== null;
+    if (document.hidden) return;
+    const late = asks ? (performance.now() - heard) / interval() : 0;
+    document.querySelectorAll("[data-as-of]").forEach((shown) => {
+      shown.classList.toggle("amber", late > 2 && late <= 5);
+      shown.classList.toggle("red", late > 5);
+    });
+    sayBroken(late > 2);
+  }
+
+  function sayBroken(isBroken) {
+    const band = document.querySelector("[data-feed]");
+    if (band === null) return;
+    const which = ended ? "ended" : "silent";
+    band.querySelectorAll("[data-feed-why]").forEach((why) => (why.hidden = why.dataset.feedWhy !== which));
+    if (band.hidden !== isBroken) return; // it stands already as it should
+    band.hidden = !isBroken;
+    document.getElementById("status").textContent = isBroken
+      ? band.querySelector(`[data-feed-why="${which}"]`).textContent
+      : band.dataset.mended;
+  }
+
+  // Nobody asked meanwhile: that is not late, unless it was before.
+  function askAgain() {
+    if (document.querySelector("[data-feed]")?.hidden !== false) heard = performance.now();
+    poll();
   }
 
   function wake() {
     const slept = idle();
     touched = performance.now();
-    if (slept) {
-      heard = performance.now();
-      poll();
-    }
+    if (slept) askAgain();
   }
 
   document.addEventListener("click", (event) => {
@@ -195,13 +262,16 @@
     document.addEventListener(name, wake, { passive: true }),
   );
   document.addEventListener("visibilitychange", () => {
-    heard = performance.now();
     if (document.hidden) clearTimeout(timer);
-    else poll();
+    else askAgain();
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful && event.target === made()) heard = performance.now();
   });
   document.addEventListener("htmx:afterSwap", () => {
     waiting = null;
     heard = performance.now();
+    tell(document.querySelector("[data-as-of] time")?.textContent ?? null);
     next();
   });
   window.addEventListener("pagehide", () => {

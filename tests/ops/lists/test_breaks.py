@@ -56,4 +56,7 @@ def test_those_of_a_reconciliation_leave_and_lead_to_their_page(broken: int, sig
     assert shown in answer.content.decode()
     assert "only ours" in BREAKS.by_code["what"].cell.show(row, Context())
     assert "Both sides agree" not in clerk.get("/breaks").content.decode()
-    assert "No break matches" in clerk.get("/breaks?reconciliation=OTHER").content.decode()
+    assert (
+        "No break matches reconciliation “OTHER”"
+        in clerk.get("/breaks?reconciliation=OTHER").content.decode()
+    )

@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
-from core.ids import BATCH, PROPOSAL, TRADE, public_id
-from ops.notices import NOTICES
+from tests.ops.notices.proposals import REFERENCE, of_every_subject, said
 
 
-@pytest.mark.parametrize(
-    ("subject", "leads"),
-    [
-        ("trade", f"/trades/{public_id(TRADE, 7)}"),
-        ("batch", f"/batches/{public_id(BATCH, 7)}"),
-        ("limit", "/approvals"),
-    ],
-)
+@of_every_subject
 def test_it_leads_to_what_it_was_about(subject: str, leads: str) -> None:
-    told = {"proposal_id": 3, "by": "bob", "why": "not yet"}
-    row: dict[str, Any] = {"subject": subject, "subject_id": 7, "data": told}
-    notice = NOTICES["proposal_voided"]
-    assert notice.says(row) == f"Your proposal {public_id(PROPOSAL, 3)} is void: not yet"
-    assert notice.leads(row) == leads
+    assert said("proposal_voided", subject) == (f"Your proposal {REFERENCE} is void: not yet", leads)
