@@ -10,6 +10,7 @@
   let timer = 0;
   let asking = false;
   let waiting = null; // the fresh rows that are not shown yet
+  let counted = performance.now();
 
   const idle = () => performance.now() - touched > AWAKE;
   const rowsHere = () => document.querySelector("[data-live]");
@@ -126,8 +127,24 @@
     const { asOf, page } = await ask(address);
     if (rowsHere() !== body) return; // another filter meanwhile
     if (page !== null) take(page);
+    if (body.dataset.totals && (page !== null || performance.now() - counted > IDLE)) await askTotals(body);
     const time = document.querySelector("[data-as-of] time");
     if (time !== null && asOf !== null) time.textContent = asOf;
+  }
+
+  // What the filter adds up to: with each change of its rows, and now and then for those on its other pages.
+  async function askTotals(body) {
+    counted = performance.now();
+    const { page } = await ask(body.dataset.totals);
+    if (rowsHere() !== body || page === null) return;
+    page.querySelectorAll("#total, #totals, #matching").forEach((fresh) => {
+      const here = document.getElementById(fresh.id);
+      if (here === null || here.textContent === fresh.textContent) return;
+      fresh.removeAttribute("hx-swap-oob");
+      fresh.classList.add("changed");
+      setTimeout(() => fresh.classList.remove("changed"), 1000);
+      here.replaceWith(fresh);
+    });
   }
 
   async function askPresence() {
