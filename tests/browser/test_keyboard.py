@@ -204,6 +204,7 @@ def test_a_list_changes_in_place_and_leaves_what_is_chosen(live_product: LivePro
     newest = factories.trade_id_of(front.post_trade(factories.equity(on=today, quantity="103")))
     page.evaluate(ask)
     page.wait_for_selector("text=1 new")
+    page.wait_for_selector("#total >> text=3 trades")  # what the filter adds up to is of all, shown or not
     assert page.locator("#rows tr").count() == 2
     page.keyboard.press("r")
     page.wait_for_selector(f"#rows tr:first-child[data-key={public_id(TRADE, newest)}]")
