@@ -34,6 +34,7 @@ class Right(Enum):
     SEAL = "seal batches"
     RECALL = "recall sealed batches and single instructions"
     HOLD = "hold what is to be sealed, and release it"
+    CHASE = "record whom they asked to move what is stuck"
     PROPOSE_RELEASE = "ask for the release of sealed batches"
     APPROVE_RELEASE = "release sealed batches and held counterparties, or decline to"
     READ_LIMITS = "read limits"
@@ -117,6 +118,7 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.SEAL: frozenset({OPERATIONS, SUPERVISOR}),
     Right.RECALL: frozenset({OPERATIONS, SUPERVISOR}),
     Right.HOLD: frozenset({OPERATIONS, SUPERVISOR}),
+    Right.CHASE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.PROPOSE_RELEASE: frozenset({OPERATIONS, SUPERVISOR}),
     Right.APPROVE_RELEASE: frozenset({SUPERVISOR}),
     Right.READ_LIMITS: _EVERYONE - {BACK_OFFICE},

@@ -114,7 +114,19 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Esc", "Back to the list"),
     ),
     "batches": (("j k", "Next, previous row"), ("Enter", "Open the row")),
-    "settlement": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
+    "settlement": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open the row"),
+        ("x", "Choose the row"),
+        ("a", "Chase the chosen"),
+        ("f", "Go to the filters"),
+    ),
+    "chase": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open the instruction"),
+        ("f", "Go to the form"),
+        ("Esc", "Back to settlement"),
+    ),
     "batch": (("j k", "Next, previous row"), ("Esc", "Back to the batches")),
     "holds": (("j k", "Next, previous row"), ("Enter", "Open what is held"), ("Esc", "Back to the batches")),
     "checks": (("j k", "Next, previous row"), ("Enter", "Open the row")),
@@ -162,7 +174,12 @@ SCREEN_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "person": (("Esc", "Back to the people"),),
     "explore": (("f", "Go to the days"),),
     "limits": (("j k", "Next, previous row"), ("Enter", "Open the row")),
-    "limit": (("j k", "Next, previous row"), ("Enter", "Open the trade"), ("Esc", "Back to the limits")),
+    "limit": (
+        ("j k", "Next, previous row"),
+        ("Enter", "Open the trade"),
+        ("f", "Go to the request for more"),
+        ("Esc", "Back to the limits"),
+    ),
     "limit_terms": (("Esc", "Back to the limits"),),
     "confirmations": (("j k", "Next, previous row"), ("Enter", "Open the row"), ("f", "Go to the filters")),
     "confirmation": (
@@ -318,6 +335,7 @@ _SECTIONS = {
     "trade_bulk": "blotter",
     "batch": "batches",
     "holds": "batches",
+    "chase": "settlement",
     "webhook": "integrations",
     "person": "people",
     "ssi_change": "ssis",
@@ -349,6 +367,7 @@ _SECTIONS = {
 _PARTS = {"explore_data": "data"}  # of others' addresses
 _OF_RECORDS = _SECTIONS.keys() - {
     "holds",
+    "chase",
     "confirmation_policies",
     "profit_behind",
     "margins",

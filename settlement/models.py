@@ -623,6 +623,45 @@ class Hold(models.Model):
         indexes = [models.Index(fields=["subject_id"], name="settlement_hold_subject")]
 
 
+class Chase(models.Model):
+    """That somebody was asked to move an instruction which is theirs to move. Never changed.
+
+    `mover`: whose move it was then, a name of Mover; `whom`: whom of them, as people call them. `next_on`: the day on
+    which to ask again if nothing moved; null: nobody said. `key`: of the form, so that what is sent twice is one.
+    """
+
+    class Way(models.TextChoices):
+        MAIL = "MAIL"
+        PHONE = "PHONE"
+        NOTE = "NOTE"
+
+    id = models.BigAutoField(primary_key=True)
+    instruction_id = models.BigIntegerField()
+    way = models.TextField(choices=Way.choices)
+    mover = models.TextField()
+    whom = models.TextField()
+    note = models.TextField()
+    next_on = models.DateField(null=True)
+    chased_by = models.TextField()
+    chased_at = models.DateTimeField()
+    key = models.TextField()
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
+
+    class Meta:
+        db_table = "settlement_chase"
+        constraints = [
+            models.UniqueConstraint(fields=["instruction_id", "key"], name="settlement_chase_once"),
+            models.CheckConstraint(
+                condition=Q(way__in=("MAIL", "PHONE", "NOTE")), name="settlement_chase_way"
+            ),
+            models.CheckConstraint(
+                condition=Q(mover__in=("COUNTERPARTY", "BACK_OFFICE", "MARKET")),
+                name="settlement_chase_mover",
+            ),
+        ]
+        indexes = [models.Index(fields=["instruction_id", "id"], name="settlement_chase_of")]
+
+
 class FeeAccrual(models.Model):
     """A charge of a deal as it is accrued, or the reversal of one. Never changed.
 

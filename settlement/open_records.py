@@ -19,6 +19,7 @@ from django.conf import settings
 from core import sql
 from core.clock import business_date
 from core.ids import EXCEPTION, INSTRUCTION, PROPOSAL, TRADE, public_id
+from settlement.chases import CHASED, DUE, chases_of
 from settlement.cut_offs import CutOffs, cut_offs_around
 from settlement.moves.base import Mover, Population, Rule
 from settlement.moves.table import RULES
@@ -42,7 +43,8 @@ _AT_ONCE = 8  # rows of the table that one statement of a list asks
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which open records are asked for; empty: all. party and book are codes, age a name of AGES."""
+    """Which open records are asked for; empty: all. party and book are codes, age a name of AGES. due: only what is
+    to be chased by today."""
 
     mover: Mover | None = None
     rule: str = ""
@@ -52,6 +54,7 @@ class Wanted:
     book: str = ""
     value_date: date | None = None
     asset: str = ""
+    due: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ def list_open(
     """Return open records in the order of the table and, within a row of it, of their ids, after a (row, id).
 
     Each has `at`, its key of two numbers for the next page, and: record, reference, rule, title, mover, next, since,
-    evidence, who, trade_id, channel, party, party_name, value_date, asset, quantity, is_money. sql.TookTooLong when a
-    filter looks through more than TIMEOUT_MS allows.
+    evidence, who, trade_id, channel, party, party_name, value_date, asset, quantity, is_money; `can_chase`, and how it
+    was chased: chases, chased_at, chase_next. sql.TookTooLong when a filter looks through more than TIMEOUT_MS allows.
     """
     parameters, conditions = _asked(wanted, now)
     if parameters is None:
@@ -94,7 +97,20 @@ def list_open(
         found += _told(rows)
         if len(found) >= limit:
             break
-    return found
+    return _with_chases(found)
+
+
+def _with_chases(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    known = chases_of([row["key"] for row in rows if row["record"] == "INSTRUCTION"])
+    none = {"chases": 0, "chased_at": None, "chase_next": None}
+    return [
+        {
+            **row,
+            **(known.get(row["key"], none) if row["record"] == "INSTRUCTION" else none),
+            "can_chase": row["record"] == "INSTRUCTION" and row["mover"] in CHASED,
+        }
+        for row in rows
+    ]
 
 
 def _bounded(conditions: Sequence[str]) -> AbstractContextManager[None]:
@@ -111,6 +127,7 @@ def _chosen(wanted: Wanted) -> list[tuple[int, Population, Rule]]:
         and (not wanted.rule or rule.code == wanted.rule)
         and not (wanted.channel and population.channel.startswith("NULL"))
         and not (wanted.value_date and population.value_date.startswith("NULL"))
+        and not (wanted.due and (population.record != "INSTRUCTION" or rule.mover not in CHASED))
     ]
 
 
@@ -238,6 +255,8 @@ def _asked(
         if value := getattr(wanted, name):
             parameters[name] = value
             conditions.append(f"{{{name}}} = %({name})s")
+    if wanted.due:
+        conditions.append(DUE)
     if wanted.age:
         low, high = AGES[wanted.age]
         parameters |= {"young": now - low, "old": now - high if high else None}
@@ -263,6 +282,7 @@ def _where(population: Population, rule: Rule) -> str:
 def _select(population: Population, rule: Rule, conditions: Iterable[str], *, brief: bool = False) -> str:
     """Return the SELECT of a row's records. brief: only what is counted and summed."""
     names = {
+        "key": population.key,
         "party": population.party,
         "holds_book": population.holds_book,
         "channel": population.channel,

@@ -11,6 +11,7 @@ from typing import Any
 from core import sql
 from core.as_of import KNOWN, NOW, AsOf
 from core.clock import business_date
+from settlement.chases import CHASED, DUE, chases_of
 from settlement.moves.base import Rule
 from settlement.moves.instructions import TROUBLED
 from settlement.moves.table import RULES
@@ -69,13 +70,15 @@ def list_penalties(
 
 @dataclass(frozen=True)
 class WantedFails:
-    """Which fails are asked for; what is empty filters nothing. `mover` is the name of who must act."""
+    """Which fails are asked for; what is empty filters nothing. `mover` is the name of who must act; `due`: only
+    what is to be chased by today."""
 
     mover: str = ""
     channel: str = ""
     party: str = ""
     asset: str = ""
     trade_id: int | None = None
+    due: bool = False
 
 
 _CONDITIONS = {
@@ -83,6 +86,7 @@ _CONDITIONS = {
     "party": "c.code = %(party)s",
     "asset": "i.asset = %(asset)s",
     "trade_id": "%(trade_id)s = ANY(i.trade_ids)",
+    "due": DUE.format(key="i.id"),
 }
 
 
@@ -125,7 +129,8 @@ def list_fails(*, wanted: WantedFails, now: datetime, after: int = 0, limit: int
     """Return what failed, or settled in part, and is still open, by instruction, after one.
 
     `remaining` is what is still to settle, `age_days` the business days since the value date, `costs` what it has cost
-    so far by currency (above zero we receive, below we pay), `gaps` the days of which that cannot be told.
+    so far by currency (above zero we receive, below we pay), `gaps` the days of which that cannot be told; `can_chase`,
+    and how it was chased: chases, chased_at, chase_next.
     """
     conditions = [text for name, text in _CONDITIONS.items() if getattr(wanted, name)]
     if wanted.mover:
@@ -141,7 +146,11 @@ def list_fails(*, wanted: WantedFails, now: datetime, after: int = 0, limit: int
             "limit": limit,
         },
     )
-    return [{**row, **_read(row)} for row in found]
+    known = chases_of([row["instruction_id"] for row in found])
+    return [{**row, **_read(row), **known.get(row["instruction_id"], _NEVER_CHASED)} for row in found]
+
+
+_NEVER_CHASED = {"chases": 0, "chased_at": None, "chase_next": None}
 
 
 def _read(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +159,7 @@ def _read(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "mover": rule.mover,
         "next": rule.next,
+        "can_chase": rule.mover in CHASED,
         "costs": {currency: Decimal(amount) for currency, amount in sorted(costs.items())},
     }
 

@@ -60,6 +60,7 @@ def declare_all() -> None:
             ),
             "settlement_recall": _of_instruction(),
             "settlement_status_report": _of_instruction(_every("i")),
+            "settlement_chase": _of_instruction(_every("i")),
             "settlement_penalty": _of_instruction(_every("i")),
             "settlement_batch": Seen(
                 _of_batch("t.id"),

@@ -127,6 +127,7 @@ FORMS = {
     "reconciliation_run_now": 303,
     "confirmation_upload": 422,
     "ssi_change": 422,
+    "settlement_chase": 422,
     "calendar_change": 422,
     "limit_excess": 404,  # of no limit
     "journal_close": 422,

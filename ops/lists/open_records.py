@@ -23,7 +23,8 @@ from settlement.moves.base import Mover
 from settlement.moves.table import RULES
 from settlement.open_records import AGES, Wanted, list_open
 
-FILTERS = ("mover", "rule", "age", "channel", "party", "book", "value_date", "asset")
+FILTERS = ("mover", "rule", "age", "channel", "party", "book", "value_date", "asset", "chase")
+DUE = "due"  # what is to be chased by today
 _LONGEST = 128
 
 
@@ -35,12 +36,14 @@ def read_wanted(given: Mapping[str, str]) -> tuple[Wanted, dict[str, str]]:
         "rule": texts["rule"] in RULES,
         "age": texts["age"] in AGES,
         "channel": texts["channel"] in CHANNELS,
+        "chase": texts["chase"] == DUE,
         "value_date": read_date(texts["value_date"]) is not None,
     }
     typed = {name: text for name, text in texts.items() if text and known.get(name, True)}
     wanted = Wanted(
         mover=Mover[typed["mover"]] if "mover" in typed else None,
         value_date=read_date(typed.get("value_date", "")),
+        due="chase" in typed,
         **{name: typed.get(name, "") for name in ("rule", "age", "channel", "party", "book", "asset")},
     )
     return wanted, typed
@@ -92,6 +95,14 @@ def _open_shown(row: cells.Row, _: Context) -> str:
     return console.asset_quantity(row["quantity"], row["asset"]) if row["asset"] else console.NOTHING
 
 
+def chased_shown(row: cells.Row, context: Context) -> SafeString | str:
+    """Show when a record was chased last, and how often."""
+    if row["chased_at"] is None:
+        return console.NOTHING
+    last = console.moment(context, row["chased_at"])
+    return format_html('{} <span class="muted">{} ×</span>', last, row["chases"])
+
+
 def _pages(asked: Asked) -> Iterator[list[dict[str, Any]]]:
     wanted, _ = read_wanted(asked.parameters)
     return keyed(
@@ -112,12 +123,12 @@ OPEN_RECORDS = Listed(
             "Whose move",
             cells.Cell(lambda row: row["mover"].name, lambda row, _: console.mover_mark(row["mover"].name)),
         ),
-        Column("why", "Why", cells.text("title")),
-        Column("named", "Named, or reasons", cells.text("who")),
-        Column("since", "Since", cells.moment("since"), zoned=True),
+        Column("why", "Why", cells.text("title", css="clip broad")),
+        Column("named", "Named, or reasons", cells.text("who"), spare=True),
+        Column("since", "Since", cells.moment("since"), zoned=True, spare=True),
         Column("age", "Age", cells.age("since", css="n")),
-        Column("evidence", "Evidence", cells.Cell(lambda row: row["evidence"], _evidence)),
-        Column("channel", "Channel", cells.text("channel")),
+        Column("evidence", "Evidence", cells.Cell(lambda row: row["evidence"], _evidence), spare=True),
+        Column("channel", "Channel", cells.text("channel"), spare=True),
         Column(
             "counterparty",
             "Counterparty",
@@ -128,11 +139,18 @@ OPEN_RECORDS = Listed(
                 lambda row: str(row["party_name"] or ""),
             ),
         ),
-        Column("value_date", "Value date", cells.day("value_date")),
+        Column("value_date", "Value date", cells.day("value_date"), spare=True),
         Column("asset", "Asset", cells.text("asset", css="code")),
         Column("open", "Open", cells.Cell(_open, _open_shown, "n")),
-        Column("next", "What comes next", cells.text("next")),
+        Column("chased", "Chased", cells.Cell(lambda row: row["chased_at"], chased_shown, "figure"), zoned=True),
+        Column("chases", "Times chased", cells.number("chases"), spare=True),
+        Column("chase_next", "Next chase", cells.day("chase_next"), spare=True),
+        Column("next", "What comes next", cells.text("next"), spare=True),
     ),
     filters=FILTERS,
     pages=_pages,
-)
+    usual=lambda _: (
+        "move", "why", "named", "since", "age", "evidence", "channel", "counterparty", "value_date", "asset", "open",
+        "chased", "next",
+    ),
+)  # fmt: skip

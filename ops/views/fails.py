@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from core.clock import utc_now
 from core.http.cursor import encode_cursor, numbers_of
+from ops.lists.open_records import DUE
 from ops.permissions import Right
 from ops.shell import needs, show
 from ops.views.settlement import TABS
@@ -27,7 +28,8 @@ def fails(request: HttpRequest) -> HttpResponse:
     typed = _typed(request.GET)
     after = numbers_of(request.GET.get("after", ""))
     start = after[0] if after and len(after) == 1 else 0
-    wanted = WantedFails(**{name: typed.get(name, "") for name in _FIELDS}, trade_id=None)
+    mover, channel, party, asset = (typed.get(name, "") for name in _FIELDS)
+    wanted = WantedFails(mover, channel, party, asset, due="chase" in typed)
     rows = list_fails(wanted=wanted, now=now, after=start, limit=PAGE + 1)
     more = len(rows) > PAGE
     del rows[PAGE:]
@@ -35,6 +37,7 @@ def fails(request: HttpRequest) -> HttpResponse:
         "tabs": TABS,
         "rows": rows,
         "typed": typed,
+        "can_chase": any(row["can_chase"] for row in rows),
         "movers": [(each, Mover[each].value) for each in FAIL_MOVERS],
         "channels": CHANNELS,
         "totals": open_costs(),
@@ -48,4 +51,5 @@ def _typed(given: Mapping[str, str]) -> dict[str, str]:
     """Return what of an address was understood; the rest filters nothing."""
     texts = {name: given.get(name, "").replace("\0", "").strip()[:_LONGEST] for name in _FIELDS}
     known = {"mover": texts["mover"] in FAIL_MOVERS, "channel": texts["channel"] in CHANNELS}
-    return {name: text for name, text in texts.items() if text and known.get(name, True)}
+    due = {"chase": DUE} if given.get("chase") == DUE else {}
+    return {name: text for name, text in texts.items() if text and known.get(name, True)} | due

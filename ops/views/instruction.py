@@ -8,6 +8,8 @@ from core import ids
 from ops.as_of import clock, where
 from ops.permissions import Right
 from ops.shell import needs, show
+from settlement.chases import CHASED, list_chases
+from settlement.open_records import moves_of_instructions
 from settlement.selectors import legs_behind, read_instruction
 
 LEGS_SHOWN = 100
@@ -24,8 +26,12 @@ def instruction(request: HttpRequest, ref: str) -> HttpResponse:
     legs = legs_behind(row["id"], after=after, limit=LEGS_SHOWN + 1)
     more = len(legs) > LEGS_SHOWN
     del legs[LEGS_SHOWN:]
+    as_of = where(request)
+    move = None if as_of else moves_of_instructions([row["id"]], now=clock(request)).get(row["id"])
     context = {
         "row": row,
+        "can_chase": move is not None and move["mover"] in CHASED,
+        "chases": list_chases(row["id"], as_of=as_of),
         "reference": ref,
         "legs": legs,
         "first_page": after == (0, 0),

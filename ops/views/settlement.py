@@ -99,6 +99,7 @@ def _without_choice(wanted: Wanted) -> Wanted:
         book=wanted.book,
         value_date=wanted.value_date,
         asset=wanted.asset,
+        due=wanted.due,
     )
 
 
@@ -114,6 +115,7 @@ def _listed(request: HttpRequest, wanted: Wanted, typed: Mapping[str, str], now:
     return {
         "rows": rows,
         "title": _title(wanted),
+        "can_chase": any(row["can_chase"] for row in rows),
         "next": encode_cursor(rows[-1]["at"]) if more else "",
         "later": after is not None,
         "totals": _totals(rows),
@@ -124,6 +126,8 @@ def _title(wanted: Wanted) -> str:
     if wanted.rule:
         title = RULES[wanted.rule][1].title
         return title[:1].upper() + title[1:]
+    if wanted.due and not wanted.mover:
+        return "To chase today"
     return f"Waits for {wanted.mover.value}" if wanted.mover else "Open records"
 
 

@@ -176,11 +176,15 @@ def show_trade(request: HttpRequest, trade_id: int, *, problem: Problem | None =
 def _line_of_time(
     trade_id: int, exceptions: list[ExceptionItem], legs: list[dict[str, Any]], as_of: AsOf | None
 ) -> list[timeline.Entry]:
-    """Return what happened to a trade, to its exceptions and to the batches that it is in, the newest first."""
+    """Return what happened to a trade, to its exceptions, batches and instructions, the newest first."""
     entries = timeline.timeline(trade_id, exception_ids=[each.id for each in exceptions], as_of=as_of)
     batches = sorted({leg["batch_id"] for leg in legs if leg["batch_id"]})
     if batches:
         entries += timeline.events_beside(subject="batch", ids=batches, as_of=as_of)
+    instructions = sorted({leg["instruction_id"] for leg in legs if leg["instruction_id"]})
+    if instructions:
+        beside = timeline.events_beside(subject="instruction", ids=instructions, as_of=as_of)
+        entries += [each for each in beside if each.kind == "instruction.chased"]
     return sorted(entries, key=lambda each: (each.at, each.event_id), reverse=True)
 
 

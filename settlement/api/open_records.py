@@ -90,11 +90,11 @@ def read_wanted(given: Mapping[str, str]) -> Wanted:
     faults += day_fault
     if faults:
         raise unreadable(faults)
-    return Wanted(
-        mover=Mover[given["mover"]] if given.get("mover") else None,
-        value_date=day,
-        **{name: given.get(name, "") for name in ("rule", "age", "channel", "party", "book", "asset")},
+    rule, age, channel, party, book = (
+        given.get(name, "") for name in ("rule", "age", "channel", "party", "book")
     )
+    mover = Mover[given["mover"]] if given.get("mover") else None
+    return Wanted(mover, rule, age, channel, party, book, day, asset)
 
 
 def _is_code(code: str, table: str) -> bool:

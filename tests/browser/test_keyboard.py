@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from django.contrib.auth.models import Group, User
 
 from core.clock import utc_now
 from core.ids import TRADE, public_id
+from core.models import Proposal
 from ops.permissions import ROLES, ensure_roles
+from settlement.models import Chase
+from settlement.services.seal import seal_batches
 from tests.support import factories
 from tests.support.product import LiveProduct
 from tests.support.records import CLERK
@@ -28,7 +32,7 @@ SCREENS = (
     "/profit/margins", "/profit/valuation",
     "/corporate-actions", "/journal", "/journal/entries", "/invoices",
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
-    "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
+    "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/chase", "/settlement/calendar",
     "/confirmations", "/confirmations/upload", "/confirmations/policies", "/explore/trades", "/exports", "/demo",
     "/notifications", "/breaks", "/reference", "/integrations", "/people", "/account",
 )  # fmt: skip
@@ -127,6 +131,54 @@ def test_exceptions_are_chosen_previewed_and_worked_together(held: str, page: An
     assert ExceptionItem.objects.get().root_cause == "late static data"
 
 
+@pytest.fixture
+def validated(live_product: LiveProduct) -> None:
+    """Have a trade that the running product validated, under a limit that lets people ask for more."""
+    today = factories.live_today()
+    factories.world(today=today)
+    factories.limit(hard="20000", warn="10", excess_max="5000", excess_hours=8)
+    front = factories.Front(live_product.base_url)
+    front.post_trade(factories.equity(on=today))
+    factories.wait_for(lambda: factories.states() == {"VALIDATED": 1}, seconds=20, what="validated")
+
+
+def test_what_is_stuck_with_others_is_chosen_and_chased(validated: None, page: Any) -> None:
+    seal_batches(value_date=date.max, channels=["CASH"], actor=CLERK, now=utc_now())
+    person("ann", "operations")
+    log_in(page, "ann")
+    page.goto("/settlement?mover=BACK_OFFICE")
+    page.wait_for_selector("html.scripted")
+    page.locator("tr:has([data-choose]) [data-row-link]").focus()
+    page.keyboard.press("x")
+    page.wait_for_selector("text=1 chosen")
+    page.keyboard.press("a")
+    page.wait_for_selector("html.scripted body[data-screen=chase]")
+    page.keyboard.press("f")
+    page.keyboard.type("the clearing desk")
+    page.locator("[name=note]").focus()
+    page.keyboard.type("they look into it")
+    assert not Chase.objects.exists()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=The chase of 1 is recorded.")
+    assert (Chase.objects.get().whom, Chase.objects.get().way) == ("the clearing desk", "MAIL")
+
+
+def test_more_of_a_limit_is_asked_for(validated: None, page: Any) -> None:
+    person("rita", "risk")
+    log_in(page, "rita")
+    go(page, "l", "limits")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("html.scripted body[data-screen=limit]")
+    page.keyboard.press("f")
+    for told in ("1000", "2", "a large order comes"):
+        page.keyboard.type(told)
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=The excess is proposed.")
+    assert Proposal.objects.get().content["amount"] == "1000"
+
+
 def test_a_list_changes_in_place_and_leaves_what_is_chosen(live_product: LiveProduct, page: Any) -> None:
     today = factories.live_today()
     factories.world(today=today)
@@ -152,6 +204,7 @@ def test_a_list_changes_in_place_and_leaves_what_is_chosen(live_product: LivePro
     newest = factories.trade_id_of(front.post_trade(factories.equity(on=today, quantity="103")))
     page.evaluate(ask)
     page.wait_for_selector("text=1 new")
+    page.wait_for_selector("#total >> text=3 trades")  # what the filter adds up to is of all, shown or not
     assert page.locator("#rows tr").count() == 2
     page.keyboard.press("r")
     page.wait_for_selector(f"#rows tr:first-child[data-key={public_id(TRADE, newest)}]")

@@ -99,6 +99,7 @@ def busy(world: World, desk: Client) -> dict[str, str]:
         "holds": "/holds?view=all",
         "hold": f"/holds?kind=TRADE&subject={public_id(TRADE, settled)}",
         "settlement": "/settlement?mover=BACK_OFFICE",
+        "chase": f"/settlement/chase?ids={public_id(INSTRUCTION, instruction_ids(batch.id)[0])}",
         "calendar of obligations": f"/settlement/calendar?day={batch.value_date}",
         "invoices": "/invoices?kind=INVOICE",
         "invoice": f"/invoices/{public_id(INVOICE, Invoice.objects.get().id)}",

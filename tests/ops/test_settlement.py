@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from core import sql
 from core.ids import EXCEPTION, INSTRUCTION, TRADE, public_id
 from ops.views import obligations
 from ops.views.settlement import PAGE
+from settlement.models import Chase
 from settlement.services.attest import MEASURES, compare_day
 from settlement.services.penalise import accrue_penalties
 from tests.ops.conftest import SignIn
@@ -231,3 +233,34 @@ class TestTheCalendar:
 
         monkeypatch.setattr(obligations, "read_page", too_long)
         assert "looks through too many records" in text_of(sign_in("risk").get("/settlement/calendar"))
+
+
+def test_a_fail_is_chased_from_the_list_and_its_line_of_time_says_so(world: World, sign_in: SignIn) -> None:
+    trade_id, securities, _ = sealed()
+    told_of(securities, "FAILED", VALUE, reason="CLAC")
+    reference = public_id(INSTRUCTION, securities)
+    with time_machine.travel(evening(VALUE), tick=False):
+        caller = sign_in("operations")
+        for address in ("/settlement?mover=COUNTERPARTY", "/settlement/fails"):
+            assert f'value="{reference}" data-choose' in text_of(caller.get(address))
+        shown = text_of(caller.get(f"/settlement/chase?ids={reference}&ids={public_id(INSTRUCTION, 9999)}"))
+        assert "1 left out" in " ".join(re.sub(r"<[^>]+>", "", shown).split())
+        form = {"ids": reference, "way": "PHONE", "whom": "Firth", "note": "they look", "key": "k"}
+        wrong = caller.post("/settlement/chase", {**form, "whom": "", "next_on": "soon"})
+        assert wrong.status_code == 422
+        assert Chase.objects.count() == 0
+        next_on = {"next_on": "2026-11-26", "next": "/settlement/fails"}
+        for _ in range(2):
+            assert caller.post("/settlement/chase", {**form, **next_on})["Location"] == "/settlement/fails"
+        assert Chase.objects.get().next_on.isoformat() == "2026-11-26"
+        assert "No fail matches" in text_of(caller.get("/settlement/fails?chase=due"))
+        assert "1 ×" in text_of(caller.get("/settlement/fails"))
+        assert "they look" in text_of(caller.get(f"/instructions/{reference}"))
+        line = text_of(caller.get(f"/trades/{public_id(TRADE, trade_id)}"))
+        assert "The instruction was chased" in line
+        assert "phone, Firth" in line
+        assert "data-choose" not in text_of(sign_in("auditor").get("/settlement/fails"))
+        assert sign_in("auditor").post("/settlement/chase", form).status_code == 403
+    with time_machine.travel(evening(VALUE + timedelta(days=1)), tick=False):
+        for address in ("/settlement/fails?chase=due", "/settlement?chase=due"):
+            assert reference in text_of(sign_in("supervisor").get(address))

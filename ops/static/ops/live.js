@@ -12,6 +12,7 @@
   let asking = false;
   let ended = false; // the session has
   let waiting = null; // the fresh rows that are not shown yet
+  let counted = performance.now();
 
   const idle = () => performance.now() - touched > AWAKE;
   const shownHere = () => document.querySelector("[data-live]"); // rows of a list, or a page's parts
@@ -169,6 +170,7 @@
     const { asOf, page } = await ask(address);
     if (shownHere() !== here) return; // another filter meanwhile
     if (page !== null) take(page);
+    if (here.dataset.totals && (page !== null || performance.now() - counted > IDLE)) await askTotals(here);
     tell(asOf);
   }
 
@@ -176,6 +178,21 @@
   function tell(asOf) {
     if (asOf === null) return;
     document.querySelectorAll("[data-as-of] time, [data-feed] time").forEach((time) => (time.textContent = asOf));
+  }
+
+  // What the filter adds up to: with each change of its rows, and now and then for those on its other pages.
+  async function askTotals(body) {
+    counted = performance.now();
+    const { page } = await ask(body.dataset.totals);
+    if (shownHere() !== body || page === null) return;
+    page.querySelectorAll("#total, #totals, #matching").forEach((fresh) => {
+      const here = document.getElementById(fresh.id);
+      if (here === null || here.textContent === fresh.textContent) return;
+      fresh.removeAttribute("hx-swap-oob");
+      fresh.classList.add("changed");
+      setTimeout(() => fresh.classList.remove("changed"), 1000);
+      here.replaceWith(fresh);
+    });
   }
 
   async function askPresence() {
