@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from socket import create_connection
 from typing import Any
@@ -207,12 +207,36 @@ def test_a_mail_whose_sender_died_is_sent_again_as_the_same(
     assert (states(), len(server.taken)) == ([("SENT", 2)], 1)
 
 
+def test_a_mail_that_cannot_be_made_holds_up_no_other_and_is_work_in_the_end(
+    server: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy()
+    bad, _ = checked(unit_trade(0)), checked(unit_trade(1))
+    later = NOW + 100 * HOUR
+    remind_overdue(now=later)
+    make = mails._message
+
+    def make_all_but_one(row: Mapping[str, Any], *given: Any) -> EmailMessage:
+        if row["trade_id"] == bad:
+            raise ValueError("no such text")
+        return make(row, *given)
+
+    monkeypatch.setattr(mails, "_message", make_all_but_one)
+    send_mails(now=later)
+    assert states() == [("PENDING", 1), ("SENT", 1)]
+    for hours in range(7, 50, 7):
+        send_mails(now=later + hours * HOUR)
+    assert states() == [("FAILED", mails.ATTEMPTS), ("SENT", 1)]
+    (item,) = work()
+    assert (item.trade_id, "ValueError: no such text" in item.summary) == (bad, True)
+
+
 def test_what_is_confirmed_by_then_is_not_mailed(server: _Server) -> None:
     policy()
     trade_id, due = overdue()
     confirm_trades(said=[said_of(trade_id)], actor=CLERK, now=due)
     assert send_mails(now=due) == 1
-    assert (states(), server.taken) == ([("GONE", 0)], [])
+    assert (states(), server.taken) == ([("GONE", 1)], [])
 
 
 def test_a_link_that_somebody_wants_mailed_is_mailed_once(server: _Server) -> None:

@@ -129,32 +129,44 @@ WHERE s.trade_id = %s AND s.version = %s AND s.state NOT IN (SELECT unnest(%s::i
 
 
 def send_next(*, now: datetime) -> int:
-    """Send the mail that has waited longest; return 1, or 0 where none waits."""
-    taken = _take(now)
-    if taken is None:
+    """Send the mail that has waited longest; return 1, or 0 where none waits.
+
+    It is taken before anything is made of it, so that one with which something is wrong holds up no other.
+    """
+    mail = _take(now)
+    if mail is None:
         return 0
-    mail, message = taken
+    try:
+        message = _prepare(mail, now)
+    except Exception as error:  # whatever is wrong with this mail alone
+        _log.exception("mail %d could not be made", mail["id"])
+        _failed(mail, error, now)
+        return 1
     if message is not None:
         _send(mail, message, now)
     return 1
 
 
-def _take(now: datetime) -> tuple[dict[str, Any], EmailMessage | None] | None:
-    """Take a mail and note that it is being sent; without a message where it is not wanted, or cannot be, any more."""
+def _take(now: datetime) -> dict[str, Any] | None:
+    """Take a mail and note that it is being sent, in a transaction of its own."""
     with transaction.atomic():
         found = sql.records(_TAKE, [now])
-        if not found:
-            return None
-        (mail,) = found
+        for mail in found:
+            sql.run(_SENDING, [now + SENT_ANEW_AFTER, mail["id"]])
+    return found[0] if found else None
+
+
+def _prepare(mail: Mapping[str, Any], now: datetime) -> EmailMessage | None:
+    """Return the message of a mail that is taken; None where it is not wanted, or cannot be, any more."""
+    with transaction.atomic():
         if mail["attempts"] >= ATTEMPTS:
             _fail(mail, mail["error"] or "Nobody knows whether it was sent: its sender died.", now)
-            return mail, None
+            return None
         about = _about(mail)
         if about is None:
             sql.run(_END, ["GONE", now, "", mail["id"]])
-            return mail, None
-        sql.run(_SENDING, [now + SENT_ANEW_AFTER, mail["id"]])
-        return mail, _message(mail, about, now)
+            return None
+        return _message(mail, about, now)
 
 
 def _about(mail: Mapping[str, Any]) -> dict[str, Any] | None:
