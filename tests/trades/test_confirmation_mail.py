@@ -28,7 +28,7 @@ from trades.models import ConfirmationMail, ExceptionItem
 from trades.services import confirmation_mail as mails
 from trades.services.confirmation import confirm_trades
 from trades.services.confirmation_ageing import remind, remind_overdue
-from trades.services.confirmation_links import linked_terms
+from trades.services.confirmation_links import linked_terms, make_link
 from trades.services.confirmation_mail import mail_link, send_next
 from trades.services.confirmation_policy import propose_policy
 
@@ -170,6 +170,40 @@ def test_what_the_server_cannot_take_now_is_tried_again_with_longer_pauses(serve
     assert states() == [("SENT", 3)]
     assert len({re.findall(r"Message-ID: (\S+)", each)[0] for each in server.texts()}) == 1
     assert work() == []
+
+
+def tokens(server: _Server) -> list[str]:
+    bodies = [text.replace("=\r\n", "").replace("=3D", "=") for text in server.texts()]
+    return [found for body in bodies for found in re.findall(r"/confirm/(\S+)", body)]
+
+
+def test_a_mail_that_is_sent_again_has_the_same_link_and_the_next_mail_ends_it(
+    server: _Server,
+) -> None:
+    policy(every=6)
+    _, due = overdue()
+    send_mails(now=due)
+    ConfirmationMail.objects.update(state="SENDING", ended_at=None)  # as if its sender had died then
+    send_mails(now=due + HOUR)
+    first, second = tokens(server)
+    assert first == second
+    assert linked_terms(token=first, now=due + HOUR) is not None
+    assert Event.objects.filter(type="trade.confirmation_link_made").count() == 1
+    remind_overdue(now=due + 6 * HOUR)
+    send_mails(now=due + 6 * HOUR)
+    third = tokens(server)[-1]
+    assert linked_terms(token=first, now=due + 6 * HOUR) is None
+    assert linked_terms(token=third, now=due + 6 * HOUR) is not None
+
+
+def test_a_mail_whose_link_has_ended_meanwhile_is_not_sent_again(server: _Server) -> None:
+    policy()
+    trade_id, due = overdue()
+    server.answers.append("451 later")
+    send_mails(now=due)
+    make_link(trade_id=trade_id, version=1, actor=CLERK, now=due)
+    send_mails(now=due + HOUR)
+    assert (states(), server.taken) == ([("GONE", 2)], [])
 
 
 @pytest.mark.parametrize(

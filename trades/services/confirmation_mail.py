@@ -23,7 +23,7 @@ from core import ids, sql
 from core.audit import Actor, encode, record, system
 from core.http.problem import Problem
 from trades.lifecycle import SUBJECT, State, lock_trades
-from trades.services.confirmation_links import make_link
+from trades.services.confirmation_links import Link, link_of_mail
 from trades.services.exceptions import NewException, open_exceptions
 from trades.work_items import UNMAILED
 
@@ -83,7 +83,7 @@ WHERE s.trade_id = %s AND s.version = %s
 def mail_link(*, trade_id: int, version: int, actor: Actor, now: datetime) -> str:
     """Have a one-time link mailed to the counterparty of a trade; return the address.
 
-    The link is made as it is sent, so that its secret is kept nowhere. Problem 409 where the version is another by
+    The link is made as it is first sent, and its secret is kept nowhere. Problem 409 where the version is another by
     now, no policy says an address, the product's own is not known, or one is on its way already.
     """
     with transaction.atomic():
@@ -166,7 +166,13 @@ def _prepare(mail: Mapping[str, Any], now: datetime) -> EmailMessage | None:
         if about is None:
             sql.run(_END, ["GONE", now, "", mail["id"]])
             return None
-        return _message(mail, about, now)
+        link = None
+        if settings.PUBLIC_URL and about["party"]:
+            link = link_of_mail(mail=mail, now=now)
+            if link is None:
+                sql.run(_END, ["GONE", now, "its link has ended", mail["id"]])
+                return None
+        return _message(mail, about, link)
 
 
 def _about(mail: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -175,19 +181,15 @@ def _about(mail: Mapping[str, Any]) -> dict[str, Any] | None:
     return found[0] if found and not found[0]["is_confirmed"] else None
 
 
-def _message(mail: Mapping[str, Any], about: Mapping[str, Any], now: datetime) -> EmailMessage:
-    link, ends = "", None
-    if settings.PUBLIC_URL and about["party"]:
-        made = make_link(
-            trade_id=mail["trade_id"], version=mail["version"], actor=Actor(mail["actor"]), now=now
-        )
-        address = reverse("confirmation_answer", args=[made.token])
-        link, ends = f"{settings.PUBLIC_URL.rstrip('/')}{address}", made.expires_at
+def _message(mail: Mapping[str, Any], about: Mapping[str, Any], link: Link | None) -> EmailMessage:
+    address = ""
+    if link is not None:
+        address = settings.PUBLIC_URL.rstrip("/") + reverse("confirmation_answer", args=[link.token])
     context = {
         **about,
         "mail": mail,
-        "link": link,
-        "ends": ends,
+        "link": address,
+        "ends": link.expires_at if link else None,
         "reference": ids.public_id(ids.TRADE, mail["trade_id"]),
     }
     subject = render_to_string("trades/confirmation_mail_subject.txt", context)
