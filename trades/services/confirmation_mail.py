@@ -48,19 +48,22 @@ LEFT JOIN LATERAL (
 """
 _QUEUE = """
 INSERT INTO trades_confirmation_mail (trade_id, version, occasion, number, mail_to, actor, made_at, next_at, state)
-SELECT trade_id, version, %(occasion)s, number, mail_to, %(actor)s, %(now)s, %(now)s, 'PENDING'
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS n(trade_id bigint, version int, number int, mail_to text)
+SELECT trade_id, version, %(occasion)s,
+       1 + (SELECT coalesce(max(number), 0) FROM trades_confirmation_mail m
+            WHERE m.trade_id = n.trade_id AND m.occasion = %(occasion)s),
+       mail_to, %(actor)s, %(now)s, %(now)s, 'PENDING'
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS n(trade_id bigint, version int, mail_to text)
 ORDER BY trade_id
-ON CONFLICT (trade_id, version, occasion, number) DO NOTHING
 """
 
 
 def queue_mails(rows: Sequence[Mapping[str, Any]], *, occasion: str, actor: Actor, now: datetime) -> None:
     """Have mails sent, in the caller's transaction, which has locked the trades.
 
-    rows: trade_id, version, number (of the occasion, by which a mail is made once) and mail_to; without one, none.
+    rows: trade_id, version and mail_to; without one, none. Each has the number behind the highest of its trade and
+    occasion: reminders are counted anew where a trade is awaited again, and mails are not.
     """
-    names = ("trade_id", "version", "number", "mail_to")
+    names = ("trade_id", "version", "mail_to")
     addressed = [{name: row[name] for name in names} for row in rows if row["mail_to"]]
     if addressed:
         given = {"rows": encode(addressed), "occasion": occasion, "actor": actor.name, "now": now}
@@ -69,8 +72,6 @@ def queue_mails(rows: Sequence[Mapping[str, Any]], *, occasion: str, actor: Acto
 
 _LINKED = f"""
 SELECT v.trade_id, v.version, mail.mail_to,
-       1 + (SELECT count(*) FROM trades_confirmation_mail l
-            WHERE l.trade_id = v.trade_id AND l.version = v.version AND l.occasion = '{LINK}') AS number,
        EXISTS (SELECT FROM trades_confirmation_mail l WHERE l.trade_id = v.trade_id AND l.version = v.version
                AND l.occasion = '{LINK}' AND l.state IN ('PENDING', 'SENDING')) AS is_queued
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
@@ -111,20 +112,27 @@ ORDER BY m.next_at, m.id LIMIT 1 FOR UPDATE SKIP LOCKED
 _SENDING = """
 UPDATE trades_confirmation_mail SET state = 'SENDING', attempts = attempts + 1, next_at = %s WHERE id = %s
 """
+_ADDRESSED = "UPDATE trades_confirmation_mail SET mail_to = %s WHERE id = %s"
 _END = "UPDATE trades_confirmation_mail SET state = %s, ended_at = %s, error = %s WHERE id = %s"
 # Where another has taken it meanwhile, because it took so long, that one tells what became of it.
 _STILL = "WHERE id = %s AND state = 'SENDING' AND attempts = %s"
 _SENT = f"UPDATE trades_confirmation_mail SET state = 'SENT', ended_at = %s, error = '' {_STILL}"
 _AGAIN = f"UPDATE trades_confirmation_mail SET state = 'PENDING', next_at = %s, error = %s {_STILL}"
-_ABOUT = """
+# What was said or waived before it was made is what somebody asks about; what was since has answered it.
+_ABOUT = f"""
 SELECT v.source_ref, v.product, v.side, coalesce(i.name, v.instrument_ref) AS instrument, v.quantity, v.currency,
        v.trade_date, v.settlement_date, p.code AS party, p.name AS party_name, v.base_amount,
-       EXISTS (SELECT FROM trades_confirmation c
-               WHERE c.trade_id = v.trade_id AND c.trade_version = v.version AND c.status = 'MATCHED') AS is_confirmed
+       mail.mail_to,
+       EXISTS (SELECT FROM trades_confirmation c WHERE c.trade_id = v.trade_id
+               AND (c.changed_at >= %(made_at)s
+                    OR c.trade_version = v.version AND c.status IN ('MATCHED', 'CANCELLED')))
+       OR EXISTS (SELECT FROM trades_confirmation_waiver w
+                  WHERE w.trade_id = v.trade_id AND w.version = v.version AND w.made_at >= %(made_at)s) AS is_answered
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
-WHERE s.trade_id = %s AND s.version = %s AND s.state NOT IN (SELECT unnest(%s::int[]))
+{ADDRESS}
+WHERE s.trade_id = %(trade_id)s AND s.version = %(version)s AND s.state <> ALL(%(ended)s)
 """
 
 
@@ -164,21 +172,29 @@ def _prepare(mail: Mapping[str, Any], now: datetime) -> EmailMessage | None:
             return None
         about = _about(mail)
         if about is None:
-            sql.run(_END, ["GONE", now, "", mail["id"]])
-            return None
+            return _drop(mail, "it is answered, waived, changed or over by now", now)
+        if not about["mail_to"]:
+            return _drop(mail, "no policy says an address any more", now)
         link = None
         if settings.PUBLIC_URL and about["party"]:
             link = link_of_mail(mail=mail, now=now)
             if link is None:
-                sql.run(_END, ["GONE", now, "its link has ended", mail["id"]])
-                return None
+                return _drop(mail, "its link has ended", now)
+        sql.run(_ADDRESSED, [about["mail_to"], mail["id"]])
         return _message(mail, about, link)
 
 
+def _drop(mail: Mapping[str, Any], why: str, now: datetime) -> None:
+    """Note that a mail is not wanted any more."""
+    sql.run(_END, ["GONE", now, why, mail["id"]])
+
+
 def _about(mail: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a mail tells of; None where that is another version by now, confirmed, or over."""
-    found = sql.records(_ABOUT, [mail["trade_id"], mail["version"], _ENDED])
-    return found[0] if found and not found[0]["is_confirmed"] else None
+    """Return what a mail tells of, and to whom it goes as policies stand; None where that is another version by now,
+    answered since the mail was made, waived or over."""
+    asked = {name: mail[name] for name in ("trade_id", "version", "made_at")}
+    found = sql.records(_ABOUT, {**asked, "ended": _ENDED})
+    return found[0] if found and not found[0]["is_answered"] else None
 
 
 def _message(mail: Mapping[str, Any], about: Mapping[str, Any], link: Link | None) -> EmailMessage:
@@ -196,7 +212,7 @@ def _message(mail: Mapping[str, Any], about: Mapping[str, Any], link: Link | Non
     return EmailMessage(
         subject=" ".join(subject.split()),
         body=render_to_string("trades/confirmation_mail.txt", context),
-        to=[mail["mail_to"]],
+        to=[about["mail_to"]],
         headers={"Message-ID": message_id(mail["id"]), "Auto-Submitted": "auto-generated"},
     )
 
@@ -208,6 +224,7 @@ def message_id(mail_id: int) -> str:
 
 
 def _send(mail: Mapping[str, Any], message: EmailMessage, now: datetime) -> None:
+    mail = {**mail, "mail_to": message.to[0]}
     try:
         message.send()
     except Exception as error:  # whatever a mail server or the way to it does
