@@ -348,6 +348,22 @@ def test_a_link_that_somebody_wants_mailed_is_mailed_once(server: _Server) -> No
     assert mail_link(**how) == BOX  # another, now that the first has left
 
 
+def test_without_a_mail_server_nothing_is_sent_and_no_link_is_in_the_log(
+    settings: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy()
+    trade_id, due = overdue()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    with pytest.raises(Problem, match="EMAIL_URL"):
+        mail_link(trade_id=trade_id, version=1, actor=CLERK, now=due)
+    with caplog.at_level("INFO"):
+        assert send_mails(now=due) == 1
+    assert (states(), ConfirmationMail.objects.get().error) == ([("GONE", 1)], "there was no mail server")
+    assert f"a mail to {BOX} about version 1 of trd_" in caplog.text
+    assert "/confirm/" not in caplog.text + capsys.readouterr().out
+    assert not Event.objects.filter(type__in=["trade.confirmation_mailed", "trade.confirmation_link_made"])
+
+
 @pytest.mark.parametrize(
     ("address", "public", "version", "why"),
     [

@@ -35,6 +35,7 @@ _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
 _ERROR_MAX = 500  # characters
 _NEVER = 500  # from this answer of a mail server on, it will never take the mail
 _ENDED = [State.CANCELLED.value, State.ALLOCATED.value, State.SETTLED.value]
+_CONSOLE = "django.core.mail.backends.console.EmailBackend"
 _log = logging.getLogger(__name__)
 _SENDER = system("confirmations")
 
@@ -55,6 +56,11 @@ SELECT trade_id, version, %(occasion)s,
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS n(trade_id bigint, version int, mail_to text)
 ORDER BY trade_id
 """
+
+
+def is_set_up() -> bool:
+    """Tell whether there is a mail server (`EMAIL_URL`); without one nothing is sent, and no link is made."""
+    return bool(settings.EMAIL_BACKEND != _CONSOLE)
 
 
 def queue_mails(rows: Sequence[Mapping[str, Any]], *, occasion: str, actor: Actor, now: datetime) -> None:
@@ -85,7 +91,8 @@ def mail_link(*, trade_id: int, version: int, actor: Actor, now: datetime) -> st
     """Have a one-time link mailed to the counterparty of a trade; return the address.
 
     The link is made as it is first sent, and its secret is kept nowhere. Problem 409 where the version is another by
-    now, no policy says an address, the product's own is not known, or one is on its way already.
+    now, no policy says an address, there is no mail server, the product's own address is not known, or one is on its
+    way already.
     """
     with transaction.atomic():
         lock_trades([trade_id])
@@ -95,6 +102,8 @@ def mail_link(*, trade_id: int, version: int, actor: Actor, now: datetime) -> st
         (row,) = rows
         if not row["mail_to"]:
             raise Problem(409, "no-address", "No policy says to which address this counterparty's mail goes.")
+        if not is_set_up():
+            raise Problem(409, "no-mail-server", "Nothing can be mailed until EMAIL_URL says a mail server.")
         if not settings.PUBLIC_URL:
             raise Problem(409, "no-public-url", "Links cannot be mailed until PUBLIC_URL is set.")
         if row["is_queued"]:
@@ -175,6 +184,10 @@ def _prepare(mail: Mapping[str, Any], now: datetime) -> EmailMessage | None:
             return _drop(mail, "it is answered, waived, changed or over by now", now)
         if not about["mail_to"]:
             return _drop(mail, "no policy says an address any more", now)
+        if not is_set_up():
+            told = "a mail to %s about version %d of %s would have gone, had EMAIL_URL said a mail server"
+            _log.warning(told, about["mail_to"], mail["version"], ids.public_id(ids.TRADE, mail["trade_id"]))
+            return _drop(mail, "there was no mail server", now)
         link = None
         if settings.PUBLIC_URL and about["party"]:
             link = link_of_mail(mail=mail, now=now)
