@@ -181,18 +181,22 @@ def _prepare(mail: Mapping[str, Any], now: datetime) -> EmailMessage | None:
             return None
         about = _about(mail)
         if about is None:
-            return _drop(mail, "it is answered, waived, changed or over by now", now)
+            _drop(mail, "it is answered, waived, changed or over by now", now)
+            return None
         if not about["mail_to"]:
-            return _drop(mail, "no policy says an address any more", now)
+            _drop(mail, "no policy says an address any more", now)
+            return None
         if not is_set_up():
             told = "a mail to %s about version %d of %s would have gone, had EMAIL_URL said a mail server"
             _log.warning(told, about["mail_to"], mail["version"], ids.public_id(ids.TRADE, mail["trade_id"]))
-            return _drop(mail, "there was no mail server", now)
+            _drop(mail, "there was no mail server", now)
+            return None
         link = None
         if settings.PUBLIC_URL and about["party"]:
             link = link_of_mail(mail=mail, now=now)
             if link is None:
-                return _drop(mail, "its link has ended", now)
+                _drop(mail, "its link has ended", now)
+                return None
         sql.run(_ADDRESSED, [about["mail_to"], mail["id"]])
         return _message(mail, about, link)
 
