@@ -18,7 +18,7 @@ from trades.services.confirmation_policy import propose_policy
 
 PRODUCT = "EQUITY"
 HOURS = 4  # after which a deal that is not confirmed is overdue
-MAILED_TO = "confirmations@broker.example"  # as EMAIL_URL is, mails are only written to a worker's log
+MAILED_TO = "confirmations@broker.example"  # as EMAIL_URL is, nothing is sent
 _OPEN = f"""
 FROM trades_state s
 JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version

@@ -140,7 +140,7 @@ EMAIL_URL = _env.read(
     "EMAIL_URL",
     env.url("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail"),
     default="consolemail://",
-    purpose="the mail server, smtp+tls://user:password@host:587; consolemail:// writes mails to the log instead",
+    purpose="the mail server, smtp+tls://user:password@host:587; consolemail:// only logs to whom mails would go",
 )
 MAIL_FROM = _env.read(
     "MAIL_FROM", str, default="middleoffice@localhost", purpose="the address that mails come from"

@@ -69,8 +69,10 @@ def seal_due() -> int:
 
 @shared_task(name="settlement.seal_records")
 def seal_records() -> int:
-    """Seal the records of other apps that wait to leave; return the number of batches."""
-    return len(seal_what_waits(now=utc_now(), actor=system("hand-off")))
+    """Seal the records of other apps until none waits to leave or the turn is over; return the number of batches."""
+    ends = time.monotonic() + TURN_SECONDS
+    sealed = seal_what_waits(now=utc_now(), actor=system("hand-off"), goes_on=lambda: time.monotonic() < ends)
+    return len(sealed)
 
 
 @shared_task(name="settlement.expire_holds")

@@ -572,7 +572,8 @@ class ConfirmationMail(models.Model):
     """A mail to a counterparty about one version of a trade: a reminder, or a link that somebody wants mailed.
 
     Sent once by its key. `next_at`: when it is tried next; while it is being sent, when it is taken for lost. GONE:
-    there was nothing to ask any more. `number`: of the reminder or the link.
+    there was nothing to ask any more, as `error` says. `number`: of the mail about its trade on that occasion.
+    `mail_to`: as policies said when it was made, and as they say each time it is tried.
     """
 
     class State(models.TextChoices):

@@ -187,7 +187,9 @@ def trial_balance(
 
     first, last: the days of the period. opening and closing are debits less credits before it and at its end; debit
     and credit what it has booked. The closings of an entity's currency add up to nought, and so do its openings.
-    It is read from totals by day and month, and takes as long however old the journal is.
+    It is read from totals by day and month, and takes as long however old the journal is. As of a moment, what has come
+    since is read besides and taken off, so a moment far back takes as long as what came after it is long: the totals do
+    not say when they came to be.
     """
     until = None if last is None or last == date.max else last + timedelta(days=1)
     first = min(first, until) if first and until else first

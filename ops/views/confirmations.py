@@ -27,6 +27,7 @@ from trades.models import Confirmation
 from trades.products import PRODUCTS
 from trades.selectors import confirmations as selectors
 from trades.selectors import timeline
+from trades.services import confirmation_mail
 from trades.services.amendment import FIELD_PREFIX
 from trades.services.confirmation import dispute, withdraw_dispute
 from trades.services.confirmation_files import (
@@ -68,6 +69,7 @@ def confirmations(request: HttpRequest) -> HttpResponse:
         "products": [(each.code, each.title) for each in PRODUCTS.values()],
         "next": encode_cursor((rows[-1]["id"],)) if more else "",
         "later": start is not None,
+        "mails": confirmation_mail.is_set_up(),
     }
     return show(request, "ops/confirmations.html", context, screen="confirmations", now=now)
 

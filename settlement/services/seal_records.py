@@ -8,7 +8,7 @@ later day, as its next attempt, until it is accepted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -53,17 +53,26 @@ class _Package:
 
 
 def seal_records(
-    *, now: datetime, actor: Actor, most: int = MAX_RECORDS, batches: int = MAX_BATCHES
+    *,
+    now: datetime,
+    actor: Actor,
+    most: int = MAX_RECORDS,
+    batches: int = MAX_BATCHES,
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> list[int]:
     """Seal the registered records that wait, in up to so many batches, and return their ids. One seal runs at a time.
 
-    most: lines of a batch. A package whose sums are not the same in all directions, where its content says that they
-    must be, stays where it is, and the log tells of it.
+    most: lines of a batch; goes_on: asked before each batch, so that the first seal of a long journal takes turns. A
+    package whose sums are not the same in all directions, where its content says that they must be, stays where it is,
+    and the log tells of it.
     """
     sealed: list[int] = []
     for content in contents():
         stuck: set[tuple[int, date, bool]] = set()
-        while len(sealed) < batches and (package := _next_package(content, stuck, now)) is not None:
+        while len(sealed) < batches and goes_on():
+            package = _next_package(content, stuck, now)
+            if package is None:
+                break
             batch_id = _seal(package, actor, now, most)
             if batch_id is None:
                 stuck.add((package.package, package.value_date, package.again))

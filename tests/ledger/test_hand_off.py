@@ -136,6 +136,12 @@ class TestASeal:
         made = [seal_records(now=NOW, actor=SEALER, most=1, batches=3) for _ in range(3)]
         assert [len(each) for each in made] == [3, 1, 0]
 
+    def test_ends_with_its_turn_and_the_next_turn_goes_on(self, ours):
+        turn = iter([True, True, False])
+        first = seal_records(now=NOW, actor=SEALER, most=1, goes_on=lambda: next(turn))
+        second = seal_records(now=NOW, actor=SEALER, most=1)
+        assert (len(first), len(second), seal_records(now=NOW, actor=SEALER)) == (2, 2, [])
+
     def test_that_is_ended_after_any_batch_is_gone_on_with(self, ours, monkeypatch):
         whole = seal_records_service.write_manifests
         left = [2]

@@ -230,3 +230,9 @@ def test_faults_of_a_file_are_shown_by_line_and_field_and_it_cannot_be_stored(cl
     assert clerk.post("/confirmations/upload", {"step": "store", "content": "&"}).status_code == 422
     assert clerk.get(f"/confirmations/{public_id(CONFIRMATION, 1)}").status_code == 404
     assert clerk.get("/confirmations/cnf_nothing").status_code == 404
+
+
+def test_the_page_says_where_mail_is_not_set_up(clerk: Client, settings: Any) -> None:
+    assert "Mail is not set up" not in text(clerk.get("/confirmations"))
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    assert "Mail is not set up" in text(clerk.get("/confirmations"))

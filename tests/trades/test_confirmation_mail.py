@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from socket import create_connection
 from typing import Any
 
@@ -24,13 +25,14 @@ from tests.support.records import CLERK, NOW
 from tests.trades.test_confirmation_ageing import HOUR, known_at
 from tests.trades.test_confirmation_policy import RITA, somebody
 from trades import tasks
-from trades.models import ConfirmationMail, ExceptionItem
+from trades.models import AwaitedConfirmation, Confirmation, ConfirmationMail, ExceptionItem
 from trades.services import confirmation_mail as mails
-from trades.services.confirmation import confirm_trades
+from trades.services.change import Change, change_trades
+from trades.services.confirmation import confirm_trades, dispute
 from trades.services.confirmation_ageing import remind, remind_overdue
-from trades.services.confirmation_links import linked_terms
+from trades.services.confirmation_links import linked_terms, make_link
 from trades.services.confirmation_mail import mail_link, send_next
-from trades.services.confirmation_policy import propose_policy
+from trades.services.confirmation_policy import propose_policy, waive_confirmation
 
 BOX = "confirmations@broker.example"
 
@@ -172,6 +174,40 @@ def test_what_the_server_cannot_take_now_is_tried_again_with_longer_pauses(serve
     assert work() == []
 
 
+def tokens(server: _Server) -> list[str]:
+    bodies = [text.replace("=\r\n", "").replace("=3D", "=") for text in server.texts()]
+    return [found for body in bodies for found in re.findall(r"/confirm/(\S+)", body)]
+
+
+def test_a_mail_that_is_sent_again_has_the_same_link_and_the_next_mail_ends_it(
+    server: _Server,
+) -> None:
+    policy(every=6)
+    _, due = overdue()
+    send_mails(now=due)
+    ConfirmationMail.objects.update(state="SENDING", ended_at=None)  # as if its sender had died then
+    send_mails(now=due + HOUR)
+    first, second = tokens(server)
+    assert first == second
+    assert linked_terms(token=first, now=due + HOUR) is not None
+    assert Event.objects.filter(type="trade.confirmation_link_made").count() == 1
+    remind_overdue(now=due + 6 * HOUR)
+    send_mails(now=due + 6 * HOUR)
+    third = tokens(server)[-1]
+    assert linked_terms(token=first, now=due + 6 * HOUR) is None
+    assert linked_terms(token=third, now=due + 6 * HOUR) is not None
+
+
+def test_a_mail_whose_link_has_ended_meanwhile_is_not_sent_again(server: _Server) -> None:
+    policy()
+    trade_id, due = overdue()
+    server.answers.append("451 later")
+    send_mails(now=due)
+    make_link(trade_id=trade_id, version=1, actor=CLERK, now=due)
+    send_mails(now=due + HOUR)
+    assert (states(), server.taken) == ([("GONE", 2)], [])
+
+
 @pytest.mark.parametrize(
     ("answers", "attempts"), [(["550 no such box"], 1), (["451 later"] * mails.ATTEMPTS, mails.ATTEMPTS)]
 )
@@ -207,12 +243,95 @@ def test_a_mail_whose_sender_died_is_sent_again_as_the_same(
     assert (states(), len(server.taken)) == ([("SENT", 2)], 1)
 
 
-def test_what_is_confirmed_by_then_is_not_mailed(server: _Server) -> None:
+def test_a_mail_that_cannot_be_made_holds_up_no_other_and_is_work_in_the_end(
+    server: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy()
+    bad, _ = checked(unit_trade(0)), checked(unit_trade(1))
+    later = NOW + 100 * HOUR
+    remind_overdue(now=later)
+    make = mails._message
+
+    def make_all_but_one(row: Mapping[str, Any], *given: Any) -> EmailMessage:
+        if row["trade_id"] == bad:
+            raise ValueError("no such text")
+        return make(row, *given)
+
+    monkeypatch.setattr(mails, "_message", make_all_but_one)
+    send_mails(now=later)
+    assert states() == [("PENDING", 1), ("SENT", 1)]
+    for hours in range(7, 50, 7):
+        send_mails(now=later + hours * HOUR)
+    assert states() == [("FAILED", mails.ATTEMPTS), ("SENT", 1)]
+    (item,) = work()
+    assert (item.trade_id, "ValueError: no such text" in item.summary) == (bad, True)
+
+
+def confirmed(trade_id: int, now: datetime) -> None:
+    confirm_trades(said=[said_of(trade_id)], actor=CLERK, now=now)
+
+
+def disputed(trade_id: int, now: datetime) -> None:
+    confirm_trades(said=[said_of(trade_id, quantity=Decimal(3))], actor=CLERK, now=now)
+    row = Confirmation.objects.get()
+    dispute(confirmation_id=row.id, version=1, reason="we dealt 1", actor=CLERK, now=now)
+
+
+def waived(trade_id: int, now: datetime) -> None:
+    waive_confirmation(trade_id=trade_id, version=1, reason="by telephone", actor=CLERK, now=now)
+
+
+def cancelled(trade_id: int, now: datetime) -> None:
+    change_trades(changes=[Change("CANCEL", trade_id, "called off")], actor=CLERK, at=now)
+
+
+@pytest.mark.parametrize("happens", [confirmed, disputed, waived, cancelled])
+def test_what_needs_no_answer_by_then_is_not_mailed(
+    server: _Server, happens: Callable[[int, datetime], None]
+) -> None:
     policy()
     trade_id, due = overdue()
-    confirm_trades(said=[said_of(trade_id)], actor=CLERK, now=due)
+    happens(trade_id, due)
     assert send_mails(now=due) == 1
-    assert (states(), server.taken) == ([("GONE", 0)], [])
+    assert (states(), server.taken) == ([("GONE", 1)], [])
+    assert ConfirmationMail.objects.get().error == "it is answered, waived, changed or over by now"
+
+
+def test_who_disputes_may_still_mail_a_link_to_answer_anew(server: _Server) -> None:
+    policy()
+    trade_id = checked(unit_trade(0))
+    disputed(trade_id, NOW)
+    mail_link(trade_id=trade_id, version=1, actor=CLERK, now=NOW + HOUR)
+    send_mails(now=NOW + HOUR)
+    assert states() == [("SENT", 1)]
+
+
+def test_a_mail_goes_to_the_address_that_holds_as_it_is_sent(server: _Server) -> None:
+    policy("wrong@broker.example")
+    overdue_at = overdue()[1]
+    policy()
+    send_mails(now=overdue_at)
+    assert [each.rcpt_tos for each in server.taken] == [[BOX]]
+    assert ConfirmationMail.objects.get().mail_to == BOX
+    assert Event.objects.get(type="trade.confirmation_mailed").data["mail_to"] == BOX
+
+
+def test_a_mail_that_nobody_is_to_have_any_more_is_not_sent(server: _Server) -> None:
+    policy()
+    overdue_at = overdue()[1]
+    policy("")
+    send_mails(now=overdue_at)
+    assert (states(), server.taken) == ([("GONE", 1)], [])
+
+
+def test_a_reminder_that_is_counted_anew_is_mailed_all_the_same(server: _Server) -> None:
+    policy()
+    trade_id, due = overdue()
+    AwaitedConfirmation.objects.all().delete()  # awaited no longer, and reminded of by hand later
+    remind(trade_id=trade_id, actor=CLERK, now=due + HOUR)
+    send_mails(now=due + HOUR)
+    numbers = ConfirmationMail.objects.order_by("id").values_list("number", flat=True)
+    assert (list(numbers), states()[1]) == ([1, 2], ("SENT", 1))
 
 
 def test_a_link_that_somebody_wants_mailed_is_mailed_once(server: _Server) -> None:
@@ -227,6 +346,22 @@ def test_a_link_that_somebody_wants_mailed_is_mailed_once(server: _Server) -> No
     assert "Subject: Please confirm our deal trd_" in text
     assert Event.objects.get(type="trade.confirmation_link_made").actor == CLERK.name
     assert mail_link(**how) == BOX  # another, now that the first has left
+
+
+def test_without_a_mail_server_nothing_is_sent_and_no_link_is_in_the_log(
+    settings: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy()
+    trade_id, due = overdue()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    with pytest.raises(Problem, match="EMAIL_URL"):
+        mail_link(trade_id=trade_id, version=1, actor=CLERK, now=due)
+    with caplog.at_level("INFO"):
+        assert send_mails(now=due) == 1
+    assert (states(), ConfirmationMail.objects.get().error) == ([("GONE", 1)], "there was no mail server")
+    assert f"a mail to {BOX} about version 1 of trd_" in caplog.text
+    assert "/confirm/" not in caplog.text + capsys.readouterr().out
+    assert not Event.objects.filter(type__in=["trade.confirmation_mailed", "trade.confirmation_link_made"])
 
 
 @pytest.mark.parametrize(

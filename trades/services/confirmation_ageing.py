@@ -218,8 +218,7 @@ def _record(rows: Sequence[Mapping[str, Any]], actor: Actor, now: datetime, *, r
             for row in rows
         ],
     )
-    mails = [{**row, "number": row["reminders"] + 1} for row in rows]
-    queue_mails(mails, occasion=REMINDER, actor=actor, now=now)
+    queue_mails(rows, occasion=REMINDER, actor=actor, now=now)
 
 
 def _open(rows: Sequence[Mapping[str, Any]], actor: Actor, now: datetime) -> None:

@@ -6,12 +6,16 @@ hold is told to nobody: unknown, bent, used, over and out of date all look the s
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 
@@ -59,33 +63,63 @@ def make_link(*, trade_id: int, version: int, actor: Actor, now: datetime) -> Li
     Problem 404 for an unknown trade, 409 where its version is another by now, it has ended or its counterparty is
     not known.
     """
-    secret = secrets.token_urlsafe(32)
-    link = Link(_SIGNER.sign(secret), now + VALID)
     with transaction.atomic():
         lock_trades([trade_id])
-        found = sql.row(_TRADE, [trade_id])
-        if found is None:
-            raise not_found("trade")
-        if found[0] != version or found[1] in _ENDED or found[2] is None:
-            raise Problem(
-                409, "changed-meanwhile", "There is nothing of it to answer about: look at it again."
-            )
-        asked = {"trade_id": trade_id, "version": version, "now": now}
-        sql.run(_SUPERSEDE, asked)
-        made = sql.row(
-            _MAKE,
-            {**asked, "digest": _digest(secret), "actor": actor.name, "expires_at": link.expires_at},
-        )
-        assert made is not None  # noqa: S101 - one row is inserted
-        record(
-            type="trade.confirmation_link_made",
-            subject=TRADE,
-            ids=[trade_id],
-            versions=[version],
-            actor=actor,
-            at=now,
-            data={"link": made[0], "expires_at": link.expires_at},
-        )
+        return _make(secrets.token_urlsafe(32), trade_id, version, actor, now)
+
+
+_MADE = "SELECT used_at, expires_at FROM trades_confirmation_link WHERE digest = %s"
+
+
+def link_of_mail(*, mail: Mapping[str, Any], now: datetime) -> Link | None:
+    """Return the link that stands in a mail: made as it is first sent, as by make_link(), and the same each time after.
+
+    mail: a row of trades_confirmation_mail. Its secret is derived from it and so kept nowhere. None where the link has
+    ended meanwhile: it was used, or is out of date, or another took its place.
+    """
+    secret = _secret_of_mail(mail)
+    with transaction.atomic():
+        lock_trades([mail["trade_id"]])
+        made = sql.row(_MADE, [_digest(secret)])
+        if made is None:
+            return _make(secret, mail["trade_id"], mail["version"], Actor(mail["actor"]), now)
+    used_at, expires_at = made
+    return Link(_SIGNER.sign(secret), expires_at) if used_at is None and expires_at > now else None
+
+
+def _secret_of_mail(mail: Mapping[str, Any]) -> str:
+    """The moment is part of it: where a backup was restored, ids come a second time."""
+    told = (
+        f"confirmation mail {mail['id']} {mail['trade_id']} {mail['version']} {mail['made_at'].timestamp()}"
+    )
+    derived = hmac.new(settings.TOKEN_PEPPER.encode(), told.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(derived).decode().rstrip("=")
+
+
+def _make(secret: str, trade_id: int, version: int, actor: Actor, now: datetime) -> Link:
+    """Make a link in the caller's transaction, which has locked the trade."""
+    link = Link(_SIGNER.sign(secret), now + VALID)
+    found = sql.row(_TRADE, [trade_id])
+    if found is None:
+        raise not_found("trade")
+    if found[0] != version or found[1] in _ENDED or found[2] is None:
+        raise Problem(409, "changed-meanwhile", "There is nothing of it to answer about: look at it again.")
+    asked = {"trade_id": trade_id, "version": version, "now": now}
+    sql.run(_SUPERSEDE, asked)
+    made = sql.row(
+        _MAKE,
+        {**asked, "digest": _digest(secret), "actor": actor.name, "expires_at": link.expires_at},
+    )
+    assert made is not None  # noqa: S101 - one row is inserted
+    record(
+        type="trade.confirmation_link_made",
+        subject=TRADE,
+        ids=[trade_id],
+        versions=[version],
+        actor=actor,
+        at=now,
+        data={"link": made[0], "expires_at": link.expires_at},
+    )
     return link
 
 

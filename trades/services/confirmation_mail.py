@@ -23,7 +23,7 @@ from core import ids, sql
 from core.audit import Actor, encode, record, system
 from core.http.problem import Problem
 from trades.lifecycle import SUBJECT, State, lock_trades
-from trades.services.confirmation_links import make_link
+from trades.services.confirmation_links import Link, link_of_mail
 from trades.services.exceptions import NewException, open_exceptions
 from trades.work_items import UNMAILED
 
@@ -35,6 +35,7 @@ _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
 _ERROR_MAX = 500  # characters
 _NEVER = 500  # from this answer of a mail server on, it will never take the mail
 _ENDED = [State.CANCELLED.value, State.ALLOCATED.value, State.SETTLED.value]
+_CONSOLE = "django.core.mail.backends.console.EmailBackend"
 _log = logging.getLogger(__name__)
 _SENDER = system("confirmations")
 
@@ -48,19 +49,27 @@ LEFT JOIN LATERAL (
 """
 _QUEUE = """
 INSERT INTO trades_confirmation_mail (trade_id, version, occasion, number, mail_to, actor, made_at, next_at, state)
-SELECT trade_id, version, %(occasion)s, number, mail_to, %(actor)s, %(now)s, %(now)s, 'PENDING'
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS n(trade_id bigint, version int, number int, mail_to text)
+SELECT trade_id, version, %(occasion)s,
+       1 + (SELECT coalesce(max(number), 0) FROM trades_confirmation_mail m
+            WHERE m.trade_id = n.trade_id AND m.occasion = %(occasion)s),
+       mail_to, %(actor)s, %(now)s, %(now)s, 'PENDING'
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS n(trade_id bigint, version int, mail_to text)
 ORDER BY trade_id
-ON CONFLICT (trade_id, version, occasion, number) DO NOTHING
 """
+
+
+def is_set_up() -> bool:
+    """Tell whether there is a mail server (`EMAIL_URL`); without one nothing is sent, and no link is made."""
+    return bool(settings.EMAIL_BACKEND != _CONSOLE)
 
 
 def queue_mails(rows: Sequence[Mapping[str, Any]], *, occasion: str, actor: Actor, now: datetime) -> None:
     """Have mails sent, in the caller's transaction, which has locked the trades.
 
-    rows: trade_id, version, number (of the occasion, by which a mail is made once) and mail_to; without one, none.
+    rows: trade_id, version and mail_to; without one, none. Each has the number behind the highest of its trade and
+    occasion: reminders are counted anew where a trade is awaited again, and mails are not.
     """
-    names = ("trade_id", "version", "number", "mail_to")
+    names = ("trade_id", "version", "mail_to")
     addressed = [{name: row[name] for name in names} for row in rows if row["mail_to"]]
     if addressed:
         given = {"rows": encode(addressed), "occasion": occasion, "actor": actor.name, "now": now}
@@ -69,8 +78,6 @@ def queue_mails(rows: Sequence[Mapping[str, Any]], *, occasion: str, actor: Acto
 
 _LINKED = f"""
 SELECT v.trade_id, v.version, mail.mail_to,
-       1 + (SELECT count(*) FROM trades_confirmation_mail l
-            WHERE l.trade_id = v.trade_id AND l.version = v.version AND l.occasion = '{LINK}') AS number,
        EXISTS (SELECT FROM trades_confirmation_mail l WHERE l.trade_id = v.trade_id AND l.version = v.version
                AND l.occasion = '{LINK}' AND l.state IN ('PENDING', 'SENDING')) AS is_queued
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
@@ -83,8 +90,9 @@ WHERE s.trade_id = %s AND s.version = %s
 def mail_link(*, trade_id: int, version: int, actor: Actor, now: datetime) -> str:
     """Have a one-time link mailed to the counterparty of a trade; return the address.
 
-    The link is made as it is sent, so that its secret is kept nowhere. Problem 409 where the version is another by
-    now, no policy says an address, the product's own is not known, or one is on its way already.
+    The link is made as it is first sent, and its secret is kept nowhere. Problem 409 where the version is another by
+    now, no policy says an address, there is no mail server, the product's own address is not known, or one is on its
+    way already.
     """
     with transaction.atomic():
         lock_trades([trade_id])
@@ -94,6 +102,8 @@ def mail_link(*, trade_id: int, version: int, actor: Actor, now: datetime) -> st
         (row,) = rows
         if not row["mail_to"]:
             raise Problem(409, "no-address", "No policy says to which address this counterparty's mail goes.")
+        if not is_set_up():
+            raise Problem(409, "no-mail-server", "Nothing can be mailed until EMAIL_URL says a mail server.")
         if not settings.PUBLIC_URL:
             raise Problem(409, "no-public-url", "Links cannot be mailed until PUBLIC_URL is set.")
         if row["is_queued"]:
@@ -111,78 +121,115 @@ ORDER BY m.next_at, m.id LIMIT 1 FOR UPDATE SKIP LOCKED
 _SENDING = """
 UPDATE trades_confirmation_mail SET state = 'SENDING', attempts = attempts + 1, next_at = %s WHERE id = %s
 """
+_ADDRESSED = "UPDATE trades_confirmation_mail SET mail_to = %s WHERE id = %s"
 _END = "UPDATE trades_confirmation_mail SET state = %s, ended_at = %s, error = %s WHERE id = %s"
 # Where another has taken it meanwhile, because it took so long, that one tells what became of it.
 _STILL = "WHERE id = %s AND state = 'SENDING' AND attempts = %s"
 _SENT = f"UPDATE trades_confirmation_mail SET state = 'SENT', ended_at = %s, error = '' {_STILL}"
 _AGAIN = f"UPDATE trades_confirmation_mail SET state = 'PENDING', next_at = %s, error = %s {_STILL}"
-_ABOUT = """
+# What was said or waived before it was made is what somebody asks about; what was since has answered it.
+_ABOUT = f"""
 SELECT v.source_ref, v.product, v.side, coalesce(i.name, v.instrument_ref) AS instrument, v.quantity, v.currency,
        v.trade_date, v.settlement_date, p.code AS party, p.name AS party_name, v.base_amount,
-       EXISTS (SELECT FROM trades_confirmation c
-               WHERE c.trade_id = v.trade_id AND c.trade_version = v.version AND c.status = 'MATCHED') AS is_confirmed
+       mail.mail_to,
+       EXISTS (SELECT FROM trades_confirmation c WHERE c.trade_id = v.trade_id
+               AND (c.changed_at >= %(made_at)s
+                    OR c.trade_version = v.version AND c.status IN ('MATCHED', 'CANCELLED')))
+       OR EXISTS (SELECT FROM trades_confirmation_waiver w
+                  WHERE w.trade_id = v.trade_id AND w.version = v.version AND w.made_at >= %(made_at)s) AS is_answered
 FROM trades_state s JOIN trades_version v ON v.trade_id = s.trade_id AND v.version = s.version
 LEFT JOIN refdata_party p ON p.id = v.counterparty_id
 LEFT JOIN refdata_instrument i ON i.id = v.instrument_id
-WHERE s.trade_id = %s AND s.version = %s AND s.state NOT IN (SELECT unnest(%s::int[]))
+{ADDRESS}
+WHERE s.trade_id = %(trade_id)s AND s.version = %(version)s AND s.state <> ALL(%(ended)s)
 """
 
 
 def send_next(*, now: datetime) -> int:
-    """Send the mail that has waited longest; return 1, or 0 where none waits."""
-    taken = _take(now)
-    if taken is None:
+    """Send the mail that has waited longest; return 1, or 0 where none waits.
+
+    It is taken before anything is made of it, so that one with which something is wrong holds up no other.
+    """
+    mail = _take(now)
+    if mail is None:
         return 0
-    mail, message = taken
+    try:
+        message = _prepare(mail, now)
+    except Exception as error:  # whatever is wrong with this mail alone
+        _log.exception("mail %d could not be made", mail["id"])
+        _failed(mail, error, now)
+        return 1
     if message is not None:
         _send(mail, message, now)
     return 1
 
 
-def _take(now: datetime) -> tuple[dict[str, Any], EmailMessage | None] | None:
-    """Take a mail and note that it is being sent; without a message where it is not wanted, or cannot be, any more."""
+def _take(now: datetime) -> dict[str, Any] | None:
+    """Take a mail and note that it is being sent, in a transaction of its own."""
     with transaction.atomic():
         found = sql.records(_TAKE, [now])
-        if not found:
-            return None
-        (mail,) = found
+        for mail in found:
+            sql.run(_SENDING, [now + SENT_ANEW_AFTER, mail["id"]])
+    return found[0] if found else None
+
+
+def _prepare(mail: Mapping[str, Any], now: datetime) -> EmailMessage | None:
+    """Return the message of a mail that is taken; None where it is not wanted, or cannot be, any more."""
+    with transaction.atomic():
         if mail["attempts"] >= ATTEMPTS:
             _fail(mail, mail["error"] or "Nobody knows whether it was sent: its sender died.", now)
-            return mail, None
+            return None
         about = _about(mail)
         if about is None:
-            sql.run(_END, ["GONE", now, "", mail["id"]])
-            return mail, None
-        sql.run(_SENDING, [now + SENT_ANEW_AFTER, mail["id"]])
-        return mail, _message(mail, about, now)
+            _drop(mail, "it is answered, waived, changed or over by now", now)
+            return None
+        if not about["mail_to"]:
+            _drop(mail, "no policy says an address any more", now)
+            return None
+        if not is_set_up():
+            told = "a mail to %s about version %d of %s would have gone, had EMAIL_URL said a mail server"
+            _log.warning(told, about["mail_to"], mail["version"], ids.public_id(ids.TRADE, mail["trade_id"]))
+            _drop(mail, "there was no mail server", now)
+            return None
+        link = None
+        if settings.PUBLIC_URL and about["party"]:
+            link = link_of_mail(mail=mail, now=now)
+            if link is None:
+                _drop(mail, "its link has ended", now)
+                return None
+        sql.run(_ADDRESSED, [about["mail_to"], mail["id"]])
+        return _message(mail, about, link)
+
+
+def _drop(mail: Mapping[str, Any], why: str, now: datetime) -> None:
+    """Note that a mail is not wanted any more."""
+    sql.run(_END, ["GONE", now, why, mail["id"]])
 
 
 def _about(mail: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a mail tells of; None where that is another version by now, confirmed, or over."""
-    found = sql.records(_ABOUT, [mail["trade_id"], mail["version"], _ENDED])
-    return found[0] if found and not found[0]["is_confirmed"] else None
+    """Return what a mail tells of, and to whom it goes as policies stand; None where that is another version by now,
+    answered since the mail was made, waived or over."""
+    asked = {name: mail[name] for name in ("trade_id", "version", "made_at")}
+    found = sql.records(_ABOUT, {**asked, "ended": _ENDED})
+    return found[0] if found and not found[0]["is_answered"] else None
 
 
-def _message(mail: Mapping[str, Any], about: Mapping[str, Any], now: datetime) -> EmailMessage:
-    link, ends = "", None
-    if settings.PUBLIC_URL and about["party"]:
-        made = make_link(
-            trade_id=mail["trade_id"], version=mail["version"], actor=Actor(mail["actor"]), now=now
-        )
-        address = reverse("confirmation_answer", args=[made.token])
-        link, ends = f"{settings.PUBLIC_URL.rstrip('/')}{address}", made.expires_at
+def _message(mail: Mapping[str, Any], about: Mapping[str, Any], link: Link | None) -> EmailMessage:
+    address = ""
+    if link is not None:
+        address = settings.PUBLIC_URL.rstrip("/") + reverse("confirmation_answer", args=[link.token])
     context = {
         **about,
         "mail": mail,
-        "link": link,
-        "ends": ends,
+        "link": address,
+        "ends": link.expires_at if link else None,
         "reference": ids.public_id(ids.TRADE, mail["trade_id"]),
     }
     subject = render_to_string("trades/confirmation_mail_subject.txt", context)
     return EmailMessage(
         subject=" ".join(subject.split()),
         body=render_to_string("trades/confirmation_mail.txt", context),
-        to=[mail["mail_to"]],
+        to=[about["mail_to"]],
         headers={"Message-ID": message_id(mail["id"]), "Auto-Submitted": "auto-generated"},
     )
 
@@ -194,6 +241,7 @@ def message_id(mail_id: int) -> str:
 
 
 def _send(mail: Mapping[str, Any], message: EmailMessage, now: datetime) -> None:
+    mail = {**mail, "mail_to": message.to[0]}
     try:
         message.send()
     except Exception as error:  # whatever a mail server or the way to it does
