@@ -105,13 +105,13 @@ def arrives(page: Any, screen: str) -> None:
     page.wait_for_selector(f"html.scripted body[data-screen={screen}]")
 
 
-def approve(at: At, role: str, *, tabs: int = 2, count: str = "") -> None:
+def approve(at: At, role: str, *, count: str = "") -> None:
     """Have somebody else approve the one thing that waits."""
     page = at("/approvals", role)
     write(page, "[name=note]", "seen", tabs=4)
     if count:
         write(page, "[name=count]", count)
-    reach(page, "form.actions button", tabs=tabs)
+    reach(page, "form.actions button", tabs=2)
     press(page, "Enter")
     page.wait_for_selector(".notice.success")
 
@@ -160,6 +160,20 @@ def test_the_blotter_does_it_with_many(many: str, at: At) -> None:
     press(page, "Enter")
     page.wait_for_selector("text=2 done")
     assert BulkRun.objects.get().action == many.lower()
+
+
+def test_the_blotter_is_exported(at: At) -> None:
+    world()
+    captured_ids(equity())
+    page = at("/trades", "operations")
+    reach(page, "details:has(a[href*=export]) summary", tabs=9)
+    press(page, "Enter")
+    reach(page, "a[href*='format=csv']", tabs=2)
+    with page.expect_download() as sent:
+        press(page, "Enter")
+    assert sent.value.suggested_filename.endswith(".csv")
+    press(page, "Escape")
+    assert page.evaluate("document.activeElement.matches('summary')")
 
 
 def test_a_trade_is_amended_after_its_preview(at: At) -> None:
