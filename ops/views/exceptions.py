@@ -185,12 +185,12 @@ def act(request: HttpRequest, ref: str, action: str) -> HttpResponse:
     except Problem as problem:
         return _show(request, item, place, problem=problem, failed=action)
     if asked.resolves and request.POST.get("then") == "next" and may(request.user, Right.WORK_EXCEPTIONS):
-        return _take_next(request, place)
+        return _take_next(request, place, after=item.id)
     return HttpResponseRedirect(place.url("exception", ref), status=303)
 
 
-def _take_next(request: HttpRequest, place: Place) -> HttpResponse:
-    found = services.take_next(user=person(request), actor=actor(request), now=utc_now())
+def _take_next(request: HttpRequest, place: Place, *, after: int = 0) -> HttpResponse:
+    found = services.take_next(user=person(request), actor=actor(request), now=utc_now(), after=after)
     if found is None:
         messages.success(
             request,

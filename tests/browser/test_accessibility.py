@@ -1,4 +1,7 @@
-"""Every screen holds to WCAG 2.2 AA as far as a machine can tell: axe finds nothing, in light and in dark."""
+"""Every screen holds to WCAG 2.2 AA as far as a machine can tell: axe finds nothing, in light and in dark.
+
+Nor is anything cut, over another or past the edge at the two widths that the console is made for.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,15 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from django.test import Client
 
-from core.ids import TRADE, database_id
+from core.ids import TRADE, database_id, public_id
 from middleoffice.access import routes
 from ops.data_sets import DATA_SETS
 from ops.lists import LISTS
+from refdata.models import Party
 from tests.ledger.profit_support import tell
 from tests.ledger.support import post
 from tests.support.browser import answer_with, watched_page
+from tests.support.factories import captured_ids, equity
 from tests.support.records import CLERK, NOW
 from tests.test_authorisation import Things
 from trades.services.confirmation_links import make_link
@@ -26,6 +31,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
 WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 LOOK = (Path(__file__).parent / "look.js").read_text()
+FIT = (Path(__file__).parent / "fit.js").read_text()
+WIDTHS = ((1024, 768), (1440, 900))
 # One page for every data set, and one for every list. (look.js leaves out the grid of the first, which draws itself in
 # a shadow tree of its own: the same rows stand in native tables on the screens that its status line leads back to.)
 SAME_PAGE = {
@@ -51,6 +58,13 @@ ABOUT = {
 # What is folded away is looked at too; menus, which cover what lies below them, when their own turn comes.
 UNFOLD = "document.querySelectorAll('details:not(.menu)').forEach(each => { each.open = true })"
 UNFOLD_MENU = "n => document.querySelectorAll('details.menu').forEach((each, at) => { each.open = at === n })"
+# What a person would find: one heading cut, one over the paragraph below it, one past the edge, a page too wide.
+SPOIL = """() => {
+  const [cut, over, past] = document.querySelectorAll("main h2");
+  Object.assign(cut.style, { width: "12px", overflow: "hidden", whiteSpace: "nowrap" });
+  Object.assign(over.style, { position: "relative", top: "-60px" });
+  Object.assign(past.style, { marginLeft: "3000px", whiteSpace: "nowrap" });
+}"""
 # Another screen in the place of the one that is shown. The shell around it is the same, and was looked at.
 SHOW = """html => {
   document.querySelectorAll("nav.side, header.top, dialog").forEach(each => each.remove());
@@ -63,6 +77,15 @@ SHOW = """html => {
 def faults(page: Any, where: str, within: str = "html") -> list[str]:
     """Return what axe finds within a selector: place, theme, rule, element and what is wrong with it."""
     return [f"{where} {each}" for each in page.evaluate(LOOK, [within, WCAG])]
+
+
+def misfits(page: Any, where: str) -> list[str]:
+    """Return what a person would find cut, over another or past the edge, at each width."""
+    found = []
+    for width, height in WIDTHS:
+        page.set_viewport_size({"width": width, "height": height})
+        found += [f"{where} at {width}: {each}" for each in page.evaluate(FIT)]
+    return found
 
 
 def visit(page: Any, address: str) -> None:
@@ -84,21 +107,46 @@ def screens(things: Things) -> Iterator[str]:
             yield ABOUT.get(route.name) or things.path(route)
 
 
+def wide() -> str:
+    """Store a trade as wide as they come, in a currency without decimals, and ones with two and three; return it."""
+    Party.objects.filter(code="BROKER-01").update(
+        name="Société d’Investissement et de Gestion Patrimoniale Outre-Mer Designated Activity Company"
+    )
+    sizes = (
+        {"currency": each, "quantity": "999999999999.99", "price": "1"} for each in ("USD", "BHD", "JPY")
+    )
+    ids = captured_ids(*(equity(trader="m.vandenberghe-oconnell", **each) for each in sizes))
+    return public_id(TRADE, ids[-1])
+
+
 @pytest.mark.django_db(transaction=True)  # what a day of profit has seen are transactions that have ended
-def test_axe_finds_nothing_on_any_screen(things: Things, reader: Client, still_page: Any) -> None:
+def test_axe_finds_nothing_on_any_screen_and_all_of_it_fits(
+    things: Things, reader: Client, still_page: Any
+) -> None:
     page = still_page
+    widest = wide()
     post()
     tell()
     visit(page, "/")
-    found = faults(page, "/")
-    for address in screens(things):
+    found = faults(page, "/") + misfits(page, "/")
+    for address in (*screens(things), f"/trades/{widest}"):
         html = reader.get(address).content.decode()
         assert "<body data-screen=" in html, address
         assert re.search(r"<title>\S.* · Middleoffice</title>", html), address
         page.evaluate(SHOW, html)
         page.evaluate(UNFOLD)
-        found += faults(page, address, "main")
+        found += faults(page, address, "main") + misfits(page, address)
     assert not found, "\n".join(found)
+
+
+def test_what_does_not_fit_is_found(still_page: Any) -> None:
+    still_page.goto("/account")
+    assert misfits(still_page, "/account") == []
+    still_page.evaluate(SPOIL)
+    found = "\n".join(misfits(still_page, "/account"))
+    for fault in ("the page is wider than the window", "cut: h2", "over each other: ", "past the edge: h2"):
+        for width, _ in WIDTHS:
+            assert f"/account at {width}: {fault}" in found
 
 
 def test_axe_finds_nothing_in_menus_and_dialogs(things: Things, still_page: Any) -> None:

@@ -208,6 +208,15 @@ def test_a_re_check_goes_on_to_the_next(held: ExceptionItem, world: World, desk:
     assert other.owner is not None
 
 
+def test_what_nobody_had_is_not_taken_as_the_next_by_who_has_just_worked_it(
+    held: ExceptionItem, desk: Client
+) -> None:
+    answer = desk.post(_url(held, "re-check"), {"reason": "party was added", "then": "next"})
+    assert answer["Location"] == "/exceptions"
+    held.refresh_from_db()
+    assert held.owner is None
+
+
 def test_a_rejected_trade_is_cancelled_and_its_exception_closed(held: ExceptionItem, desk: Client) -> None:
     assert desk.post(_url(held, "reject"), {"version": "1", "reason": ""}).status_code == 422
     assert states() == {"EXCEPTION": 1}

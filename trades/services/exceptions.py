@@ -329,7 +329,7 @@ FROM held ORDER BY id
 _NEXT = """
 SELECT id FROM trades_exception
 WHERE closed_at IS NULL AND owner_id IS NULL AND move <> 'FRONT_OFFICE'
-  AND (snoozed_until IS NULL OR snoozed_until <= %s)
+  AND (snoozed_until IS NULL OR snoozed_until <= %s) AND id <> %s
 ORDER BY deadline, amount_at_risk DESC NULLS LAST, id
 LIMIT 1 FOR UPDATE SKIP LOCKED
 """
@@ -368,15 +368,16 @@ def release_exceptions(
     return dict(sql.rows(_RELEASE, parameters))
 
 
-def take_next(*, user: AbstractBaseUser, actor: Actor, now: datetime) -> int | None:
+def take_next(*, user: AbstractBaseUser, actor: Actor, now: datetime, after: int = 0) -> int | None:
     """Claim the most urgent open item that nobody has, by deadline and then by money, and return its id.
 
-    What is snoozed, or waits for the front office's answer, is left where it is.
+    What is snoozed, or waits for the front office's answer, is left where it is; so is `after`, the item that
+    the user has just worked: it stays open until the checks have looked at it again.
     Two people who ask at once get two different items. None: the queue is empty, of what the user may see.
     """
     with transaction.atomic():
         with as_seen():
-            found = sql.row(_NEXT, [now])
+            found = sql.row(_NEXT, [now, after])
         if found is None:
             return None
         claim_exceptions(exception_ids=[found[0]], user=user, actor=actor, now=now)
