@@ -443,9 +443,11 @@ def field_words(pointer: str) -> str:
 
 
 @register.filter(name="say")
-def say_(text: Any) -> str:
-    """Show what the code said in the reader's language: `{{ problem.title|say }}`."""
-    return say(text if isinstance(text, str) else str(text))
+def say_(text: Any) -> Any:
+    """Show what the code said, or each of a list, in the reader's language: `{{ problem.title|say }}`."""
+    if isinstance(text, (list, tuple)):
+        return [say_(each) for each in text]
+    return "" if text is None else say(text if isinstance(text, str) else str(text))
 
 
 @register.filter(name="figure")
