@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -16,7 +17,7 @@ from pathlib import Path
 from babel.messages.mofile import read_mo
 from django.conf import settings
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, override
 
 HOLE = re.compile(r"\{(\w+)\}")
 _FIGURE = re.compile(r"[-+]?\d+(,\d{3})*(\.\d+)?")
@@ -68,6 +69,11 @@ def say(text: str) -> str:
         return text
     told = _said(language, str(text), 0)
     return SafeString(told) if isinstance(text, SafeString) else told
+
+
+def as_the_code_says() -> AbstractContextManager[None]:
+    """Return a context in which nothing is put in other words: for what leaves the console, such as files."""
+    return override(settings.LANGUAGE_CODE)
 
 
 def _language() -> str:

@@ -11,6 +11,14 @@ from django.apps import apps
 from django.db.models import Field
 
 from middleoffice.documentation.places import ROOT
+from ops.permissions import ROLES
+from ops.preferences import CHOICES
+from ops.templatetags.console import WORDS, spelled
+from refdata.services import KINDS
+from risk.checks import CHECKS
+from settlement.moves.base import Mover
+from trades.lifecycle import State
+from trades.products import PRODUCTS
 
 _DOMAIN = ("core", "refdata", "trades", "risk", "settlement", "ledger", "feed")
 _NOT_SHOWN = re.compile(
@@ -24,7 +32,11 @@ _UNSHOWN = {"help_text", "description", "example", "when", "since", "evidence", 
 _LOGS = {"debug", "info", "warning", "error", "exception"}
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|WHERE|JOIN|FROM|ORDER BY|AND|NULL|CASE|coalesce)\b|::|=%|%\(")
 _SENTENCE = re.compile(r"[A-Za-z{].* .*[.?:]", re.DOTALL)
-_NAME = re.compile(r"[A-Z][a-z]+\b[^_/=<>{}]*|[A-Z][\w&]*( [^_/=<>]+)+|[a-z]+(['-]?[a-z]+)*( [a-z0-9{(&,%-][^_/=<>;]*)+")
+_NAME = re.compile(
+    r"[A-Z][a-z]+\b[^_/=<>{}]*|[A-Z][\w&]*( [^_/=<>]+)+|(\{\w+\} |\d+ )?[a-z]+(['-]?[a-z]+)*[,:]?( [a-z0-9{(&,%-][^_/=<>;]*)+"
+)
+# Units, which are too short to be told from codes.
+_UNITS = ("{days} d {hours} h", "{hours} h {minutes} min", "{minutes} min", "{rest} s", "in {value}", "bn", "m", "k")
 _HOLE = re.compile(r"\{\w*\}")
 _SPEC = re.compile(r"\{(\w+):[^{}]*\}")  # of a part, how it is formatted
 _KEY = re.compile(r"(^|_)(id|ids|xid)$")
@@ -39,6 +51,7 @@ def texts() -> Iterator[str]:
             if not _NOT_SHOWN.search(place):
                 yield from _of_module(path, naming=app == "ops" or bool(_NAMING.search(place)))
     yield from _choices()
+    yield from _words_of_codes()
 
 
 def _of_module(path: Path, *, naming: bool) -> Iterator[str]:
@@ -120,8 +133,21 @@ def _choices() -> Iterator[str]:
             continue
         for each in model._meta.get_fields():
             if isinstance(each, Field) and not _KEY.search(each.name):
-                yield each.name.replace("_", " ").capitalize()
+                yield spelled(each.name)
                 for value, label in each.flatchoices:
                     yield str(label)
                     if isinstance(value, str) and value.isupper():
-                        yield value.replace("_", " ").lower()
+                        yield spelled(value)
+
+
+def _words_of_codes() -> Iterator[str]:
+    """Yield how codes read that no field of a record declares: states, movers, choices, roles, products, sides."""
+    yield from (str(state.label) for state in State)
+    yield from (mover.value for mover in Mover)
+    yield from (word for _, _, word in WORDS.values())
+    yield from (choice for choices in CHOICES.values() for choice in choices)
+    yield from (role.replace("_", " ") for role in ROLES)
+    yield from map(spelled, PRODUCTS)
+    yield from (spelled(field) for kind in KINDS.values() for field in kind.fields)
+    yield from (spelled(code) for code in CHECKS)
+    yield from ("buy", "sell", "deliver", "receive", "yes", "no", *_UNITS)

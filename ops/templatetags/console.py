@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.messages.storage.base import Message
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from core.audit import request_id_var
 from core.ids import public_id
@@ -41,7 +42,7 @@ _TRADE = {
     State.CANCELLED: ("cancel", "grey"),
     State.ALLOCATED: ("divide", "grey"),
 }
-_WORDS = {
+WORDS = {
     "UNSEALED": ("clock", "grey", "open"),
     "SEALED": ("lock", "blue", "sealed"),
     "CLAIMED": ("user", "blue", "claimed"),
@@ -208,7 +209,7 @@ def trade_state(value: int) -> SafeString:
 @register.filter
 def mark(value: str) -> SafeString:
     """Show any other state by its code: `{{ finding.severity|mark }}`."""
-    return pill(*_WORDS.get(value, ("dot", "grey", value.lower().replace("_", " "))))
+    return pill(*WORDS.get(value, ("dot", "grey", value.lower().replace("_", " "))))
 
 
 @register.filter
@@ -411,11 +412,19 @@ def event_words(kind: str) -> str:
     return say(f"{_SUBJECTS.get(subject, f'The {subject}')} was {_VERBS.get(kind, verb.replace('_', ' '))}")
 
 
+_ABBREVIATIONS = {"fx", "ssi", "lei", "isin", "kyc", "bic"}
+
+
+def spelled(code: str) -> str:
+    """Return a code as words, in English: `FX_SPOT` is "FX spot"."""
+    parts = code.replace("_", " ").lower().split()
+    return " ".join(part.upper() if part in _ABBREVIATIONS else part for part in parts)
+
+
 @register.filter
 def words(code: str) -> str:
     """Show a code as words: `FX_SPOT` is "FX spot"."""
-    parts = code.replace("_", " ").lower().split()
-    return say(" ".join(part.upper() if part in {"fx", "ssi", "lei", "isin", "kyc"} else part for part in parts))
+    return say(spelled(code))
 
 
 # What a pointer leads through that says nothing to people.
@@ -426,8 +435,7 @@ _AROUND = {"changes", "terms", "items", "lines", "milestones", "parameters", "sc
 def cause_words(cause: str) -> str:
     """Show the key of a cause: its code as words, and what it is about: "SSI missing: ISLANDSB cash SEK"."""
     code, _, subject = cause.partition(" ")
-    told = words(code)
-    told = told[:1].upper() + told[1:]
+    told = capfirst(words(code))
     if subject.islower():  # the name of a field
         subject = say(subject.replace("_", " "))
     return f"{told}: {subject}" if subject else told
@@ -439,7 +447,7 @@ def field_words(pointer: str) -> str:
     parts = pointer.rpartition(":")[2].split("/")
     of = [each for each in parts[1:-1] if each not in _AROUND and not each.isdigit()]
     named = of if of and parts[-1].isdigit() else [*of, parts[-1]]
-    return say(" ".join(named).replace("_", " ").replace(".", " ").capitalize())
+    return capfirst(words(" ".join(named).replace(".", " ")))
 
 
 @register.filter(name="say")
