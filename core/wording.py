@@ -29,7 +29,7 @@ _DEEPEST = 3  # of holes within holes
 class Manner:
     """How a language writes figures and dates. marks: what its figures have for `,` and `.`; day: for strftime."""
 
-    marks: Mapping[int, str]
+    marks: dict[int, int]
     day: str
 
 
@@ -135,6 +135,4 @@ def _book(language: str) -> _Book:
 def _pattern(text: str) -> str:
     """Return the expression of what a text with holes fits."""
     parts = HOLE.split(text)  # what is literal, and between them the names of the holes
-    return "".join(
-        f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)
-    )
+    return "".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts))

@@ -1,4 +1,4 @@
-"""What a person set for this browser, kept in cookies: theme, density, navigation, zone of moments, language, keys, tour."""
+"""What a person set for this browser, kept in cookies: theme, density, navigation, zone, language, keys, tour."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ _YEAR = 365 * 24 * 3600
 class Preferences:
     """The choices in force, each the first of its CHOICES unless set.
 
-    language: the console's; the browser's own unless one is chosen. keys: those of a single letter, such as `j`. tour: how far it has been taken.
+    language: the console's; the browser's own unless one is chosen. keys: those of a single letter, such as `j`.
+    tour: how far it has been taken.
     """
 
     theme: str = "system"

@@ -12,7 +12,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from middleoffice.documentation.places import ROOT
-from middleoffice.wording import code, scripts, templates
+from middleoffice.wording import code, templates
 
 LANGUAGES = ("de",)
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,7 +76,7 @@ def _parts(text: str) -> set[str]:
 
 def _said() -> dict[str, str]:
     """Return every text that is said, and its plural or ""."""
-    said = dict.fromkeys(code.texts(), "") | dict.fromkeys(scripts.texts(), "")
+    said = dict.fromkeys(code.texts(), "")
     for path in sorted((ROOT / "templates").rglob("*.html")):
         for text in templates.texts_of(path):
             said[text.one] = text.many or said.get(text.one, "")

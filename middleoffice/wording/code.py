@@ -26,17 +26,56 @@ _NOT_SHOWN = re.compile(
     r"|_api\.py$|_sources\.py$|^core/postgresql"
 )
 # Modules of the domain that name things for people: their short texts count as well, not their sentences only.
-_NAMING = re.compile(r"(work_kinds|_work|work_items|lifecycle|causes|accounts|tie_out_breaks)\.py$|^settlement/moves/")
-_NAMED = {"title", "message", "fix", "next", "label", "words", "meaning", "meanings", "name", "closes", "summary"}
-_UNSHOWN = {"help_text", "description", "example", "when", "since", "evidence", "who", "where", "source", "condition", "rows"}
+_NAMING = re.compile(
+    r"(work_kinds|_work|work_items|lifecycle|causes|accounts|obligations|tie_out_breaks|services/desk|services/many_trades)\.py$|^(settlement/moves|ledger/rules)/"
+)
+_NAMED = {
+    "title",
+    "message",
+    "fix",
+    "next",
+    "label",
+    "words",
+    "meaning",
+    "meanings",
+    "name",
+    "closes",
+    "summary",
+}
+_UNSHOWN = {
+    "help_text",
+    "description",
+    "example",
+    "when",
+    "since",
+    "evidence",
+    "who",
+    "where",
+    "source",
+    "condition",
+    "rows",
+}
 _LOGS = {"debug", "info", "warning", "error", "exception"}
-_SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|WHERE|JOIN|FROM|ORDER BY|AND|NULL|CASE|coalesce)\b|::|=%|%\(")
+_SQL = re.compile(
+    r"\b(SELECT|INSERT|UPDATE|DELETE|WHERE|JOIN|FROM|ORDER BY|AND|NULL|CASE|coalesce)\b|::|=%|%\("
+)
 _SENTENCE = re.compile(r"[A-Za-z{].* .*[.?:]", re.DOTALL)
 _NAME = re.compile(
-    r"[A-Z][a-z]+\b[^_/=<>{}]*|[A-Z][\w&]*( [^_/=<>]+)+|(\{\w+\} |\d+ )?[a-z]+(['-]?[a-z]+)*[,:]?( [a-z0-9{(&,%-][^_/=<>;]*)+"
+    r"[A-Z][a-z]+\b[^_/=<>{}]*"  # Net amount
+    r"|[A-Z][\w&]*( [^_/=<>]+)+"  # P&L of {book}
+    r"|(\{\w+\} |\d+ )?[a-z]+(['-]?[a-z]+)*[,:]?( [a-z0-9{(&,%-][^_/=<>;]*)+"  # waits for the market
 )
 # Units, which are too short to be told from codes.
-_UNITS = ("{days} d {hours} h", "{hours} h {minutes} min", "{minutes} min", "{rest} s", "in {value}", "bn", "m", "k")
+_UNITS = (
+    "{days} d {hours} h",
+    "{hours} h {minutes} min",
+    "{minutes} min",
+    "{rest} s",
+    "in {value}",
+    "bn",
+    "m",
+    "k",
+)
 _HOLE = re.compile(r"\{\w*\}")
 _SPEC = re.compile(r"\{(\w+):[^{}]*\}")  # of a part, how it is formatted
 _KEY = re.compile(r"(^|_)(id|ids|xid)$")
@@ -101,10 +140,9 @@ def _text(node: ast.AST) -> str | None:
         return None
     said, names = "", set[str]()
     for part in node.values:
-        if isinstance(part, ast.Constant):
-            said += str(part.value)
+        if not isinstance(part, ast.FormattedValue):
+            said += str(part.value) if isinstance(part, ast.Constant) else ""
             continue
-        assert isinstance(part, ast.FormattedValue)
         name, wanted, n = "", _name(part.value), 1
         while not name or name in names:
             name, n = (wanted if n == 1 else f"{wanted}{n}"), n + 1
@@ -119,7 +157,11 @@ def _name(value: ast.expr) -> str:
         return value.id.strip("_")
     if isinstance(value, ast.Attribute):
         return value.attr.strip("_")
-    if isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Constant) and isinstance(value.slice.value, str):
+    if (
+        isinstance(value, ast.Subscript)
+        and isinstance(value.slice, ast.Constant)
+        and isinstance(value.slice.value, str)
+    ):
         return re.sub(r"\W", "", value.slice.value) or "value"
     if isinstance(value, ast.Call) and len(value.args) == 1:
         return _name(value.args[0])

@@ -64,7 +64,9 @@ def unmarked_in(path: Path) -> list[str]:
     shown: list[str] = []
     passage = False
     for token in Lexer(path.read_text()).tokenize():
-        if token.token_type == TokenType.BLOCK and token.contents.startswith(("blocktranslate", "endblocktranslate")):
+        if token.token_type == TokenType.BLOCK and token.contents.startswith(
+            ("blocktranslate", "endblocktranslate")
+        ):
             passage = not token.contents.startswith("end")
         if token.token_type == TokenType.TEXT and not passage:
             shown.append(token.contents)

@@ -17,8 +17,8 @@ from django.utils.text import capfirst
 from core.audit import request_id_var
 from core.ids import public_id
 from core.money import exact_money, minor_units, round_money
-from core.wording import figure, say
 from core.wording import day as day_in_words
+from core.wording import figure, say
 from core.wording import moment as moment_in_words
 from ops.icons import icon as draw
 from ops.preferences import Preferences
@@ -245,7 +245,9 @@ def profit(amount: Decimal | None, currency: str = "") -> SafeString | str:
     rounded = round_money(amount, currency or settings.BASE_CURRENCY)
     if not rounded:
         return figure(f"{abs(rounded):,f}")
-    return format_html('<span class="{}">{}</span>', "gain" if rounded > 0 else "loss", figure(f"{rounded:+,f}"))
+    return format_html(
+        '<span class="{}">{}</span>', "gain" if rounded > 0 else "loss", figure(f"{rounded:+,f}")
+    )
 
 
 @register.filter
@@ -460,7 +462,7 @@ def say_(text: Any) -> Any:
 
 @register.filter(name="figure")
 def figure_(text: str) -> str:
-    """Show a figure that is text already with the marks of the reader's language: `{{ share|floatformat:1|figure }}`."""
+    """Show a figure that is text already as the reader's language writes it: `{{ share|floatformat:1|figure }}`."""
     return figure(text)
 
 

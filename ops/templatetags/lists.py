@@ -9,8 +9,8 @@ from django.conf import settings
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from ops.arrangement import Arrangement
 from core.wording import say
+from ops.arrangement import Arrangement
 from ops.lists.base import Column
 from ops.templatetags.console import query
 
