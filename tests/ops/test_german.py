@@ -61,7 +61,9 @@ def in_german(client: Client) -> Client:
 
 
 def test_no_screen_says_in_english_what_german_has_words_for(
-    busy: dict[str, str], desk: Client, german: dict[str, str]  # noqa: F811
+    busy: dict[str, str],
+    desk: Client,
+    german: dict[str, str],  # noqa: F811
 ) -> None:
     both = set(german.values())
     left = {
@@ -74,7 +76,8 @@ def test_no_screen_says_in_english_what_german_has_words_for(
 
 
 def test_a_screen_in_german_differs_from_the_english_one_in_its_words_only(
-    busy: dict[str, str], desk: Client  # noqa: F811
+    busy: dict[str, str],
+    desk: Client,  # noqa: F811
 ) -> None:
     for name, url in busy.items():
         desk.cookies["language"] = "en"

@@ -35,7 +35,10 @@ def test_templates_mark_every_word_that_a_person_reads() -> None:
 def test_a_word_that_no_tag_marks_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text('<p title="Read me">{% translate "Said" %} forgotten {{ name }}</p><code>trd_1</code>')
-    assert unmarked_in(page) == ["\N{OBJECT REPLACEMENT CHARACTER} forgotten \N{OBJECT REPLACEMENT CHARACTER}", "Read me"]
+    assert unmarked_in(page) == [
+        "\N{OBJECT REPLACEMENT CHARACTER} forgotten \N{OBJECT REPLACEMENT CHARACTER}",
+        "Read me",
+    ]
 
 
 def test_marked_texts_are_found_as_django_looks_them_up(tmp_path: Path) -> None:
@@ -44,4 +47,8 @@ def test_marked_texts_are_found_as_django_looks_them_up(tmp_path: Path) -> None:
         '{% translate "Use in %" %}{% blocktranslate trimmed count n=rows|length with shown=rows|length %}{{ shown }} row'
         '{% plural %}{{ shown }} rows{% endblocktranslate %}{{ name|default:_("no owner") }}'
     )
-    assert list(texts_of(page)) == [Text("Use in %%"), Text("%(shown)s row", "%(shown)s rows"), Text("no owner")]
+    assert list(texts_of(page)) == [
+        Text("Use in %%"),
+        Text("%(shown)s row", "%(shown)s rows"),
+        Text("no owner"),
+    ]
