@@ -1,4 +1,4 @@
-"""What a person set for this browser, kept in cookies: theme, density, navigation, zone of moments, keys, tour."""
+"""What a person set for this browser, kept in cookies: theme, density, navigation, zone, language, keys, tour."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "density": ("compact", "cosy", "roomy"),
     "nav": ("full", "icons"),
     "zone": ("desk", "utc", "local"),
+    "language": ("browser", "en", "de"),
     "keys": ("on", "off"),
     "tour": (INVITED, *(step.code for step in STEPS), LEFT),
 }
@@ -27,13 +28,15 @@ _YEAR = 365 * 24 * 3600
 class Preferences:
     """The choices in force, each the first of its CHOICES unless set.
 
-    keys: those of a single letter, such as `j`. tour: how far it has been taken.
+    language: the console's; the browser's own unless one is chosen. keys: those of a single letter, such as `j`.
+    tour: how far it has been taken.
     """
 
     theme: str = "system"
     density: str = "compact"
     nav: str = "full"
     zone: str = "desk"
+    language: str = "browser"
     keys: str = "on"
     local: ZoneInfo | None = None
     tour: str = INVITED

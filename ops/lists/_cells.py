@@ -15,6 +15,7 @@ from django.utils.html import format_html
 
 from core.ids import public_id
 from core.money import exact_money, round_money
+from core.wording import say
 from ops.templatetags import console
 
 Row: TypeAlias = Mapping[str, Any]
@@ -34,15 +35,19 @@ class Cell:
     hint: Callable[[Row], str] | None = None
 
 
-def text(field: str, *, css: str = "") -> Cell:
-    """Tell a text as it is."""
-    return told(lambda row: row[field] or None, css=css)
+def text(field: str, *, css: str = "", said: bool = False) -> Cell:
+    """Tell a text as it is; in the reader's language where it is words of ours."""
+    return told(lambda row: row[field] or None, css=css, said=said)
 
 
-def told(value: Callable[[Row], Value], *, css: str = "") -> Cell:
-    """Tell a value that is made of several fields."""
-    hint = None if "clip" not in css else lambda row: str(value(row) or "")
-    return Cell(value, lambda row, _: _or_nothing(value(row)), css, hint)
+def told(value: Callable[[Row], Value], *, css: str = "", said: bool = False) -> Cell:
+    """Tell a value that is made of several fields. said: it is words of ours, shown in the reader's language."""
+
+    def show(row: Row) -> str:
+        return say(_or_nothing(value(row))) if said else _or_nothing(value(row))
+
+    hint = None if "clip" not in css else lambda row: show(row) if value(row) else ""
+    return Cell(value, lambda row, _: show(row), css, hint)
 
 
 def _or_nothing(value: Value) -> str:

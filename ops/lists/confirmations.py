@@ -90,7 +90,7 @@ CONFIRMATIONS = Listed(
             ),
         ),
         Column("product", "Product", cells.words("product", css="clip narrow"), spare=True),
-        Column("we", "We", cells.told(lambda row: str(row["side"]).lower())),
+        Column("we", "We", cells.told(lambda row: str(row["side"]).lower(), said=True)),
         Column("instrument", "Instrument", cells.text("instrument", css="code")),
         Column("quantity", "Quantity", cells.number("quantity")),
         Column("net_amount", "Net amount", cells.money("net_amount", "currency")),

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.ids import EXCEPTION, TRADE, public_id
+from core.wording import say
 from ops.lists import _cells as cells
 from ops.lists.base import Asked, Column, Listed
 from ops.permissions import Right
@@ -35,8 +36,10 @@ def _due(row: cells.Row, context: Context) -> SafeString:
     shown = format_html("{}", console.due(context, row["deadline"]))
     if row["escalated_at"]:
         shown += format_html(
-            ' <span class="escalated" title="Escalated">{}<span class="hidden">escalated</span></span>',
+            ' <span class="escalated" title="{}">{}<span class="hidden">{}</span></span>',
+            say("Escalated"),
             console.icon("alert"),
+            say("escalated"),
         )
     return shown
 
@@ -45,15 +48,16 @@ def _why(row: cells.Row, context: Context) -> SafeString:
     shown = SafeString("")
     if row["snoozed_until"] and row["snoozed_until"] > context["now"] and not row["closed_at"]:
         shown += format_html(
-            '<span class="muted" title="{}">until {}</span> ',
+            '<span class="muted" title="{}">{} {}</span> ',
             row["snooze_reason"] or "",
+            say("until"),
             console.moment(context, row["snoozed_until"]),
         )
     if row["reopenings"] and not row["closed_at"]:
         shown += format_html("{} ", console.mark("REOPENED"))
     if kind_of(row["kind"]).mark:
         shown += format_html("{} ", console.mark(kind_of(row["kind"]).mark))
-    return shown + format_html("{}", row["summary"])
+    return shown + format_html("{}", say(row["summary"]))
 
 
 def _party(row: cells.Row) -> cells.Value:
@@ -122,7 +126,7 @@ EXCEPTIONS = Listed(
         Column(
             "why",
             "Why",
-            cells.Cell(lambda row: row["summary"], _why, "clip broad", lambda row: str(row["summary"])),
+            cells.Cell(lambda row: row["summary"], _why, "clip broad", lambda row: say(str(row["summary"]))),
         ),
         Column("at_risk", "At risk", cells.base_money("amount_at_risk"), base=True),
         Column(

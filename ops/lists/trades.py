@@ -99,7 +99,7 @@ TRADES = Listed(
             "Status",
             cells.Cell(lambda row: State(row["state"]).name, lambda row, _: console.trade_state(row["state"])),
         ),
-        Column("side", "Side", cells.told(lambda row: str(row["side"]).lower())),
+        Column("side", "Side", cells.told(lambda row: str(row["side"]).lower(), said=True)),
         Column("product", "Product", cells.words("product")),
         Column(
             "instrument",

@@ -12,10 +12,14 @@ from django.conf import settings
 from django.contrib.messages.storage.base import Message
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from core.audit import request_id_var
 from core.ids import public_id
 from core.money import exact_money, minor_units, round_money
+from core.wording import day as day_in_words
+from core.wording import figure, say
+from core.wording import moment as moment_in_words
 from ops.icons import icon as draw
 from ops.preferences import Preferences
 from settlement.moves.base import Mover
@@ -38,7 +42,7 @@ _TRADE = {
     State.CANCELLED: ("cancel", "grey"),
     State.ALLOCATED: ("divide", "grey"),
 }
-_WORDS = {
+WORDS = {
     "UNSEALED": ("clock", "grey", "open"),
     "SEALED": ("lock", "blue", "sealed"),
     "CLAIMED": ("user", "blue", "claimed"),
@@ -185,7 +189,7 @@ _VERBS = {
 
 def pill(name: str, colour: str, word: str) -> SafeString:
     """Return icon, word and colour together."""
-    return format_html('<span class="pill {}">{}{}</span>', colour, draw(name), word)
+    return format_html('<span class="pill {}">{}{}</span>', colour, draw(name), say(word))
 
 
 @register.simple_tag
@@ -205,7 +209,7 @@ def trade_state(value: int) -> SafeString:
 @register.filter
 def mark(value: str) -> SafeString:
     """Show any other state by its code: `{{ finding.severity|mark }}`."""
-    return pill(*_WORDS.get(value, ("dot", "grey", value.lower().replace("_", " "))))
+    return pill(*WORDS.get(value, ("dot", "grey", value.lower().replace("_", " "))))
 
 
 @register.filter
@@ -224,13 +228,13 @@ def ref(number: int | None, prefix: str) -> str:
 @register.filter
 def money(amount: Decimal | None, currency: str) -> str:
     """Show an amount with its currency's digits, or all of its own if it is finer: `{{ amount|money:"JPY" }}`."""
-    return NOTHING if amount is None else f"{exact_money(amount, currency):,f}"
+    return NOTHING if amount is None else figure(f"{exact_money(amount, currency):,f}")
 
 
 @register.filter
 def base_money(amount: Decimal | None) -> str:
     """Show an amount in base currency, rounded, without the currency, which stands beside it."""
-    return NOTHING if amount is None else f"{round_money(amount, settings.BASE_CURRENCY):,f}"
+    return NOTHING if amount is None else figure(f"{round_money(amount, settings.BASE_CURRENCY):,f}")
 
 
 @register.filter
@@ -240,8 +244,10 @@ def profit(amount: Decimal | None, currency: str = "") -> SafeString | str:
         return NOTHING
     rounded = round_money(amount, currency or settings.BASE_CURRENCY)
     if not rounded:
-        return f"{abs(rounded):,f}"
-    return format_html('<span class="{}">{}</span>', "gain" if rounded > 0 else "loss", f"{rounded:+,f}")
+        return figure(f"{abs(rounded):,f}")
+    return format_html(
+        '<span class="{}">{}</span>', "gain" if rounded > 0 else "loss", figure(f"{rounded:+,f}")
+    )
 
 
 @register.filter
@@ -257,8 +263,8 @@ def short_money(amount: Decimal | None) -> str:
         return NOTHING
     for unit, letter in ((Decimal(10**9), "bn"), (Decimal(10**6), "m"), (Decimal(10**3), "k")):
         if abs(amount) >= unit:
-            return f"{amount / unit:.1f}{letter}"
-    return f"{round_money(amount, settings.BASE_CURRENCY):,f}"
+            return figure(f"{amount / unit:.1f}") + say(letter)
+    return figure(f"{round_money(amount, settings.BASE_CURRENCY):,f}")
 
 
 @register.filter
@@ -273,7 +279,7 @@ def number(value: Decimal | int | None) -> str:
     if value is None:
         return NOTHING
     text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,d}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return figure(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 @register.filter
@@ -282,7 +288,7 @@ def price(value: Decimal | None) -> str:
     if value is None:
         return NOTHING
     whole, _, digits = f"{value:,f}".partition(".")
-    return f"{whole}.{digits.rstrip('0').ljust(_MIN_PRICE_DIGITS, '0')}"
+    return figure(f"{whole}.{digits.rstrip('0').ljust(_MIN_PRICE_DIGITS, '0')}")
 
 
 @register.filter
@@ -294,13 +300,13 @@ def exact(text: str | None) -> Decimal | None:
 @register.filter
 def capped(count: int) -> str:
     """Show a count that stops at ten thousand: `10,000+`."""
-    return "10,000+" if count > 10_000 else f"{count:,d}"
+    return figure("10,000+" if count > 10_000 else f"{count:,d}")
 
 
 @register.filter
 def day(value: date | None) -> str:
     """Show a business date, never shifted by a zone."""
-    return NOTHING if value is None else value.isoformat()
+    return NOTHING if value is None else day_in_words(value)
 
 
 @register.simple_tag(takes_context=True)
@@ -310,17 +316,13 @@ def moment(context: template.Context, value: datetime | None, style: str = "minu
         return NOTHING
     preferences: Preferences = context.get("preferences") or Preferences()
     shown = value.astimezone(preferences.tzinfo)
-    formats = {
-        "minute": "%Y-%m-%d %H:%M",
-        "second": "%Y-%m-%d %H:%M:%S",
-        "time": "%H:%M:%S",
-        "clock": "%H:%M",
-    }
+    clocks = {"minute": "%H:%M", "second": "%H:%M:%S", "time": "%H:%M:%S", "clock": "%H:%M"}
+    dated = style in {"minute", "second"}
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         value.isoformat(),
-        shown.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        shown.strftime(formats[style]),
+        moment_in_words(shown, "%H:%M:%S %Z"),
+        moment_in_words(shown, clocks[style]) if dated else shown.strftime(clocks[style]),
     )
 
 
@@ -331,10 +333,10 @@ def span(length: timedelta) -> str:
     hours, rest = divmod(rest, 3_600)
     minutes, rest = divmod(rest, 60)
     if days:
-        return f"{days} d {hours} h"
+        return say(f"{days} d {hours} h")
     if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else f"{rest} s"
+        return say(f"{hours} h {minutes} min")
+    return say(f"{minutes} min" if minutes else f"{rest} s")
 
 
 @register.simple_tag(takes_context=True)
@@ -346,7 +348,7 @@ def age(context: template.Context, value: datetime | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         value.isoformat(),
-        value.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        moment_in_words(value, "%H:%M:%S %Z"),
         span(max(now - value, timedelta())),
     )
 
@@ -360,12 +362,12 @@ def due(context: template.Context, deadline: datetime | None) -> SafeString | st
     left = deadline - now
     late = left < timedelta()
     colour = "red" if late else "amber" if left < timedelta(hours=1) else "plain"
-    words = f"-{span(-left)} overdue" if late else f"in {span(left)}"
+    words = say(f"-{span(-left)} overdue" if late else f"in {span(left)}")
     return format_html(
         '<time class="due {}" datetime="{}" title="{}">{}{}</time>',
         colour,
         deadline.isoformat(),
-        deadline.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        moment_in_words(deadline, "%H:%M:%S %Z"),
         draw("stop" if late else "clock") if colour != "plain" else "",
         words,
     )
@@ -399,9 +401,9 @@ def origin_mark(entry: Any) -> SafeString:
     icon_name, told = next((_ORIGINS[each] for each in names if each in _ORIGINS), _ORIGINS["system"])
     return format_html(
         '<span class="origin" title="{}">{}<span class="hidden">{}</span></span>',
-        told,
+        say(told),
         draw(icon_name),
-        told,
+        say(told),
     )
 
 
@@ -409,16 +411,22 @@ def origin_mark(entry: Any) -> SafeString:
 def event_words(kind: str) -> str:
     """Show the type of an event as a sentence: `trade.handed_off` is "The trade was handed off"."""
     subject, _, verb = kind.rpartition(".")
-    return f"{_SUBJECTS.get(subject, f'The {subject}')} was {_VERBS.get(kind, verb.replace('_', ' '))}"
+    return say(f"{_SUBJECTS.get(subject, f'The {subject}')} was {_VERBS.get(kind, verb.replace('_', ' '))}")
+
+
+_ABBREVIATIONS = {"fx", "ssi", "lei", "isin", "kyc", "bic"}
+
+
+def spelled(code: str) -> str:
+    """Return a code as words, in English: `FX_SPOT` is "FX spot"."""
+    parts = code.replace("_", " ").lower().split()
+    return " ".join(part.upper() if part in _ABBREVIATIONS else part for part in parts)
 
 
 @register.filter
 def words(code: str) -> str:
     """Show a code as words: `FX_SPOT` is "FX spot"."""
-    text = code.replace("_", " ").lower()
-    return " ".join(
-        part.upper() if part in {"fx", "ssi", "lei", "isin", "kyc"} else part for part in text.split()
-    )
+    return say(spelled(code))
 
 
 # What a pointer leads through that says nothing to people.
@@ -429,10 +437,9 @@ _AROUND = {"changes", "terms", "items", "lines", "milestones", "parameters", "sc
 def cause_words(cause: str) -> str:
     """Show the key of a cause: its code as words, and what it is about: "SSI missing: ISLANDSB cash SEK"."""
     code, _, subject = cause.partition(" ")
-    told = words(code)
-    told = told[:1].upper() + told[1:]
+    told = capfirst(words(code))
     if subject.islower():  # the name of a field
-        subject = subject.replace("_", " ")
+        subject = say(subject.replace("_", " "))
     return f"{told}: {subject}" if subject else told
 
 
@@ -442,7 +449,21 @@ def field_words(pointer: str) -> str:
     parts = pointer.rpartition(":")[2].split("/")
     of = [each for each in parts[1:-1] if each not in _AROUND and not each.isdigit()]
     named = of if of and parts[-1].isdigit() else [*of, parts[-1]]
-    return " ".join(named).replace("_", " ").replace(".", " ").capitalize()
+    return capfirst(words(" ".join(named).replace(".", " ")))
+
+
+@register.filter(name="say")
+def say_(text: Any) -> Any:
+    """Show what the code said, or each of a list, in the reader's language: `{{ problem.title|say }}`."""
+    if isinstance(text, (list, tuple)):
+        return [say_(each) for each in text]
+    return "" if text is None else say(text if isinstance(text, str) else str(text))
+
+
+@register.filter(name="figure")
+def figure_(text: str) -> str:
+    """Show a figure that is text already as the reader's language writes it: `{{ share|floatformat:1|figure }}`."""
+    return figure(text)
 
 
 @register.filter

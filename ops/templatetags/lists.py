@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from core.wording import say
 from ops.arrangement import Arrangement
 from ops.lists.base import Column
 from ops.templatetags.console import query
@@ -23,7 +24,7 @@ def heads(context: template.Context, arranged: Arrangement) -> SafeString:
 
 
 def _head(context: template.Context, arranged: Arrangement, column: Column) -> SafeString:
-    title = column.title
+    title = say(column.title)
     if column.zoned:
         title = f"{title} ({context['zone_name']})"
     elif column.base:
@@ -37,11 +38,11 @@ def _head(context: template.Context, arranged: Arrangement, column: Column) -> S
         return format_html('<th scope="col" class="{}"{}>{}</th>', css, sorted_, title)
     to = query(arranged.parameters, sort=up if arranged.sort == down else down)
     return format_html(
-        '<th scope="col" class="{}"{}><a href="{}" title="Sort by {}">{}</a></th>',
+        '<th scope="col" class="{}"{}><a href="{}" title="{}">{}</a></th>',
         css,
         sorted_,
         to,
-        title.lower(),
+        say(f"Sort by {column.title.lower()}"),
         title,
     )
 
@@ -55,8 +56,9 @@ def cells(
     box = (
         format_html(
             '<label class="pick"><input type="checkbox" form="chosen" name="ids" value="{0}" data-choose>'
-            '<span class="hidden">Choose {0}</span></label>',
+            '<span class="hidden">{1}</span></label>',
             pick,
+            say(f"Choose {pick}"),
         )
         if pick
         else ""

@@ -16,6 +16,7 @@ from django.utils.http import urlencode
 from core import sql
 from core.clock import utc_now
 from core.http.problem import Fault, Problem
+from core.wording import say
 from ops.arrow import arrow_file
 from ops.data_sets import DATA_SETS
 from ops.data_sets.base import ROWS_MAX, DataSet, Place, Span
@@ -139,6 +140,22 @@ def _span(typed: Mapping[str, str]) -> tuple[Span, dict[str, str]]:
     return Span(first, last), faults
 
 
+# What the page's script says.
+_WORDS = {
+    "open_record": "Open the record",
+    "open_list": "Open the list",
+    "all_rows": "All rows",
+    "not_narrowed": "the list cannot be narrowed by {columns}",
+    "ended": "Your session has ended. Load the page again to log in.",
+    "too_long": "This took too long to read. Choose fewer days.",
+    "failed": "The rows could not be read. Try again, or choose fewer days.",
+    "no_rows": "There are no rows here yet, or none of these days.",
+    "one_row": "1 row.",
+    "rows": "{n} rows.",
+    "newest_rows": "The newest {n} rows; choose days to see others.",
+}
+
+
 def _settings(
     request: HttpRequest, data: DataSet, asked: Mapping[str, str], layout: Mapping[str, Any]
 ) -> str:
@@ -152,7 +169,7 @@ def _settings(
         "list": _list(data.list),
         "nonce": str(request.csp_nonce),  # type: ignore[attr-defined]
     }
-    return json.dumps(settings)
+    return json.dumps({**settings, "words": {name: say(text) for name, text in _WORDS.items()}})
 
 
 def _record(place: Place | None) -> dict[str, str] | None:

@@ -173,7 +173,8 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 document.addEventListener("htmx:responseError", () => {
-  document.getElementById("status").textContent = "That could not be loaded; what is shown is as before.";
+  const status = document.getElementById("status");
+  status.textContent = status.dataset.failed;
 });
 
 // A second press of a button that is under way does nothing.

@@ -2,6 +2,7 @@
 const place = document.querySelector("[data-explore]");
 const status = document.querySelector("[data-explore-status]");
 const settings = JSON.parse(place.dataset.settings);
+const { words } = settings;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const kept = document.querySelector("[data-explore-layout]");
 
@@ -49,34 +50,34 @@ function lead({ row, config }) {
   const { record, list } = settings;
   const reference = record && row[record.column];
   if (reference && !row.__ROW_PATH__) {
-    return say(`${reference}`, { url: record.before + encodeURIComponent(reference) + record.after, text: "Open the record" });
+    return say(`${reference}`, { url: record.before + encodeURIComponent(reference) + record.after, text: words.open_record });
   }
   const told = (config?.filter ?? []).filter(([, how, value]) => how === "==" && value !== null);
-  if (!list) return say(told.map(([name, , value]) => `${name} ${value}`).join(" · ") || "All rows");
+  if (!list) return say(told.map(([name, , value]) => `${name} ${value}`).join(" · ") || words.all_rows);
   const narrowed = new URLSearchParams();
   const left = [];
   for (const [name, , value] of told) {
     if (list.filters[name]) narrowed.set(list.filters[name], String(value).replaceAll(" ", name === "status" ? "_" : " "));
     else left.push(name);
   }
-  const words = told.map(([name, , value]) => `${name} ${value}`).join(" · ") || "All rows";
-  const rest = left.length ? ` (the list cannot be narrowed by ${left.join(", ")})` : "";
-  say(words + rest, { url: `${list.url}?${narrowed}`, text: "Open the list" });
+  const narrowing = told.map(([name, , value]) => `${name} ${value}`).join(" · ") || words.all_rows;
+  const rest = left.length ? ` (${words.not_narrowed.replace("{columns}", left.join(", "))})` : "";
+  say(narrowing + rest, { url: `${list.url}?${narrowed}`, text: words.open_list });
 }
 
 async function rows() {
   const answer = await fetch(settings.rows, { headers: { "X-Requested-With": "fetch" } });
-  if (answer.redirected) throw new Error("Your session has ended. Load the page again to log in.");
-  if (answer.status === 503) throw new Error("This took too long to read. Choose fewer days.");
-  if (!answer.ok) throw new Error("The rows could not be read. Try again, or choose fewer days.");
+  if (answer.redirected) throw new Error(words.ended);
+  if (answer.status === 503) throw new Error(words.too_long);
+  if (!answer.ok) throw new Error(words.failed);
   return answer.arrayBuffer();
 }
 
 function count(number) {
-  const words = number.toLocaleString(document.documentElement.lang);
-  if (number === 0) return "There are no rows here yet, or none of these days.";
-  if (number === 1) return "1 row.";
-  return number >= settings.rows_max ? `The newest ${words} rows; choose days to see others.` : `${words} rows.`;
+  if (number === 0) return words.no_rows;
+  if (number === 1) return words.one_row;
+  const told = number >= settings.rows_max ? words.newest_rows : words.rows;
+  return told.replace("{n}", number.toLocaleString(document.documentElement.lang));
 }
 
 async function show() {

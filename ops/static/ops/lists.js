@@ -14,7 +14,7 @@
     const matching = document.querySelector("[data-choose-matching]:checked");
     const text = matching ? document.getElementById("matching").textContent.trim() : String(chosen.length);
     shown.hidden = !matching && chosen.length === 0;
-    shown.querySelector(".figure").textContent = text || "all";
+    shown.querySelector(".figure").textContent = text || shown.dataset.all;
   }
 
   // Shift takes every row between this one and the one before.

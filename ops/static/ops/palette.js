@@ -25,7 +25,7 @@ function choose(option) {
 
 function tell() {
   const found = options().length;
-  count.textContent = found === 1 ? "1 place to go" : `${found} places to go`;
+  count.textContent = found === 1 ? count.dataset.one : count.dataset.many.replace("{n}", found);
 }
 
 function narrow() {
