@@ -30,7 +30,8 @@ SCREENS = (
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/calendar",
     "/confirmations", "/confirmations/upload", "/confirmations/policies", "/explore/trades", "/exports",
-    "/notifications", "/breaks", "/reference", "/integrations", "/people", "/account",
+    "/notifications", "/breaks", "/reference", "/reference/change", "/reference/upload",
+    "/integrations", "/people", "/account",
 )  # fmt: skip
 
 
