@@ -53,6 +53,7 @@ def shown_rows(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, A
             "is_new": each["before"] is None,
             "address": "" if each["before"] is None else address(declared, each["after"]),
             "fields": _fields(declared.key, each),
+            "has_figure": bool(declared.figure),
             "move": _move(each["move"]),
         }
         for each in rows

@@ -128,6 +128,28 @@ def test_exceptions_are_chosen_previewed_and_worked_together(held: str, page: An
     assert ExceptionItem.objects.get().root_cause == "late static data"
 
 
+def test_a_change_of_reference_data_is_proposed(live_product: LiveProduct, page: Any) -> None:
+    factories.world(today=factories.live_today())
+    person("ann", "operations")
+    log_in(page, "ann")
+    go(page, "u", "reference")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("html.scripted body[data-screen=reference_row]")
+    page.locator("[data-change]").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("html.scripted body[data-screen=reference_change]")
+    page.locator("[name=country]").focus()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("FR")
+    page.locator("[name=reason]").focus()
+    page.keyboard.type("they have moved")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=awaits a second person: they have moved")
+
+
 def test_a_list_changes_in_place_and_leaves_what_is_chosen(live_product: LiveProduct, page: Any) -> None:
     today = factories.live_today()
     factories.world(today=today)
