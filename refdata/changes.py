@@ -78,7 +78,11 @@ class Change:
             "before": before and {name: before[name] for name in after if before[name] != after[name]},
             "after": after,
             "move": move
-            and {"last": format_number(move.last), "on": move.on, "share": format_number(move.share)},
+            and {
+                "last": format_number(move.last),
+                "on": move.on.isoformat(),
+                "share": format_number(move.share),
+            },
         }
 
 

@@ -150,7 +150,7 @@ def _written(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, dict):
         return ";".join(f"{scheme}={key}" for key, scheme in sorted(value.items()))
-    return format_number(value) if isinstance(value, Decimal) else str(value)
+    return (format_number(value) or "") if isinstance(value, Decimal) else str(value)
 
 
 def _invalid(faults: list[Fault]) -> Problem:

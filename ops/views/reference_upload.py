@@ -20,9 +20,16 @@ from ops.views.reference_proposal import shown_rows
 from refdata.changes import FIRST, MAX_ROWS, WIDE, Change, foresee_change, propose_reference_change
 from refdata.files import BrokenFile, numbered_rows
 from refdata.kinds.base import Kind
+from refdata.services import Outcome
 
 UPLOAD_MAX = 1024 * 1024
 FAULTS_SHOWN = 200
+_OUTCOMES: tuple[tuple[Outcome, str], ...] = (
+    ("created", "new"),
+    ("changed", "changed"),
+    ("unchanged", "unchanged"),
+    ("refused", "faulty"),
+)
 
 
 @needs(Right.PROPOSE_REFERENCE)
@@ -98,19 +105,14 @@ def _seen(kind: Kind, foreseen: Change, lines: list[int], data: bytes, name: str
     return {
         "file_name": name,
         "content": base64.b64encode(data).decode(),
-        "counts": [
-            (words, foreseen.count(outcome))
-            for outcome, words in (
-                ("created", "new"), ("changed", "changed"), ("unchanged", "unchanged"), ("refused", "faulty"),
-            )
-        ],
+        "counts": [(words, foreseen.count(outcome)) for outcome, words in _OUTCOMES],
         "changes": len(changes),
         "first": shown_rows(kind.code, changes[:FIRST]),
         "wide": sum(abs(each.share) >= WIDE for each in foreseen.moves.values()),
         "faulty": foreseen.count("refused"),
         "faults": faults[:FAULTS_SHOWN],
         "fault_count": len(faults),
-    }  # fmt: skip
+    }
 
 
 def _show(request: HttpRequest, kind: Kind, *, problem: Problem | None = None, **seen: Any) -> HttpResponse:

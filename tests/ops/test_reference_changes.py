@@ -174,6 +174,7 @@ def test_a_wrong_price_is_pointed_out_by_its_move_from_the_last_one(world: World
         (f"{EURO_SHARE} 2026-11-25", "+0.70"),
         (f"{EURO_SHARE} 2026-11-24", None),
     ]
+    assert "-89.94 % wide move 187 of 2026-11-23" in _text(looked)
     assert "wide move of 1 row" in _text(looked)
     _proposed(clerk, looked)
     assert "wide move of 1 row" in _text(supervisor.get("/approvals"))
