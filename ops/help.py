@@ -191,7 +191,7 @@ PAGES = {
         ("how-to/operate.md",),
     ),
     "reference": Page(
-        "Parties, instruments, books, prices and what else trades refer to, as it stands.",
+        "Parties, instruments, books, prices and other data that trades refer to, changed by two people.",
         ("SSI", "Maker and checker"),
         ("reference/reference-data.md",),
     ),

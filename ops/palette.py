@@ -43,6 +43,8 @@ PAGES = (
 # Actions lead to the form in which a person does them.
 ACTIONS = (
     Place("ssi_change", "Propose settlement instructions", Right.PROPOSE_SSI),
+    Place("reference_change", "Propose reference data", Right.PROPOSE_REFERENCE),
+    Place("reference_upload", "Upload reference data", Right.PROPOSE_REFERENCE),
     Place("calendar_change", "Propose a change of a calendar", Right.PROPOSE_CALENDAR),
     Place("limit_terms", "Propose a limit", Right.PROPOSE_LIMIT),
     Place("fee_new", "Propose a fee rule", Right.PROPOSE_FEE),

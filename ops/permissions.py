@@ -74,6 +74,8 @@ class Right(Enum):
     APPROVE_RECONCILIATION = "approve or decline reconciliations and forced matches"
     STOP = "stop a party, trader, book, instrument or source"
     READ_REFERENCE = "read parties, instruments, books, prices and other reference data"
+    PROPOSE_REFERENCE = "propose parties, instruments, books, prices and other reference data"
+    APPROVE_REFERENCE = "approve or decline parties, instruments, books, prices and other reference data"
     READ_SSIS = "read settlement instructions"
     PROPOSE_SSI = "propose settlement instructions"
     APPROVE_SSI = "approve or decline settlement instructions"
@@ -156,6 +158,8 @@ GRANTS: dict[Right, frozenset[str]] = {
     Right.APPROVE_RECONCILIATION: frozenset({SUPERVISOR, RISK}),
     Right.STOP: frozenset({SUPERVISOR, RISK}),
     Right.READ_REFERENCE: _INSIDE,
+    Right.PROPOSE_REFERENCE: frozenset({OPERATIONS, SUPERVISOR, RISK, ADMINISTRATOR}),
+    Right.APPROVE_REFERENCE: frozenset({SUPERVISOR, RISK}),
     Right.READ_SSIS: _INSIDE,
     Right.PROPOSE_SSI: frozenset({OPERATIONS, SUPERVISOR, ADMINISTRATOR}),
     Right.APPROVE_SSI: frozenset({SUPERVISOR, RISK}),

@@ -27,6 +27,7 @@ from ledger.services.valuation import COSTS
 from ledger.services.valuation import KIND as VALUATION
 from ops import utilisations
 from ops.permissions import Right
+from refdata.changes import KIND as REFERENCE
 from refdata.fee_rules import KIND as FEE
 from risk.services.excess import KIND as EXCESS
 from risk.services.excess import approve_excess, decline_excess, withdraw_excess
@@ -151,6 +152,12 @@ def _valued(proposal: Mapping[str, Any]) -> Subject:
     content = proposal["content"]
     where = f"?{urlencode({'article': content['of']})}" if content["of_kind"] == COSTS else ""
     return Subject(f"{reverse('valuation')}{where}", content["of"])
+
+
+def _reference(proposal: Mapping[str, Any]) -> Subject:
+    content = proposal["content"]
+    reference = ids.public_id(ids.PROPOSAL, proposal["id"])
+    return Subject(reverse("reference_proposal", args=[reference]), content["of_kind"].replace("-", " "))
 
 
 def _hold(proposal: Mapping[str, Any]) -> Subject:
@@ -324,6 +331,15 @@ _ALL = (
         part="ssi",
         subject=_party,
         services={"approve": approve_ssi_change},
+    ),
+    Kind(
+        REFERENCE,
+        Right.APPROVE_REFERENCE,
+        Right.PROPOSE_REFERENCE,
+        "Approved; it is stored so.",
+        "what is stored stays as it is",
+        part="reference",
+        subject=_reference,
     ),
     Kind(
         CALENDAR,

@@ -24,7 +24,7 @@ from ledger.services import (
     valuation,
 )
 from ledger.services import definitions as reconciliation_definitions
-from refdata import fee_rules
+from refdata import changes, fee_rules
 from risk.services import excess, parameters, stops, terms
 from risk.services.check import CLOSED_AS
 from settlement import forecast, holds
@@ -408,7 +408,8 @@ def decided_of(*, maker_id: int, since: datetime) -> dict[str, int]:
 _PROPOSALS = """
 SELECT r.id, r.kind, r.subject, CASE WHEN r.subject = 'trade' THEN r.subject_id END AS trade_id,
        CASE WHEN r.subject = 'batch' THEN r.subject_id END AS batch_id,
-       CASE WHEN r.subject = 'invoice' THEN r.subject_id END AS invoice_id, r.content, r.maker_id,
+       CASE WHEN r.subject = 'invoice' THEN r.subject_id END AS invoice_id,
+       CASE WHEN r.kind = 'reference_change' THEN r.content - 'rows' ELSE r.content END AS content, r.maker_id,
        coalesce(m.username, a.name) AS maker, r.reason, r.made_at, r.state,
        c.username AS checker, r.decided_at, r.decision_note,
        e.id AS exception_id, e.summary, e.deadline, e.amount_at_risk,
@@ -449,6 +450,7 @@ _OF_REST = (
     profit_adjustments.KIND,
     profit_sign_off.KIND,
     valuation.KIND,
+    changes.KIND,
 )
 _OF_LIMITS = (
     *terms.KINDS,
@@ -485,6 +487,21 @@ def decided_proposals(as_of: AsOf | None = None) -> list[dict[str, Any]]:
     """Return what was decided last, or had been."""
     condition = "r.state <> 'PENDING'" if as_of is None else f"{_MADE} AND {_DECIDED}"
     return _proposals(condition, order="r.id DESC", limit=20, as_of=as_of, of=(*_OF_REST, *_OF_LIMITS))
+
+
+_REFERENCE_CHANGE = """
+SELECT r.state, r.content, r.reason, r.made_at, coalesce(m.username, a.name) AS maker
+FROM core_proposal r
+LEFT JOIN auth_user m ON m.id = r.maker_id
+LEFT JOIN core_api_client a ON a.id = r.maker_client_id
+WHERE r.id = %s AND r.kind = %s
+"""
+
+
+def reference_change(proposal_id: int) -> dict[str, Any] | None:
+    """Return a proposed change of reference data with all of its rows, or None when there is none."""
+    found = sql.records(_REFERENCE_CHANGE, [proposal_id, changes.KIND])
+    return {**found[0], "content": sql.json_value(found[0]["content"])} if found else None
 
 
 def pending_proposal_of(trade_id: int) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def _row_of_line(line: bytes) -> Any:
         return Unreadable(f"The line is not JSON: {error}.")
 
 
-_READERS = {
+_READERS: dict[str, Callable[[bytes], list[Any]]] = {
     ".csv": rows_of_csv,
     ".json": rows_of_json,
     ".ndjson": rows_of_ndjson,
@@ -84,12 +84,27 @@ _READERS = {
 }
 
 
+def numbered_rows(name: str, data: bytes) -> list[tuple[int, Any]]:
+    """Return the rows of a text that is called like a file, each with the line of CSV that it ends on, or its place.
+
+    Raises BrokenFile, also for an unknown suffix.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix == ".csv":
+        return numbered_rows_of_csv(data)[1]
+    return list(enumerate(_reader_of(Path(name))(data), start=1))
+
+
 def rows_of_file(path: Path) -> list[Any]:
     """Return the rows of a file, read by its suffix. Raises BrokenFile, also for an unknown suffix."""
+    return _reader_of(path)(path.read_bytes())
+
+
+def _reader_of(path: Path) -> Callable[[bytes], list[Any]]:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise BrokenFile(f"{path.name}: use one of {', '.join(_READERS)}.")
-    return reader(path.read_bytes())
+    return reader
 
 
 def chunks(rows: list[Any], size: int) -> Iterator[list[Any]]:

@@ -85,15 +85,10 @@ def load_rows(
     `on_row` is called once per row as its outcome is known. Problem 404 for an unknown kind.
     """
     declared = kind_of(kind)
-    plans = [_read(declared, number, raw) for number, raw in enumerate(rows, start=1)]
+    plans = _read_all(declared, rows)
     with transaction.atomic():
         declared.lock()
-        _find_references(declared, plans, now)
-        _find_stored(declared, _good(plans))
-        for plan in _good(plans):
-            plan.after = declared.merge(plan.before, plan.given)
-            plan.faults.extend(declared.check(plan.after))
-        declared.find_clashes(_good(plans))
+        _plan(declared, plans, now, held=True)
         applied = mode == "partial" or not any(plan.faults for plan in plans)
         writes = [plan for plan in _good(plans) if applied and plan.before != plan.after]
         _write(declared, writes)
@@ -103,6 +98,29 @@ def load_rows(
         for _ in plans:
             on_row()
     return LoadReport(kind, mode, results, applied)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a load would make of one row: its result, and the row before and after; neither where it is refused."""
+
+    result: RowResult
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any]
+
+
+def foresee_rows(*, kind: str, rows: Sequence[Any], now: datetime) -> list[Foreseen]:
+    """Return what `load_rows` would make of every row, in order; nothing is stored, nothing is locked.
+
+    Problem 404 for an unknown kind.
+    """
+    declared = kind_of(kind)
+    plans = _read_all(declared, rows)
+    _plan(declared, plans, now, held=False)
+    return [
+        Foreseen(_result(declared, plan, applied=True), plan.before, {} if plan.faults else plan.after)
+        for plan in plans
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +178,22 @@ def record_changes(
         )
 
 
+def _plan(kind: Kind, plans: Sequence[Plan], now: datetime, *, held: bool) -> None:
+    """Find what every row refers to and what is stored of it, and tell what shall be stored or is wrong."""
+    _find_references(kind, plans, now)
+    _find_stored(kind, _good(plans), held=held)
+    for plan in _good(plans):
+        plan.after = kind.merge(plan.before, plan.given)
+        plan.faults.extend(kind.check(plan.after))
+    kind.find_clashes(_good(plans))
+
+
 def _good(plans: Sequence[Plan]) -> list[Plan]:
     return [plan for plan in plans if not plan.faults]
+
+
+def _read_all(kind: Kind, rows: Sequence[Any]) -> list[Plan]:
+    return [_read(kind, number, raw) for number, raw in enumerate(rows, start=1)]
 
 
 def _read(kind: Kind, number: int, raw: Any) -> Plan:
@@ -245,8 +277,8 @@ def _find_references(kind: Kind, plans: Sequence[Plan], now: datetime) -> None:
                 plan.given[name], plan.ids[name] = target.code, target.id
 
 
-def _find_stored(kind: Kind, plans: Sequence[Plan]) -> None:
-    """Find the stored row of every plan by its key, locked; refuse a key that comes twice."""
+def _find_stored(kind: Kind, plans: Sequence[Plan], *, held: bool) -> None:
+    """Find the stored row of every plan by its key, locked if it is to be held; refuse a key that comes twice."""
     first: dict[tuple[Any, ...], Plan] = {}
     for plan in plans:
         key = tuple(plan.ids.get(name, plan.given[name]) for name in kind.key)
@@ -263,7 +295,7 @@ def _find_stored(kind: Kind, plans: Sequence[Plan]) -> None:
     stored = sql.rows(
         f"WITH k({names}, n) AS (SELECT * FROM unnest({arrays}) WITH ORDINALITY)"
         f" {kind.select.replace('SELECT t.id', 'SELECT k.n, t.id', 1)}"
-        f" JOIN k ON {match} FOR UPDATE OF t",
+        f" JOIN k ON {match}{' FOR UPDATE OF t' if held else ''}",
         [list(column) for column in zip(*first, strict=True)],
     )
     wanted = list(first.values())

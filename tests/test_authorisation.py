@@ -76,6 +76,8 @@ SCREENS = {
     "position": 404,
     "lot_policy": 404,
     "profit_behind": 404,
+    "reference_row": 404,  # of no key
+    "reference_proposal": 404,  # of none
     "search": 302,
     "presence": 404,  # of no record
     "explore": 302,

@@ -60,7 +60,7 @@ CONTENT = {
     "invoice": "OURS-INV-000001", "gross": "1.00", "lines": [],
     "book": "BOOK-1", "instrument": "", "currency": "EUR", "adjustment": "1.00", "reverses_on": "2026-12-31",
     "day": "2026-11-23", "run": 1, "run_id": 1, "total": "1.00", "parts": [], "accepted": [],
-    "told_again_because": "",
+    "told_again_because": "", "file": "", "created": 0, "changed": 0, "wide": 0, "first": [],
     "closed_before": None, "closed_through": "2026-10-31",
     "effect": {"trades": 0, "instructions": 0, "partial": False, "totals": [], "deadlines": 0,
                "cut_offs": 0},

@@ -146,6 +146,7 @@ WORDS = {
     "OFF": ("cancel", "grey", "off"),
     "REVOKED": ("cancel", "grey", "revoked"),
     "EXPIRED": ("cancel", "grey", "expired"),
+    "WIDE": ("alert", "amber", "wide move"),
     "UNREAD": ("bell", "violet", "not read"),
 }
 

@@ -24,7 +24,8 @@ from ops.as_of import as_at, clock, where
 from ops.permissions import Right, may
 from ops.proposals import DECISIONS, KINDS, subject_of
 from ops.shell import Shown, actor, chooses, denied, needs, person, posted, show
-from ops.views import calendars, checks, fees, journal, positions, ssis
+from ops.views import calendars, checks, fees, journal, positions, reference_proposal, ssis
+from refdata.changes import KIND as REFERENCE
 from refdata.fee_rules import KIND as FEE
 from risk.services.back_test import DEFAULT_DAYS, back_tests_of_contents
 from risk.services.parameters import KIND as CHECK
@@ -164,6 +165,8 @@ def _show(request: HttpRequest, *, problem: Problem | None = None, failed: int |
             each["set"] = positions.compared(each["content"])
         elif each["kind"] in (PERIOD, ACCOUNTS):
             each["set"] = journal.compared(each["content"])
+        elif each["kind"] == REFERENCE:
+            each["set"] = reference_proposal.shown_rows(each["content"]["of_kind"], each["content"]["first"])
         elif each["kind"] == RECONCILIATION:
             each["set"] = reconciliation_form.compared(each["content"])
     of_limits = _of_limits(request, thresholds)

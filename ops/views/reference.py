@@ -8,11 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from core.clock import utc_now
 from core.http.cursor import encode_cursor, numbers_of
 from ops.permissions import Right
+from ops.selectors import pending_proposals
 from ops.shell import needs, show
+from refdata.changes import KIND as CHANGE
 from refdata.kinds.base import Kind
 from refdata.lists import list_rows
 from refdata.services import KINDS
@@ -41,9 +45,7 @@ _FIRST = TABS[0][0]
 @needs(Right.READ_REFERENCE)
 def reference(request: HttpRequest) -> HttpResponse:
     """Show a page of one kind of reference data."""
-    code = request.GET.get("kind", _FIRST)
-    code = code if code in dict(TABS) else _FIRST
-    kind = KINDS[code]
+    kind = kind_in(request.GET)
     typed, faults = read(kind, request.GET)
     known = {name: text for name, text in typed.items() if name not in faults}
     after = numbers_of(request.GET.get("after", ""))
@@ -53,16 +55,18 @@ def reference(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "tabs": TABS,
         "kind": kind,
-        "title": dict(TABS)[code],
+        "title": dict(TABS)[kind.code],
         "fields": [(name, _is_number(kind, name)) for name in kind.fields],
         "filters": [(name, typed.get(name, ""), kind.fields[name].type is date) for name in kind.filters],
         "rows": [
-            [(_shown(value), _is_number(kind, name)) for name, value in row.items()] for _, row in rows[:PAGE]
+            (address(kind, row), [(shown(value), _is_number(kind, name)) for name, value in row.items()])
+            for _, row in rows[:PAGE]
         ],
         "typed": typed,
         "faults": faults,
-        "parameters": {"kind": code, **typed},
+        "parameters": {"kind": kind.code, **typed},
         "later": start > 0,
+        "pending": sum(each["kind"] == CHANGE for each in pending_proposals()),
         "next": encode_cursor((rows[PAGE - 1][0],)) if more else "",
     }
     return show(request, "ops/reference.html", context, screen="reference", now=utc_now())
@@ -80,6 +84,17 @@ def read(kind: Kind, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str
     return typed, faults
 
 
+def kind_in(given: Mapping[str, str]) -> Kind:
+    """Return the kind that an address or a form names; the first where it names none of those here."""
+    code = given.get("kind", _FIRST)
+    return KINDS[code if code in dict(TABS) else _FIRST]
+
+
+def address(kind: Kind, row: Mapping[str, Any], page: str = "reference_row") -> str:
+    """Return where a row is shown, or changed, by its key."""
+    return f"{reverse(page)}?{urlencode({'kind': kind.code, **{name: row[name] for name in kind.key}})}"
+
+
 def _is_date(text: str) -> bool:
     try:
         date.fromisoformat(text)
@@ -92,7 +107,7 @@ def _is_number(kind: Kind, name: str) -> bool:
     return kind.fields[name].type in (Decimal, int)
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
     """Return a value as people read it: yes and no where it is either."""
     if isinstance(value, bool):
         return "yes" if value else "no"

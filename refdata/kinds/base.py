@@ -81,6 +81,9 @@ class Kind:
     fields: ClassVar[dict[str, Field]]
     filters: ClassVar[dict[str, str]] = {}
     example: ClassVar[dict[str, Any]]
+    figure: ClassVar[str] = (
+        ""  # what each day says of the first of the key, to be held against the day before
+    )
     loaded_by: ClassVar[str] = ""  # the scope that loading it over the API needs besides that of all kinds
 
     def check(self, row: Mapping[str, Any]) -> Iterator[RowFault]:

@@ -18,6 +18,7 @@ class ClosePrices(Kind):
     table = "refdata_close_price"
     joins = "JOIN refdata_instrument i ON i.id = t.instrument_id"
     key = ("instrument", "date")
+    figure = "price"
     fields = {
         "instrument": Field(str, "bigint", column="instrument_id", read="i.code", reference=INSTRUMENTS),
         "date": Field(date, "date"),

@@ -21,6 +21,7 @@ class FxRates(Kind):
     subject = "fx-rate"
     table = "refdata_fx_rate"
     key = ("currency", "date")
+    figure = "rate"
     fields = {
         "currency": Field(str, "text"),
         "date": Field(date, "date"),

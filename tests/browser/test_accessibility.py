@@ -53,6 +53,7 @@ ABOUT = {
     "limit_member": "/limits/member?limit=CPTY&key=BROKER-01",
     "holds": "/holds?view=all",
     "settlement": "/settlement?mover=OPERATIONS",
+    "reference_row": "/reference/row?kind=parties&code=BROKER-01",
     "calendar_change": "/calendars/change?kind=cut-offs",
 }
 # What is folded away is looked at too; menus, which cover what lies below them, when their own turn comes.

@@ -34,7 +34,8 @@ SCREENS = (
     "/holds?view=all", "/calendars", "/calendars/change?kind=cut-offs", "/reconciliations",
     "/reconciliations/new", "/reconciliations/upload", "/settlement/fails", "/settlement/chase", "/settlement/calendar",
     "/confirmations", "/confirmations/upload", "/confirmations/policies", "/explore/trades", "/exports", "/demo",
-    "/notifications", "/breaks", "/reference", "/integrations", "/people", "/account",
+    "/notifications", "/breaks", "/reference", "/reference/change", "/reference/upload",
+    "/integrations", "/people", "/account",
 )  # fmt: skip
 
 
@@ -177,6 +178,28 @@ def test_more_of_a_limit_is_asked_for(validated: None, page: Any) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("text=The excess is proposed.")
     assert Proposal.objects.get().content["amount"] == "1000"
+
+
+def test_a_change_of_reference_data_is_proposed(live_product: LiveProduct, page: Any) -> None:
+    factories.world(today=factories.live_today())
+    person("ann", "operations")
+    log_in(page, "ann")
+    go(page, "u", "reference")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("html.scripted body[data-screen=reference_row]")
+    page.locator("[data-change]").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("html.scripted body[data-screen=reference_change]")
+    page.locator("[name=country]").focus()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("FR")
+    page.locator("[name=reason]").focus()
+    page.keyboard.type("they have moved")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=awaits a second person: they have moved")
 
 
 def test_a_list_changes_in_place_and_leaves_what_is_chosen(live_product: LiveProduct, page: Any) -> None:

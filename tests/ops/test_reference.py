@@ -28,15 +28,15 @@ def test_each_kind_shows_its_fields(code: str, world: World, desk: Client) -> No
     answer = desk.get(f"/reference?kind={code}")
     assert answer.status_code == 200
     assert [name for name, _ in answer.context["fields"]] == list(KINDS[code].fields)
-    assert all(len(row) == len(answer.context["fields"]) for row in answer.context["rows"])
+    assert all(len(row) == len(answer.context["fields"]) for _, row in answer.context["rows"])
 
 
 def test_a_filter_narrows_and_one_that_cannot_be_read_says_so(world: World, desk: Client) -> None:
     found = desk.get("/reference?code=BROKER-01").context["rows"]
-    assert [row[0][0] for row in found] == ["BROKER-01"]
+    assert [row[0][0] for _, row in found] == ["BROKER-01"]
     prices = desk.get(f"/reference?kind=close-prices&instrument={APPLE}&date=soon")
     assert prices.context["faults"] == {"date": "Write the date as 2026-11-23."}
-    assert {row[0][0] for row in prices.context["rows"]} == {APPLE}
+    assert {row[0][0] for _, row in prices.context["rows"]} == {APPLE}
 
 
 def test_a_list_goes_on_page_by_page(world: World, desk: Client) -> None:
@@ -45,7 +45,7 @@ def test_a_list_goes_on_page_by_page(world: World, desk: Client) -> None:
     first = desk.get("/reference?kind=books&desk=D")
     assert len(first.context["rows"]) == PAGE
     rest = desk.get(f"/reference?kind=books&desk=D&after={first.context['next']}")
-    assert [row[0][0] for row in rest.context["rows"]] == [f"B-{PAGE:03}"]
+    assert [row[0][0] for _, row in rest.context["rows"]] == [f"B-{PAGE:03}"]
     assert rest.context["next"] == ""
 
 
