@@ -116,19 +116,21 @@ def _unsaid(tree: ast.Module) -> set[int]:
             found.add(id(node.value))
         elif isinstance(node, ast.JoinedStr):
             found |= {id(part) for part in node.values}
-        elif isinstance(node, ast.keyword) and node.arg in _UNSHOWN:
-            found |= {id(part) for part in ast.walk(node)}
-        elif isinstance(node, ast.Call) and _is_log(node.func):
+        elif _is_of_machines(node):
             found |= {id(part) for part in ast.walk(node)}
     return found
 
 
-def _is_log(called: ast.expr) -> bool:
+def _is_of_machines(node: ast.AST) -> bool:
+    """Tell whether what a node says is for the log or the API's description, or is SQL."""
+    if isinstance(node, ast.keyword):
+        return node.arg in _UNSHOWN
     return (
-        isinstance(called, ast.Attribute)
-        and called.attr in _LOGS
-        and isinstance(called.value, ast.Name)
-        and called.value.id == "_log"
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in _LOGS
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "_log"
     )
 
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from middleoffice.wording import read
 from tests.ops.conftest import SignIn
-from tests.ops.test_screens import busy, desk  # noqa: F401 - fixtures
+from tests.ops import test_screens
 from tests.support.factories import World, checked, equity
 
 _READ = {"title", "aria-label", "placeholder", "alt"}  # what people read of a tag
@@ -19,6 +19,9 @@ _VOID = {"input", "br", "meta", "link", "img", "hr"}
 # What changes from one page to the next, or tells its language.
 _OF_THE_MOMENT = {"nonce", "lang", "data-digest", "data-settings", "data-since", "data-done", "data-failed", "data-one",
                   "data-many", "data-all"}  # fmt: skip
+
+
+busy, desk = test_screens.busy, test_screens.desk
 
 
 class Page(HTMLParser):
@@ -63,7 +66,7 @@ def in_german(client: Client) -> Client:
 def test_no_screen_says_in_english_what_german_has_words_for(
     busy: dict[str, str],
     desk: Client,
-    german: dict[str, str],  # noqa: F811
+    german: dict[str, str],
 ) -> None:
     both = set(german.values())
     left = {
@@ -77,7 +80,7 @@ def test_no_screen_says_in_english_what_german_has_words_for(
 
 def test_a_screen_in_german_differs_from_the_english_one_in_its_words_only(
     busy: dict[str, str],
-    desk: Client,  # noqa: F811
+    desk: Client,
 ) -> None:
     for name, url in busy.items():
         desk.cookies["language"] = "en"
