@@ -54,6 +54,7 @@ _UNSHOWN = {
     "source",
     "condition",
     "rows",
+    "notes",
 }
 _LOGS = {"debug", "info", "warning", "error", "exception"}
 _SQL = re.compile(

@@ -16,6 +16,7 @@ _TAG = re.compile(r"<[^>]+>", re.DOTALL)
 _UNREAD = re.compile(r"<!.*?>|<(script|style|kbd|pre|code)\b.*?</\1>", re.DOTALL)
 _SHOWN = re.compile(r'(?<![\w-])(?:title|aria-label|placeholder|alt)="([^"]*)"')
 _ENTITY = re.compile(r"&#?\w+;")
+_SIGN = "\N{OBJECT REPLACEMENT CHARACTER}"
 _WORD = re.compile(r"[A-Za-z]{2,}")
 
 
@@ -61,17 +62,19 @@ def _passage(opening: Token, tokens: Iterator[Token]) -> Text:
 
 def unmarked_in(path: Path) -> list[str]:
     """Return the words of a template that a person would read, and that no tag marks."""
-    shown: list[str] = []
-    passage = False
-    for token in Lexer(path.read_text()).tokenize():
-        if token.token_type == TokenType.BLOCK and token.contents.startswith(
-            ("blocktranslate", "endblocktranslate")
-        ):
-            passage = not token.contents.startswith("end")
-        if token.token_type == TokenType.TEXT and not passage:
-            shown.append(token.contents)
-        else:
-            shown.append("\N{OBJECT REPLACEMENT CHARACTER}")
-    source = _UNREAD.sub("", "".join(shown))
+    shown = "".join(_unmarked(path.read_text()))
+    source = _UNREAD.sub("", shown)
     read = [*_TAG.sub("\n", source).split("\n"), *_SHOWN.findall(source)]
     return [each.strip() for each in read if _WORD.search(_ENTITY.sub("", each))]
+
+
+def _unmarked(source: str) -> Iterator[str]:
+    """Yield what of a template stands outside of marked passages, a sign for each tag; no class of the page's layout."""
+    skipping = False
+    for token in Lexer(source).tokenize():
+        if token.token_type == TokenType.BLOCK:
+            opens = token.contents == "block layout" or token.contents.startswith("blocktranslate")
+            skipping = opens or (
+                skipping and not token.contents.startswith(("endblock", "endblocktranslate"))
+            )
+        yield token.contents if token.token_type == TokenType.TEXT and not skipping else _SIGN

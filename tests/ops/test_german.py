@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from middleoffice.wording import read
-from tests.ops.conftest import SignIn
 from tests.ops import test_screens
+from tests.ops.conftest import SignIn
 from tests.support.factories import World, checked, equity
 
 _READ = {"title", "aria-label", "placeholder", "alt"}  # what people read of a tag

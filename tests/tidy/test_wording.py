@@ -44,8 +44,8 @@ def test_a_word_that_no_tag_marks_is_found(tmp_path: Path) -> None:
 def test_marked_texts_are_found_as_django_looks_them_up(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(
-        '{% translate "Use in %" %}'
-        '{% blocktranslate trimmed count n=rows|length with shown=rows|length %}{{ shown }} row{% plural %}{{ shown }} rows{% endblocktranslate %}{{ name|default:_("no owner") }}'
+        '{% translate "Use in %" %}{% blocktranslate trimmed count n=rows|length with shown=rows|length %}'
+        '{{ shown }} row{% plural %}{{ shown }} rows{% endblocktranslate %}{{ name|default:_("no owner") }}'
     )
     assert list(texts_of(page)) == [
         Text("Use in %%"),
