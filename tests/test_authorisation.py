@@ -127,6 +127,8 @@ FORMS = {
     "reconciliation_upload": 422,
     "reconciliation_run_now": 303,
     "confirmation_upload": 422,
+    "reference_change": 422,
+    "reference_upload": 422,
     "ssi_change": 422,
     "calendar_change": 422,
     "limit_excess": 404,  # of no limit
