@@ -1,4 +1,4 @@
-"""Words and figures in the reader's language: what the code says in English, as people read it (ADR 0081).
+"""Words and figures in the reader's language: what the code says in English, as people read it (ADR 0082).
 
 Code, records and the API say everything in English. What is shown to a person is said in their language where it is
 shown, and nowhere else: no text in another language is ever stored, logged, exported or sent.

@@ -1,4 +1,4 @@
-"""What the console says, gathered from where it is said, and the catalogues that say it in other languages (ADR 0081).
+"""What the console says, gathered from where it is said, and the catalogues that say it in other languages (ADR 0082).
 
 `manage.py write_wording` brings locale/ up to date; a test compares what stands there.
 """

@@ -69,7 +69,7 @@ def unmarked_in(path: Path) -> list[str]:
 
 
 def _unmarked(source: str) -> Iterator[str]:
-    """Yield what of a template stands outside of marked passages, a sign for each tag; no class of the page's layout."""
+    """Yield what of a template stands outside of marked passages, a sign for each tag, and no class of its layout."""
     skipping = False
     for token in Lexer(source).tokenize():
         if token.token_type == TokenType.BLOCK:
