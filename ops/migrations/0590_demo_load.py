@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ops', '0525_flow'),
+        ('ops', '0580_books_of_exports'),
     ]
 
     operations = [
