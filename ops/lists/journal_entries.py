@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core import ids
+from core.wording import say
 from ledger.accounts import Accounts
 from ledger.rules import RULES
 from ledger.selectors.journal import Which, list_by_day
@@ -94,7 +95,7 @@ def _stands(row: cells.Row) -> str:
 
 
 def _stands_shown(row: cells.Row, _: Context) -> str:
-    return format_html('{} <span class="muted">#{}</span>', _stands(row), row["id"])
+    return format_html('{} <span class="muted">#{}</span>', say(_stands(row)), row["id"])
 
 
 def _side(field: str) -> cells.Cell:
