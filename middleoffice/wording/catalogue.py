@@ -39,10 +39,10 @@ def bring_up_to_date(language: str) -> tuple[bytes, bytes]:
     What is said already keeps its words; what is new has none yet.
     """
     known, fresh = read(language), _empty(language)
-    for one, many in sorted(_said().items()):
-        old = known.get(one)
+    for (one, context), many in sorted(_said().items()):
+        old = known.get(one, context or None)
         told = old.string if old is not None and bool(many) == isinstance(old.string, (list, tuple)) else None
-        fresh.add((one, many) if many else one, told or (("", "") if many else ""))
+        fresh.add((one, many) if many else one, told or (("", "") if many else ""), context=context or None)
     po, mo = io.BytesIO(), io.BytesIO()
     write_po(po, fresh, width=0, omit_header=False, sort_output=False)
     write_mo(mo, fresh)
@@ -74,12 +74,13 @@ def _parts(text: str) -> set[str]:
     return {one or other for one, other in _PART.findall(text)}
 
 
-def _said() -> dict[str, str]:
-    """Return every text that is said, and its plural or ""."""
-    said = dict.fromkeys(code.texts(), "")
+def _said() -> dict[tuple[str, str], str]:
+    """Return every text that is said, with its context or "", and its plural or ""."""
+    said = {(text, ""): "" for text in code.texts()}
     for path in sorted((ROOT / "templates").rglob("*.html")):
         for text in templates.texts_of(path):
-            said[text.one] = text.many or said.get(text.one, "")
+            key = (text.one, text.context)
+            said[key] = text.many or said.get(key, "")
     return said
 
 

@@ -22,10 +22,11 @@ _WORD = re.compile(r"[A-Za-z]{2,}")
 
 @dataclass(frozen=True)
 class Text:
-    """A text to be translated, and its plural where it has one."""
+    """A text to be translated, its plural where it has one, and its context where one word has two meanings."""
 
     one: str
     many: str = ""
+    context: str = ""
 
 
 def texts_of(path: Path) -> Iterator[Text]:
@@ -37,9 +38,10 @@ def texts_of(path: Path) -> Iterator[Text]:
         if token.token_type == TokenType.BLOCK and token.contents.startswith("blocktranslate"):
             yield _passage(token, tokens)
         elif token.token_type == TokenType.BLOCK and token.contents.startswith("translate "):
-            first = list(smart_split(token.contents))[1]
-            if first[0] in "\"'":
-                yield Text(first[1:-1].replace("%", "%%"))
+            _, said, *rest = smart_split(token.contents)
+            if said[0] in "\"'":
+                context = rest[1][1:-1] if rest[:1] == ["context"] else ""
+                yield Text(said[1:-1].replace("%", "%%"), context=context)
 
 
 def _passage(opening: Token, tokens: Iterator[Token]) -> Text:
