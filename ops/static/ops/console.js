@@ -172,11 +172,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   for (const name of Object.keys(given)) if (given[name] === "") delete given[name];
 });
 
-document.addEventListener("htmx:responseError", () => {
-  const status = document.getElementById("status");
-  status.textContent = status.dataset.failed;
-});
-
 // A second press of a button that is under way does nothing.
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -19,7 +19,7 @@ export async function peek(link) {
   body.replaceChildren();
   if (!dialog.open) dialog.showModal();
   await htmx.ajax("GET", link.dataset.peek, { target: body, select: "[data-peeked]" });
-  if (row === link && body.firstElementChild === null) body.textContent = body.dataset.failed;
+  if (row === link && body.firstElementChild === null) body.textContent = body.dataset.lost;
 }
 
 function step(by) {
