@@ -33,6 +33,7 @@ WORDS = {
     "Hold": "To keep a trade, an instruction or a counterparty from being sealed, by hand and with a reason.",
     "Recall": "To take back what was sealed; whoever has claimed it must consent.",
     "Fail": "An instruction that did not settle on its value date.",
+    "Chase": "To ask whoever must act next for what is due, and to note whom, by which way and when again.",
     "Position": "What a book has of an instrument or currency: traded is agreed, settled has arrived.",
     "Lot": "What is left of one purchase, at its price. The book's policy says which lot a sale takes.",
     "Corporate action": "What an issuer does to its securities, such as a dividend or a split.",
@@ -133,7 +134,7 @@ PAGES = {
     ),
     "settlement": Page(
         "Everything that is not finished, by who must act; what is owed day by day; and what has failed.",
-        ("Whose move", "Obligation", "Instruction", "Value date", "Fail"),
+        ("Whose move", "Obligation", "Instruction", "Value date", "Fail", "Chase"),
         ("reference/moves.md", "how-to/operate.md"),
     ),
     "positions": Page(
