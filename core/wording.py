@@ -122,7 +122,11 @@ def _book(language: str) -> _Book:
     """Read the words of a language, once in a process."""
     path = Path(settings.LOCALE_PATHS[0]) / language / "LC_MESSAGES" / "django.mo"
     with path.open("rb") as file:
-        known = {each.id: each.string for each in read_mo(file) if isinstance(each.id, str) and each.id and not each.context}
+        known = {
+            each.id: each.string
+            for each in read_mo(file)
+            if isinstance(each.id, str) and each.id and not each.context
+        }
     phrases: dict[str, list[_Phrase]] = {}
     for text in sorted(filter(HOLE.search, known), key=lambda each: -len(HOLE.sub("", each))):
         first = text.partition(" ")[0]

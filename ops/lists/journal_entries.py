@@ -126,7 +126,7 @@ JOURNAL_ENTRIES = Listed(
         Column(
             "rule",
             "Rule",
-            cells.Cell(lambda row: row["rule"], _rule_shown, "", lambda row: RULES[row["rule"]].title),
+            cells.Cell(lambda row: row["rule"], _rule_shown, "", lambda row: say(RULES[row["rule"]].title)),
         ),
         Column("booked", "Booked", cells.day("posting_date")),
         Column("about", "About", cells.day("effective_date")),

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from core.clock import business_date
+from core.wording import say
 from ledger.selectors.margins import GROUPS, ORDERS, SORTS, Wanted, margins
 from ops.lists import _cells as cells
 from ops.lists.base import Asked, Column, Listed
@@ -65,13 +66,13 @@ def _day(text: str) -> date | None:
 def _name(row: cells.Row, context: Context) -> str:
     """Show the group; an order leads to its trade, any other to the orders behind it."""
     if row["name"] is None:
-        return "All of them"
+        return say("All of them")
     if not row["name"]:
-        return "not known"
+        return say("not known")
     by = context["by"]
     if by == "order":
         return format_html(
-            '<a class="code" data-row-link href="{}">{}</a> <span class="muted" title="Version">v{}</span>',
+            '<a class="code" data-row-link href="{}">{}</a> <span class="muted">v{}</span>',
             reverse("trade", args=[row["name"]]),
             row["name"],
             row["version"],

@@ -14,6 +14,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from core.money import exact_money
+from core.wording import say
 from ledger.selectors.positions import Place, Which, list_positions
 from ops.lists import _cells as cells
 from ops.lists._paging import keyed
@@ -93,7 +94,9 @@ POSITIONS = Listed(
     right=Right.READ_POSITIONS,
     columns=(
         Column("book", "Book", cells.Cell(lambda row: row["book"], _record)),
-        Column("instrument", "Instrument", cells.told(lambda row: row["instrument"] or CASH, css="code")),
+        Column(
+            "instrument", "Instrument", cells.told(lambda row: row["instrument"] or say(CASH), css="code")
+        ),
         Column("name", "Name", cells.text("instrument_name", css="clip")),
         Column("currency", "Ccy", cells.text("currency")),
         Column("traded", "Traded", _amount(lambda row: row["traded"])),

@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 
 from core.clock import utc_now
 from core.http.cursor import encode_cursor, numbers_of
+from core.wording import say
 from ops.permissions import Right
 from ops.selectors import pending_proposals
 from ops.shell import needs, show
@@ -110,5 +111,5 @@ def _is_number(kind: Kind, name: str) -> bool:
 def shown(value: Any) -> Any:
     """Return a value as people read it: yes and no where it is either."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes" if value else "no")
     return value

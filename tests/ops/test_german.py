@@ -6,7 +6,9 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from django.http import StreamingHttpResponse
 from django.test import Client
+from django.urls import reverse
 
 from middleoffice.wording import read
 from tests.ops import test_screens
@@ -16,9 +18,10 @@ from tests.support.factories import World, checked, equity
 _READ = {"title", "aria-label", "placeholder", "alt"}  # what people read of a tag
 _UNREAD = {"script", "style", "kbd"}
 _VOID = {"input", "br", "meta", "link", "img", "hr"}
+_DATA = {"Ours", "captured"}  # a party's name, and what an address narrows by
 # What changes from one page to the next, or tells its language.
 _OF_THE_MOMENT = {"nonce", "lang", "data-digest", "data-settings", "data-since", "data-done", "data-failed", "data-one",
-                  "data-many", "data-all"}  # fmt: skip
+                  "data-many", "data-all", "data-lost", "aria-pressed"}  # fmt: skip
 
 
 busy, desk = test_screens.busy, test_screens.desk
@@ -73,15 +76,16 @@ def test_no_screen_says_in_english_what_german_has_words_for(
         name: english
         for name, url in busy.items()
         if (english := {text for text in Page(in_german(desk).get(url).content.decode()).said
-                        if text in german and text not in both})
+                        if text in german and text not in both | _DATA})
     }  # fmt: skip
-    assert left == {}
+    assert left == {}, left
 
 
 def test_a_screen_in_german_differs_from_the_english_one_in_its_words_only(
     busy: dict[str, str],
     desk: Client,
 ) -> None:
+    desk.get("/")  # what was said of what was done is said once
     for name, url in busy.items():
         desk.cookies["language"] = "en"
         english = Page(desk.get(url).content.decode())
@@ -96,12 +100,12 @@ def test_the_language_is_the_browsers_until_one_is_chosen(sign_in: SignIn) -> No
     assert page.headers["Content-Language"] == "de"
     assert '<html lang="de"' in page.content.decode()
     assert client.get("/trades", headers={"accept-language": "fr"}).headers["Content-Language"] == "en-gb"
-    client.post("/prefer", {"language": "en", "next": "/trades"})
+    client.post(reverse("prefer"), {"language": "en", "next": "/trades"})
     assert client.get("/trades", **asked).headers["Content-Language"] == "en-gb"
 
 
-def test_the_log_in_page_speaks_the_browsers_language(client: Client) -> None:
-    page = client.get("/account/login/", headers={"accept-language": "de"}, follow=True).content.decode()
+def test_the_log_in_page_speaks_the_browsers_language(client: Client, db: None) -> None:
+    page = client.get("/log-in", headers={"accept-language": "de"}).content.decode()
     assert "Anmelden" in page
 
 
@@ -115,13 +119,16 @@ def test_the_api_answers_in_english_whoever_asks(client: Client, db: None) -> No
 def test_a_file_is_the_same_in_every_language(world: World, sign_in: SignIn) -> None:
     checked(equity(quantity="1234", price="1000.5"))
     client = sign_in("supervisor")
-    asked = "/views/trades/export?format=csv"
-    assert in_german(client).get(asked).content == _english(client, asked)
+    files = {language: _file(client, language) for language in ("en", "de")}
+    assert b"1234" in files["en"]
+    assert files["de"] == files["en"]
 
 
-def _english(client: Client, url: str) -> bytes:
-    client.cookies["language"] = "en"
-    return client.get(url).content
+def _file(client: Client, language: str) -> bytes:
+    client.cookies["language"] = language
+    answer = client.get("/views/trades/export?format=csv")
+    assert isinstance(answer, StreamingHttpResponse)
+    return b"".join(answer)  # type: ignore[arg-type]
 
 
 def test_a_form_takes_what_it_was_given_in_any_language(world: World, sign_in: SignIn) -> None:
