@@ -12,13 +12,17 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from django.contrib.auth.models import User
 from django.test import Client
 
-from core.ids import TRADE, database_id, public_id
+from core.ids import PROPOSAL, TRADE, database_id, public_id
 from middleoffice.access import routes
 from ops.data_sets import DATA_SETS
 from ops.lists import LISTS
+from refdata.changes import propose_reference_change
+from refdata.lists import list_rows
 from refdata.models import Party
+from refdata.services import KINDS
 from tests.ledger.profit_support import tell
 from tests.ledger.support import post
 from tests.support.browser import answer_with, watched_page
@@ -104,6 +108,7 @@ def screens(things: Things) -> Iterator[str]:
             and not route.form_of
             and route.name not in NOT_SCREENS
             and route.path not in SAME_PAGE
+            and route.name != "reference_proposal"  # of one that there is: see `proposed`
         ):
             yield ABOUT.get(route.name) or things.path(route)
 
@@ -120,6 +125,20 @@ def wide() -> str:
     return public_id(TRADE, ids[-1])
 
 
+def proposed() -> str:
+    """Propose a change of reference data; return the address of its page."""
+    (row,) = list_rows(kind=KINDS["books"], filters={"code": "BOOK-1"}, after=0, limit=1)
+    number = propose_reference_change(
+        kind="books",
+        rows=[{**row[1], "name": "Equities, agency"}],
+        reason="renamed",
+        user=User.objects.first(),
+        actor=CLERK,
+        now=NOW,
+    )
+    return f"/reference/proposals/{public_id(PROPOSAL, number)}"
+
+
 @pytest.mark.django_db(transaction=True)  # what a day of profit has seen are transactions that have ended
 def test_axe_finds_nothing_on_any_screen_and_all_of_it_fits(
     things: Things, reader: Client, still_page: Any
@@ -130,7 +149,7 @@ def test_axe_finds_nothing_on_any_screen_and_all_of_it_fits(
     tell()
     visit(page, "/")
     found = faults(page, "/") + misfits(page, "/")
-    for address in (*screens(things), f"/trades/{widest}"):
+    for address in (*screens(things), f"/trades/{widest}", proposed()):
         html = reader.get(address).content.decode()
         assert "<body data-screen=" in html, address
         assert re.search(r"<title>\S.* · Middleoffice</title>", html), address

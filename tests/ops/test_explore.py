@@ -28,7 +28,8 @@ def test_it_leads_to_the_trades(sign_in: SignIn) -> None:
 
 def test_the_page_offers_what_one_may_see(sign_in: SignIn) -> None:
     everybody = sign_in("front-office reader").get("/explore/trades").content.decode()
-    assert re.findall(r'href="/explore/(\w+)"', everybody) == ["limits", "positions", "trades"]
+    (tabs,) = re.findall(r'<nav class="tabs" aria-label="Data sets">(.*?)</nav>', everybody, re.DOTALL)
+    assert re.findall(r'href="/explore/(\w+)"', tabs) == ["limits", "positions", "trades"]
     assert sign_in("front-office reader").get("/explore/findings").status_code == 403
     assert sign_in("front-office reader").get("/explore/findings/rows").status_code == 403
     assert sign_in("auditor").get("/explore/nothing").status_code == 404
