@@ -21,7 +21,8 @@ _VOID = {"input", "br", "meta", "link", "img", "hr"}
 _DATA = {"Ours", "captured"}  # a party's name, and what an address narrows by
 # What changes from one page to the next, or tells its language.
 _OF_THE_MOMENT = {"nonce", "lang", "data-digest", "data-settings", "data-since", "data-done", "data-failed", "data-one",
-                  "data-many", "data-all", "data-lost", "data-mended", "data-changed", "data-gone", "aria-pressed"}  # fmt: skip
+                  "data-many", "data-all", "data-lost", "data-mended", "data-changed", "data-gone",
+                  "aria-pressed"}  # fmt: skip
 
 
 busy, desk = test_screens.busy, test_screens.desk
